@@ -1,0 +1,36 @@
+"""Packaging: the wheel holds the library alone; the programs are run from a checkout."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PROGRAMS = ["jsonargparse[signatures]>=4.28", "tqdm"]
+SERVING = [
+    *PROGRAMS,
+    "tensorflow-serving-api>=2.15.1,<2.16",
+    "grpcio>=1.60",
+    "protobuf>=4.21.6,<5",
+]
+
+setup(
+    name="tfpix2pix",
+    version="0.1.0",
+    description="Image-to-image translation with conditional GANs on TensorFlow.",
+    long_description=Path(__file__).with_name("README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["tfpix2pix", "tfpix2pix.*"]),
+    python_requires=">=3.9,<3.12",
+    install_requires=[
+        "tensorflow>=2.15.1,<2.16",
+        "keras>=2.15,<2.16",
+        "tensorflow-addons>=0.23,<0.24",
+        "numpy>=1.23,<2",
+        "pillow>=10.1",
+        "PyYAML>=6",
+    ],
+    extras_require={
+        "serving": SERVING,
+        "test": [*SERVING, "pytest>=8", "hypothesis>=6", "ovmsclient==2023.1", "ruff"],
+    },
+)
