@@ -1,0 +1,86 @@
+"""PatchGAN discriminators: judge overlapping NxN patches instead of whole images."""
+
+from tensorflow import keras
+
+from tfpix2pix.errors import InputError
+from tfpix2pix.layers import blocks
+
+# Side in pixels of the patch that one logit sees -> convolutions of stride 2.
+STRIDED_LAYERS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+
+
+def patch_discriminator(
+    input_shape=(256, 256, 3),
+    target_channels=3,
+    *,
+    receptive_field=70,
+    base_filters=64,
+    norm="instance",
+    seed=0,
+    name="patch_discriminator",
+):
+    """Builds a PatchGAN discriminator that judges a target given its source.
+
+    For 70 pixels C64-C128-C256-C512 and a last convolution to one logit per patch. All are 4x4; the
+    last two have stride 1, the others stride 2. The first layer and the logits have no norm, but a
+    bias.
+
+    Args:
+        input_shape: `(height, width, channels)` of the source; the sides may be `None`.
+        target_channels: Channels of the target.
+        receptive_field: Side in pixels of the patch that one logit sees: 16, 34, 70, 142 or 286,
+            that is `9 * 2**n - 2` with n layers of stride 2.
+        base_filters: Filters of the first layer; doubled per layer, at most `8 * base_filters`.
+        norm: `"instance"`, `"batch"` or `"none"`.
+        seed: Seed of the initial weights.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` of `[source, target]`, float `[batch, height, width, channels]`
+        in [-1, 1], to logits, float32 `[batch, height / 2**n - 2, width / 2**n - 2, 1]`.
+
+    Raises:
+        ValueError: If the receptive field is none of those, or a side is no multiple of `2**n` or
+            less than `3 * 2**n`.
+
+    Example:
+        >>> patch_discriminator((64, 64, 3), receptive_field=34).output_shape
+        (None, 14, 14, 1)
+
+    Reference:
+        [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 6.1.2.
+    """
+    strided = _checked_strided_layers(input_shape, receptive_field)
+    source = keras.Input(input_shape, name="source")
+    target = keras.Input((*input_shape[:2], target_channels), name="target")
+    x = keras.layers.Concatenate(name="pair")([source, target])
+    for level in range(1, strided + 2):
+        x = blocks.patch_block(
+            x,
+            base_filters * min(2 ** (level - 1), 8),
+            strides=2 if level <= strided else 1,
+            norm=norm if level > 1 else "none",
+            use_bias=level == 1 or norm == "none",
+            seed=seed,
+            name=f"patch{level}",
+        )
+    logits = blocks.to_logits(x, seed=seed, name="head")
+    return keras.Model([source, target], logits, name=name)
+
+
+def _checked_strided_layers(input_shape, receptive_field):
+    if receptive_field not in STRIDED_LAYERS:
+        raise InputError(
+            f"`receptive_field` must be one of {sorted(STRIDED_LAYERS)}. Received: "
+            f"receptive_field={receptive_field!r}. 70 is the paper's choice."
+        )
+    strided = STRIDED_LAYERS[receptive_field]
+    multiple = 2**strided
+    for side in input_shape[:2]:
+        if side is not None and (side % multiple or side < 3 * multiple):
+            raise InputError(
+                f"The sides of `input_shape` must be multiples of {multiple} and at least "
+                f"{3 * multiple} pixels for receptive_field={receptive_field}. Received: "
+                f"input_shape={tuple(input_shape)}. Use larger images or a smaller receptive field."
+            )
+    return strided
