@@ -1,0 +1,24 @@
+"""Reconstruction losses: how far a translated image is from its target."""
+
+import tensorflow as tf
+
+
+def l1(target, translated):
+    """Returns the mean absolute error of each example.
+
+    Args:
+        target: float `[batch, height, width, channels]` in [-1, 1].
+        translated: Same shape and range as `target`.
+
+    Returns:
+        float32 `[batch]` in [0, 2].
+
+    Example:
+        >>> l1(tf.zeros((2, 4, 4, 3)), tf.ones((2, 4, 4, 3))).numpy().tolist()
+        [1.0, 1.0]
+
+    Reference:
+        [Isola et al., 2017](https://arxiv.org/abs/1611.07004), equation 3.
+    """
+    error = tf.abs(tf.cast(target, "float32") - tf.cast(translated, "float32"))
+    return tf.reduce_mean(error, axis=(1, 2, 3))
