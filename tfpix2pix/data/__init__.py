@@ -1,0 +1,1 @@
+"""Data: from files of image pairs to batches in the networks' range."""
