@@ -1,0 +1,196 @@
+"""Configuration of an experiment: frozen, typed data that `factory` alone unpacks."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Literal, Optional, Union
+
+import yaml
+
+from tfpix2pix.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which image pairs, and how they are prepared.
+
+    Attributes:
+        folder: Folder of side-by-side files, or of `train` and `test` with such.
+        direction: AtoB translates the left half into the right one, BtoA the right into the left.
+        image_size: Height and width in pixels of the training images; one number for a square.
+        load_size: Height and width to which images are resized before the random crop; by default
+            286/256 of the image size.
+        flip: Whether pairs are mirrored at random.
+        cache_gigabytes: Resized pairs are kept in memory when all need at most this much.
+    """
+
+    folder: Optional[str] = None
+    direction: Literal["AtoB", "BtoA"] = "AtoB"
+    image_size: Union[int, tuple[int, int]] = (256, 256)
+    load_size: Optional[Union[int, tuple[int, int]]] = None
+    flip: bool = True
+    cache_gigabytes: float = 1.0
+
+    def __post_init__(self):
+        """Brings sizes into the form `(height, width)`."""
+        for name in ("image_size", "load_size"):
+            size = getattr(self, name)
+            if size is not None:
+                size = (size, size) if isinstance(size, int) else tuple(size)
+                object.__setattr__(self, name, size)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Which networks, and what they minimize.
+
+    Attributes:
+        base_filters: Filters of the generator's first level.
+        depth: Number of halvings in the generator; by default log2 of the shorter side.
+        norm: Normalization of the generator and the discriminator.
+        dropout_levels: How many of the deepest decoder levels have dropout.
+        discriminator_filters: Filters of the discriminator's first layer; by default base_filters.
+        receptive_field: Side in pixels of the patches that the discriminator judges.
+        l1_weight: Weight of the L1 term beside the adversarial one.
+    """
+
+    base_filters: int = 64
+    depth: Optional[int] = None
+    norm: Literal["instance", "batch", "none"] = "instance"
+    dropout_levels: int = 3
+    discriminator_filters: Optional[int] = None
+    receptive_field: Literal[16, 34, 70, 142, 286] = 70
+    l1_weight: float = 100.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How long and how fast to train, and what to write meanwhile.
+
+    Attributes:
+        steps: Length of the training; one step is one batch.
+        batch_size: Pairs in a batch, over all devices together.
+        learning_rate: Adam's step size, of both players.
+        seed: Seed of weights, noise, order and jitter.
+        checkpoint_every: Steps from one checkpoint and sample picture to the next.
+        keep_checkpoints: How many of the newest checkpoints stay on disk.
+        log_every: Steps from one line of metrics to the next.
+    """
+
+    steps: int = 80_000
+    batch_size: int = 1
+    learning_rate: float = 2e-4
+    seed: int = 0
+    checkpoint_every: int = 1000
+    keep_checkpoints: int = 3
+    log_every: int = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+    """A whole experiment.
+
+    Attributes:
+        name: Name of the preset it started from.
+        summary: What the experiment is, costs and gives.
+        data: The image pairs.
+        model: The networks and their objective.
+        train: The training.
+    """
+
+    name: str
+    summary: str
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+
+SECTIONS = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
+FILE_NAME = "config.yaml"
+
+
+def save(config, run):
+    """Writes the configuration of a run to `config.yaml` in its folder, all at once or not at all.
+
+    Args:
+        config: `ExperimentConfig`.
+        run: Folder of the run; made if it is missing.
+
+    Example:
+        >>> save(ExperimentConfig("mine", "An example.", train=TrainConfig(steps=3)), "runs/mine")
+        >>> load("runs/mine").train.steps
+        3
+    """
+    path = Path(run) / FILE_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False), "utf-8")
+    os.replace(part, path)
+
+
+def load(run):
+    """Reads the configuration of a run.
+
+    Args:
+        run: Folder of the run.
+
+    Returns:
+        The `ExperimentConfig` that was saved there.
+
+    Raises:
+        ValueError: If the folder has none, or it does not fit this version.
+
+    Example:
+        >>> load("no-such-run")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: ...
+    """
+    path = Path(run) / FILE_NAME
+    if not path.is_file():
+        raise InputError(
+            f"A run is a folder with a {FILE_NAME}, as `python -m training.train` makes it. "
+            f"Received: {str(run)!r}, which has none. Check the spelling or train it first."
+        )
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+        sections = {name: build(**content.pop(name)) for name, build in SECTIONS.items()}
+        return ExperimentConfig(**sections, **content)
+    except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise InputError(
+            f"{path} must hold the sections {', '.join(SECTIONS)} with the options of this "
+            f"version. Received something else ({error}). Restore the file or train anew."
+        ) from error
+
+
+def differences(config, other, *, ignoring=()):
+    """Lists the options in which two experiments differ.
+
+    Args:
+        config: `ExperimentConfig`.
+        other: `ExperimentConfig`.
+        ignoring: Dotted names of options that may differ.
+
+    Returns:
+        Dict of dotted name, such as `"model.norm"`, to the two values.
+
+    Example:
+        >>> a = ExperimentConfig("a", "", train=TrainConfig(seed=1))
+        >>> differences(a, dataclasses.replace(a, train=TrainConfig(seed=2)))
+        {'train.seed': (1, 2)}
+    """
+    return {
+        f"{section}.{field.name}": (getattr(first, field.name), getattr(second, field.name))
+        for section in SECTIONS
+        for first, second in [(getattr(config, section), getattr(other, section))]
+        for field in dataclasses.fields(first)
+        if getattr(first, field.name) != getattr(second, field.name)
+        and f"{section}.{field.name}" not in ignoring
+    }
+
+
+def _plain(value):
+    """Returns `value` with lists for tuples, which YAML has no plain form for."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,189 @@
+"""The factory: from a configuration to networks, model, data and checkpoints."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfpix2pix import config as configs
+from tfpix2pix import networks, optimizers
+from tfpix2pix.data import pipeline, sources
+from tfpix2pix.errors import InputError
+from tfpix2pix.models import Pix2Pix
+from tfpix2pix.networks.unet import checked_depth
+
+CHECKPOINTS = "checkpoints"
+
+
+def generator(config):
+    """Builds the generator, with open sides: it translates any multiple of `2**depth`.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Returns:
+        `keras.Model`, see `unet_generator`.
+
+    Raises:
+        ValueError: If the training size does not allow the depth.
+
+    Example:
+        >>> from tfpix2pix.presets import QUICKSTART
+        >>> generator(QUICKSTART).input_shape
+        (None, None, None, 3)
+    """
+    model = config.model
+    return networks.unet_generator(
+        (None, None, 3),
+        base_filters=model.base_filters,
+        depth=checked_depth((*config.data.image_size, 3), model.depth),
+        norm=model.norm,
+        dropout_levels=model.dropout_levels,
+        seed=config.train.seed,
+    )
+
+
+def compiled_model(config):
+    """Builds the model with its networks and optimizers.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Returns:
+        A compiled `Pix2Pix`.
+
+    Raises:
+        ValueError: If the training size does not fit the networks.
+
+    Example:
+        >>> from tfpix2pix.presets import QUICKSTART
+        >>> compiled_model(QUICKSTART).name
+        'pix2pix'
+    """
+    translator = generator(config)
+    discriminator = networks.patch_discriminator(
+        (*config.data.image_size, 3),
+        receptive_field=config.model.receptive_field,
+        base_filters=config.model.discriminator_filters or config.model.base_filters,
+        norm=config.model.norm,
+        seed=config.train.seed,
+    )
+    model = Pix2Pix(translator, discriminator, l1_weight=config.model.l1_weight)
+    rate = config.train.learning_rate
+    model.compile({player: optimizers.adam(rate) for player in model.players})
+    return model
+
+
+def pairs(config, split):
+    """Finds and checks the image pairs of one split.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        split: `"train"` or `"test"`; the folder itself is taken where it has no such folder.
+
+    Returns:
+        `tfpix2pix.data.sources.Pairs`.
+
+    Raises:
+        ValueError: If no folder is given, or something is wrong with its files.
+
+    Example:
+        >>> from tfpix2pix.presets import FACADES
+        >>> pairs(FACADES, "train")
+        Traceback (most recent call last): ... tfpix2pix.errors.InputError: The data must be named.
+        Received: none. Give it by `--data FOLDER`.
+    """
+    if config.data.folder is None:
+        raise InputError("The data must be named. Received: none. Give it by `--data FOLDER`.")
+    return sources.side_by_side(
+        sources.split_folder(config.data.folder, split), config.data.direction
+    )
+
+
+def training_batches(config, pairs, *, replicas=1, first_step=0):
+    """Streams the training batches of one replica after the other.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        pairs: `tfpix2pix.data.sources.Pairs`.
+        replicas: How many replicas share a batch; each is given an equal part.
+        first_step: The step at which the stream starts.
+
+    Returns:
+        A `tf.data.Dataset`, see `tfpix2pix.data.pipeline.training_batches`.
+
+    Raises:
+        ValueError: If the batch cannot be shared equally.
+
+    Example:
+        >>> from tfpix2pix.presets import FACADES
+        >>> training_batches(FACADES, None, replicas=2)
+        Traceback (most recent call last): ... tfpix2pix.errors.InputError: `train.batch_size` must
+        be a multiple of the number of devices. ...
+    """
+    batch_size = config.train.batch_size
+    if batch_size % replicas:
+        raise InputError(
+            f"`train.batch_size` must be a multiple of the number of devices. Received: "
+            f"batch_size={batch_size}, devices={replicas}. Use --train.batch_size {replicas}."
+        )
+    return pipeline.training_batches(
+        pairs,
+        config.data.image_size,
+        load_size=config.data.load_size,
+        batch_size=batch_size // replicas,
+        flip=config.data.flip,
+        seed=config.train.seed,
+        first_step=first_step * replicas,
+        cache_gigabytes=config.data.cache_gigabytes,
+    )
+
+
+def checkpoint(model, step):
+    """Names what a checkpoint of a training holds: networks, noise, optimizers and the step.
+
+    Args:
+        model: A compiled `tfpix2pix.models.TranslationModel`.
+        step: int64 scalar variable, the number of steps taken.
+
+    Returns:
+        `tf.train.Checkpoint`.
+
+    Example:
+        >>> from tfpix2pix.presets import QUICKSTART
+        >>> saved = checkpoint(compiled_model(QUICKSTART), tf.Variable(0, dtype="int64"))
+        >>> int(saved.step)
+        0
+    """
+    of_optimizers = {f"{player}_optimizer": model.optimizers[player] for player in model.players}
+    return tf.train.Checkpoint(step=step, **model.players, **of_optimizers)
+
+
+def restored_generator(run):
+    """Rebuilds the generator of a run from its newest checkpoint.
+
+    Args:
+        run: Folder of the run.
+
+    Returns:
+        `keras.Model` with the trained weights.
+
+    Raises:
+        ValueError: If there is no configuration or no checkpoint.
+
+    Example:
+        >>> restored_generator("no-such-run")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: ...
+    """
+    restored = generator(configs.load(run))
+    folder = Path(run) / CHECKPOINTS
+    newest = tf.train.latest_checkpoint(folder)
+    if newest is None:
+        raise InputError(
+            f"A trained run has checkpoints in {folder}. Received: {str(run)!r}, which has none "
+            "yet. Train it further, or lower --train.checkpoint_every."
+        )
+    status = tf.train.Checkpoint(generator=restored).restore(newest)
+    status.expect_partial().assert_existing_objects_matched()
+    return restored
