@@ -1,0 +1,7 @@
+"""Programs that train; run them as `python -m training.NAME`. Nothing imports this package."""
+
+import os
+
+# TensorFlow writes dozens of start-up notes about plug-ins; what concerns a user comes as an
+# exception.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

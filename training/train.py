@@ -1,0 +1,85 @@
+"""Trains an experiment: `python -m training.train PRESET --data FOLDER --run FOLDER`."""
+
+import argparse
+import dataclasses
+import difflib
+import sys
+
+import jsonargparse
+
+from tfpix2pix.config import SECTIONS
+from tfpix2pix.errors import InputError
+from tfpix2pix.presets import PRESETS, preset
+
+
+def parse(arguments):
+    """Reads the command line.
+
+    Args:
+        arguments: List of str, without the program's name.
+
+    Returns:
+        `(config, run)`: the preset with its overrides, and the run folder.
+
+    Raises:
+        ValueError: If the preset or an override is unknown or of the wrong type.
+    """
+    # `--data FOLDER` is short for `--data.folder FOLDER`.
+    arguments = [
+        "--data.folder" + a[6:] if a == "--data" or a.startswith("--data=") else a
+        for a in arguments
+    ]
+    names = [a for a in arguments[:1] if not a.startswith("-")]
+    start = preset(names[0]) if names else PRESETS["facades"]
+    parser = _parser(start)
+    try:
+        parsed = parser.parse_args(arguments)
+    except (argparse.ArgumentError, jsonargparse.ParserError) as error:
+        options = [option for action in parser._actions for option in action.option_strings]
+        wrong = [
+            a.split("=")[0]
+            for a in arguments
+            if a.startswith("--") and a.split("=")[0] not in options
+        ]
+        near = [match for name in wrong for match in difflib.get_close_matches(name, options, 2)]
+        cure = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise InputError(
+            f"Overrides must be options of `{start.name}` with values of their type. Received: "
+            f"{' '.join(str(error).split())}. {cure}`python -m training.train --help` lists all."
+        ) from error
+    sections = parser.instantiate(parsed)
+    return dataclasses.replace(start, **{name: sections[name] for name in SECTIONS}), parsed.run
+
+
+def main():
+    """Trains from the command line."""
+    config, run = parse(sys.argv[1:])
+    from training import (
+        loop,
+    )  # After the command line is known to be right: TensorFlow takes seconds.
+
+    print(f"{config.name}: {config.data.folder} -> {run}", file=sys.stderr)
+    _, step = loop.train(config, run)
+    rest = "" if step >= config.train.steps else "; the same command goes on from there"
+    print(f"{run} is trained for {step} of {config.train.steps} steps{rest}.")
+
+
+def _parser(start):
+    parser = jsonargparse.ArgumentParser(
+        prog="python -m training.train", description=start.summary, exit_on_error=False
+    )
+    parser.add_argument("preset", type=str, help=f"One of {', '.join(PRESETS)}.")
+    parser.add_argument(
+        "--run", type=str, required=True, help="Folder of the run; resumed if it exists."
+    )
+    parser.add_argument("--config", action="config")
+    for name, section in SECTIONS.items():
+        parser.add_class_arguments(section, name, default=getattr(start, name))
+    return parser
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
