@@ -1,0 +1,1 @@
+"""Programs around TensorFlow Serving; run them as `python -m serving.NAME`."""

@@ -1,0 +1,120 @@
+"""A local server with the gRPC API of TensorFlow Serving, for machines without it.
+
+    python -m serving.server --models FOLDER --port 8500
+
+It runs SavedModels as TensorFlow Serving 2.15 does, through a session, so that answers and error
+texts are the same. It does not batch requests; use TensorFlow Serving itself for throughput.
+"""
+
+import os
+import signal
+import sys
+import threading
+from concurrent import futures
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import grpc
+import jsonargparse
+import tensorflow as tf
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from serving.servable import Servable
+from serving.services import ModelService, PredictionService
+from tfpix2pix.errors import InputError
+from tfpix2pix.export import versions
+
+# As in tensorflow_serving/model_servers/server.cc.
+SERVER_OPTIONS = (
+    ("grpc.max_receive_message_length", 2**31 - 1),
+    ("grpc.max_send_message_length", -1),
+)
+THREADS_PER_CPU = 4
+
+
+def load_models(folder):
+    """Loads the newest version of every model in a folder.
+
+    Args:
+        folder: Folder whose folders are models, named as they are served, with numbered versions.
+
+    Returns:
+        Dict of model name to dict of version to `Servable`.
+
+    Raises:
+        ValueError: If there is no model.
+    """
+    root = Path(folder)
+    found = {path.name: versions(path) for path in sorted(root.iterdir())} if root.is_dir() else {}
+    models = {
+        name: {numbers[-1]: Servable(root / name / str(numbers[-1]))}
+        for name, numbers in found.items()
+        if numbers
+    }
+    if not models:
+        raise InputError(
+            "The folder of models must contain MODEL/VERSION folders, versions whole numbers. "
+            f"Received: {str(folder)!r}, which has none. Make one with `python -m serving.export "
+            f"--run RUN --to {folder}/NAME`."
+        )
+    return models
+
+
+def start(models, host="127.0.0.1", port=0):
+    """Starts a server; it answers until it is stopped.
+
+    Args:
+        models: As from `load_models`.
+        host: Address to listen at.
+        port: Port to listen at, 0 for a free one.
+
+    Returns:
+        `(server, port)`: the `grpc.Server` and the port it listens at.
+
+    Raises:
+        ValueError: If it cannot listen there.
+    """
+    threads = THREADS_PER_CPU * (os.cpu_count() or 1)
+    server = grpc.server(futures.ThreadPoolExecutor(threads), options=SERVER_OPTIONS)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(models), server
+    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models), server)
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise InputError(
+            f"The server must be able to listen. Received: {host}:{port}, which is taken or not "
+            "this machine's. Use another --port, or --port 0 for a free one."
+        ) from error
+    server.start()
+    return server, bound
+
+
+def main(models: str, host: str = "127.0.0.1", port: int = 8500):
+    """Serves the newest version of every model in a folder until Ctrl-C.
+
+    Args:
+        models: Folder of MODEL/VERSION folders.
+        host: Address to listen at; other machines reach only 0.0.0.0 or an address of this one.
+        port: Port to listen at, 0 for a free one.
+    """
+    tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
+    loaded = load_models(models)
+    server, port = start(loaded, host, port)
+    served = ", ".join(f"{name}/{version}" for name, of in loaded.items() for version in of)
+    print(f"Running gRPC ModelServer at {host}:{port} with {served}", flush=True)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+    server.stop(grace=5).wait()
+
+
+if __name__ == "__main__":
+    try:
+        jsonargparse.auto_cli(main, as_positional=False)
+    except InputError as error:
+        sys.exit(f"error: {error}")
