@@ -127,9 +127,10 @@ class Client:
             return call.result().outputs["output_bytes"].string_val[0]
         except grpc.RpcError as error:
             cure = CURES.get(error.code(), "Look at the server's log.")
+            details = " ".join(error.details().split()).rstrip(".")
             raise TranslationError(
                 f"The server at {self.address} must translate with the model {self.model!r}. "
-                f"Received: {error.code().name}: {error.details()}. {cure}",
+                f"Received: {error.code().name}: {details}. {cure}",
                 error.code(),
             ) from None
 

@@ -47,7 +47,8 @@ def load_models(folder):
         ValueError: If there is no model.
     """
     root = Path(folder)
-    found = {path.name: versions(path) for path in sorted(root.iterdir())} if root.is_dir() else {}
+    folders = sorted(path for path in root.glob("*") if path.is_dir())
+    found = {path.name: versions(path) for path in folders}
     models = {
         name: {numbers[-1]: Servable(root / name / str(numbers[-1]))}
         for name, numbers in found.items()

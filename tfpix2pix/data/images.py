@@ -2,10 +2,6 @@
 
 import tensorflow as tf
 
-from tfpix2pix.errors import InputError
-
-RESIZE_METHODS = ("area", "bilinear", "bicubic", "nearest")
-
 
 def decode(encoded, channels=3):
     """Decodes a PNG, JPEG, BMP or GIF (first frame).
@@ -75,33 +71,20 @@ def to_uint8(signed):
     return tf.cast(tf.clip_by_value(pixels, 0.0, 255.0), "uint8")
 
 
-def resize(image, size, method="bilinear"):
-    """Resizes an image, smoothing what shrinks.
+def resize(image, size):
+    """Resizes an image bilinearly, averaging what shrinks.
 
     Args:
         image: uint8 `[height, width, channels]` or `[batch, height, width, channels]`.
         size: `(height, width)` in pixels.
-        method: `"area"`, `"bilinear"`, `"bicubic"`, or `"nearest"` for label maps.
 
     Returns:
-        uint8 of the new size; the same tensor where the size is already right.
-
-    Raises:
-        ValueError: If the method is unknown.
+        uint8 of the new size; the same pixels where the size is already right.
 
     Example:
         >>> resize(tf.zeros((8, 8, 3), "uint8"), (4, 2)).shape
         TensorShape([4, 2, 3])
     """
-    if method not in RESIZE_METHODS:
-        raise InputError(
-            f"`method` must be one of {sorted(RESIZE_METHODS)}. Received: method={method!r}. "
-            f"Use 'nearest' for label maps, 'bilinear' for photos."
-        )
-    if tuple(image.shape[-3:-1]) == tuple(size):
-        return image
     # Without antialiasing TensorFlow skips pixels where an image shrinks.
-    resized = tf.image.resize(
-        image, size, method=method, antialias=method in ("bilinear", "bicubic")
-    )
+    resized = tf.image.resize(image, size, antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), "uint8")

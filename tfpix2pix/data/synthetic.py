@@ -189,9 +189,9 @@ def _render(ids, random):
     photo = ALBEDO[ids] * (1 + random.normal(0, 0.04, ALBEDO.shape))[ids]
 
     # Texture: courses of bricks on walls, bars on balconies and blinds, a sky that pales downwards.
-    bricks = 0.05 * np.sign(np.sin(rows * 2 * np.pi * 32)) * (ids == IDS["facade"])
-    bars = 0.14 * np.sign(np.sin(columns * 2 * np.pi * 24)) * (ids == IDS["balcony"])
-    slats = 0.08 * np.sign(np.sin(rows * 2 * np.pi * 40)) * (ids == IDS["blind"])
+    bricks = 0.05 * _stripes(height, 32)[:, None] * (ids == IDS["facade"])
+    bars = 0.14 * _stripes(width, 24) * (ids == IDS["balcony"])
+    slats = 0.08 * _stripes(height, 40)[:, None] * (ids == IDS["blind"])
     sky = 0.12 * rows * (ids == IDS["background"])
     glass = 0.22 * np.clip(np.sin((rows - columns) * 2 * np.pi * 3), 0, 1) * (ids == IDS["window"])
     photo += (bricks + bars + slats + sky + glass)[..., None]
@@ -206,3 +206,9 @@ def _render(ids, random):
     ]
     photo *= (1.06 - 0.16 * rows * random.uniform(0.5, 1))[..., None]
     return np.clip(photo + random.normal(0, 0.02, photo.shape), 0, 1)
+
+
+def _stripes(side, count):
+    """Returns `count` stripes of +1 and -1 along a side, fewer where they were under 4 pixels."""
+    centers = (np.arange(side) + 0.5) / side
+    return np.sign(np.sin(2 * np.pi * min(count, side // 4) * centers))
