@@ -1,0 +1,112 @@
+"""A case for every public network, layer, loss and model: tiny, with non-default arguments."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Callable
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from tfpix2pix import Pix2Pix, layers, losses
+from tfpix2pix.networks import patch_discriminator, unet_generator
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to build a thing, the shapes of its inputs and the shape of its output."""
+
+    build: Callable
+    inputs: tuple
+    output: tuple
+
+
+IMAGE = (2, 16, 24, 3)
+
+NETWORKS = {
+    "unet_generator": Case(
+        partial(unet_generator, IMAGE[1:], 2, depth=3, base_filters=4, norm="batch", seed=5),
+        (IMAGE,),
+        (2, 16, 24, 2),
+    ),
+    "patch_discriminator": Case(
+        partial(patch_discriminator, IMAGE[1:], 2, receptive_field=34, base_filters=4, seed=5),
+        (IMAGE, (2, 16, 24, 2)),
+        (2, 2, 4, 1),
+    ),
+}
+
+LAYERS = {
+    "InstanceNormalization": Case(
+        partial(layers.InstanceNormalization, epsilon=1e-2, name="norm"), (IMAGE,), IMAGE
+    ),
+    "BatchNormalization": Case(
+        partial(layers.BatchNormalization, momentum=0.7, epsilon=1e-2, name="norm"), (IMAGE,), IMAGE
+    ),
+    "Dropout": Case(partial(layers.Dropout, 0.3, seed=4, name="dropout"), (IMAGE,), IMAGE),
+    "normalization": Case(
+        partial(layers.normalization, "instance", seed=3, name="norm"), (IMAGE,), IMAGE
+    ),
+}
+
+LOGITS = (2, 3, 5, 1)
+
+LOSSES = {
+    "cross_entropy": Case(lambda: losses.cross_entropy.discriminator, (LOGITS, LOGITS), (2,)),
+    "cross_entropy_discriminator": Case(
+        lambda: losses.cross_entropy_discriminator, (LOGITS, LOGITS), (2,)
+    ),
+    "cross_entropy_generator": Case(lambda: losses.cross_entropy_generator, (LOGITS,), (2,)),
+    "AdversarialLoss": Case(
+        lambda: losses.AdversarialLoss(None, losses.cross_entropy_generator).generator,
+        (LOGITS,),
+        (2,),
+    ),
+    "l1": Case(lambda: losses.l1, (IMAGE, IMAGE), (2,)),
+}
+
+
+def tiny_pix2pix(norm="instance", dropout_levels=0, optimizer=None, **options):
+    """Returns a compiled Pix2Pix for 32-pixel images."""
+    generator = unet_generator(
+        (32, 32, 3), depth=3, base_filters=4, norm=norm, dropout_levels=dropout_levels
+    )
+    discriminator = patch_discriminator((32, 32, 3), receptive_field=34, base_filters=4, norm=norm)
+    model = Pix2Pix(generator, discriminator, **options)
+    model.compile(optimizer and {player: optimizer() for player in model.players})
+    return model
+
+
+MODELS = {
+    "Pix2Pix": Case(tiny_pix2pix, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
+}
+
+
+def open_generator(**options):
+    """Returns a small generator with open sides, of multiple 4."""
+    return unet_generator((None, None, 3), depth=2, base_filters=4, **options)
+
+
+def fixed_weights(model):
+    """Sets every variable to a sine of its own: seeds change with TensorFlow, this does not."""
+    for offset, variable in enumerate(model.weights):
+        count = int(np.prod(variable.shape))
+        values = 0.5 * np.sin(np.arange(count) + offset).reshape(variable.shape)
+        variable.assign(np.abs(values) + 0.5 if "variance" in variable.name else values)
+    return model
+
+
+def smooth_images(shape, seed=0):
+    """Returns float32 images in [-1, 1] whose pixels all differ."""
+    values = np.sin(0.37 * np.arange(int(np.prod(shape))) + seed) * np.cos(seed + 0.011)
+    return tf.constant(values.reshape(shape), "float32")
+
+
+def sgd():
+    """Returns plain gradient descent, whose steps are the gradients."""
+    return keras.optimizers.legacy.SGD(0.1)
+
+
+def values(model):
+    """Returns all variables of the model as a list of arrays."""
+    return [variable.numpy() for variable in model.weights]

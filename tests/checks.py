@@ -1,0 +1,76 @@
+"""What must hold for every case of a kind."""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from tests.cases import fixed_weights, smooth_images
+
+
+def check_network(case, folder):
+    """Shape, any batch size, stable names, every variable trains, same pixels after saving."""
+    model = fixed_weights(case.build())
+    batch = [smooth_images(shape, seed) for seed, shape in enumerate(case.inputs)]
+    output = call(model, batch)
+    assert output.shape == case.output
+    assert np.isfinite(output).all()
+    assert call(model, [x[:1] for x in batch]).shape == (1, *case.output[1:])
+    assert [layer.name for layer in case.build().layers] == [layer.name for layer in model.layers]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.square(call(model, batch, training=True) - 0.5))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert [v.name for v, g in zip(model.weights, gradients) if g is None] == []
+    assert all(np.abs(g).max() > 0 for g in gradients)
+    model.save(folder / "model.keras")
+    revived = keras.models.load_model(folder / "model.keras")
+    np.testing.assert_array_equal(call(revived, batch), output)
+
+
+def check_layer(case):
+    """Shape and dtype in every precision, and the same output from the config alone."""
+    layer = case.build()
+    batch = smooth_images(case.inputs[0])
+    output = layer(batch, training=False) if _has_mode(layer) else layer(batch)
+    assert output.shape == case.output
+    revived = type(layer).from_config(layer.get_config())
+    revived.build(batch.shape)
+    revived.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(revived(batch), output)
+    half = type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"})(batch)
+    assert half.dtype == tf.float16
+    np.testing.assert_allclose(tf.cast(half, tf.float32), output, atol=2e-2)
+
+
+def check_loss(case):
+    """One float32 per example, finite for huge half-precision logits, independent per example."""
+    loss = case.build()
+    batch = [smooth_images(shape, seed) for seed, shape in enumerate(case.inputs)]
+    result = loss(*batch)
+    assert (result.shape, result.dtype) == (case.output, tf.float32)
+    half = loss(*(tf.cast(1e4 * x, tf.float16) for x in batch))
+    assert half.dtype == tf.float32
+    assert np.isfinite(half).all()
+    np.testing.assert_allclose(loss(*(x[1:] for x in batch)), result[1:], rtol=1e-6)
+
+
+def check_model(case):
+    """Every variable moves in one step under `fit`; the logs are finite; `translate` translates."""
+    model = case.build()
+    before = [variable.numpy() for variable in model.trainable_variables]
+    batch = tuple(smooth_images(shape, seed) for seed, shape in enumerate(case.inputs))
+    history = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
+    assert all(np.isfinite(value) for values in history.values() for value in values)
+    still = [
+        v.name for v, old in zip(model.trainable_variables, before) if (v == old).numpy().all()
+    ]
+    assert still == []
+    assert model.translate(batch[0]).shape == case.output
+
+
+def call(model, batch, training=False):
+    """Calls a model with one input or several."""
+    return model(batch if len(batch) > 1 else batch[0], training=training)
+
+
+def _has_mode(layer):
+    return "training" in layer._call_spec.arg_names

@@ -1,0 +1,37 @@
+"""Fixtures; and two logical CPUs, so that two replicas run on any machine."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
+
+# isort: split
+import tensorflow as tf
+
+from tests import cases
+from tfpix2pix.data import synthetic
+from tfpix2pix.export import export
+
+CPUS = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(CPUS[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(scope="session")
+def facades(tmp_path_factory):
+    """A data set folder with 6 pairs to train on and 3 to test, 32 pixels."""
+    folder = tmp_path_factory.mktemp("facades")
+    synthetic.write_pairs(folder / "train", 6, (32, 32), seed=0)
+    synthetic.write_pairs(folder / "test", 3, (32, 32), seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """`(generator, exports)`: a generator, and the folder in which `tiny/1` is its export."""
+    generator = cases.fixed_weights(cases.open_generator())
+    exports = tmp_path_factory.mktemp("exports")
+    export(generator, exports / "tiny")
+    return generator, exports

@@ -1,0 +1,85 @@
+"""The papers' formulas in NumPy: slow, plain, independent of TensorFlow."""
+
+import numpy as np
+
+
+def convolution(x, kernel, strides, padding=1):
+    """4x4 convolution of `[batch, height, width, channels]`, `padding` zeros on every side."""
+    size = kernel.shape[0]
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    rows, columns = ((side - size) // strides + 1 for side in x.shape[1:3])
+    result = np.zeros((len(x), rows, columns, kernel.shape[-1]))
+    for i in range(rows):
+        for j in range(columns):
+            patch = x[:, i * strides : i * strides + size, j * strides : j * strides + size]
+            result[:, i, j] = np.einsum("bhwc,hwcf->bf", patch, kernel)
+    return result
+
+
+def transposed_convolution(x, kernel):
+    """4x4 transposed convolution of stride 2 and padding 1; kernel `[4, 4, filters, channels]`."""
+    batch, height, width, _ = x.shape
+    result = np.zeros((batch, 2 * height + 2, 2 * width + 2, kernel.shape[2]))
+    for i in range(height):
+        for j in range(width):
+            stamp = np.einsum("bc,hwfc->bhwf", x[:, i, j], kernel)
+            result[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += stamp
+    return result[:, 1:-1, 1:-1]
+
+
+def normalize(x, gamma, beta, axes, epsilon=1e-5):
+    """Mean 0 and variance 1 over `axes`, then scaled and shifted."""
+    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
+
+
+def leaky_relu(x, slope=0.2):
+    """x where positive, else slope times x."""
+    return np.where(x > 0, x, slope * x)
+
+
+def unet(x, weights, depth, norm_axes):
+    """The U-Net of Isola et al., section 6.1.1; `weights` maps `"down2_conv/kernel"` to arrays."""
+    skips = {}
+    for level in range(1, depth + 1):
+        x = leaky_relu(x) if level > 1 else x
+        x = convolution(x, weights[f"down{level}_conv/kernel"], 2)
+        if 1 < level < depth:
+            norm = f"down{level}_norm"
+            x = normalize(x, weights[f"{norm}/gamma"], weights[f"{norm}/beta"], norm_axes)
+        skips[level] = x
+    for level in range(depth - 1, 0, -1):
+        x = transposed_convolution(np.maximum(x, 0), weights[f"up{level}_conv/kernel"])
+        norm = f"up{level}_norm"
+        x = normalize(x, weights[f"{norm}/gamma"], weights[f"{norm}/beta"], norm_axes)
+        x = np.concatenate([x, skips[level]], axis=-1)
+    x = transposed_convolution(np.maximum(x, 0), weights["head_conv/kernel"])
+    return np.tanh(x + weights["head_conv/bias"])
+
+
+def patchgan(source, target, weights, strided):
+    """The PatchGAN of section 6.1.2 with instance norm and `strided` layers of stride 2."""
+    x = np.concatenate([source, target], axis=-1)
+    for level in range(1, strided + 2):
+        x = convolution(x, weights[f"patch{level}_conv/kernel"], 2 if level <= strided else 1)
+        if level == 1:
+            x = x + weights["patch1_conv/bias"]
+        else:
+            norm = f"patch{level}_norm"
+            x = normalize(x, weights[f"{norm}/gamma"], weights[f"{norm}/beta"], (1, 2))
+        x = leaky_relu(x)
+    return convolution(x, weights["head_conv/kernel"], 1) + weights["head_conv/bias"]
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x))."""
+    return 1 / (1 + np.exp(-x))
+
+
+def weights_of(model):
+    """Maps `"layer/variable"` to the arrays of a model."""
+    return {
+        f"{layer.name}/{v.name.split('/')[-1].split(':')[0]}": v.numpy().astype("float64")
+        for layer in model.layers
+        for v in layer.weights
+    }

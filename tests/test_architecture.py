@@ -1,0 +1,157 @@
+"""Who may import whom, how long things may be, and what every public name has."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    p for top in ("tfpix2pix", "training", "serving") for p in (ROOT / top).rglob("*.py")
+)
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 350, 100
+
+# Part of the library -> parts it may import; `errors` is open to all, `factory` takes all.
+MAY_IMPORT = {
+    "errors": set(),
+    "layers": set(),
+    "losses": set(),
+    "metrics": set(),
+    "data": set(),
+    "optimizers": set(),
+    "config": set(),
+    "networks": {"layers"},
+    "models": {"losses", "optimizers"},
+    "inference": {"data", "metrics"},
+    "export": {"data", "metrics", "inference"},
+    "report": {"data", "metrics"},
+    "presets": {"config"},
+    "__init__": {"models", "networks"},
+}
+
+
+def parsed(path):
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def part(path):
+    return path.relative_to(ROOT / "tfpix2pix").with_suffix("").parts[0]
+
+
+def imports(path):
+    """Yields the dotted name of everything of ours that a file imports."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (n for n in names if n.split(".")[0] in ("tfpix2pix", "training", "serving"))
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_imports_go_in_the_directions_of_the_design(path):
+    top = path.relative_to(ROOT).parts[0]
+    for name in imports(path):
+        target, *inner = name.split(".")
+        if top != "tfpix2pix":
+            allowed = {top, "tfpix2pix"} if path.name not in ("client.py", "messages.py") else {top}
+            assert target in allowed, f"{name_of(path)} may not import {name}"
+        elif part(path) != "factory":
+            assert target == "tfpix2pix", f"{name_of(path)} may not import {name}"
+            allowed = MAY_IMPORT[part(path)] | {part(path), "errors"}
+            assert inner[0] in allowed, f"{name_of(path)} may not import {name}"
+        else:
+            assert target == "tfpix2pix", f"{name_of(path)} may not import {name}"
+
+
+def test_tf_addons_and_private_tensorflow_have_single_homes():
+    homes = {}
+    for path in SOURCES:
+        text = path.read_text("utf-8")
+        for library in ("tensorflow_addons", "tensorflow.python", "keras.src"):
+            if re.search(rf"^\s*(import|from) {re.escape(library)}", text, re.MULTILINE):
+                homes.setdefault(library, []).append(name_of(path))
+    assert homes == {
+        "tensorflow_addons": ["tfpix2pix/layers/normalization.py"],
+        "tensorflow.python": ["tfpix2pix/export.py", "serving/servable.py"],
+    }
+
+
+def definitions(path, public=True):
+    """Yields `(name, node)` of every function and class of a file, public ones only if asked."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    for node in parsed(path).body:
+        if isinstance(node, kinds):
+            yield node.name, node
+            for inner in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(inner, ast.FunctionDef):
+                    yield f"{node.name}.{inner.name}", inner
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_files_and_functions_stay_short(path):
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+    for name, node in definitions(path):
+        if isinstance(node, ast.FunctionDef):
+            length = node.end_lineno - node.lineno + 1
+            documented = len((ast.get_docstring(node) or "").splitlines())
+            assert length - documented <= MOST_LINES_OF_A_FUNCTION - 30, name
+            assert length <= MOST_LINES_OF_A_FUNCTION, name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_every_module_and_public_name_says_what_it_is(path):
+    assert ast.get_docstring(parsed(path)), f"{name_of(path)} has no docstring"
+    for name, node in definitions(path):
+        if not any(piece.startswith("_") for piece in name.split(".")):
+            assert ast.get_docstring(node), f"{name} in {name_of(path)} has no docstring"
+
+
+LIBRARY = [path for path in SOURCES if path.is_relative_to(ROOT / "tfpix2pix")]
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_every_public_name_of_the_library_has_an_example(path):
+    data = ("Config", "TranslationModel")  # Frozen data, and a base class.
+    for name, node in definitions(path):
+        if "." not in name and not name.startswith("_") and not name.endswith(data):
+            assert ">>>" in ast.get_docstring(node), f"{name} in {name_of(path)} has no example"
+
+
+def test_there_is_no_drawer_for_everything():
+    names = {part for path in SOURCES for part in path.relative_to(ROOT).with_suffix("").parts}
+    assert not names & {"utils", "common", "core", "helpers", "misc"}
+
+
+def test_the_tour_names_every_file_of_the_library():
+    tour = (ROOT / "tfpix2pix/README.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z0-9_/]+\.py)`", tour))
+    files = {str(p.relative_to(ROOT / "tfpix2pix")) for p in LIBRARY if p.name != "__init__.py"}
+    assert named == files
+
+
+def test_nothing_is_left_for_later():
+    pattern = r"\b(TODO|FIXME|XXX|HACK)\b"
+    left = [name_of(path) for path in SOURCES if re.search(pattern, path.read_text("utf-8"))]
+    assert left == []
+
+
+def test_no_tracked_file_is_large():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert listed.returncode == 0, "the tests run in a clone"
+    large = [
+        name
+        for name in listed.stdout.split("\0")
+        if name and (ROOT / name).is_file() and (ROOT / name).stat().st_size > 300_000
+    ]
+    assert large == []

@@ -1,0 +1,50 @@
+"""Every public network, layer, loss and model goes through the checks of its kind."""
+
+import importlib
+import pkgutil
+import warnings
+
+import pytest
+
+import tfpix2pix
+from tests import cases, checks
+from tfpix2pix import layers, losses, models, networks
+
+
+@pytest.mark.parametrize("name", sorted(cases.NETWORKS))
+def test_network(name, tmp_path):
+    checks.check_network(cases.NETWORKS[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(cases.LAYERS))
+def test_layer(name):
+    checks.check_layer(cases.LAYERS[name])
+
+
+@pytest.mark.parametrize("name", sorted(cases.LOSSES))
+def test_loss(name):
+    checks.check_loss(cases.LOSSES[name])
+
+
+@pytest.mark.parametrize("name", sorted(cases.MODELS))
+def test_model(name):
+    checks.check_model(cases.MODELS[name])
+
+
+def test_every_public_name_has_a_case():
+    assert set(cases.NETWORKS) == set(networks.__all__)
+    assert set(cases.LAYERS) == set(layers.__all__)
+    assert set(cases.LOSSES) == set(losses.__all__)
+    # The base class is tested through its subclasses.
+    assert set(cases.MODELS) == set(models.__all__) - {"TranslationModel"}
+    of_parts = {*networks.__all__, *models.__all__, "InputError"}
+    assert set(tfpix2pix.__all__) <= of_parts
+
+
+def test_every_module_can_be_imported():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SyntaxWarning)
+        names = [m.name for m in pkgutil.walk_packages(tfpix2pix.__path__, "tfpix2pix.")]
+        assert len(names) > 20
+        for name in names:
+            importlib.import_module(name)

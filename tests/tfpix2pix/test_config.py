@@ -1,0 +1,114 @@
+import dataclasses
+import re
+
+import pytest
+
+from tfpix2pix import InputError, config, factory, presets
+from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+
+UNUSUAL = ExperimentConfig(
+    name="mine",
+    summary="Not a default in it.",
+    data=DataConfig("pairs", "BtoA", (64, 32), (70, 40), False, 0.5),
+    model=ModelConfig(8, 4, "batch", 1, 16, 34, 10.0),
+    train=TrainConfig(7, 2, 1e-3, 5, 3, 1, 2),
+)
+
+
+def test_the_unusual_case_has_no_default_in_it():
+    for section in config.SECTIONS:
+        options, defaults = getattr(UNUSUAL, section), config.SECTIONS[section]()
+        for field in dataclasses.fields(options):
+            assert getattr(options, field.name) != getattr(defaults, field.name), field.name
+
+
+def test_a_configuration_survives_its_file(tmp_path):
+    config.save(UNUSUAL, tmp_path / "run")
+    assert config.load(tmp_path / "run") == UNUSUAL
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+
+
+def test_one_number_is_a_square():
+    assert DataConfig(image_size=128).image_size == (128, 128)
+    assert DataConfig(load_size=[140, 150]).load_size == (140, 150)
+
+
+def test_differences_are_named_with_both_values():
+    other = dataclasses.replace(UNUSUAL, train=TrainConfig(9, 2, 1e-3, 6, 3, 1, 2))
+    assert config.differences(UNUSUAL, other, ignoring=["train.steps"]) == {"train.seed": (5, 6)}
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    message = (
+        "A run is a folder with a config.yaml, as `python -m training.train` makes it. Received: "
+        f"{str(tmp_path)!r}, which has none. Check the spelling or train it first."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        config.load(tmp_path)
+
+
+def test_a_spoiled_configuration_is_refused(tmp_path):
+    (tmp_path / "config.yaml").write_text("name: x\nsummary: y\ndata: {}\nmodel: {}\n")
+    message = (
+        f"{tmp_path}/config.yaml must hold the sections data, model, train with the options of "
+        "this version. Received something else ('train'). Restore the file or train anew."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        config.load(tmp_path)
+
+
+def test_the_facades_preset_is_the_paper_s():
+    facades = presets.preset("facades")
+    assert facades.data == DataConfig(direction="BtoA", image_size=(256, 256))
+    assert facades.model == ModelConfig(base_filters=64, receptive_field=70, l1_weight=100.0)
+    assert (facades.train.batch_size, facades.train.learning_rate) == (1, 2e-4)
+    assert facades.train.steps == 200 * 400
+    assert factory.generator(facades).get_layer("down8_conv").filters == 512
+
+
+def test_an_unknown_preset_is_refused():
+    message = (
+        "The preset must be one of ['facades', 'quickstart']. Received: 'facade'. Start from the "
+        "nearest one and override its options."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        presets.preset("facade")
+
+
+def test_the_factory_passes_every_option_on():
+    model = factory.compiled_model(UNUSUAL)
+    names = {layer.name for layer in model.generator.layers}
+    assert {"down4_conv", "up3_dropout"} <= names
+    assert not {"down5_conv", "up2_dropout"} & names
+    assert model.generator.get_layer("down1_conv").filters == 8
+    assert type(model.generator.get_layer("down2_norm")).__name__ == "BatchNormalization"
+    assert model.discriminator.get_layer("patch1_conv").filters == 16
+    assert model.discriminator.output_shape == (None, 14, 6, 1)
+    assert model.l1_weight == 10.0
+    for optimizer in model.optimizers.values():
+        assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+
+
+def test_a_run_without_checkpoints_is_refused(tmp_path):
+    config.save(UNUSUAL, tmp_path)
+    message = (
+        f"A trained run has checkpoints in {tmp_path}/checkpoints. Received: {str(tmp_path)!r}, "
+        "which has none yet. Train it further, or lower --train.checkpoint_every."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        factory.restored_generator(tmp_path)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    message = (
+        "`train.batch_size` must be a multiple of the number of devices. Received: batch_size=2, "
+        "devices=3. Use --train.batch_size 3."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        factory.training_batches(UNUSUAL, None, replicas=3)
+
+
+def test_data_must_be_named():
+    message = "The data must be named. Received: none. Give it by `--data FOLDER`."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        factory.pairs(presets.preset("facades"), "train")

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from tests import reference
+from tests.cases import smooth_images
+from tfpix2pix.layers import BatchNormalization, Dropout, InstanceNormalization
+from tfpix2pix.layers.initialization import derived_seed, gaussian
+
+IMAGES = smooth_images((3, 5, 4, 2))
+GAMMA, BETA = np.array([2.0, 0.5], "float32"), np.array([0.1, -0.3], "float32")
+
+
+def with_weights(layer):
+    layer.build(IMAGES.shape)
+    layer.gamma.assign(GAMMA)
+    layer.beta.assign(BETA)
+    return layer
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_instance_norm_is_the_formula_on_both_of_its_paths(batch):
+    layer = with_weights(InstanceNormalization(epsilon=0.01))
+    expected = reference.normalize(IMAGES[:batch].numpy(), GAMMA, BETA, (1, 2), epsilon=0.01)
+    np.testing.assert_allclose(layer(IMAGES[:batch]), expected, atol=1e-5)
+
+
+def test_instance_norm_has_the_same_gradients_on_both_of_its_paths():
+    layer = with_weights(InstanceNormalization())
+    gradients = []
+    for images in (IMAGES[:1], tf.concat([IMAGES[:1]] * 2, 0)):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            loss = tf.reduce_sum(layer(images) ** 3) / len(images)
+        gradients.append(tape.gradient(loss, [images, *layer.trainable_variables]))
+    np.testing.assert_allclose(gradients[0][0][0], 2 * gradients[1][0][0], atol=1e-4)
+    for one, two in zip(gradients[0][1:], gradients[1][1:]):
+        np.testing.assert_allclose(one, two, rtol=1e-4)
+
+
+def test_batch_norm_takes_the_statistics_of_the_batch_in_training():
+    layer = with_weights(BatchNormalization(epsilon=0.01))
+    expected = reference.normalize(IMAGES.numpy(), GAMMA, BETA, (0, 1, 2), epsilon=0.01)
+    np.testing.assert_allclose(layer(IMAGES, training=True), expected, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * np.mean(IMAGES, (0, 1, 2)), atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_batch_norm_takes_the_statistics_of_each_image_otherwise(batch):
+    layer = with_weights(BatchNormalization(epsilon=0.01))
+    expected = reference.normalize(IMAGES[:batch].numpy(), GAMMA, BETA, (1, 2), epsilon=0.01)
+    np.testing.assert_allclose(layer(IMAGES[:batch], training=False), expected, atol=1e-5)
+    np.testing.assert_array_equal(layer.moving_mean, [0, 0])
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    ones = tf.ones((1, 100, 100, 4))
+    noisy = Dropout(0.3, seed=2)(ones, training=True).numpy()
+    assert set(np.unique(noisy.round(5))) == {0, np.float32(1 / 0.7).round(5)}
+    assert (noisy == 0).mean() == pytest.approx(0.3, abs=0.01)
+
+
+def test_dropout_goes_on_from_a_checkpoint_with_the_same_noise(tmp_path):
+    """Keras' own layer does not: its random state is left out of checkpoints."""
+    ones = tf.ones((1, 8, 8, 2))
+    layer = Dropout(0.5, seed=7)
+    layer(ones, training=True)
+    path = tf.train.Checkpoint(layer=layer).save(tmp_path / "checkpoint")
+    expected = [layer(ones, training=True) for _ in range(2)]
+    resumed = Dropout(0.5, seed=99)
+    tf.train.Checkpoint(layer=resumed).restore(path).assert_consumed()
+    for noise in expected:
+        np.testing.assert_array_equal(resumed(ones, training=True), noise)
+    assert np.abs(expected[0] - expected[1]).max() > 0
+
+
+def test_initializers_differ_by_layer_and_by_network():
+    seeds = {derived_seed(seed, name) for seed in (0, 1) for name in ("down1_conv", "down2_conv")}
+    assert len(seeds) == 4
+    draws = [gaussian(0, "down1_conv")((4, 4, 3, 64)) for _ in range(2)]
+    np.testing.assert_array_equal(*draws)
+    assert np.std(draws[0]) == pytest.approx(0.02, rel=0.05)
+
+
+def test_no_norm_passes_its_input_through():
+    from tfpix2pix.layers import normalization
+
+    layer = normalization("none", name="down1_norm")
+    assert isinstance(layer, keras.layers.Layer)
+    assert layer.name == "down1_norm"
+    np.testing.assert_array_equal(layer(IMAGES), IMAGES)

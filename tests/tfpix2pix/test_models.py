@@ -1,0 +1,126 @@
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from tests.cases import sgd, smooth_images, tiny_pix2pix, values
+from tfpix2pix import InputError, losses
+
+SOURCE, TARGET = smooth_images((2, 32, 32, 3)), smooth_images((2, 32, 32, 3), seed=1)
+
+
+def moved(model, player, before):
+    """Returns how far each variable of a player has gone per unit of plain gradient descent."""
+    return [
+        (old - new.numpy()) / 0.1
+        for old, new in zip(before, model.players[player].trainable_variables)
+    ]
+
+
+def trainable(model, player):
+    return [variable.numpy() for variable in model.players[player].trainable_variables]
+
+
+def test_discriminator_descends_half_of_its_loss_on_the_generator_as_it_was():
+    model = tiny_pix2pix(optimizer=sgd)
+    with tf.GradientTape() as tape:
+        translated = model.generator(SOURCE, training=True)
+        real = model.discriminator([SOURCE, TARGET], training=True)
+        fake = model.discriminator([SOURCE, translated], training=True)
+        bce = keras.losses.BinaryCrossentropy(from_logits=True)
+        loss = 0.5 * (bce(tf.ones_like(real), real) + bce(tf.zeros_like(fake), fake))
+    expected = tape.gradient(loss, model.discriminator.trainable_variables)
+    before = trainable(model, "discriminator")
+    logs = model.train_step((SOURCE, TARGET))
+    assert float(logs["discriminator_gan"]) == pytest.approx(float(loss), rel=1e-5)
+    for step, gradient in zip(moved(model, "discriminator", before), expected):
+        np.testing.assert_allclose(step, gradient, rtol=1e-2, atol=1e-5)
+
+
+def test_generator_descends_against_the_updated_discriminator():
+    model = tiny_pix2pix(optimizer=sgd, l1_weight=7.0)
+    twin = tiny_pix2pix(optimizer=sgd)
+    before = trainable(model, "generator")
+    model.train_step((SOURCE, TARGET))
+    twin.discriminator.set_weights(model.discriminator.get_weights())
+    with tf.GradientTape() as tape:
+        translated = twin.generator(SOURCE, training=True)
+        fake = twin.discriminator([SOURCE, translated], training=True)
+        bce = keras.losses.BinaryCrossentropy(from_logits=True)
+        loss = bce(tf.ones_like(fake), fake) + 7.0 * tf.reduce_mean(tf.abs(TARGET - translated))
+    expected = tape.gradient(loss, twin.generator.trainable_variables)
+    for step, gradient in zip(moved(model, "generator", before), expected):
+        np.testing.assert_allclose(step, gradient, rtol=1e-2, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [({"l1_weight": 0.0, "gan_weight": 3.0}, "gan"), ({"l1_weight": 5.0, "gan_weight": 0.0}, "l1")],
+)
+def test_a_term_of_weight_zero_leaves_the_other_s_gradient_alone(options, left):
+    model = tiny_pix2pix(optimizer=sgd, **options)
+    twin = tiny_pix2pix(optimizer=sgd)
+    before = trainable(model, "generator")
+    model.train_step((SOURCE, TARGET))
+    twin.discriminator.set_weights(model.discriminator.get_weights())
+    with tf.GradientTape() as tape:
+        translated = twin.generator(SOURCE, training=True)
+        if left == "l1":
+            loss = 5.0 * tf.reduce_mean(tf.abs(TARGET - translated))
+        else:
+            fake = twin.discriminator([SOURCE, translated], training=True)
+            loss = 3.0 * tf.reduce_mean(losses.cross_entropy_generator(fake))
+    expected = tape.gradient(loss, twin.generator.trainable_variables)
+    for step, gradient in zip(moved(model, "generator", before), expected):
+        np.testing.assert_allclose(step, gradient, rtol=1e-2, atol=2e-5)
+
+
+def test_compile_without_arguments_gives_the_paper_s_optimizers():
+    model = tiny_pix2pix()
+    assert set(model.optimizers) == {"generator", "discriminator"}
+    for optimizer in model.optimizers.values():
+        settings = optimizer.get_config()
+        assert isinstance(optimizer, keras.optimizers.legacy.Adam)
+        names = ("learning_rate", "beta_1", "beta_2", "epsilon")
+        assert [settings[name] for name in names] == pytest.approx([2e-4, 0.5, 0.999, 1e-8])
+    assert len({id(optimizer) for optimizer in model.optimizers.values()}) == 2
+
+
+def test_compile_refuses_an_unknown_player():
+    message = (
+        "Optimizers are given per player, ['discriminator', 'generator']. Received: ['critic']. "
+        "Remove or rename them."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        tiny_pix2pix().compile({"critic": sgd()})
+
+
+def test_evaluate_is_the_l1_of_translate():
+    model = tiny_pix2pix()
+    expected = np.abs(model.translate(SOURCE) - TARGET).mean()
+    measured = model.evaluate(SOURCE, TARGET, batch_size=1, verbose=0, return_dict=True)
+    assert measured == {"l1": pytest.approx(expected, rel=1e-5)}
+
+
+def test_training_on_one_pair_makes_it_the_answer():
+    model = tiny_pix2pix(dropout_levels=1)
+    pair = (SOURCE[:1], 0.5 * TARGET[:1] + 0.2)
+    before = float(losses.l1(pair[1], model.translate(pair[0]))[0])
+    model.fit(tf.data.Dataset.from_tensors(pair).repeat(150), verbose=0)
+    assert float(losses.l1(pair[1], model.translate(pair[0]))[0]) < 0.5 * before
+
+
+def test_logs_are_means_over_the_epoch_by_stable_names():
+    model = tiny_pix2pix()
+    history = model.fit(SOURCE, TARGET, batch_size=1, verbose=0).history
+    assert list(history) == ["discriminator_gan", "generator_gan", "generator_l1"]
+
+
+def test_same_seeds_and_batches_give_the_same_weights_to_the_bit():
+    first, second = (tiny_pix2pix(dropout_levels=1) for _ in range(2))
+    for model in (first, second):
+        model.fit(SOURCE, TARGET, batch_size=1, shuffle=False, verbose=0)
+    for a, b in zip(values(first), values(second)):
+        np.testing.assert_array_equal(a, b)

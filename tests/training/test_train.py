@@ -1,0 +1,74 @@
+import re
+
+import pytest
+
+from tfpix2pix import InputError
+from training.train import parse
+
+
+def test_overrides_are_typed():
+    config, run = parse(
+        [
+            *("facades", "--data", "pairs", "--run", "runs/x", "--data.image_size", "128"),
+            *("--data.load_size", "[140,150]", "--data.direction", "AtoB", "--model.depth", "4"),
+            *("--model.base_filters=8", "--train.steps", "9", "--train.learning_rate", "1e-3"),
+            *("--train.seed", "3", "--train.batch_size", "2", "--train.checkpoint_every", "5"),
+        ]
+    )
+    assert run == "runs/x"
+    assert (config.name, config.data.folder, config.data.direction) == ("facades", "pairs", "AtoB")
+    assert (config.data.image_size, config.data.load_size) == ((128, 128), (140, 150))
+    assert (config.model.depth, config.model.base_filters, config.model.norm) == (4, 8, "instance")
+    assert (config.train.steps, config.train.learning_rate, config.train.seed) == (9, 1e-3, 3)
+    assert (config.train.batch_size, config.train.checkpoint_every) == (2, 5)
+
+
+def test_a_preset_keeps_what_is_not_overridden():
+    config, _ = parse(["quickstart", "--data=d", "--run=r", "--train.steps=1"])
+    assert config.data.image_size == (64, 64)
+    assert config.data.folder == "d"
+    assert config.train.batch_size == 4
+
+
+def test_print_config_shows_the_whole_configuration(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(["facades", "--data", "d", "--run", "r", "--train.steps", "5", "--print_config"])
+    assert caught.value.code == 0
+    printed = capsys.readouterr().out
+    for line in ("folder: d", "direction: BtoA", "norm: instance", "steps: 5", "seed: 0"):
+        assert line in printed
+
+
+def test_a_printed_configuration_can_be_read_again(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        parse(["facades", "--data", "d", "--run", "r", "--train.steps", "5", "--print_config"])
+    (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
+    config, run = parse(["facades", "--config", str(tmp_path / "mine.yaml"), "--train.seed", "2"])
+    assert (run, config.train.steps, config.train.seed) == ("r", 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["facades", "--run", "r", "--train.stepz", "4"],
+            "Overrides must be options of `facades` with values of their type. Received: "
+            "unrecognized arguments: --train.stepz 4. Did you mean --train.steps or --train.seed? "
+            "`python -m training.train --help` lists all.",
+        ),
+        (
+            ["facades", "--run", "r", "--train.steps", "many"],
+            "Overrides must be options of `facades` with values of their type. Received: Parser "
+            "key \"train.steps\": Expected a <class 'int'>. Got value: many. "
+            "`python -m training.train --help` lists all.",
+        ),
+        (
+            ["facade", "--run", "r"],
+            "The preset must be one of ['facades', 'quickstart']. Received: 'facade'. Start from "
+            "the nearest one and override its options.",
+        ),
+    ],
+)
+def test_an_unknown_preset_or_override_is_refused(arguments, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        parse(arguments)
