@@ -89,8 +89,9 @@ def pairs(config, split):
     Example:
         >>> from tfpix2pix.presets import FACADES
         >>> pairs(FACADES, "train")
-        Traceback (most recent call last): ... tfpix2pix.errors.InputError: The data must be named.
-        Received: none. Give it by `--data FOLDER`.
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: The data must be named. Received: none. Give it by `--data ...
     """
     if config.data.folder is None:
         raise InputError("The data must be named. Received: none. Give it by `--data FOLDER`.")
@@ -117,8 +118,9 @@ def training_batches(config, pairs, *, replicas=1, first_step=0):
     Example:
         >>> from tfpix2pix.presets import FACADES
         >>> training_batches(FACADES, None, replicas=2)
-        Traceback (most recent call last): ... tfpix2pix.errors.InputError: `train.batch_size` must
-        be a multiple of the number of devices. ...
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: `train.batch_size` must be a multiple of the number of ...
     """
     batch_size = config.train.batch_size
     if batch_size % replicas:

@@ -55,7 +55,8 @@ def save_picture(picture, path):
 
     Example:
         >>> save_picture(Image.new("RGB", (4, 4)), "out/black.png")
-        >>> Image.open("out/black.png").size
+        >>> with Image.open("out/black.png") as picture:
+        ...     picture.size
         (4, 4)
     """
     path = Path(path)

@@ -77,8 +77,9 @@ def side_by_side(folder, direction="AtoB"):
 
     Example:
         >>> side_by_side("facades/train", direction="BToA")
-        Traceback (most recent call last): ... tfpix2pix.errors.InputError: `direction` must be
-        'AtoB' or 'BtoA'. Received: direction='BToA'.
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: `direction` must be 'AtoB' or 'BtoA'. Received: ...
     """
     if direction not in DIRECTIONS:
         raise InputError(

@@ -46,7 +46,7 @@ class InstanceNormalization(tfa.layers.InstanceNormalization):
     def call(self, inputs):
         """Normalizes each image on its own."""
         if inputs.shape[0] == 1 and self.center and self.scale:
-            return fused_statistics(inputs, self.gamma, self.beta, self.epsilon)
+            return _fused(inputs, self.gamma, self.beta, self.epsilon)
         return super().call(inputs)
 
     def get_config(self):
@@ -89,7 +89,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if training:
             return super().call(inputs, training=True)
         if inputs.shape[0] == 1:
-            return fused_statistics(inputs, self.gamma, self.beta, self.epsilon)
+            return _fused(inputs, self.gamma, self.beta, self.epsilon)
         mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
         scale = tf.math.rsqrt(variance + self.epsilon) * self.gamma
         return inputs * tf.cast(scale, inputs.dtype) + tf.cast(
@@ -97,7 +97,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
 
 
-def fused_statistics(inputs, gamma, beta, epsilon):
+def _fused(inputs, gamma, beta, epsilon):
     """Normalizes `[1, height, width, channels]` by its own statistics with the fused kernel."""
     normalized, *_ = tf.compat.v1.nn.fused_batch_norm(
         inputs, tf.cast(gamma, "float32"), tf.cast(beta, "float32"), epsilon=epsilon
