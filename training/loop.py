@@ -28,7 +28,7 @@ SHOWN_EXAMPLES = 4
 
 
 def steps(model, strategy, batches_of):
-    """Trains without end, one batch a turn.
+    """Prepares a training without end, one batch a turn.
 
     Args:
         model: A compiled model with a `train_step`, made in the scope of `strategy`.
@@ -36,8 +36,11 @@ def steps(model, strategy, batches_of):
         batches_of: Function of the number of replicas to a `tf.data.Dataset` of their batches in
             turn.
 
-    Yields:
-        Nothing of value, after each step.
+    Returns:
+        Iterator that takes a step at each turn; its values mean nothing.
+
+    Raises:
+        ValueError: If the batches cannot be made.
     """
 
     @tf.function
@@ -47,8 +50,7 @@ def steps(model, strategy, batches_of):
     batches = strategy.distribute_datasets_from_function(
         lambda context: batches_of(context.num_replicas_in_sync)
     )
-    for batch in batches:
-        yield step(batch)
+    return (step(batch) for batch in batches)
 
 
 def device_strategy():
@@ -81,7 +83,7 @@ def train(config, run, strategy=None):
     pairs = factory.pairs(config, "train")
     with strategy.scope():
         model = factory.compiled_model(config)
-        step = tf.Variable(0, dtype="int64", trainable=False)
+    step = tf.Variable(0, dtype="int64", trainable=False)  # Of the loop, not of each replica.
     manager = tf.train.CheckpointManager(
         factory.checkpoint(model, step),
         run / factory.CHECKPOINTS,
@@ -89,24 +91,21 @@ def train(config, run, strategy=None):
         step_counter=step,
     )
 
-    def batches_of(replicas):
-        return factory.training_batches(config, pairs, replicas=replicas, first_step=int(step))
-
-    batches_of(
-        strategy.num_replicas_in_sync
-    )  # Refuses what cannot work before anything is written.
-    held_out = factory.pairs(config, "test")
-    samples = next(
-        iter(
-            pipeline.evaluation_batches(held_out, config.data.image_size, batch_size=SHOWN_EXAMPLES)
-        )
-    )
-    configs.save(config, run)
     manager.restore_or_initialize()
-
     first, last = int(step), config.train.steps
+    taken = steps(
+        model,
+        strategy,
+        lambda replicas: factory.training_batches(
+            config, pairs, replicas=replicas, first_step=first
+        ),
+    )
+    size, held_out = config.data.image_size, factory.pairs(config, "test")
+    samples = next(iter(pipeline.evaluation_batches(held_out, size, batch_size=SHOWN_EXAMPLES)))
+    configs.save(config, run)  # From here on nothing is refused.
+
     with _interruptible() as interrupted, tqdm(total=last, initial=first, unit=" steps") as bar:
-        for now, _ in zip(range(first + 1, last + 1), steps(model, strategy, batches_of)):
+        for now, _ in zip(range(first + 1, last + 1), taken):
             bar.update()
             ends = now == last or interrupted()
             if ends or now % config.train.log_every == 0:

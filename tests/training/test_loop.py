@@ -144,3 +144,16 @@ def test_the_first_interrupt_is_noted_and_the_second_acts():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_on_two_devices_resumes_and_is_read_on_one(config, tmp_path):
+    config = dataclasses.replace(
+        config, train=dataclasses.replace(config.train, batch_size=2, steps=2)
+    )
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    loop.train(config, tmp_path / "two", mirrored)
+    model, step = loop.train(longer(config, 3), tmp_path / "two", mirrored)
+    assert step == 3
+    source = next(iter(pipeline.evaluation_batches(factory.pairs(config, "test"), (32, 32))))[0]
+    restored = factory.restored_generator(tmp_path / "two")
+    np.testing.assert_allclose(restored(source), model.translate(source), atol=1e-6)
