@@ -37,6 +37,11 @@ NETWORKS = {
 }
 
 LAYERS = {
+    "SpectralConv2D": Case(
+        partial(layers.SpectralConv2D, 5, 3, padding="same", strides=2, name="conv"),
+        (IMAGE,),
+        (2, 8, 12, 5),
+    ),
     "InstanceNormalization": Case(
         partial(layers.InstanceNormalization, epsilon=1e-2, name="norm"), (IMAGE,), IMAGE
     ),
@@ -45,7 +50,7 @@ LAYERS = {
     ),
     "Dropout": Case(partial(layers.Dropout, 0.3, seed=4, name="dropout"), (IMAGE,), IMAGE),
     "normalization": Case(
-        partial(layers.normalization, "instance", seed=3, name="norm"), (IMAGE,), IMAGE
+        partial(layers.normalization, "instance", epsilon=0.1, name="norm"), (IMAGE,), IMAGE
     ),
 }
 

@@ -36,7 +36,10 @@ def check_layer(case):
     revived.build(batch.shape)
     revived.set_weights(layer.get_weights())
     np.testing.assert_array_equal(revived(batch), output)
-    half = type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"})(batch)
+    layer_of_half = type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"})
+    layer_of_half.build(batch.shape)
+    layer_of_half.set_weights(layer.get_weights())
+    half = layer_of_half(batch)
     assert half.dtype == tf.float16
     np.testing.assert_allclose(tf.cast(half, tf.float32), output, atol=2e-2)
 

@@ -38,22 +38,51 @@ def leaky_relu(x, slope=0.2):
     return np.where(x > 0, x, slope * x)
 
 
-def unet(x, weights, depth, norm_axes):
-    """The U-Net of Isola et al., section 6.1.1; `weights` maps `"down2_conv/kernel"` to arrays."""
-    skips = {}
+def unet(
+    x,
+    weights,
+    depth,
+    norm_axes,
+    *,
+    skips=True,
+    leak=0.2,
+    epsilon=1e-5,
+    innermost_norm=False,
+    activated_skips=False,
+):
+    """The U-Net of Isola et al., section 6.1.1; `weights` maps `"down2_conv/kernel"` to arrays.
+
+    With `activated_skips` that of the TensorFlow tutorial, whose decoder gets the leaky ReLU of
+    the encoder's levels as it is.
+    """
+
+    def normalized(x, name):
+        gamma, beta = weights[f"{name}/gamma"], weights[f"{name}/beta"]
+        return normalize(x, gamma, beta, norm_axes, epsilon)
+
+    def bias(name):
+        return weights.get(f"{name}/bias", 0)
+
+    of_level = {}
     for level in range(1, depth + 1):
-        x = leaky_relu(x) if level > 1 else x
-        x = convolution(x, weights[f"down{level}_conv/kernel"], 2)
-        if 1 < level < depth:
-            norm = f"down{level}_norm"
-            x = normalize(x, weights[f"{norm}/gamma"], weights[f"{norm}/beta"], norm_axes)
-        skips[level] = x
+        x = leaky_relu(x, leak) if level > 1 else x
+        name = f"down{level}_conv"
+        x = convolution(x, weights[f"{name}/kernel"], 2) + bias(name)
+        if 1 < level < depth or (innermost_norm and level == depth):
+            x = normalized(x, f"down{level}_norm")
+        of_level[level] = x
+    if activated_skips:
+        of_level = {level: leaky_relu(x, leak) for level, x in of_level.items()}
+        x = of_level[depth]
     for level in range(depth - 1, 0, -1):
-        x = transposed_convolution(np.maximum(x, 0), weights[f"up{level}_conv/kernel"])
-        norm = f"up{level}_norm"
-        x = normalize(x, weights[f"{norm}/gamma"], weights[f"{norm}/beta"], norm_axes)
-        x = np.concatenate([x, skips[level]], axis=-1)
-    x = transposed_convolution(np.maximum(x, 0), weights["head_conv/kernel"])
+        name = f"up{level}_conv"
+        x = x if activated_skips else np.maximum(x, 0)
+        x = transposed_convolution(x, weights[f"{name}/kernel"]) + bias(name)
+        x = normalized(x, f"up{level}_norm")
+        x = np.maximum(x, 0) if activated_skips else x
+        x = np.concatenate([x, of_level[level]], axis=-1) if skips else x
+    x = x if activated_skips else np.maximum(x, 0)
+    x = transposed_convolution(x, weights["head_conv/kernel"])
     return np.tanh(x + weights["head_conv/bias"])
 
 

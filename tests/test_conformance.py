@@ -32,8 +32,9 @@ def test_model(name):
 
 
 def test_every_public_name_has_a_case():
-    assert set(cases.NETWORKS) == set(networks.__all__)
-    assert set(cases.LAYERS) == set(layers.__all__)
+    # What is neither is tested with what it describes, in test_networks.
+    assert set(cases.NETWORKS) == set(networks.__all__) - {"receptive_field"}
+    assert set(cases.LAYERS) == set(layers.__all__) - {"CONVENTIONS", "Conventions"}
     assert set(cases.LOSSES) == set(losses.__all__)
     # The base class is tested through its subclasses.
     assert set(cases.MODELS) == set(models.__all__) - {"TranslationModel"}

@@ -5,8 +5,14 @@ from tensorflow import keras
 
 from tests import reference
 from tests.cases import smooth_images
-from tfpix2pix.layers import BatchNormalization, Dropout, InstanceNormalization
-from tfpix2pix.layers.initialization import derived_seed, gaussian
+from tfpix2pix.layers import (
+    BatchNormalization,
+    Dropout,
+    InstanceNormalization,
+    SpectralConv2D,
+    normalization,
+)
+from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 
 IMAGES = smooth_images((3, 5, 4, 2))
 GAMMA, BETA = np.array([2.0, 0.5], "float32"), np.array([0.1, -0.3], "float32")
@@ -75,17 +81,69 @@ def test_dropout_goes_on_from_a_checkpoint_with_the_same_noise(tmp_path):
     assert np.abs(expected[0] - expected[1]).max() > 0
 
 
-def test_initializers_differ_by_layer_and_by_network():
+def test_seeds_differ_by_layer_and_by_network():
     seeds = {derived_seed(seed, name) for seed in (0, 1) for name in ("down1_conv", "down2_conv")}
     assert len(seeds) == 4
-    draws = [gaussian(0, "down1_conv")((4, 4, 3, 64)) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "gain", "deviation"),
+    [
+        ("normal", 0.03, 0.03),
+        ("xavier", 0.5, 0.5 * np.sqrt(2 / (16 * 32 + 16 * 64))),
+        ("kaiming", 9.0, np.sqrt(2 / (16 * 32))),
+    ],
+)
+def test_initializers_have_the_deviation_of_pytorch_s(kind, gain, deviation):
+    draws = [kernel_initializer(kind, gain, seed=4)((4, 4, 32, 64)).numpy() for _ in range(2)]
     np.testing.assert_array_equal(*draws)
-    assert np.std(draws[0]) == pytest.approx(0.02, rel=0.05)
+    assert draws[0].std() == pytest.approx(deviation, rel=0.02)
+    assert draws[0].mean() == pytest.approx(0, abs=deviation / 20)
+    assert np.abs(draws[0]).max() > 3 * deviation, "the normal distribution is not cut off"
+
+
+def test_the_orthogonal_initializer_is_orthogonal():
+    matrix = kernel_initializer("orthogonal", 0.5, seed=4)((4, 4, 3, 8)).numpy().reshape(-1, 8)
+    np.testing.assert_allclose(matrix.T @ matrix, 0.25 * np.eye(8), atol=1e-6)
+
+
+def test_spectral_convolution_has_spectral_norm_one():
+    layer = SpectralConv2D(5, 3, use_bias=False)
+    images = smooth_images((1, 6, 6, 2))
+    layer(images)
+    kernel = 3 * smooth_images((3, 3, 2, 5))
+    layer.kernel.assign(kernel)
+    for _ in range(30):
+        output = layer(images, training=True)
+    largest = np.linalg.svd(kernel.numpy().reshape(-1, 5), compute_uv=False)[0]
+    expected = tf.nn.conv2d(images, kernel / largest, 1, "VALID")
+    np.testing.assert_allclose(output, expected, rtol=1e-4)
+    np.testing.assert_allclose(layer(images, training=False), expected, rtol=1e-4)
+    np.testing.assert_array_equal(layer.kernel, kernel)
+
+
+def test_spectral_convolution_s_gradient_is_orthogonal_to_its_kernel():
+    """A kernel's length cancels out, so the loss cannot change along it."""
+    layer = SpectralConv2D(5, 3, use_bias=False)
+    images = smooth_images((2, 6, 6, 2))
+    for _ in range(40):
+        layer(images, training=True)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(images, training=True) ** 3)
+    gradient = tape.gradient(loss, layer.kernel)
+    along = tf.reduce_sum(gradient * layer.kernel) / tf.norm(gradient) / tf.norm(layer.kernel)
+    assert abs(float(along)) < 1e-3
+
+
+def test_instance_norm_without_scale_and_shift_has_no_weights():
+    layer = normalization("instance", affine=False, epsilon=0.01, name="norm")
+    expected = reference.normalize(IMAGES.numpy(), 1, 0, (1, 2), epsilon=0.01)
+    np.testing.assert_allclose(layer(IMAGES), expected, atol=1e-5)
+    np.testing.assert_allclose(layer(IMAGES[:1]), expected[:1], atol=1e-5)
+    assert layer.weights == []
 
 
 def test_no_norm_passes_its_input_through():
-    from tfpix2pix.layers import normalization
-
     layer = normalization("none", name="down1_norm")
     assert isinstance(layer, keras.layers.Layer)
     assert layer.name == "down1_norm"

@@ -10,7 +10,9 @@ from tensorflow import keras
 from tests import reference
 from tests.cases import NETWORKS, fixed_weights, smooth_images
 from tests.checks import call
-from tfpix2pix import InputError, patch_discriminator, unet_generator
+from tfpix2pix import InputError, inference, patch_discriminator, unet_generator
+from tfpix2pix.layers import CONVENTIONS, Conventions
+from tfpix2pix.networks import receptive_field
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
 
 GOLDENS = json.loads((Path(__file__).parents[1] / "goldens/networks.json").read_text())
@@ -74,8 +76,66 @@ def test_patchgan_has_the_published_number_of_parameters(
 
 
 @pytest.mark.parametrize(
+    ("conventions", "side", "trainable", "statistics"),
+    [
+        ("pytorch", 256, 54_413_955, 9_856),
+        ("torch", 256, 54_419_459, 9_856),
+        ("affinelayer", 256, 54_420_483, 10_880),
+        ("tf_tutorial", 256, 54_414_979, 10_880),
+        ("pytorch", 128, 41_828_995, 7_808),
+        ("torch", 128, 41_833_475, 7_808),
+        ("pytorch", 512, 66_998_915, 11_904),
+    ],
+)
+def test_unet_of_every_convention_has_its_number_of_parameters(
+    conventions, side, trainable, statistics
+):
+    network = unet_generator((side, side, 3), norm="batch", conventions=conventions)
+    assert counts(network) == (trainable, statistics)
+
+
+def test_other_generators_have_their_number_of_parameters():
+    instance = unet_generator(norm="instance", conventions="pytorch")
+    assert counts(instance) == (54_409_603, 0)
+    encoder_decoder = unet_generator(norm="batch", conventions="torch", skips=False)
+    assert counts(encoder_decoder) == (39_080_963, 9_856)
+
+
+@pytest.mark.parametrize(
+    ("conventions", "field", "trainable"),
+    [
+        ("pytorch", 1, 9_024),
+        ("torch", 1, 9_153),
+        ("torch", 16, 139_713),
+        ("torch", 34, 666_817),
+        ("torch", 70, 2_769_601),
+        ("affinelayer", 70, 2_769_601),
+        ("tf_tutorial", 70, 2_768_641),
+        ("torch", 142, 6_965_441),
+        ("torch", 286, 11_161_281),
+    ],
+)
+def test_patchgan_of_every_convention_has_its_number_of_parameters(conventions, field, trainable):
+    network = patch_discriminator(receptive_field=field, norm="batch", conventions=conventions)
+    assert counts(network)[0] == trainable
+
+
+def test_an_unconditional_discriminator_has_its_number_of_parameters():
+    assert counts(patch_discriminator(norm="batch", conditional=False)) == (2_765_633, 1_792)
+    cyclegan = patch_discriminator(norm="instance", conditional=False, conventions="pytorch")
+    assert counts(cyclegan) == (2_764_737, 0)
+
+
+def test_an_unconditional_discriminator_ignores_the_source():
+    network = patch_discriminator((24, 24, 3), base_filters=2, conditional=False)
+    target = smooth_images((1, 24, 24, 3))
+    logits = [network([smooth_images((1, 24, 24, 3), seed), target]) for seed in (1, 2)]
+    np.testing.assert_array_equal(*logits)
+
+
+@pytest.mark.parametrize(
     ("field", "at_256", "at_512"),
-    [(16, 126, 254), (34, 62, 126), (70, 30, 62), (142, 14, 30), (286, 6, 14)],
+    [(1, 256, 512), (16, 126, 254), (34, 62, 126), (70, 30, 62), (142, 14, 30), (286, 6, 14)],
 )
 def test_patchgan_judges_the_published_number_of_patches(field, at_256, at_512):
     for side, rows in ((256, at_256), (512, at_512)):
@@ -83,15 +143,17 @@ def test_patchgan_judges_the_published_number_of_patches(field, at_256, at_512):
         assert network.output_shape == (None, rows, rows, 1)
 
 
-@pytest.mark.parametrize("field", [16, 34, 70, 142])
+@pytest.mark.parametrize("field", sorted(STRIDED_LAYERS))
 def test_one_logit_depends_on_exactly_the_receptive_field(field):
     # Without norm: instance statistics would couple every logit to every pixel.
+    side = 192 if field < 192 else 320
     network = patch_discriminator(
-        (192, 192, 1), 1, receptive_field=field, base_filters=1, norm="none"
+        (side, side, 1), 1, receptive_field=field, base_filters=1, norm="none"
     )
+    assert receptive_field(network) == field
     for weight in network.weights:
         weight.assign(tf.ones_like(weight))
-    source = target = tf.ones((1, 192, 192, 1))
+    source = target = tf.ones((1, side, side, 1))
     with tf.GradientTape() as tape:
         tape.watch(source)
         logits = network([source, target])
@@ -108,6 +170,55 @@ def test_unet_computes_what_the_paper_says(norm, axes):
     image = smooth_images((2, 16, 8, 3))
     expected = reference.unet(image.numpy(), reference.weights_of(network), 3, axes)
     np.testing.assert_allclose(network(image, training=True), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", sorted(CONVENTIONS))
+@pytest.mark.parametrize("skips", [True, False])
+def test_unet_computes_what_each_implementation_does(name, skips):
+    network = fixed_weights(
+        unet_generator(
+            (16, 8, 3), 2, depth=3, base_filters=2, norm="batch", conventions=name, skips=skips
+        )
+    )
+    # The wording of spec tables, not of our dataclass.
+    tutorial = {"leak": 0.3, "epsilon": 1e-3, "activated_skips": True}
+    differs = {
+        "affinelayer": {"innermost_norm": True},
+        "tf_tutorial": {"innermost_norm": True, **tutorial},
+    }.get(name, {})
+    image = smooth_images((1, 16, 8, 3))
+    weights = reference.weights_of(network)
+    expected = reference.unet(image.numpy(), weights, 3, (1, 2), skips=skips, **differs)
+    np.testing.assert_allclose(network(image, training=False), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
+def test_resize_convolution_makes_no_checkerboard(upsampling):
+    """A constant map stays constant away from the border, which transposed convolution breaks."""
+
+    def ripple(kind):
+        network = unet_generator(
+            (None, None, 1),
+            1,
+            depth=2,
+            base_filters=2,
+            norm="none",
+            conventions=Conventions(upsampling=kind),
+        )
+        inner = fixed_weights(network)(tf.fill((1, 64, 64, 1), 0.3))[0, 16:-16, 16:-16]
+        return float(tf.reduce_max(inner) - tf.reduce_min(inner))
+
+    assert ripple(upsampling) < 1e-5
+    assert ripple("transpose") > 1e-2
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
+def test_resize_convolution_keeps_sizes_and_multiples(upsampling):
+    network = unet_generator(
+        (None, None, 2), 5, depth=3, base_filters=2, conventions=Conventions(upsampling=upsampling)
+    )
+    assert network(smooth_images((1, 16, 40, 2))).shape == (1, 16, 40, 5)
+    assert inference.size_multiple(network) == 8
 
 
 def test_patchgan_computes_what_the_paper_says():
@@ -146,11 +257,21 @@ def test_dropout_is_on_in_training_only():
 
 
 @pytest.mark.parametrize(
-    ("depth", "asked", "expected"),
-    [(8, 3, ["up7", "up6", "up5"]), (5, 3, ["up4", "up3", "up2"]), (3, 3, ["up2"]), (5, 0, [])],
+    ("conventions", "depth", "asked", "expected"),
+    [
+        ("paper", 8, 3, ["up7", "up6", "up5"]),
+        ("paper", 5, 3, ["up4", "up3", "up2"]),
+        ("torch", 3, 3, ["up2"]),
+        ("tf_tutorial", 5, 0, []),
+        ("pytorch", 8, 3, ["up6", "up5", "up4"]),
+        ("pytorch", 7, 3, ["up5", "up4"]),
+        ("pytorch", 8, 0, []),
+    ],
 )
-def test_dropout_ends_the_deepest_decoder_levels(depth, asked, expected):
-    network = unet_generator((None, None, 3), depth=depth, base_filters=1, dropout_levels=asked)
+def test_dropout_ends_the_levels_of_each_convention(conventions, depth, asked, expected):
+    network = unet_generator(
+        (None, None, 3), depth=depth, base_filters=1, dropout_levels=asked, conventions=conventions
+    )
     names = [layer.name for layer in network.layers if layer.name.endswith("_dropout")]
     assert names == [f"{level}_dropout" for level in expected]
 
@@ -228,13 +349,35 @@ def test_half_precision_gives_close_float32_results(policy):
         (
             ((32, 32, 3),),
             {"norm": "layer"},
-            "`norm` must be one of ['batch', 'instance', 'none']. Received: norm='layer'.",
+            "`norm` must be one of ['batch', 'batch_sync', 'instance', 'none']. Received: "
+            "norm='layer'.",
         ),
     ],
 )
 def test_unet_refuses_what_it_cannot_build(arguments, options, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         unet_generator(*arguments, **options)
+
+
+def test_unknown_conventions_are_refused():
+    message = (
+        "`conventions` must be one of ['affinelayer', 'paper', 'pytorch', 'tf_tutorial', 'torch']. "
+        "Received: conventions='lua'."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        patch_discriminator(conventions="lua")
+    message = (
+        "`upsampling` must be one of ['bilinear', 'nearest', 'transpose']. Received: "
+        "upsampling='cubic'."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Conventions(upsampling="cubic")
+    message = (
+        "`initializer` must be one of ['kaiming', 'normal', 'orthogonal', 'xavier']. Received: "
+        "initializer='he'."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Conventions(initializer="he")
 
 
 def test_patchgan_refuses_what_it_cannot_build():

@@ -1,6 +1,16 @@
 """Layers and blocks: state and maths; they know no paper's architecture."""
 
+from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
+from tfpix2pix.layers.convolution import SpectralConv2D
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.normalization import BatchNormalization, InstanceNormalization, normalization
 
-__all__ = ["BatchNormalization", "Dropout", "InstanceNormalization", "normalization"]
+__all__ = [
+    "CONVENTIONS",
+    "BatchNormalization",
+    "Conventions",
+    "Dropout",
+    "InstanceNormalization",
+    "SpectralConv2D",
+    "normalization",
+]

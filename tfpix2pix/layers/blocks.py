@@ -1,63 +1,115 @@
 """Blocks of the pix2pix networks: functions from a symbolic tensor to the next.
 
-A block is pre-activated: activation, convolution, normalization. So the tensor between two levels,
-which is also what a skip carries, is the normalized value before the next level's activation.
+By the paper's conventions a block is pre-activated: activation, convolution, normalization. So the
+tensor between two levels, which is also what a skip carries, is the normalized value before the
+next level's activation.
 """
+
+from dataclasses import dataclass
 
 from tensorflow import keras
 
+from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
+from tfpix2pix.layers.convolution import SpectralConv2D
 from tfpix2pix.layers.dropout import Dropout
-from tfpix2pix.layers.initialization import derived_seed, gaussian
+from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 from tfpix2pix.layers.normalization import normalization
 
-LEAK = 0.2  # Slope of the leaky ReLUs; Keras' default is 0.3.
+
+@dataclass(frozen=True)
+class Style:
+    """What all blocks of one network share.
+
+    Attributes:
+        norm: `"instance"`, `"batch"`, `"batch_sync"`, `"none"`, or `"spectral"` for convolutions of
+            spectral norm 1 and no norm of activations.
+        conventions: `Conventions`.
+        seed: Seed of the initial weights and of the dropout.
+
+    Example:
+        >>> Style("batch").has_bias
+        False
+    """
+
+    norm: str
+    conventions: Conventions = CONVENTIONS["paper"]
+    seed: int = 0
+
+    @property
+    def has_bias(self):
+        """Whether the convolutions have a bias."""
+        return self.conventions.has_bias("none" if self.norm == "spectral" else self.norm)
+
+    def convolve(self, x, filters, size=4, *, name, transposed=False, **options):
+        """Convolves `x` by a layer called `name`, initialized by the conventions."""
+        layer = SpectralConv2D if self.norm == "spectral" else keras.layers.Conv2D
+        layer = keras.layers.Conv2DTranspose if transposed else layer
+        conventions = self.conventions
+        seed = derived_seed(self.seed, name)
+        kernel = kernel_initializer(conventions.initializer, conventions.gain, seed)
+        return layer(filters, size, kernel_initializer=kernel, name=name, **options)(x)
+
+    def normalize(self, x, *, name):
+        """Normalizes `x` by a layer called `name`; passes it on where the network has no norm."""
+        if self.norm in ("none", "spectral"):
+            return x
+        conventions = self.conventions
+        seed = derived_seed(self.seed, name)
+        gamma = keras.initializers.RandomNormal(1.0, conventions.gamma_deviation, seed=seed)
+        return normalization(
+            self.norm,
+            epsilon=conventions.epsilon,
+            momentum=conventions.momentum,
+            gamma=gamma,
+            affine=conventions.affine_instance,
+            name=name,
+        )(x)
+
+    def leak(self, x, *, name):
+        """Applies the leaky ReLU."""
+        return keras.layers.LeakyReLU(self.conventions.leak, name=name)(x)
 
 
-def down_block(x, filters, *, norm, activate=True, use_bias=False, seed=0, name):
+def down_block(x, filters, style, *, normalize=True, activate=True, name):
     """Halves height and width: leaky ReLU, 4x4 convolution of stride 2, normalization.
 
     Args:
         x: Symbolic `[batch, height, width, channels]`, sides even.
         filters: Channels of the result.
-        norm: `"instance"`, `"batch"` or `"none"`.
-        activate: Whether the leaky ReLU comes first; not on the image itself.
-        use_bias: Whether the convolution has a bias.
-        seed: Seed of the network.
+        style: `Style` of the network.
+        normalize: Whether a norm follows.
+        activate: Whether the leaky ReLU comes first, where it does by the conventions; not on the
+            image itself.
         name: Prefix of the layers' names.
 
     Returns:
         Symbolic `[batch, height / 2, width / 2, filters]`.
 
     Example:
-        >>> down_block(keras.Input((8, 8, 3)), 16, norm="batch", name="down2").shape.as_list()
+        >>> down_block(keras.Input((8, 8, 3)), 16, Style("batch"), name="down2").shape.as_list()
         [None, 4, 4, 16]
     """
-    if activate:
-        x = keras.layers.LeakyReLU(LEAK, name=f"{name}_activation")(x)
+    before = style.conventions.activation == "before"
+    if before and activate:
+        x = style.leak(x, name=f"{name}_activation")
     # On even sides "same" pads one pixel on every side, as the reference does.
-    x = keras.layers.Conv2D(
-        filters,
-        4,
-        strides=2,
-        padding="same",
-        use_bias=use_bias,
-        kernel_initializer=gaussian(seed, f"{name}_conv"),
-        name=f"{name}_conv",
-    )(x)
-    return normalization(norm, seed=seed, name=f"{name}_norm")(x)
+    x = style.convolve(
+        x, filters, strides=2, padding="same", use_bias=style.has_bias, name=f"{name}_conv"
+    )
+    x = style.normalize(x, name=f"{name}_norm") if normalize else x
+    return x if before else style.leak(x, name=f"{name}_activation")
 
 
-def up_block(x, skip, filters, *, norm, dropout=0.0, use_bias=False, seed=0, name):
-    """Doubles height and width: ReLU, 4x4 transposed convolution, normalization, dropout, skip.
+def up_block(x, skip, filters, style, *, dropout=0.0, name):
+    """Doubles height and width: ReLU, transposed convolution, normalization, dropout, skip.
 
     Args:
         x: Symbolic `[batch, height, width, channels]`.
-        skip: Symbolic `[batch, 2 height, 2 width, any]` that is concatenated behind the result.
+        skip: Symbolic `[batch, 2 height, 2 width, any]` that is concatenated behind the result, or
+            `None`.
         filters: Channels of the result before the skip.
-        norm: `"instance"`, `"batch"` or `"none"`.
+        style: `Style` of the network.
         dropout: Rate of the dropout after the normalization.
-        use_bias: Whether the convolution has a bias.
-        seed: Seed of the network.
         name: Prefix of the layers' names.
 
     Returns:
@@ -65,23 +117,29 @@ def up_block(x, skip, filters, *, norm, dropout=0.0, use_bias=False, seed=0, nam
 
     Example:
         >>> skip = keras.Input((8, 8, 4))
-        >>> up_block(keras.Input((4, 4, 8)), skip, 4, norm="batch", name="up1").shape.as_list()
+        >>> up_block(keras.Input((4, 4, 8)), skip, 4, Style("batch"), name="up1").shape.as_list()
         [None, 8, 8, 8]
     """
-    x = _transposed(x, filters, use_bias=use_bias, seed=seed, name=name)
-    x = normalization(norm, seed=seed, name=f"{name}_norm")(x)
+    before = style.conventions.activation == "before"
+    if before:
+        x = keras.layers.ReLU(name=f"{name}_activation")(x)
+    x = _enlarge(x, filters, style, use_bias=style.has_bias, name=name)
+    x = style.normalize(x, name=f"{name}_norm")
     if dropout:
-        x = Dropout(dropout, derived_seed(seed, f"{name}_dropout"), name=f"{name}_dropout")(x)
-    return keras.layers.Concatenate(name=f"{name}_join")([x, skip])
+        seed = derived_seed(style.seed, f"{name}_dropout")
+        x = Dropout(dropout, seed, name=f"{name}_dropout")(x)
+    if not before:
+        x = keras.layers.ReLU(name=f"{name}_activation")(x)
+    return x if skip is None else keras.layers.Concatenate(name=f"{name}_join")([x, skip])
 
 
-def to_image(x, channels, *, seed=0, name):
-    """Doubles height and width into an image: ReLU, 4x4 transposed convolution with bias, tanh.
+def to_image(x, channels, style, *, name):
+    """Doubles height and width into an image: ReLU, transposed convolution with bias, tanh.
 
     Args:
         x: Symbolic `[batch, height, width, any]`.
         channels: Channels of the image.
-        seed: Seed of the network.
+        style: `Style` of the network.
         name: Prefix of the layers' names.
 
     Returns:
@@ -89,81 +147,81 @@ def to_image(x, channels, *, seed=0, name):
         policy.
 
     Example:
-        >>> to_image(keras.Input((4, 4, 8)), 3, name="head").shape.as_list()
+        >>> to_image(keras.Input((4, 4, 8)), 3, Style("batch"), name="head").shape.as_list()
         [None, 8, 8, 3]
     """
-    x = _transposed(x, channels, use_bias=True, seed=seed, name=name)
+    if style.conventions.activation == "before":
+        x = keras.layers.ReLU(name=f"{name}_activation")(x)
+    x = _enlarge(x, channels, style, use_bias=True, name=name)
     return keras.layers.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
 
 
-def patch_block(x, filters, *, strides, norm, use_bias=False, seed=0, name):
-    """Judges at one level of a PatchGAN: 4x4 convolution, normalization, leaky ReLU.
+def patch_block(x, filters, style, *, size=4, strides, normalize=True, use_bias=False, name):
+    """Judges at one level of a PatchGAN: convolution, normalization, leaky ReLU.
 
     Args:
         x: Symbolic `[batch, height, width, channels]`; sides even for stride 2.
         filters: Channels of the result.
-        strides: 2 halves the sides, 1 makes them one pixel shorter.
-        norm: `"instance"`, `"batch"` or `"none"`.
-        use_bias: Whether the convolution has a bias.
-        seed: Seed of the network.
+        style: `Style` of the network.
+        size: Side of the kernel, 4 or 1.
+        strides: 2 halves the sides; with 1 a 4x4 kernel makes them one pixel shorter.
+        normalize: Whether a norm follows.
+        use_bias: Whether the convolution has a bias, though the network's others have none.
         name: Prefix of the layers' names.
 
     Returns:
-        Symbolic `[batch, height / 2, width / 2, filters]` or
-        `[batch, height - 1, width - 1, filters]`.
+        Symbolic `[batch, height / 2, width / 2, filters]`, `[batch, height - 1, width - 1,
+        filters]`, or for 1x1 kernels of the same sides.
 
     Example:
         >>> x = keras.Input((8, 8, 3))
-        >>> patch_block(x, 4, strides=1, norm="none", name="patch4").shape.as_list()
+        >>> patch_block(x, 4, Style("none"), strides=1, name="patch4").shape.as_list()
         [None, 7, 7, 4]
     """
-    if strides == 1:
+    if strides == 1 and size == 4:
         # Here "same" would pad 1 and 2 pixels and keep the size; the reference pads 1 on every
         # side.
         x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    x = keras.layers.Conv2D(
+    x = style.convolve(
+        x,
         filters,
-        4,
+        size,
         strides=strides,
         padding="same" if strides == 2 else "valid",
-        use_bias=use_bias,
-        kernel_initializer=gaussian(seed, f"{name}_conv"),
+        use_bias=use_bias or style.has_bias,
         name=f"{name}_conv",
-    )(x)
-    x = normalization(norm, seed=seed, name=f"{name}_norm")(x)
-    return keras.layers.LeakyReLU(LEAK, name=f"{name}_activation")(x)
+    )
+    x = style.normalize(x, name=f"{name}_norm") if normalize else x
+    return style.leak(x, name=f"{name}_activation")
 
 
-def to_logits(x, *, seed=0, name):
-    """Ends a PatchGAN: one 4x4 convolution of stride 1 with bias to one logit per patch.
+def to_logits(x, style, *, size=4, use_bias=True, name):
+    """Ends a PatchGAN: one convolution of stride 1 to one logit per patch.
 
     Args:
         x: Symbolic `[batch, height, width, any]`.
-        seed: Seed of the network.
+        style: `Style` of the network.
+        size: Side of the kernel, 4 or 1.
+        use_bias: Whether the convolution has a bias.
         name: Prefix of the layers' names.
 
     Returns:
-        Symbolic float32 `[batch, height - 1, width - 1, 1]`, float32 under any policy.
+        Symbolic float32 `[batch, height - 1, width - 1, 1]`, for 1x1 kernels of the same sides;
+        float32 under any policy.
 
     Example:
-        >>> to_logits(keras.Input((7, 7, 8)), name="head").shape.as_list()
+        >>> to_logits(keras.Input((7, 7, 8)), Style("none"), name="head").shape.as_list()
         [None, 6, 6, 1]
     """
-    x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    kernel = gaussian(seed, f"{name}_conv")
-    return keras.layers.Conv2D(
-        1, 4, kernel_initializer=kernel, dtype="float32", name=f"{name}_conv"
-    )(x)
+    if size == 4:
+        x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+    return style.convolve(x, 1, size, use_bias=use_bias, dtype="float32", name=f"{name}_conv")
 
 
-def _transposed(x, filters, *, use_bias, seed, name):
-    x = keras.layers.ReLU(name=f"{name}_activation")(x)
-    return keras.layers.Conv2DTranspose(
-        filters,
-        4,
-        strides=2,
-        padding="same",
-        use_bias=use_bias,
-        kernel_initializer=gaussian(seed, f"{name}_conv"),
-        name=f"{name}_conv",
-    )(x)
+def _enlarge(x, filters, style, *, use_bias, name):
+    upsampling = style.conventions.upsampling
+    options = {"padding": "same", "use_bias": use_bias, "name": f"{name}_conv"}
+    if upsampling == "transpose":
+        return style.convolve(x, filters, strides=2, transposed=True, **options)
+    x = keras.layers.UpSampling2D(2, interpolation=upsampling, name=f"{name}_enlarge")(x)
+    return style.convolve(x, filters, 3, **options)

@@ -11,7 +11,6 @@ with warnings.catch_warnings():
     import tensorflow_addons as tfa
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.layers.initialization import derived_seed
 
 EPSILON = 1e-5  # Torch's and PyTorch's; Keras and TF Addons default to 1e-3.
 
@@ -105,19 +104,19 @@ def _fused(inputs, gamma, beta, epsilon):
     return normalized
 
 
-NORMALIZATIONS = {
-    "instance": InstanceNormalization,
-    "batch": BatchNormalization,
-    "none": None,
-}
+NORMALIZATIONS = ("instance", "batch", "batch_sync", "none")
 
 
-def normalization(kind, *, seed=0, name):
-    """Builds a normalization layer, gamma drawn from N(1, 0.02) as in the reference code.
+def normalization(kind, *, epsilon=EPSILON, momentum=0.9, gamma=None, affine=True, name):
+    """Builds a normalization layer.
 
     Args:
-        kind: `"instance"`, `"batch"` or `"none"`.
-        seed: Seed of the network; each layer derives its own from it and its name.
+        kind: `"instance"`; `"batch"`, in training of each replica's share of the batch;
+            `"batch_sync"`, of the whole batch over all replicas; or `"none"`.
+        epsilon: Added to the variance.
+        momentum: Share of the old moving average that batch norm keeps per step.
+        gamma: Initializer of the scale; by default ones.
+        affine: Whether instance norm has scale and shift.
         name: Name of the layer.
 
     Returns:
@@ -130,11 +129,30 @@ def normalization(kind, *, seed=0, name):
         >>> normalization("batch", name="down2_norm").name
         'down2_norm'
     """
-    if kind not in NORMALIZATIONS:
-        raise InputError(
-            f"`norm` must be one of {sorted(NORMALIZATIONS)}. Received: norm={kind!r}."
-        )
+    kind = checked_norm(kind)
+    options = {"epsilon": epsilon, "gamma_initializer": gamma or "ones", "name": name}
     if kind == "none":
         return keras.layers.Activation("linear", name=name)
-    gamma = keras.initializers.RandomNormal(1.0, 0.02, seed=derived_seed(seed, name))
-    return NORMALIZATIONS[kind](gamma_initializer=gamma, name=name)
+    if kind == "instance":
+        return InstanceNormalization(center=affine, scale=affine, **options)
+    return BatchNormalization(momentum, synchronized=kind == "batch_sync", **options)
+
+
+def checked_norm(norm, *, also=()):
+    """Returns `norm` if a network may have it.
+
+    Args:
+        norm: Name of a normalization.
+        also: Names that this network may have besides those of `layers.normalization`.
+
+    Raises:
+        ValueError: If it is unknown.
+
+    Example:
+        >>> checked_norm("batch")
+        'batch'
+    """
+    known = sorted((*NORMALIZATIONS, *also))
+    if norm not in known:
+        raise InputError(f"`norm` must be one of {known}. Received: norm={norm!r}.")
+    return norm

@@ -4,9 +4,11 @@ from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.layers import blocks
+from tfpix2pix.layers.conventions import conventions_of
+from tfpix2pix.layers.normalization import checked_norm
 
 # Side in pixels of the patch that one logit sees -> convolutions of stride 2.
-STRIDED_LAYERS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+STRIDED_LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
 def patch_discriminator(
@@ -16,6 +18,8 @@ def patch_discriminator(
     receptive_field=70,
     base_filters=64,
     norm="instance",
+    conditional=True,
+    conventions="paper",
     seed=0,
     name="patch_discriminator",
 ):
@@ -23,25 +27,29 @@ def patch_discriminator(
 
     For 70 pixels C64-C128-C256-C512 and a last convolution to one logit per patch. All are 4x4; the
     last two have stride 1, the others stride 2. The first layer and the logits have no norm, but a
-    bias.
+    bias. For 1 pixel C64-C128 and the logits, all 1x1.
 
     Args:
         input_shape: `(height, width, channels)` of the source; the sides may be `None`.
         target_channels: Channels of the target.
-        receptive_field: Side in pixels of the patch that one logit sees: 16, 34, 70, 142 or 286,
-            that is `9 * 2**n - 2` with n layers of stride 2.
+        receptive_field: Side in pixels of the patch that one logit sees: 1, 16, 34, 70, 142 or 286.
         base_filters: Filters of the first layer; doubled per layer, at most `8 * base_filters`.
-        norm: `"instance"`, `"batch"` or `"none"`.
+        norm: `"instance"`, `"batch"`, `"batch_sync"`, `"none"`, or `"spectral"` for convolutions of
+            spectral norm 1.
+        conditional: Whether the source is judged with the target; else it is an input that nothing
+            depends on.
+        conventions: As for `unet_generator`.
         seed: Seed of the initial weights.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model` of `[source, target]`, float `[batch, height, width, channels]`
-        in [-1, 1], to logits, float32 `[batch, height / 2**n - 2, width / 2**n - 2, 1]`.
+        in [-1, 1], to logits, float32 `[batch, height / 2**n - 2, width / 2**n - 2, 1]` with n
+        layers of stride 2, or `[batch, height, width, 1]` for 1 pixel.
 
     Raises:
-        ValueError: If the receptive field is none of those, or a side is no multiple of `2**n` or
-            less than `3 * 2**n`.
+        ValueError: If the receptive field is none of those, a side is no multiple of `2**n` or less
+            than `3 * 2**n`, or the norm or the conventions are unknown.
 
     Example:
         >>> patch_discriminator((64, 64, 3), receptive_field=34).output_shape
@@ -51,21 +59,48 @@ def patch_discriminator(
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 6.1.2.
     """
     strided = _checked_strided_layers(input_shape, receptive_field)
+    conventions = conventions_of(conventions)
+    style = blocks.Style(checked_norm(norm, also=["spectral"]), conventions, seed)
+    size, layers = (4, strided + 1) if strided else (1, 2)
+
     source = keras.Input(input_shape, name="source")
     target = keras.Input((*input_shape[:2], target_channels), name="target")
-    x = keras.layers.Concatenate(name="pair")([source, target])
-    for level in range(1, strided + 2):
+    x = keras.layers.Concatenate(name="pair")([source, target]) if conditional else target
+    for level in range(1, layers + 1):
         x = blocks.patch_block(
             x,
             base_filters * min(2 ** (level - 1), 8),
+            style,
+            size=size,
             strides=2 if level <= strided else 1,
-            norm=norm if level > 1 else "none",
-            use_bias=level == 1 or norm == "none",
-            seed=seed,
+            normalize=level > 1,
+            use_bias=level == 1 and conventions.first_bias,
             name=f"patch{level}",
         )
-    logits = blocks.to_logits(x, seed=seed, name="head")
+    # PyTorch's 1x1 discriminator ends without bias, all others with one.
+    use_bias = size == 4 or style.has_bias
+    logits = blocks.to_logits(x, style, size=size, use_bias=use_bias, name="head")
     return keras.Model([source, target], logits, name=name)
+
+
+def receptive_field(discriminator):
+    """Returns the side in pixels of the patch that one logit of a discriminator sees.
+
+    Args:
+        discriminator: `keras.Model` whose convolutions follow each other.
+
+    Returns:
+        int: walking back from a logit, r becomes (r - 1) * stride + kernel at each convolution.
+
+    Example:
+        >>> receptive_field(patch_discriminator((96, 96, 3), receptive_field=70))
+        70
+    """
+    field = 1
+    for layer in reversed(discriminator.layers):
+        if isinstance(layer, keras.layers.Conv2D):
+            field = (field - 1) * layer.strides[0] + layer.kernel_size[0]
+    return field
 
 
 def _checked_strided_layers(input_shape, receptive_field):

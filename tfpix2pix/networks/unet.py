@@ -1,9 +1,11 @@
-"""The U-Net generator of pix2pix."""
+"""The U-Net generator of pix2pix, and the encoder-decoder it was compared with."""
 
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.layers import blocks
+from tfpix2pix.layers.conventions import conventions_of
+from tfpix2pix.layers.normalization import checked_norm
 
 
 def unet_generator(
@@ -14,6 +16,8 @@ def unet_generator(
     depth=None,
     norm="instance",
     dropout_levels=3,
+    skips=True,
+    conventions="paper",
     seed=0,
     name="unet_generator",
 ):
@@ -30,10 +34,14 @@ def unet_generator(
         output_channels: Channels of the translated image.
         base_filters: Filters of level 1; doubled per level, at most `8 * base_filters`.
         depth: Number of halvings; by default log2 of the shorter side, so that it becomes 1 pixel.
-        norm: `"instance"`, `"batch"` or `"none"`; only without norm do all convolutions have a
-            bias.
-        dropout_levels: How many of the deepest decoder levels end in dropout 0.5, at most
-            `depth - 2`.
+        norm: `"instance"`, `"batch"`, `"batch_sync"` or `"none"`; by the paper's conventions only
+            without norm do all convolutions have a bias.
+        dropout_levels: How many decoder levels end in dropout 0.5, the deepest first; two levels
+            at least have none.
+        skips: Whether encoder levels are joined to the decoder; `False` gives the
+            encoder-decoder of the paper's section 4.3.
+        conventions: `"paper"`, `"torch"`, `"pytorch"`, `"affinelayer"`, `"tf_tutorial"`, or
+            `tfpix2pix.layers.Conventions` of your own.
         seed: Seed of the initial weights and of the dropout.
         name: Name of the model.
 
@@ -42,8 +50,8 @@ def unet_generator(
         `[batch, height, width, output_channels]` in (-1, 1).
 
     Raises:
-        ValueError: If `depth` is below 2 or not given without sides, or a side is no multiple of
-            `2**depth`.
+        ValueError: If `depth` is below 2 or not given without sides, a side is no multiple of
+            `2**depth`, or the norm or the conventions are unknown.
 
     Example:
         >>> unet_generator((32, 32, 3), depth=3, base_filters=4).output_shape
@@ -53,23 +61,30 @@ def unet_generator(
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 6.1.1.
     """
     depth = checked_depth(input_shape, depth)
+    conventions = conventions_of(conventions)
+    style = blocks.Style(checked_norm(norm), conventions, seed)
     filters = {level: base_filters * min(2 ** (level - 1), 8) for level in range(1, depth + 1)}
-    style = {"use_bias": norm == "none", "seed": seed}
+    with_dropout = _levels_with_dropout(depth, dropout_levels, conventions.dropout)
 
     x = source = keras.Input(input_shape, name="source")
-    skips = {}
+    of_level = {}
     for level in range(1, depth + 1):
-        level_norm = norm if 1 < level < depth else "none"
-        x = skips[level] = blocks.down_block(
-            x, filters[level], norm=level_norm, activate=level > 1, **style, name=f"down{level}"
+        normalize = level > 1 and (level < depth or conventions.innermost_norm)
+        x = of_level[level] = blocks.down_block(
+            x, filters[level], style, normalize=normalize, activate=level > 1, name=f"down{level}"
         )
     for level in range(depth - 1, 0, -1):
-        dropout = 0.5 if level >= depth - min(dropout_levels, depth - 2) else 0.0
-        x = blocks.up_block(
-            x, skips[level], filters[level], norm=norm, dropout=dropout, **style, name=f"up{level}"
-        )
-    outputs = blocks.to_image(x, output_channels, seed=seed, name="head")
+        skip = of_level[level] if skips else None
+        dropout = 0.5 if level in with_dropout else 0.0
+        x = blocks.up_block(x, skip, filters[level], style, dropout=dropout, name=f"up{level}")
+    outputs = blocks.to_image(x, output_channels, style, name="head")
     return keras.Model(source, outputs, name=name)
+
+
+def _levels_with_dropout(depth, count, placement):
+    if placement == "middle":
+        return range(4, depth - 1) if count else ()
+    return range(depth - min(count, depth - 2), depth)
 
 
 def checked_depth(input_shape, depth):
