@@ -56,6 +56,17 @@ LAYERS = {
 
 LOGITS = (2, 3, 5, 1)
 
+
+def _judge(target):
+    """Stands for a discriminator: smooth, and of another slope everywhere."""
+    return tf.reduce_sum(tf.sin(tf.cast(target, "float32")), axis=-1, keepdims=True)
+
+
+def _dragan_alone(real, fake, noise):
+    """DRAGAN without noise: its deviation is that of the batch, so examples do depend on it."""
+    return losses.dragan(_judge, real, fake, 0 * noise)
+
+
 LOSSES = {
     "cross_entropy": Case(lambda: losses.cross_entropy.discriminator, (LOGITS, LOGITS), (2,)),
     "cross_entropy_discriminator": Case(
@@ -67,7 +78,29 @@ LOSSES = {
         (LOGITS,),
         (2,),
     ),
+    "adversarial": Case(
+        lambda: losses.adversarial("least_squares", real_label=0.8).discriminator,
+        (LOGITS, LOGITS),
+        (2,),
+    ),
+    "least_squares": Case(lambda: losses.least_squares.generator, (LOGITS,), (2,)),
+    "least_squares_discriminator": Case(
+        lambda: losses.least_squares_discriminator, (LOGITS, LOGITS), (2,)
+    ),
+    "least_squares_generator": Case(lambda: losses.least_squares_generator, (LOGITS,), (2,)),
+    "hinge": Case(lambda: losses.hinge.discriminator, (LOGITS, LOGITS), (2,)),
+    "hinge_discriminator": Case(lambda: losses.hinge_discriminator, (LOGITS, LOGITS), (2,)),
+    "wasserstein": Case(lambda: losses.wasserstein.discriminator, (LOGITS, LOGITS), (2,)),
+    "wasserstein_discriminator": Case(
+        lambda: losses.wasserstein_discriminator, (LOGITS, LOGITS), (2,)
+    ),
+    "linear_generator": Case(lambda: losses.linear_generator, (LOGITS,), (2,)),
+    "penalty": Case(lambda: partial(losses.penalty("r1"), _judge), (IMAGE, IMAGE, IMAGE), (2,)),
+    "wgan_gp": Case(lambda: partial(losses.wgan_gp, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
+    "dragan": Case(lambda: _dragan_alone, (IMAGE, IMAGE, IMAGE), (2,)),
+    "r1": Case(lambda: partial(losses.r1, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
     "l1": Case(lambda: losses.l1, (IMAGE, IMAGE), (2,)),
+    "l2": Case(lambda: losses.l2, (IMAGE, IMAGE), (2,)),
 }
 
 

@@ -48,19 +48,47 @@ class ModelConfig:
         base_filters: Filters of the generator's first level.
         depth: Number of halvings in the generator; by default log2 of the shorter side.
         norm: Normalization of the generator and the discriminator.
-        dropout_levels: How many of the deepest decoder levels have dropout.
+        dropout_levels: How many decoder levels have dropout.
+        skips: Whether the generator is a U-Net; else it is the encoder-decoder.
+        conventions: Whose decisions to follow where the paper leaves something open.
+        upsampling: How the decoder enlarges; by default as by the conventions.
+        initializer: How kernels start; by default as by the conventions.
+        gain: Deviation or factor of the initializer; by default as by the conventions.
         discriminator_filters: Filters of the discriminator's first layer; by default base_filters.
+        discriminator_norm: Normalization of the discriminator; by default norm.
+        conditional: Whether the discriminator sees the source too.
         receptive_field: Side in pixels of the patches that the discriminator judges.
         l1_weight: Weight of the L1 term beside the adversarial one.
+        l2_weight: Weight of the L2 term.
+        gan_weight: Weight of the generator's adversarial term.
+        adversarial: The adversarial loss.
+        real_label: What the discriminator is to answer for real pairs; below 1 it is smoothed.
+        penalty: Gradient penalty of the discriminator.
+        penalty_weight: Weight of the gradient penalty.
     """
 
     base_filters: int = 64
     depth: Optional[int] = None
-    norm: Literal["instance", "batch", "none"] = "instance"
+    norm: Literal["instance", "batch", "batch_sync", "none"] = "instance"
     dropout_levels: int = 3
+    skips: bool = True
+    conventions: Literal["paper", "torch", "pytorch", "affinelayer", "tf_tutorial"] = "paper"
+    upsampling: Optional[Literal["transpose", "nearest", "bilinear"]] = None
+    initializer: Optional[Literal["normal", "xavier", "kaiming", "orthogonal"]] = None
+    gain: Optional[float] = None
     discriminator_filters: Optional[int] = None
-    receptive_field: Literal[16, 34, 70, 142, 286] = 70
+    discriminator_norm: Optional[Literal["instance", "batch", "batch_sync", "spectral", "none"]] = (
+        None
+    )
+    conditional: bool = True
+    receptive_field: Literal[1, 16, 34, 70, 142, 286] = 70
     l1_weight: float = 100.0
+    l2_weight: float = 0.0
+    gan_weight: float = 1.0
+    adversarial: Literal["cross_entropy", "least_squares", "hinge", "wasserstein"] = "cross_entropy"
+    real_label: float = 1.0
+    penalty: Optional[Literal["wgan_gp", "dragan", "r1"]] = None
+    penalty_weight: float = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +98,10 @@ class TrainConfig:
     Attributes:
         steps: Length of the training; one step is one batch.
         batch_size: Pairs in a batch, over all devices together.
-        learning_rate: Adam's step size, of both players.
+        learning_rate: Adam's step size.
+        discriminator_learning_rate: The discriminator's step size; by default learning_rate.
+        update: Whether the generator learns from the updated discriminator, or both at once.
+        discriminator_steps: Steps of the discriminator per step of the generator.
         seed: Seed of weights, noise, order and jitter.
         checkpoint_every: Steps from one checkpoint and sample picture to the next.
         keep_checkpoints: How many of the newest checkpoints stay on disk.
@@ -80,6 +111,9 @@ class TrainConfig:
     steps: int = 80_000
     batch_size: int = 1
     learning_rate: float = 2e-4
+    discriminator_learning_rate: Optional[float] = None
+    update: Literal["alternating", "simultaneous"] = "alternating"
+    discriminator_steps: int = 1
     seed: int = 0
     checkpoint_every: int = 1000
     keep_checkpoints: int = 3

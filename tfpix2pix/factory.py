@@ -1,13 +1,15 @@
 """The factory: from a configuration to networks, model, data and checkpoints."""
 
+import dataclasses
 from pathlib import Path
 
 import tensorflow as tf
 
 from tfpix2pix import config as configs
-from tfpix2pix import networks, optimizers
+from tfpix2pix import losses, networks, optimizers
 from tfpix2pix.data import pipeline, sources
 from tfpix2pix.errors import InputError
+from tfpix2pix.layers import CONVENTIONS
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks.unet import checked_depth
 
@@ -38,6 +40,8 @@ def generator(config):
         depth=checked_depth((*config.data.image_size, 3), model.depth),
         norm=model.norm,
         dropout_levels=model.dropout_levels,
+        skips=model.skips,
+        conventions=_conventions(model),
         seed=config.train.seed,
     )
 
@@ -59,17 +63,34 @@ def compiled_model(config):
         >>> compiled_model(QUICKSTART).name
         'pix2pix'
     """
+    options, train = config.model, config.train
     translator = generator(config)
     discriminator = networks.patch_discriminator(
         (*config.data.image_size, 3),
-        receptive_field=config.model.receptive_field,
-        base_filters=config.model.discriminator_filters or config.model.base_filters,
-        norm=config.model.norm,
-        seed=config.train.seed,
+        receptive_field=options.receptive_field,
+        base_filters=options.discriminator_filters or options.base_filters,
+        norm=options.discriminator_norm or options.norm,
+        conditional=options.conditional,
+        conventions=_conventions(options),
+        seed=train.seed,
     )
-    model = Pix2Pix(translator, discriminator, l1_weight=config.model.l1_weight)
-    rate = config.train.learning_rate
-    model.compile({player: optimizers.adam(rate) for player in model.players})
+    penalty = losses.penalty(options.penalty)
+    model = Pix2Pix(
+        translator,
+        discriminator,
+        l1_weight=options.l1_weight,
+        gan_weight=options.gan_weight,
+        adversarial=losses.adversarial(options.adversarial, real_label=options.real_label),
+        penalty=penalty and (options.penalty_weight, penalty),
+        extra_losses=_extra_losses(options),
+        update=train.update,
+        discriminator_steps=train.discriminator_steps,
+    )
+    rates = {
+        "generator": train.learning_rate,
+        "discriminator": train.discriminator_learning_rate or train.learning_rate,
+    }
+    model.compile({player: optimizers.adam(rate) for player, rate in rates.items()})
     return model
 
 
@@ -157,7 +178,7 @@ def checkpoint(model, step):
         0
     """
     of_optimizers = {f"{player}_optimizer": model.optimizers[player] for player in model.players}
-    return tf.train.Checkpoint(step=step, **model.players, **of_optimizers)
+    return tf.train.Checkpoint(step=step, noise=model.noise, **model.players, **of_optimizers)
 
 
 def restored_generator(run):
@@ -189,3 +210,21 @@ def restored_generator(run):
     status = tf.train.Checkpoint(generator=restored).restore(newest)
     status.expect_partial().assert_existing_objects_matched()
     return restored
+
+
+def _conventions(options):
+    chosen = CONVENTIONS[options.conventions]
+    named = ("upsampling", "initializer", "gain")
+    own = {name: getattr(options, name) for name in named if getattr(options, name) is not None}
+    return dataclasses.replace(chosen, **own)
+
+
+def _extra_losses(options):
+    if not options.l2_weight:
+        return {}
+
+    def weighted_l2(source, target, translated):
+        del source
+        return options.l2_weight * losses.l2(target, translated)
+
+    return {"l2": weighted_l2}

@@ -1,17 +1,50 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 
-from tfpix2pix import InputError, config, factory, presets
+from tfpix2pix import InputError, config, factory, losses, presets
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
 
 UNUSUAL = ExperimentConfig(
     name="mine",
     summary="Not a default in it.",
     data=DataConfig("pairs", "BtoA", (64, 32), (70, 40), False, 0.5),
-    model=ModelConfig(8, 4, "batch", 1, 16, 34, 10.0),
-    train=TrainConfig(7, 2, 1e-3, 5, 3, 1, 2),
+    model=ModelConfig(
+        base_filters=8,
+        depth=4,
+        norm="batch",
+        dropout_levels=1,
+        skips=False,
+        conventions="affinelayer",
+        upsampling="nearest",
+        initializer="xavier",
+        gain=0.3,
+        discriminator_filters=16,
+        discriminator_norm="spectral",
+        conditional=False,
+        receptive_field=34,
+        l1_weight=10.0,
+        l2_weight=3.0,
+        gan_weight=2.0,
+        adversarial="least_squares",
+        real_label=0.9,
+        penalty="r1",
+        penalty_weight=5.0,
+    ),
+    train=TrainConfig(
+        steps=7,
+        batch_size=2,
+        learning_rate=1e-3,
+        discriminator_learning_rate=4e-3,
+        update="simultaneous",
+        discriminator_steps=2,
+        seed=5,
+        checkpoint_every=3,
+        keep_checkpoints=1,
+        log_every=2,
+    ),
 )
 
 
@@ -34,7 +67,8 @@ def test_one_number_is_a_square():
 
 
 def test_differences_are_named_with_both_values():
-    other = dataclasses.replace(UNUSUAL, train=TrainConfig(9, 2, 1e-3, 6, 3, 1, 2))
+    train = dataclasses.replace(UNUSUAL.train, steps=9, seed=6)
+    other = dataclasses.replace(UNUSUAL, train=train)
     assert config.differences(UNUSUAL, other, ignoring=["train.steps"]) == {"train.seed": (5, 6)}
 
 
@@ -76,17 +110,31 @@ def test_an_unknown_preset_is_refused():
 
 
 def test_the_factory_passes_every_option_on():
-    model = factory.compiled_model(UNUSUAL)
+    with pytest.raises(InputError, match="1 for a simultaneous update"):
+        factory.compiled_model(UNUSUAL)
+    train = dataclasses.replace(UNUSUAL.train, discriminator_steps=1)
+    model = factory.compiled_model(dataclasses.replace(UNUSUAL, train=train))
     names = {layer.name for layer in model.generator.layers}
-    assert {"down4_conv", "up3_dropout"} <= names
-    assert not {"down5_conv", "up2_dropout"} & names
-    assert model.generator.get_layer("down1_conv").filters == 8
-    assert type(model.generator.get_layer("down2_norm")).__name__ == "BatchNormalization"
-    assert model.discriminator.get_layer("patch1_conv").filters == 16
+    assert {"down4_conv", "down4_norm", "up3_dropout", "up3_enlarge"} <= names
+    assert not {"down5_conv", "up2_dropout", "up3_join"} & names
+    first = model.generator.get_layer("down1_conv")
+    assert (first.filters, first.use_bias) == (8, True)
+    assert first.kernel_initializer.scale == pytest.approx(0.3**2)
+    norm = model.generator.get_layer("down2_norm")
+    assert (type(norm).__name__, norm.momentum) == ("BatchNormalization", 0.1)
+    judge = model.discriminator.get_layer("patch1_conv")
+    assert (type(judge).__name__, judge.filters) == ("SpectralConv2D", 16)
+    assert judge.kernel.shape[2] == 3
     assert model.discriminator.output_shape == (None, 14, 6, 1)
-    assert model.l1_weight == 10.0
-    for optimizer in model.optimizers.values():
-        assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+    assert (model.l1_weight, model.gan_weight, model.update) == (10.0, 2.0, "simultaneous")
+    assert model.penalty == (5.0, losses.r1)
+    target, translated = np.zeros((1, 2, 2, 3)), np.full((1, 2, 2, 3), 0.5)
+    weighted = model.extra_losses["l2"](target, target, translated)
+    assert weighted.numpy().tolist() == [3.0 * 0.25]
+    judged = model.adversarial.discriminator(np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1, 1)))
+    assert float(judged[0]) == pytest.approx(0.9**2)
+    rates = {p: float(optimizer.learning_rate) for p, optimizer in model.optimizers.items()}
+    assert rates == pytest.approx({"generator": 1e-3, "discriminator": 4e-3})
 
 
 def test_a_run_without_checkpoints_is_refused(tmp_path):

@@ -1,9 +1,12 @@
+import re
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import reference
 from tests.cases import smooth_images
-from tfpix2pix import losses
+from tfpix2pix import InputError, losses
 
 REAL, FAKE = 3 * smooth_images((2, 3, 5, 1)), 2 * smooth_images((2, 3, 5, 1), seed=1)
 
@@ -25,6 +28,103 @@ def test_a_confident_discriminator_still_gives_the_generator_a_gradient():
         tape.watch(confident)
         loss = losses.cross_entropy_generator(confident)
     assert float(tape.gradient(loss, confident)) == -1.0
+
+
+@pytest.mark.parametrize("label", [1.0, 0.9])
+def test_label_smoothing_asks_for_less_than_certainty(label):
+    real, fake = reference.sigmoid(REAL.numpy()), reference.sigmoid(FAKE.numpy())
+    entropy = -(label * np.log(real) + (1 - label) * np.log(1 - real) + np.log(1 - fake))
+    loss = losses.adversarial("cross_entropy", real_label=label)
+    np.testing.assert_allclose(
+        loss.discriminator(REAL, FAKE), entropy.mean(axis=(1, 2, 3)), rtol=1e-5
+    )
+    squares = (REAL.numpy() - label) ** 2 + FAKE.numpy() ** 2
+    loss = losses.adversarial("least_squares", real_label=label)
+    np.testing.assert_allclose(
+        loss.discriminator(REAL, FAKE), squares.mean(axis=(1, 2, 3)), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "discriminator", "generator"),
+    [
+        ("least_squares", lambda r, f: (r - 1) ** 2 + f**2, lambda f: (f - 1) ** 2),
+        ("hinge", lambda r, f: np.maximum(0, 1 - r) + np.maximum(0, 1 + f), lambda f: -f),
+        ("wasserstein", lambda r, f: f - r, lambda f: -f),
+    ],
+)
+def test_the_other_adversarial_losses_are_their_formulas(kind, discriminator, generator):
+    loss, (real, fake) = losses.adversarial(kind), (REAL.numpy(), FAKE.numpy())
+    expected = discriminator(real, fake).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(loss.discriminator(REAL, FAKE), expected, rtol=1e-4, atol=1e-6)
+    expected = generator(fake).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(loss.generator(FAKE), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_unknown_losses_are_refused():
+    message = (
+        "`adversarial` must be one of ['cross_entropy', 'hinge', 'least_squares', 'wasserstein']. "
+        "Received: adversarial='lsgan'."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        losses.adversarial("lsgan")
+    message = (
+        "`real_label` must be 1 for an adversarial loss without labels. Received: "
+        "adversarial='hinge', real_label=0.9. Use one of ['cross_entropy', 'least_squares']."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        losses.adversarial("hinge", real_label=0.9)
+    message = (
+        "`penalty` must be one of ['dragan', 'r1', 'wgan_gp'] or None. Received: penalty='gp'."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        losses.penalty("gp")
+
+
+def slope_at(points):
+    """Returns the length of the gradient of mean(sin(x)) over each example, by hand."""
+    gradient = np.cos(points) / points[0].size
+    return np.sqrt((gradient**2).sum(axis=(1, 2, 3)))
+
+
+def judge(target):
+    return tf.sin(target)
+
+
+REAL_IMAGE, FAKE_IMAGE = smooth_images((2, 4, 3, 2)), smooth_images((2, 4, 3, 2), seed=2)
+NOISE = np.random.default_rng(0).uniform(size=(2, 4, 3, 2)).astype("float32")
+
+
+def test_wgan_gp_looks_between_real_and_fake():
+    real, fake = REAL_IMAGE.numpy(), FAKE_IMAGE.numpy()
+    between = real + NOISE[:, :1, :1, :1] * (fake - real)
+    expected = (slope_at(between) - 1) ** 2
+    np.testing.assert_allclose(
+        losses.wgan_gp(judge, REAL_IMAGE, FAKE_IMAGE, NOISE), expected, rtol=1e-5
+    )
+
+
+def test_dragan_looks_around_real():
+    real = REAL_IMAGE.numpy()
+    expected = (slope_at(real + 0.5 * real.std() * NOISE) - 1) ** 2
+    np.testing.assert_allclose(losses.dragan(judge, REAL_IMAGE, None, NOISE), expected, rtol=1e-5)
+
+
+def test_r1_looks_at_real():
+    expected = slope_at(REAL_IMAGE.numpy()) ** 2 / 2
+    np.testing.assert_allclose(losses.r1(judge, REAL_IMAGE, None, None), expected, rtol=1e-5)
+
+
+def test_a_penalty_has_a_finite_gradient_where_the_discriminator_is_flat():
+    weight = tf.Variable(0.0)
+    with tf.GradientTape() as tape:
+        loss = losses.wgan_gp(lambda x: weight * x, REAL_IMAGE, FAKE_IMAGE, NOISE)
+    assert np.isfinite(tape.gradient(loss, weight))
+
+
+def test_l2_is_the_mean_square_over_each_image():
+    expected = ((REAL_IMAGE.numpy() - FAKE_IMAGE.numpy()) ** 2).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(losses.l2(REAL_IMAGE, FAKE_IMAGE), expected, rtol=1e-5)
 
 
 def test_l1_is_the_mean_over_each_image():

@@ -77,6 +77,110 @@ def test_a_term_of_weight_zero_leaves_the_other_s_gradient_alone(options, left):
         np.testing.assert_allclose(step, gradient, rtol=1e-2, atol=2e-5)
 
 
+def test_a_gradient_penalty_is_really_applied():
+    model = tiny_pix2pix(optimizer=sgd, penalty=(5.0, losses.r1), gan_weight=2.0)
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(TARGET)
+            real = model.discriminator([SOURCE, TARGET], training=True)
+            mean = tf.reduce_mean(real, axis=(1, 2, 3))
+        slope = tf.reduce_sum(inner.gradient(mean, TARGET) ** 2, axis=(1, 2, 3))
+        translated = model.generator(SOURCE, training=True)
+        fake = model.discriminator([SOURCE, translated], training=True)
+        judging = losses.cross_entropy_discriminator(real, fake)
+        loss = tf.reduce_mean(0.5 * judging + 5.0 * 0.5 * slope)
+    expected = outer.gradient(loss, model.discriminator.trainable_variables)
+    before = trainable(model, "discriminator")
+    logs = model.train_step((SOURCE, TARGET))
+    assert float(logs["discriminator_penalty"]) == pytest.approx(
+        2.5 * float(tf.reduce_mean(slope)), rel=1e-4
+    )
+    for step, gradient in zip(moved(model, "discriminator", before), expected):
+        np.testing.assert_allclose(step, gradient, rtol=1e-2, atol=1e-5)
+
+
+def test_a_simultaneous_update_learns_from_the_state_before_it():
+    model = tiny_pix2pix(optimizer=sgd, l1_weight=7.0, update="simultaneous")
+    with tf.GradientTape(persistent=True) as tape:
+        translated = model.generator(SOURCE, training=True)
+        real = model.discriminator([SOURCE, TARGET], training=True)
+        fake = model.discriminator([SOURCE, translated], training=True)
+        judging = tf.reduce_mean(0.5 * losses.cross_entropy_discriminator(real, fake))
+        fooling = tf.reduce_mean(
+            losses.cross_entropy_generator(fake) + 7.0 * losses.l1(TARGET, translated)
+        )
+    for player, loss in (("discriminator", judging), ("generator", fooling)):
+        expected = tape.gradient(loss, model.players[player].trainable_variables)
+        twin = tiny_pix2pix(optimizer=sgd, l1_weight=7.0, update="simultaneous")
+        before = trainable(twin, player)
+        twin.train_step((SOURCE, TARGET))
+        for step, gradient in zip(moved(twin, player, before), expected):
+            np.testing.assert_allclose(step, gradient, rtol=1e-2, atol=2e-5)
+
+
+def test_discriminator_steps_are_taken_before_the_generator_s():
+    several, one = (tiny_pix2pix(optimizer=sgd, discriminator_steps=n) for n in (3, 1))
+    for _ in range(2):
+        generator = one.generator.get_weights()
+        one.train_step((SOURCE, TARGET))
+        one.generator.set_weights(generator)
+    one.train_step((SOURCE, TARGET))
+    several.train_step((SOURCE, TARGET))
+    for a, b in zip(several.trainable_variables, one.trainable_variables):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_loss_of_one_s_own_is_minimized_and_logged():
+    def brightness(source, target, translated):
+        assert source.shape == target.shape == translated.shape
+        return 50.0 * tf.reduce_mean(translated, axis=(1, 2, 3))
+
+    options = {"l1_weight": 0.0, "gan_weight": 0.0, "extra_losses": {"brightness": brightness}}
+    model = tiny_pix2pix(optimizer=sgd, **options)
+    with tf.GradientTape() as tape:
+        loss = 50.0 * tf.reduce_mean(model.generator(SOURCE, training=True))
+    expected = tape.gradient(loss, model.generator.trainable_variables)
+    before = trainable(model, "generator")
+    logs = model.train_step((SOURCE, TARGET))
+    assert float(logs["generator_brightness"]) == pytest.approx(float(loss), rel=1e-4)
+    for step, gradient in zip(moved(model, "generator", before), expected):
+        np.testing.assert_allclose(step, gradient, rtol=1e-2, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"adversarial": losses.least_squares, "update": "simultaneous"},
+        {"adversarial": losses.hinge, "discriminator_steps": 2},
+        {"adversarial": losses.wasserstein, "penalty": (10.0, losses.wgan_gp)},
+        {"penalty": (10.0, losses.dragan), "update": "simultaneous"},
+        {"norm": "batch", "penalty": (10.0, losses.r1)},
+    ],
+)
+def test_every_variable_moves_whatever_the_objective(options):
+    model = tiny_pix2pix(**options)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    logs = model.fit(SOURCE, TARGET, batch_size=2, verbose=0).history
+    assert np.isfinite([value for values in logs.values() for value in values]).all()
+    # To losses that are linear at zero, a shift of all logits makes no difference.
+    linear = options.get("adversarial") in (losses.hinge, losses.wasserstein)
+    still = model.discriminator.get_layer("head_conv").bias if linear else None
+    for variable, old in zip(model.trainable_variables, before):
+        assert variable is still or np.abs(variable - old).max() > 0, variable.name
+
+
+def test_impossible_updates_are_refused():
+    message = "`update` must be one of ['alternating', 'simultaneous']. Received: update='both'."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        tiny_pix2pix(update="both")
+    message = (
+        "`discriminator_steps` must be at least 1, and 1 for a simultaneous update. Received: "
+        "discriminator_steps=2, update='simultaneous'."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        tiny_pix2pix(update="simultaneous", discriminator_steps=2)
+
+
 def test_compile_without_arguments_gives_the_paper_s_optimizers():
     model = tiny_pix2pix()
     assert set(model.optimizers) == {"generator", "discriminator"}

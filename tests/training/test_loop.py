@@ -21,7 +21,7 @@ def config(facades):
         name="tiny",
         summary="Two minutes' worth of nothing.",
         data=DataConfig(str(facades), "BtoA", 32),
-        model=ModelConfig(base_filters=4, depth=3, receptive_field=34),
+        model=ModelConfig(base_filters=4, depth=3, receptive_field=34, penalty="dragan"),
         train=TrainConfig(steps=4, checkpoint_every=2, log_every=3, seed=6),
     )
 
@@ -68,7 +68,10 @@ def test_a_run_folder_holds_what_it_takes_and_a_resumed_run_ends_the_same(config
     assert {path.name for path in run.iterdir()} == names
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [3, 6, 7]
-    assert set(lines[0]) == {"step", "discriminator_gan", "generator_gan", "generator_l1"}
+    assert set(lines[0]) == {
+        "step",
+        *("discriminator_gan", "discriminator_penalty", "generator_gan", "generator_l1"),
+    }
     pictures = sorted((run / "samples").iterdir())
     assert [path.name for path in pictures] == [f"{step:06d}.png" for step in (2, 4, 6, 7)]
     with Image.open(pictures[0]) as picture:

@@ -2,16 +2,40 @@
 
 from tfpix2pix.losses.adversarial import (
     AdversarialLoss,
+    adversarial,
     cross_entropy,
     cross_entropy_discriminator,
     cross_entropy_generator,
+    hinge,
+    hinge_discriminator,
+    least_squares,
+    least_squares_discriminator,
+    least_squares_generator,
+    linear_generator,
+    wasserstein,
+    wasserstein_discriminator,
 )
-from tfpix2pix.losses.reconstruction import l1
+from tfpix2pix.losses.penalties import dragan, penalty, r1, wgan_gp
+from tfpix2pix.losses.reconstruction import l1, l2
 
 __all__ = [
     "AdversarialLoss",
+    "adversarial",
     "cross_entropy",
     "cross_entropy_discriminator",
     "cross_entropy_generator",
+    "dragan",
+    "hinge",
+    "hinge_discriminator",
     "l1",
+    "l2",
+    "least_squares",
+    "least_squares_discriminator",
+    "least_squares_generator",
+    "linear_generator",
+    "penalty",
+    "r1",
+    "wasserstein",
+    "wasserstein_discriminator",
+    "wgan_gp",
 ]

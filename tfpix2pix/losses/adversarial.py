@@ -1,8 +1,11 @@
 """Adversarial losses on raw logits: what each player of a GAN minimizes."""
 
+from functools import partial
 from typing import Callable, NamedTuple
 
 import tensorflow as tf
+
+from tfpix2pix.errors import InputError
 
 
 class AdversarialLoss(NamedTuple):
@@ -21,12 +24,14 @@ class AdversarialLoss(NamedTuple):
     generator: Callable
 
 
-def cross_entropy_discriminator(real_logits, fake_logits):
+def cross_entropy_discriminator(real_logits, fake_logits, *, real_label=1.0):
     """Returns -log D(real) - log(1 - D(fake)), averaged over the patches of each example.
 
     Args:
         real_logits: float `[batch, rows, columns, 1]` of real pairs.
         fake_logits: The same of translated pairs.
+        real_label: Probability that the discriminator is to give real pairs; below 1 it is kept
+            from overconfidence (one-sided label smoothing, Salimans et al., 2016).
 
     Returns:
         float32 `[batch]`, at least 0; 2 log 2 where the discriminator has no idea.
@@ -39,7 +44,11 @@ def cross_entropy_discriminator(real_logits, fake_logits):
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), equation 1.
     """
-    return _softplus_mean(-real_logits) + _softplus_mean(fake_logits)
+    # -log sigmoid(x) = softplus(-x), without the overflow of the logarithm.
+    real = real_label * _mean(tf.nn.softplus, real_logits, -1.0)
+    if real_label != 1.0:
+        real += (1.0 - real_label) * _mean(tf.nn.softplus, real_logits)
+    return real + _mean(tf.nn.softplus, fake_logits)
 
 
 def cross_entropy_generator(fake_logits):
@@ -58,12 +67,156 @@ def cross_entropy_generator(fake_logits):
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 3.3.
     """
-    return _softplus_mean(-fake_logits)
+    return _mean(tf.nn.softplus, fake_logits, -1.0)
 
 
-def _softplus_mean(logits):
-    # -log sigmoid(x) = softplus(-x), without the overflow of the logarithm.
-    return tf.reduce_mean(tf.nn.softplus(tf.cast(logits, "float32")), axis=(1, 2, 3))
+def least_squares_discriminator(real_logits, fake_logits, *, real_label=1.0):
+    """Returns (D(real) - 1)² + D(fake)², averaged over the patches of each example.
+
+    Args:
+        real_logits: float `[batch, rows, columns, 1]` of real pairs.
+        fake_logits: The same of translated pairs.
+        real_label: What the discriminator is to answer for real pairs.
+
+    Returns:
+        float32 `[batch]`, at least 0.
+
+    Example:
+        >>> least_squares_discriminator(tf.ones((1, 6, 6, 1)), tf.ones((1, 6, 6, 1))).numpy()
+        array([1.], dtype=float32)
+
+    Reference:
+        [Mao et al., 2017](https://arxiv.org/abs/1611.04076), equation 9, without its halves.
+    """
+    return _mean(tf.square, real_logits, shift=-real_label) + _mean(tf.square, fake_logits)
+
+
+def least_squares_generator(fake_logits):
+    """Returns (D(fake) - 1)², averaged over the patches of each example.
+
+    Args:
+        fake_logits: float `[batch, rows, columns, 1]` of translated pairs.
+
+    Returns:
+        float32 `[batch]`, at least 0.
+
+    Example:
+        >>> least_squares_generator(tf.fill((1, 6, 6, 1), 3.0)).numpy().tolist()
+        [4.0]
+
+    Reference:
+        [Mao et al., 2017](https://arxiv.org/abs/1611.04076), equation 9, without its halves.
+    """
+    return _mean(tf.square, fake_logits, shift=-1.0)
+
+
+def hinge_discriminator(real_logits, fake_logits):
+    """Returns max(0, 1 - D(real)) + max(0, 1 + D(fake)), averaged over the patches.
+
+    Args:
+        real_logits: float `[batch, rows, columns, 1]` of real pairs.
+        fake_logits: The same of translated pairs.
+
+    Returns:
+        float32 `[batch]`, at least 0.
+
+    Example:
+        >>> hinge_discriminator(tf.fill((1, 6, 6, 1), 5.0), tf.zeros((1, 6, 6, 1))).numpy().tolist()
+        [1.0]
+
+    Reference:
+        [Lim and Ye, 2017](https://arxiv.org/abs/1705.02894), section 2.
+    """
+    return _mean(tf.nn.relu, real_logits, -1.0, 1.0) + _mean(tf.nn.relu, fake_logits, 1.0, 1.0)
+
+
+def wasserstein_discriminator(real_logits, fake_logits):
+    """Returns D(fake) - D(real), averaged over the patches; needs a gradient penalty.
+
+    Args:
+        real_logits: float `[batch, rows, columns, 1]` of real pairs.
+        fake_logits: The same of translated pairs.
+
+    Returns:
+        float32 `[batch]`, unbounded.
+
+    Example:
+        >>> real, fake = tf.ones((1, 6, 6, 1)), tf.zeros((1, 6, 6, 1))
+        >>> wasserstein_discriminator(real, fake).numpy().tolist()
+        [-1.0]
+
+    Reference:
+        [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875), equation 2.
+    """
+    return _mean(tf.identity, fake_logits) - _mean(tf.identity, real_logits)
+
+
+def linear_generator(fake_logits):
+    """Returns -D(fake), averaged over the patches: the generator's loss of hinge and Wasserstein.
+
+    Args:
+        fake_logits: float `[batch, rows, columns, 1]` of translated pairs.
+
+    Returns:
+        float32 `[batch]`, unbounded.
+
+    Example:
+        >>> linear_generator(tf.fill((1, 6, 6, 1), 3.0)).numpy().tolist()
+        [-3.0]
+
+    Reference:
+        [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875), equation 2.
+    """
+    return _mean(tf.identity, fake_logits, -1.0)
+
+
+def _mean(function, logits, factor=1.0, shift=0.0):
+    logits = factor * tf.cast(logits, "float32") + shift
+    return tf.reduce_mean(function(logits), axis=(1, 2, 3))
 
 
 cross_entropy = AdversarialLoss(cross_entropy_discriminator, cross_entropy_generator)
+least_squares = AdversarialLoss(least_squares_discriminator, least_squares_generator)
+hinge = AdversarialLoss(hinge_discriminator, linear_generator)
+wasserstein = AdversarialLoss(wasserstein_discriminator, linear_generator)
+
+ADVERSARIAL = {
+    "cross_entropy": cross_entropy,
+    "least_squares": least_squares,
+    "hinge": hinge,
+    "wasserstein": wasserstein,
+}
+WITH_LABELS = ("cross_entropy", "least_squares")
+
+
+def adversarial(kind, *, real_label=1.0):
+    """Returns an adversarial loss by its name.
+
+    Args:
+        kind: `"cross_entropy"`, `"least_squares"`, `"hinge"` or `"wasserstein"`.
+        real_label: What the discriminator is to answer for real pairs, below 1 for one-sided label
+            smoothing; for the first two kinds.
+
+    Returns:
+        `AdversarialLoss`.
+
+    Raises:
+        ValueError: If the kind is unknown, or has no labels to smooth.
+
+    Example:
+        >>> adversarial("hinge") is hinge
+        True
+    """
+    if kind not in ADVERSARIAL:
+        raise InputError(
+            f"`adversarial` must be one of {sorted(ADVERSARIAL)}. Received: adversarial={kind!r}."
+        )
+    loss = ADVERSARIAL[kind]
+    if real_label == 1.0:
+        return loss
+    if kind not in WITH_LABELS:
+        raise InputError(
+            f"`real_label` must be 1 for an adversarial loss without labels. Received: "
+            f"adversarial={kind!r}, real_label={real_label}. Use one of {sorted(WITH_LABELS)}."
+        )
+    return loss._replace(discriminator=partial(loss.discriminator, real_label=real_label))

@@ -24,6 +24,7 @@ class TranslationModel(keras.Model):
         self.players = players
         self.trackers = {term: keras.metrics.Mean(name=term) for term in terms}
         self.validation_l1 = keras.metrics.Mean(name="l1")
+        self.noise = tf.random.Generator.from_seed(0)  # Tracked: checkpoints carry its state.
         self.optimizers = None
 
     @property

@@ -3,7 +3,10 @@
 import tensorflow as tf
 
 from tfpix2pix import losses
+from tfpix2pix.errors import InputError
 from tfpix2pix.models.base import TranslationModel
+
+UPDATES = ("alternating", "simultaneous")
 
 
 class Pix2Pix(TranslationModel):
@@ -14,11 +17,24 @@ class Pix2Pix(TranslationModel):
 
     Args:
         generator: `keras.Model` of source images to translated ones, such as `unet_generator`.
-        discriminator: `keras.Model` of `[source, target]` to logits, such as `patch_discriminator`.
+        discriminator: `keras.Model` of `[source, target]` to logits, such as
+            `patch_discriminator`.
         l1_weight: Weight of the L1 term beside the adversarial one.
-        gan_weight: Weight of the generator's adversarial term; 0 leaves the L1 alone.
+        gan_weight: Weight of the generator's adversarial term; 0 leaves the others alone.
         adversarial: A `tfpix2pix.losses.AdversarialLoss`.
+        penalty: `(weight, function)` of the discriminator's gradient penalty, the function one of
+            `tfpix2pix.losses.wgan_gp`, `dragan` and `r1`, or `None`.
+        extra_losses: Dict of name to a function of `(source, target, translated)` to float32
+            `[batch]` that the generator minimizes too; logged as `"generator_{name}"`.
+        update: `"alternating"`: the generator learns from the updated discriminator.
+            `"simultaneous"`: both learn from one pass before either is updated, which saves one
+            of the discriminator's three.
+        discriminator_steps: Steps that the discriminator takes per step of the generator, on the
+            same batch.
         name: Name of the model.
+
+    Raises:
+        ValueError: If the update is unknown, or simultaneous with several discriminator steps.
 
     Example:
         >>> from tfpix2pix.networks import patch_discriminator, unet_generator
@@ -41,13 +57,33 @@ class Pix2Pix(TranslationModel):
         l1_weight=100.0,
         gan_weight=1.0,
         adversarial=losses.cross_entropy,
+        penalty=None,
+        extra_losses=None,
+        update="alternating",
+        discriminator_steps=1,
         name="pix2pix",
     ):
+        if update not in UPDATES:
+            raise InputError(
+                f"`update` must be one of {sorted(UPDATES)}. Received: update={update!r}."
+            )
+        if discriminator_steps < 1 or (discriminator_steps > 1 and update == "simultaneous"):
+            raise InputError(
+                "`discriminator_steps` must be at least 1, and 1 for a simultaneous update. "
+                f"Received: discriminator_steps={discriminator_steps}, update={update!r}."
+            )
+        extra_losses = dict(extra_losses or {})
+        of_discriminator = ["discriminator_gan", *(["discriminator_penalty"] if penalty else [])]
+        of_generator = [f"generator_{term}" for term in ("gan", "l1", *extra_losses)]
         players = {"generator": generator, "discriminator": discriminator}
-        super().__init__(players, ("discriminator_gan", "generator_gan", "generator_l1"), name=name)
+        super().__init__(players, [*of_discriminator, *of_generator], name=name)
         self.l1_weight = l1_weight
         self.gan_weight = gan_weight
         self.adversarial = adversarial
+        self.penalty = penalty
+        self.extra_losses = extra_losses
+        self.update = update
+        self.discriminator_steps = discriminator_steps
 
     @property
     def discriminator(self):
@@ -56,25 +92,60 @@ class Pix2Pix(TranslationModel):
 
     def train_step(self, data):
         """Trains on one batch of pairs: the discriminator first, then the generator against it."""
+        if self.update == "simultaneous":
+            return self._simultaneous_step(*data)
         source, target = data
         with tf.GradientTape() as generator_tape:
             translated = self.generator(source, training=True)
 
-            # Discriminator: tell pairs apart. Halved to slow it relative to the generator (section
-            # 3.3).
-            with generator_tape.stop_recording(), tf.GradientTape() as tape:
-                real_logits = self.discriminator([source, target], training=True)
-                fake_logits = self.discriminator([source, translated], training=True)
-                judging = 0.5 * self.adversarial.discriminator(real_logits, fake_logits)
-                discriminator_loss = self.objective("discriminator", gan=judging)
+            # Discriminator: tell pairs apart.
             with generator_tape.stop_recording():
-                self.descend(tape, discriminator_loss, "discriminator")
+                for _ in range(self.discriminator_steps):
+                    with tf.GradientTape() as tape:
+                        fake_logits = self.discriminator([source, translated], training=True)
+                        judging = self._judging(source, target, translated, fake_logits)
+                    self.descend(tape, judging, "discriminator")
 
             # Generator: be taken for real by the updated discriminator, and stay close to the
             # target.
             fake_logits = self.discriminator([source, translated], training=True)
-            fooling = self.gan_weight * self.adversarial.generator(fake_logits)
-            distance = self.l1_weight * losses.l1(target, translated)
-            generator_loss = self.objective("generator", gan=fooling, l1=distance)
-        self.descend(generator_tape, generator_loss, "generator")
+            fooling = self._fooling(source, target, translated, fake_logits)
+        self.descend(generator_tape, fooling, "generator")
         return self.logs()
+
+    def _simultaneous_step(self, source, target):
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as tape:
+            translated = self.generator(source, training=True)
+            fake_logits = self.discriminator([source, translated], training=True)
+            with generator_tape.stop_recording():
+                judging = self._judging(source, target, translated, fake_logits)
+            with tape.stop_recording():
+                fooling = self._fooling(source, target, translated, fake_logits)
+        self.descend(tape, judging, "discriminator")
+        self.descend(generator_tape, fooling, "generator")
+        return self.logs()
+
+    def _judging(self, source, target, translated, fake_logits):
+        real_logits = self.discriminator([source, target], training=True)
+        # Halved to slow the discriminator relative to the generator (section 3.3).
+        terms = {"gan": 0.5 * self.adversarial.discriminator(real_logits, fake_logits)}
+        if self.penalty:
+            weight, penalty = self.penalty
+            translated = tf.stop_gradient(translated)
+            noise = self.noise.uniform(tf.shape(target))
+            terms["penalty"] = weight * penalty(
+                lambda judged: self.discriminator([source, judged], training=True),
+                target,
+                translated,
+                noise,
+            )
+        return self.objective("discriminator", **terms)
+
+    def _fooling(self, source, target, translated, fake_logits):
+        extra = {name: loss(source, target, translated) for name, loss in self.extra_losses.items()}
+        return self.objective(
+            "generator",
+            gan=self.gan_weight * self.adversarial.generator(fake_logits),
+            l1=self.l1_weight * losses.l1(target, translated),
+            **extra,
+        )
