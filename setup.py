@@ -31,6 +31,7 @@ setup(
     ],
     extras_require={
         "serving": SERVING,
+        "torch": ["torch>=2.2"],
         "test": [*SERVING, "pytest>=8", "hypothesis>=6", "ovmsclient==2023.1", "ruff"],
     },
 )

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "config": set(),
     "networks": {"layers"},
     "models": {"losses", "optimizers"},
+    "importers": {"networks"},
     "inference": {"data", "metrics"},
     "export": {"data", "metrics", "inference"},
     "report": {"data", "metrics"},

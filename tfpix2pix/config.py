@@ -45,6 +45,8 @@ class ModelConfig:
     """Which networks, and what they minimize.
 
     Attributes:
+        source_channels: Channels of the images that are translated.
+        target_channels: Channels of the translations.
         base_filters: Filters of the generator's first level.
         depth: Number of halvings in the generator; by default log2 of the shorter side.
         norm: Normalization of the generator and the discriminator.
@@ -67,6 +69,8 @@ class ModelConfig:
         penalty_weight: Weight of the gradient penalty.
     """
 
+    source_channels: int = 3
+    target_channels: int = 3
     base_filters: int = 64
     depth: Optional[int] = None
     norm: Literal["instance", "batch", "batch_sync", "none"] = "instance"

@@ -35,7 +35,8 @@ def generator(config):
     """
     model = config.model
     return networks.unet_generator(
-        (None, None, 3),
+        (None, None, model.source_channels),
+        model.target_channels,
         base_filters=model.base_filters,
         depth=checked_depth((*config.data.image_size, 3), model.depth),
         norm=model.norm,
@@ -66,7 +67,8 @@ def compiled_model(config):
     options, train = config.model, config.train
     translator = generator(config)
     discriminator = networks.patch_discriminator(
-        (*config.data.image_size, 3),
+        (*config.data.image_size, options.source_channels),
+        options.target_channels,
         receptive_field=options.receptive_field,
         base_filters=options.discriminator_filters or options.base_filters,
         norm=options.discriminator_norm or options.norm,
@@ -134,7 +136,8 @@ def training_batches(config, pairs, *, replicas=1, first_step=0):
         A `tf.data.Dataset`, see `tfpix2pix.data.pipeline.training_batches`.
 
     Raises:
-        ValueError: If the batch cannot be shared equally.
+        ValueError: If the batch cannot be shared equally, or the model wants other channels than
+            the pairs have.
 
     Example:
         >>> from tfpix2pix.presets import FACADES
@@ -143,6 +146,12 @@ def training_batches(config, pairs, *, replicas=1, first_step=0):
         ...
         tfpix2pix.errors.InputError: `train.batch_size` must be a multiple of the number of ...
     """
+    channels = (config.model.source_channels, config.model.target_channels)
+    if channels != (3, 3):
+        raise InputError(
+            "Image pairs are read with 3 channels each. Received: source_channels and "
+            f"target_channels of {channels}. Train with 3; other models can be exported and served."
+        )
     batch_size = config.train.batch_size
     if batch_size % replicas:
         raise InputError(

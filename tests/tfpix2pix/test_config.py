@@ -12,6 +12,8 @@ UNUSUAL = ExperimentConfig(
     summary="Not a default in it.",
     data=DataConfig("pairs", "BtoA", (64, 32), (70, 40), False, 0.5),
     model=ModelConfig(
+        source_channels=1,
+        target_channels=2,
         base_filters=8,
         depth=4,
         norm="batch",
@@ -124,7 +126,9 @@ def test_the_factory_passes_every_option_on():
     assert (type(norm).__name__, norm.momentum) == ("BatchNormalization", 0.1)
     judge = model.discriminator.get_layer("patch1_conv")
     assert (type(judge).__name__, judge.filters) == ("SpectralConv2D", 16)
-    assert judge.kernel.shape[2] == 3
+    assert judge.kernel.shape[2] == 2
+    assert model.generator.input_shape[-1] == 1
+    assert model.generator.output_shape[-1] == 2
     assert model.discriminator.output_shape == (None, 14, 6, 1)
     assert (model.l1_weight, model.gan_weight, model.update) == (10.0, 2.0, "simultaneous")
     assert model.penalty == (5.0, losses.r1)
@@ -152,8 +156,18 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         "`train.batch_size` must be a multiple of the number of devices. Received: batch_size=2, "
         "devices=3. Use --train.batch_size 3."
     )
+    config = dataclasses.replace(UNUSUAL, model=ModelConfig())
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        factory.training_batches(UNUSUAL, None, replicas=3)
+        factory.training_batches(config, None, replicas=3)
+
+
+def test_channels_that_no_pairs_have_are_refused():
+    message = (
+        "Image pairs are read with 3 channels each. Received: source_channels and target_channels "
+        "of (1, 2). Train with 3; other models can be exported and served."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        factory.training_batches(UNUSUAL, None)
 
 
 def test_data_must_be_named():

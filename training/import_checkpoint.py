@@ -1,0 +1,68 @@
+"""Makes a run of a PyTorch checkpoint: `python -m training.import_checkpoint FILE --to FOLDER`."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Optional
+
+import jsonargparse
+import tensorflow as tf
+
+from tfpix2pix import config as configs
+from tfpix2pix import factory, importers
+from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig
+from tfpix2pix.errors import InputError
+
+
+def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
+    """Makes a run whose generator is that of a checkpoint; export takes it without any flag.
+
+    Args:
+        checkpoint: File of the generator, such as latest_net_G.pth.
+        to: Folder of the run, which must not exist yet.
+        discriminator: File of the discriminator, such as latest_net_D.pth, to train on with.
+    """
+    if to.exists():
+        raise InputError(
+            f"The run must be new. Received: {str(to)!r}, which exists. Use another --to folder."
+        )
+    generator, options = importers.imported_generator(importers.read_state_dict(checkpoint))
+    networks = {"generator": generator}
+    model = ModelConfig(conventions="pytorch", **options)
+    if discriminator is not None:
+        networks["discriminator"], options = importers.imported_discriminator(
+            importers.read_state_dict(discriminator),
+            source_channels=model.source_channels,
+            target_channels=model.target_channels,
+        )
+        model = dataclasses.replace(
+            model,
+            discriminator_filters=options["base_filters"],
+            discriminator_norm=options["norm"],
+            receptive_field=options["receptive_field"],
+            conditional=options["conditional"],
+        )
+    config = ExperimentConfig(
+        name="imported",
+        summary=f"Imported from {checkpoint.name}.",
+        data=DataConfig(image_size=2**model.depth),
+        model=model,
+    )
+    run = factory.compiled_model(config)
+    for player, network in networks.items():
+        run.players[player].set_weights(network.get_weights())
+    checkpoint_of_run = factory.checkpoint(run, tf.Variable(0, dtype="int64"))
+    manager = tf.train.CheckpointManager(checkpoint_of_run, to / factory.CHECKPOINTS, max_to_keep=1)
+    manager.save(checkpoint_number=0)
+    configs.save(config, to)
+    print(f"{to} holds a U-Net of depth {model.depth} with {model.norm} norm.")
+
+
+if __name__ == "__main__":
+    try:
+        parser = jsonargparse.ArgumentParser(prog="python -m training.import_checkpoint")
+        parser.add_argument("checkpoint", type=Path, help="File such as latest_net_G.pth.")
+        parser.add_function_arguments(main, skip={"checkpoint"}, as_positional=False)
+        main(**parser.parse_args())
+    except InputError as error:
+        sys.exit(f"error: {error}")
