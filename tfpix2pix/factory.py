@@ -173,6 +173,9 @@ def training_batches(config, pairs, *, replicas=1, first_step=0):
 def checkpoint(model, step):
     """Names what a checkpoint of a training holds: networks, noise, optimizers and the step.
 
+    Layers go by their names, not by Keras' count of layers, so that a checkpoint outlives a layer
+    without weights that a later version adds or drops.
+
     Args:
         model: A compiled `tfpix2pix.models.TranslationModel`.
         step: int64 scalar variable, the number of steps taken.
@@ -186,8 +189,9 @@ def checkpoint(model, step):
         >>> int(saved.step)
         0
     """
+    networks_by_name = {player: _by_name(network) for player, network in model.players.items()}
     of_optimizers = {f"{player}_optimizer": model.optimizers[player] for player in model.players}
-    return tf.train.Checkpoint(step=step, noise=model.noise, **model.players, **of_optimizers)
+    return tf.train.Checkpoint(step=step, noise=model.noise, **networks_by_name, **of_optimizers)
 
 
 def restored_generator(run):
@@ -200,7 +204,7 @@ def restored_generator(run):
         `keras.Model` with the trained weights.
 
     Raises:
-        ValueError: If there is no configuration or no checkpoint.
+        ValueError: If there is no configuration or no checkpoint, or they do not fit together.
 
     Example:
         >>> restored_generator("no-such-run")
@@ -216,9 +220,23 @@ def restored_generator(run):
             f"A trained run has checkpoints in {folder}. Received: {str(run)!r}, which has none "
             "yet. Train it further, or lower --train.checkpoint_every."
         )
-    status = tf.train.Checkpoint(generator=restored).restore(newest)
-    status.expect_partial().assert_existing_objects_matched()
+    try:
+        status = tf.train.Checkpoint(generator=_by_name(restored)).restore(newest)
+        status.expect_partial().assert_existing_objects_matched()
+    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise InputError(
+            f"A checkpoint must be whole and of the run's configuration. Received: {newest}, which "
+            f"does not fit ({reason}). Restore config.yaml, or remove the checkpoint to use the "
+            "one before."
+        ) from error
     return restored
+
+
+def _by_name(network):
+    return {
+        layer.name: layer for layer in network.layers if layer.weights or hasattr(layer, "noise")
+    }
 
 
 def _conventions(options):

@@ -7,7 +7,8 @@ def adam(learning_rate=2e-4, beta_1=0.5):
     """Returns the Adam of pix2pix: beta2 0.999, epsilon 1e-8.
 
     It is Keras' legacy class because that one calls TensorFlow's fused kernel, which updates each
-    variable in one pass over memory; Keras 2.15's new class takes over five times as long on a CPU.
+    variable in one pass over memory; with Keras 2.15's new class a training step at 256 pixels on
+    two cores takes 1.15 instead of 0.94 s.
 
     Args:
         learning_rate: Step size, or a `keras.optimizers.schedules.LearningRateSchedule`.

@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfpix2pix import InputError, config, factory, losses, presets
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
@@ -149,6 +150,37 @@ def test_a_run_without_checkpoints_is_refused(tmp_path):
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         factory.restored_generator(tmp_path)
+
+
+@pytest.fixture
+def saved_run(tmp_path):
+    config_of_run = dataclasses.replace(presets.QUICKSTART, model=ModelConfig(base_filters=2))
+    config.save(config_of_run, tmp_path)
+    model = factory.compiled_model(config_of_run)
+    checkpoint = factory.checkpoint(model, tf.Variable(3, dtype="int64"))
+    tf.train.CheckpointManager(checkpoint, tmp_path / "checkpoints", 1).save(3)
+    return tmp_path
+
+
+def test_checkpoints_name_layers_as_the_networks_do(saved_run):
+    names = tf.train.load_checkpoint(saved_run / "checkpoints").get_variable_to_shape_map()
+    for name in ("generator/down2_conv/kernel", "discriminator/head_conv/bias"):
+        assert f"{name}/.ATTRIBUTES/VARIABLE_VALUE" in names
+    assert sum("_dropout/noise" in name for name in names) > 0
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(saved_run):
+    other = dataclasses.replace(config.load(saved_run), model=ModelConfig(base_filters=4))
+    config.save(other, saved_run)
+    with pytest.raises(InputError, match=r"^A checkpoint must be whole .* which does not fit \("):
+        factory.restored_generator(saved_run)
+
+
+def test_a_truncated_checkpoint_is_refused(saved_run):
+    (data,) = (saved_run / "checkpoints").glob("*.data-*")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"Restore config.yaml, or remove the checkpoint to use"):
+        factory.restored_generator(saved_run)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
