@@ -46,7 +46,7 @@ def read_state_dict(path):
     except ImportError as error:
         raise InputError(
             "Reading a PyTorch checkpoint takes PyTorch. Received: an environment without it. "
-            "Install the extra: python -m pip install 'tfpix2pix[torch]'."
+            "Install it: python -m pip install torch."
         ) from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
