@@ -194,7 +194,7 @@ def _load(network, state, sources, *, joined=()):
             value = state.get(name)
             if value is not None and part == "kernel":
                 if layer.name in joined:
-                    skip, decoder = np.split(value, 2)
+                    skip, decoder = np.array_split(value, 2)  # An odd number fails below.
                     value = np.concatenate([decoder, skip])
                 value = value.transpose(KERNEL_AXES)
             if value is None or value.shape != tuple(variable.shape):

@@ -10,6 +10,7 @@ import jsonargparse
 from tfpix2pix.config import SECTIONS
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import PRESETS, preset
+from training import loop
 
 
 def parse(arguments):
@@ -54,10 +55,6 @@ def parse(arguments):
 def main():
     """Trains from the command line."""
     config, run = parse(sys.argv[1:])
-    from training import (
-        loop,
-    )  # After the command line is known to be right: TensorFlow takes seconds.
-
     print(f"{config.name}: {config.data.folder} -> {run}", file=sys.stderr)
     _, step = loop.train(config, run)
     rest = "" if step >= config.train.steps else "; the same command goes on from there"

@@ -286,6 +286,10 @@ def test_the_first_weight_that_differs_is_named_with_both_shapes():
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         importers.imported_generator(state)
     state = state_of(reference.UNet(5, 8))
+    state["model.model.3.weight"] = state["model.model.3.weight"][:15]
+    with pytest.raises(InputError, match=r"head_conv/kernel of shape \(4, 4, 3, 16\).*3, 15\)"):
+        importers.imported_generator(state)
+    state = state_of(reference.UNet(5, 8))
     del state["model.model.1.model.2.running_mean"]
     with pytest.raises(InputError, match=r"down2_norm/moving_mean .* has nothing under"):
         importers.imported_generator(state)
