@@ -1,32 +1,84 @@
-"""Images at the border: encoded bytes, uint8 pixels and the networks' range of [-1, 1]."""
+"""Images at the border: encoded bytes, pixels of 8, 16 or 32 bits and the networks' [-1, 1]."""
 
 import tensorflow as tf
 
+from tfpix2pix.data import codecs, kinds
+from tfpix2pix.errors import InputError
 
-def decode(encoded, channels=3):
-    """Decodes a PNG, JPEG, BMP or GIF (first frame).
+KERNELS = ("bilinear", "bicubic", "area", "nearest")
+
+
+def decode(encoded, channels=3, dtype="uint8"):
+    """Decodes a PNG, JPEG, BMP or GIF (first frame) within the graph.
 
     Args:
         encoded: string scalar, the bytes of a file.
         channels: 1 for grey, 3 for RGB or 4 with alpha; other files are converted.
+        dtype: `"uint8"` or `"uint16"`; files of other bits are converted, white stays white.
 
     Returns:
-        uint8 `[height, width, channels]` in [0, 255].
+        `dtype` `[height, width, channels]`.
 
     Example:
         >>> decode(encode(tf.zeros((2, 4, 3), "uint8"))).shape
         TensorShape([2, 4, 3])
     """
-    # Files of many frames come with a fourth axis unless this is off.
-    image = tf.io.decode_image(encoded, channels=channels, expand_animations=False)
+
+    def decoded(dtype):
+        # Files of many frames come with a fourth axis unless this is off.
+        return tf.io.decode_image(encoded, channels, dtype, expand_animations=False)
+
+    if dtype == "uint8":
+        image = decoded("uint8")
+    else:
+        # TensorFlow widens a PNG's 255 to 65535, but a JPEG's to 65280.
+        is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
+        image = tf.cond(
+            is_png, lambda: decoded(dtype), lambda: tf.cast(decoded("uint8"), dtype) * 257
+        )
     return tf.ensure_shape(image, (None, None, channels))
+
+
+def read(encoded, channels, dtype, *, native):
+    """Decodes a file of any format.
+
+    Args:
+        encoded: string scalar, the bytes of a file.
+        channels: Channels wanted; see `tfpix2pix.data.kinds.convert`.
+        dtype: `"uint8"`, `"uint16"` or `"float32"`; at least as wide as the file's.
+        native: bool or bool scalar, whether `decode` reads it alike; it is several times faster.
+
+    Returns:
+        `dtype` `[height, width, channels]`.
+
+    Example:
+        >>> encoded = codecs.encode(tf.zeros((2, 4, 6), "uint16").numpy(), ".tiff")
+        >>> read(encoded, 6, "uint16", native=False).shape
+        TensorShape([2, 4, 6])
+    """
+    # A tensor: of bytes, an eager `numpy_function` makes an array without the last zeros.
+    encoded = tf.convert_to_tensor(encoded)
+
+    def by_libraries(encoded):
+        encoded = encoded if isinstance(encoded, bytes) else encoded.item()
+        return kinds.convert(codecs.decode(encoded).pixels, channels, dtype)
+
+    def anything():
+        image = tf.numpy_function(by_libraries, [encoded], dtype, stateful=False)
+        return tf.ensure_shape(image, (None, None, channels))
+
+    if channels not in (1, 3, 4) or dtype == "float32" or native is False:
+        return anything()
+    if native is True:
+        return decode(encoded, channels, dtype)
+    return tf.cond(native, lambda: decode(encoded, channels, dtype), anything)
 
 
 def encode(image):
     """Encodes an image as PNG.
 
     Args:
-        image: uint8 `[height, width, channels]`, 1 to 4 channels.
+        image: uint8 or uint16 `[height, width, channels]`, 1 to 4 channels.
 
     Returns:
         string scalar, the bytes of the file.
@@ -38,11 +90,12 @@ def encode(image):
     return tf.io.encode_png(image)
 
 
-def to_signed(pixels):
-    """Maps [0, 255] to [-1, 1].
+def to_signed(pixels, value_range=None):
+    """Maps pixels to [-1, 1].
 
     Args:
-        pixels: uint8 of any shape.
+        pixels: uint8, uint16 or float32 of any shape.
+        value_range: `(low, high)`, the pixels that become -1 and 1; by default `kinds.full_range`.
 
     Returns:
         float32 of the same shape.
@@ -51,40 +104,88 @@ def to_signed(pixels):
         >>> to_signed(tf.constant([0, 255], "uint8")).numpy().tolist()
         [-1.0, 1.0]
     """
-    return tf.cast(pixels, "float32") / 127.5 - 1.0
+    pixels = tf.convert_to_tensor(pixels)
+    low, high = value_range or kinds.full_range(pixels.dtype)
+    pixels = tf.cast(pixels, "float32")
+    return (pixels - low if low else pixels) / ((high - low) / 2) - 1.0
 
 
-def to_uint8(signed):
-    """Maps [-1, 1] to [0, 255], rounded, values beyond clipped: the inverse of `to_signed`.
+def to_pixels(signed, dtype="uint8", value_range=None):
+    """Maps [-1, 1] to pixels: the inverse of `to_signed`.
 
     Args:
         signed: float of any shape.
+        dtype: `"uint8"` or `"uint16"`, rounded and clipped to what they hold, or `"float32"`.
+        value_range: `(low, high)`, what -1 and 1 become; by default `kinds.full_range`.
 
     Returns:
-        uint8 of the same shape.
+        `dtype` of the same shape.
 
     Example:
-        >>> to_uint8(tf.constant([-1.5, 0.0, 1.0])).numpy().tolist()
+        >>> to_pixels(tf.constant([-1.5, 0.0, 1.0])).numpy().tolist()
         [0, 128, 255]
     """
-    pixels = tf.round((tf.cast(signed, "float32") + 1.0) * 127.5)
-    return tf.cast(tf.clip_by_value(pixels, 0.0, 255.0), "uint8")
+    low, high = value_range or kinds.full_range(dtype)
+    pixels = (tf.cast(signed, "float32") + 1.0) * ((high - low) / 2) + low
+    return _rounded(pixels, tf.as_dtype(dtype))
 
 
-def resize(image, size):
-    """Resizes an image bilinearly, averaging what shrinks.
+def displayed(pixels, value_range=None):
+    """Returns pixels of any kind as a screen shows them.
 
     Args:
-        image: uint8 `[height, width, channels]` or `[batch, height, width, channels]`.
-        size: `(height, width)` in pixels.
+        pixels: uint8, uint16 or float32 `[..., channels]`; of more than 4 channels the first 3 are
+            shown, of 2 the first.
+        value_range: `(low, high)`, black and white; by default `kinds.full_range`.
 
     Returns:
-        uint8 of the new size; the same pixels where the size is already right.
+        uint8 `[..., 3]`.
 
     Example:
-        >>> resize(tf.zeros((8, 8, 3), "uint8"), (4, 2)).shape
+        >>> displayed(tf.constant([[65535]], "uint16")).numpy().tolist()
+        [[255, 255, 255]]
+    """
+    pixels = to_pixels(to_signed(pixels, value_range))
+    return pixels[..., :3] if pixels.shape[-1] > 2 else tf.repeat(pixels[..., :1], 3, axis=-1)
+
+
+def resize(image, size, kernel="bilinear"):
+    """Resizes an image, averaging what shrinks.
+
+    Args:
+        image: uint8, uint16 or float32 `[height, width, channels]`, or with a batch axis before.
+        size: `(height, width)` in pixels.
+        kernel: `"bilinear"`, `"bicubic"`, `"area"`, or `"nearest"`, which makes no new values: for
+            label maps.
+
+    Returns:
+        The same type in the new size; the same pixels where the size is already right.
+
+    Raises:
+        ValueError: If the kernel is unknown.
+
+    Example:
+        >>> resize(tf.zeros((8, 8, 3), "uint8"), (4, 2), "bicubic").shape
         TensorShape([4, 2, 3])
     """
-    # Without antialiasing TensorFlow skips pixels where an image shrinks.
-    resized = tf.image.resize(image, size, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), "uint8")
+    if kernel not in KERNELS:
+        raise InputError(f"`kernel` must be one of {', '.join(KERNELS)}. Received: {kernel!r}.")
+    image = tf.convert_to_tensor(image)
+
+    def resized(antialias):
+        return tf.image.resize(image, size, kernel, antialias=antialias)
+
+    if kernel in ("bilinear", "bicubic"):
+        # Without antialiasing TensorFlow skips pixels where an image shrinks; with it, what is
+        # enlarged gets the same values in twice the time.
+        sides = tf.shape(image)[-3:-1]
+        result = tf.cond(tf.reduce_any(sides > size), lambda: resized(True), lambda: resized(False))
+    else:
+        result = resized(False)
+    return _rounded(result, image.dtype) if result.dtype != image.dtype else result
+
+
+def _rounded(pixels, dtype):
+    if not dtype.is_integer:
+        return tf.cast(pixels, dtype)
+    return tf.cast(tf.clip_by_value(tf.round(pixels), dtype.min, dtype.max), dtype)

@@ -1,0 +1,300 @@
+"""Codecs: files of any image format as arrays, and back, without losing a bit.
+
+TensorFlow's own operations read PNG, JPEG, BMP and GIF alone, know no orientation and reduce what
+does not fit. Pillow reads nearly everything, but 16-bit colour as 8 bits; that goes through
+TensorFlow (PNG) and tifffile (TIFF).
+"""
+
+import io
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tifffile
+from PIL import Image, ImageOps
+
+from tfpix2pix.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy")
+DTYPES = ("uint8", "uint16", "float32")
+
+# What Pillow takes for a decompression bomb: a file of some bytes can declare any size.
+MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
+
+# The modes of Pillow that TensorFlow's decoder reads alike, by format.
+_NATIVE_MODES = {
+    "PNG": {"1", "L", "RGB", "RGBA", "P", "I;16"},
+    "JPEG": {"L", "RGB"},
+    "BMP": {"RGB"},
+}
+# The channels that a format holds; TIFF and NPY hold any of any type.
+_CHANNELS = {
+    "uint8": {
+        ".png": (1, 2, 3, 4),
+        ".jpg": (1, 3),
+        ".jpeg": (1, 3),
+        ".bmp": (1, 3),
+        ".webp": (3, 4),
+    },
+    "uint16": {".png": (1, 2, 3, 4)},
+    "float32": {},
+}
+_OPEN_FORMATS = (".tif", ".tiff", ".npy")
+_EXIF_ORIENTATION, _TIFF_SAMPLE_BITS, _TIFF_SAMPLES = 0x0112, 258, 277  # Tags.
+
+
+class UnreadableError(InputError):
+    """A file that is no image, is broken, or is too large to decode.
+
+    Example:
+        >>> decode(b"GIF of a cat")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.data.codecs.UnreadableError: it cannot be decoded: it is no image of a ...
+    """
+
+
+class Decoded(NamedTuple):
+    """A decoded image, and what its file is.
+
+    Attributes:
+        pixels: uint8, uint16 or float32 `[height, width, channels]`.
+        format: Name of the format, such as `"PNG"`.
+        frames: How many images the file holds; only the first is decoded.
+        native: Whether `tf.io.decode_image` gives the same pixels.
+
+    Example:
+        >>> decode(encode(np.zeros((2, 4, 3), "uint8"), ".png")).native
+        True
+    """
+
+    pixels: np.ndarray
+    format: str
+    frames: int
+    native: bool
+
+
+def read(path):
+    """Reads an image file; its content decides what it is, not its name.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        uint8, uint16 or float32 `[height, width, channels]`, see `decode`.
+
+    Raises:
+        UnreadableError: If it cannot be decoded.
+
+    Example:
+        >>> write(np.zeros((2, 4, 6), "float32"), "six.tiff")
+        >>> read("six.tiff").shape
+        (2, 4, 6)
+    """
+    return decode(Path(path).read_bytes()).pixels
+
+
+def decode(encoded):
+    """Decodes the bytes of a PNG, JPEG, BMP, GIF, TIFF, WebP or NPY file.
+
+    Whole numbers of 8 and 16 bits stay what they are, those of 32 bits become float32; a bit
+    becomes 0 or 255. Palettes and CMYK become RGB, with alpha where there is transparency. The
+    orientation that cameras note in EXIF is applied. Of several frames or pages the first counts.
+
+    Args:
+        encoded: bytes.
+
+    Returns:
+        `Decoded`.
+
+    Raises:
+        UnreadableError: If the bytes are no such file, are cut off, or declare more than 179
+            million pixels.
+
+    Example:
+        >>> decode(encode(np.full((2, 4, 3), 65535, "uint16"), ".png")).pixels.max()
+        65535
+    """
+    try:
+        if encoded.startswith(b"\x93NUMPY"):
+            return _decode_npy(encoded)
+        if encoded[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and _is_deep_tiff(encoded):
+            return _decode_deep_tiff(encoded)
+        with Image.open(io.BytesIO(encoded)) as image:
+            if _is_deep_png(encoded, image.format):
+                image.load()  # TensorFlow overlooks wrong checksums.
+                pixels = tf.io.decode_png(encoded, dtype="uint16").numpy()
+                return Decoded(pixels, image.format, 1, pixels.shape[-1] != 2)
+            return _decode_by_pillow(image)
+    # Decoders raise whatever they meet: SyntaxError, struct.error, zlib.error, errors of their own.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, Image.UnidentifiedImageError):  # It would print an address in memory.
+            reason = "it is no image of a known format" if encoded else "the file is empty"
+        raise UnreadableError(f"it cannot be decoded: {reason[:200]}") from error
+
+
+def encode(pixels, suffix):
+    """Encodes an image, without loss but for JPEG.
+
+    Args:
+        pixels: uint8, uint16 or float32 `[height, width, channels]`.
+        suffix: One of `SUFFIXES` but `.gif`; it decides the format.
+
+    Returns:
+        bytes.
+
+    Raises:
+        ValueError: If the format cannot hold the channels or bits; names those that can.
+
+    Example:
+        >>> encode(np.zeros((2, 4, 3), "uint8"), ".png")[1:4]
+        b'PNG'
+    """
+    pixels, suffix = np.asarray(pixels), suffix.lower()
+    dtype, channels = str(pixels.dtype), pixels.shape[-1]
+    able = [s for s, counts in _CHANNELS.get(dtype, {}).items() if channels in counts]
+    able += _OPEN_FORMATS if dtype in DTYPES else ()
+    if suffix not in able:
+        cure = f"Use {' or '.join(able)}." if able else f"Convert it to {' or '.join(DTYPES)}."
+        raise InputError(
+            f"The format of a file must hold the channels and bits of its image. Received: "
+            f"{channels} channels of {dtype} for {suffix!r}. {cure}"
+        )
+    flat = pixels[..., 0] if channels == 1 else pixels
+    if dtype == "uint16" and suffix == ".png":
+        return tf.io.encode_png(pixels).numpy()
+    buffer = io.BytesIO()
+    if suffix == ".npy":
+        np.save(buffer, pixels, allow_pickle=False)
+    elif suffix in (".tif", ".tiff"):
+        color = "rgb" if channels in (3, 4) and dtype != "float32" else "minisblack"
+        # Contiguous: tifffile would make pages of channels.
+        plane = {"planarconfig": "contig"} if channels > 1 else {}
+        tifffile.imwrite(buffer, flat, photometric=color, **plane)
+    else:
+        options = {"lossless": True} if suffix == ".webp" else {"quality": 95}
+        image = Image.fromarray(flat)
+        image.save(buffer, Image.registered_extensions()[suffix], **options)
+    return buffer.getvalue()
+
+
+def write(pixels, path):
+    """Writes an image file, all at once or not at all.
+
+    Args:
+        pixels: uint8, uint16 or float32 `[height, width, channels]`.
+        path: Path of the file; its suffix decides the format. Its folder is made if it is missing.
+
+    Raises:
+        ValueError: As `encode`.
+
+    Example:
+        >>> write(np.zeros((2, 4, 3), "uint8"), "out/black.png")
+        >>> read("out/black.png").max()
+        0
+    """
+    write_bytes(encode(pixels, Path(path).suffix), path)
+
+
+def write_bytes(content, path):
+    """Writes a file under a temporary name and renames it: it is whole or it is not there.
+
+    Args:
+        content: bytes.
+        path: Path of the file; its folder is made if it is missing.
+
+    Example:
+        >>> write_bytes(b"whole", "out/file.txt")
+        >>> Path("out/file.txt").read_text()
+        'whole'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _decode_by_pillow(image):
+    frames, kind, mode = getattr(image, "n_frames", 1), image.format, image.mode
+    upright = image.getexif().get(_EXIF_ORIENTATION, 1) == 1
+    transparent = "transparency" in image.info
+    native = mode in _NATIVE_MODES.get(kind, ()) and frames == 1 and upright and not transparent
+    image = ImageOps.exif_transpose(image)
+    if mode in ("I", "F"):
+        pixels = np.asarray(image, "float32")
+    elif mode.startswith("I;16"):
+        pixels = np.asarray(image).astype("uint16")
+    else:
+        if mode in ("1", "L"):
+            mode = "LA" if transparent else "L"
+        elif mode not in ("LA", "RGBA"):
+            alike = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+            mode = alike.get(mode, "RGBA" if transparent else "RGB")
+        pixels = np.asarray(image.convert(mode))
+    return Decoded(pixels if pixels.ndim == 3 else pixels[..., np.newaxis], kind, frames, native)
+
+
+def _is_deep_png(encoded, kind):
+    """Whether it is a PNG of 16 bits and several channels, which Pillow reduces to 8 bits."""
+    return kind == "PNG" and encoded[24] == 16 and encoded[25] != 0
+
+
+def _is_deep_tiff(encoded):
+    """Whether it is a TIFF that Pillow does not know, or reads with fewer bits or channels."""
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            samples = image.tag_v2.get(_TIFF_SAMPLES, 1)
+            deep = max(image.tag_v2.get(_TIFF_SAMPLE_BITS, (1,))) > 8 and samples > 1
+            return deep or samples not in (1, 3, 4)
+    except Image.UnidentifiedImageError:
+        return True
+
+
+def _decode_deep_tiff(encoded):
+    with tifffile.TiffFile(io.BytesIO(encoded)) as file:
+        page = file.pages[0]
+        _check_pixels(page.imagelength, page.imagewidth)
+        pixels = page.asarray()
+        if page.axes == "SYX":  # Channels that lie behind each other.
+            pixels = np.moveaxis(pixels, 0, -1)
+        return Decoded(_supported(pixels), "TIFF", len(file.pages), False)
+
+
+def _decode_npy(encoded):
+    file = io.BytesIO(encoded)
+    version = np.lib.format.read_magic(file)
+    read_header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+    shape, _, _ = read_header[version[0]](file)
+    if len(shape) not in (2, 3):
+        raise ValueError(f"an array of shape {shape}, which must be [height, width, channels]")
+    _check_pixels(*shape[:2])
+    file.seek(0)
+    return Decoded(_supported(np.load(file, allow_pickle=False)), "NPY", 1, False)
+
+
+def _check_pixels(height, width):
+    if height * width > MOST_PIXELS:
+        raise ValueError(
+            f"{height} x {width} pixels are declared, more than {MOST_PIXELS}; it may be a "
+            "decompression bomb"
+        )
+
+
+def _supported(pixels):
+    kind, size = pixels.dtype.kind, pixels.dtype.itemsize
+    if kind == "b":
+        pixels = pixels.astype("uint8") * 255
+    elif kind == "u" and size <= 2:
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+    elif kind in "uif":
+        pixels = pixels.astype("float32")
+    else:
+        raise ValueError(f"pixels of {pixels.dtype}, which must be numbers")
+    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
