@@ -1,82 +1,67 @@
-"""Sources: where image pairs lie, how one is read, and whether all can be."""
+"""Sources: examples of a data set, one or two images each, to be read in any order."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from tfpix2pix.data import images
+from tfpix2pix.data import codecs, images, jobs, layouts, records
+from tfpix2pix.data.kinds import Kind, convertible, full_range
+from tfpix2pix.data.survey import Column, survey
 from tfpix2pix.errors import InputError
 
 DIRECTIONS = ("AtoB", "BtoA")
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
-MOST_NAMED = 5  # How many faulty files an error names.
+BAD_FILES = ("refuse", "skip")
 
 
-class Pairs(NamedTuple):
-    """Image pairs that can be read one by one, in any order.
+class Examples(NamedTuple):
+    """Examples that can be read one by one, in any order.
 
     Attributes:
-        files: Path of each pair, in a fixed order.
-        read: TensorFlow function of a path, string scalar, to `(source, target)`, each uint8
-            `[height, width, 3]`.
+        names: Name of each example, no two alike.
+        read: TensorFlow function of an index, int64 scalar, to a tuple of images: the source and
+            the target of a pair, or the one photo; each `[height, width, channels]` of its kind.
+        kinds: Tuple of `Kind`, one for each image of an example.
+        sizes: int `[examples, images, 2]`: height and width of each in pixels.
+        skipped: What was left out, and why.
 
     Example:
-        >>> pairs = Pairs(["pair.png"], read_side_by_side)
-        >>> len(pairs.files)
-        1
+        >>> from tfpix2pix.data import synthetic
+        >>> pairs = synthetic.write_pairs("facades", 2, (32, 48))
+        >>> [image.shape for image in pairs.read(tf.constant(1, tf.int64))]
+        [TensorShape([32, 48, 3]), TensorShape([32, 48, 3])]
     """
 
-    files: list[str]
+    names: list[str]
     read: Callable
+    kinds: tuple[Kind, ...]
+    sizes: np.ndarray
+    skipped: list[str]
 
 
-def split_folder(folder, split):
-    """Returns the folder of one split: `folder/split` where that exists, else `folder` itself.
-
-    Args:
-        folder: Folder of a data set.
-        split: `"train"`, `"test"` or `"val"`.
-
-    Raises:
-        ValueError: If `folder` is no folder.
-
-    Example:
-        >>> split_folder(".", "no-such-split")
-        PosixPath('.')
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
-        raise InputError(
-            f"The data must be a folder of image pairs. Received: {str(folder)!r}, where there "
-            f"is {found}. Give the folder that holds the images or their `train` folder, and "
-            "check the spelling."
-        )
-    return folder / split if (folder / split).is_dir() else folder
-
-
-def side_by_side(folder, direction="AtoB"):
-    """Finds the files of a folder that each hold a pair, left half A and right half B.
-
-    Every file is decoded once, so that training cannot die of a broken one later.
+def pairs(
+    data, split="train", kinds=(Kind(), Kind()), *, layout="auto", direction="AtoB", **options
+):
+    """Finds image pairs in any layout, and looks at every file once.
 
     Args:
-        folder: Folder of PNG, JPEG, BMP or GIF files; other files and folders are left out.
-        direction: `"AtoB"` when the left half is the source, `"BtoA"` when the right one is.
+        data: Path of a folder or of a manifest.
+        split: `"train"`, `"val"` or `"test"`; see `tfpix2pix.data.layouts.listing`.
+        kinds: `Kind` of the source and of the target, as far as the files are not to decide.
+        layout: One of `tfpix2pix.data.layouts.LAYOUTS` that holds pairs, or `"auto"`.
+        direction: `"AtoB"` when A (the left half) is the source, `"BtoA"` when B is.
+        **options: Those of `examples`.
 
     Returns:
-        `Pairs` in the order of the files' names.
+        `Examples` of source and target.
 
     Raises:
-        ValueError: If the direction is unknown, there is no such file, or some are broken or of odd
-            width; names them.
+        ValueError: If the direction is unknown, there are no pairs, or some are unusable.
 
     Example:
-        >>> side_by_side("facades/train", direction="BToA")
+        >>> pairs("facades/train", direction="BToA")
         Traceback (most recent call last):
         ...
         tfpix2pix.errors.InputError: `direction` must be 'AtoB' or 'BtoA'. Received: ...
@@ -85,52 +70,254 @@ def side_by_side(folder, direction="AtoB"):
         raise InputError(
             f"`direction` must be 'AtoB' or 'BtoA'. Received: direction={direction!r}."
         )
-    folder = Path(folder)
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
+    listing = layouts.listing(data, split, layout)
+    if listing.layout in ("unpaired", "photos"):
         raise InputError(
-            f"The data folder must contain image pairs as {', '.join(SUFFIXES)} files, each with "
-            f"A in its left and B in its right half. Received: {str(folder)!r}, which has none. "
-            "Give the folder that holds the files or its parent with `train` and `test`."
+            f"Pairs must belong together. Received: {str(data)!r} in the layout "
+            f"{listing.layout!r}. Give pairs, or a task that makes its sources of photos."
         )
-    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter's lock.
-        faults = [fault for fault in pool.map(_fault, paths) if fault]
-    if faults:
-        more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
-        raise InputError(
-            "Every file must be a readable image of even width, A in its left and B in its "
-            f"right half. Received {len(faults)} of {len(paths)} that are not: "
-            f"{'; '.join(faults[:MOST_NAMED])}{more}. Replace or remove them."
-        )
-    read = read_side_by_side if direction == "AtoB" else lambda path: read_side_by_side(path)[::-1]
-    return Pairs([str(path) for path in paths], read)
+    if direction == "AtoB":
+        return examples(listing, kinds, halves=True, **options)
+    found = examples(listing, kinds[::-1], halves=True, **options)
+    return found._replace(
+        read=lambda index: found.read(index)[::-1],
+        kinds=found.kinds[::-1],
+        sizes=found.sizes[:, ::-1],
+    )
 
 
-def read_side_by_side(path):
-    """Reads a file whose left half is A and whose right half is B.
+def photos(data, split="train", kind=Kind(), **options):
+    """Finds single images in a folder, in the folders in it, or in TFRecords.
 
     Args:
-        path: string scalar.
+        data: Path of a folder.
+        split: As for `pairs`.
+        kind: `Kind` of the photos, as far as the files are not to decide.
+        **options: Those of `examples`.
 
     Returns:
-        `(a, b)`, each uint8 `[height, width / 2, 3]`.
+        `Examples` of one image.
+
+    Raises:
+        ValueError: If there are none, or some are unusable.
 
     Example:
-        >>> image = images.encode(tf.zeros((4, 8, 3), "uint8"))
-        >>> tf.io.write_file("pair.png", image)
-        >>> read_side_by_side("pair.png")[0].shape
-        TensorShape([4, 4, 3])
+        >>> codecs.write(np.zeros((4, 8, 1), "uint8"), "cats/1.png")
+        >>> photos("cats").kinds[0].channels
+        1
     """
-    both = images.decode(tf.io.read_file(path))
-    width = tf.shape(both)[1] // 2
-    return both[:, :width], both[:, width:]
+    layout = "tfrecord" if layouts.detect(data) == "tfrecord" else "photos"
+    return examples(layouts.listing(data, split, layout), (kind,), **options)
 
 
-def _fault(path):
-    try:
-        with Image.open(path) as image:
-            image.load()
-            width = image.width
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for broken PNG.
-        return f"{path} cannot be decoded ({error})"
-    return f"{path} is {width} pixels wide" if width % 2 else None
+def unpaired(data, split="train", kinds=(Kind(), Kind()), **options):
+    """Finds the images of two domains that do not belong together.
+
+    Args:
+        data: Path of a folder with `trainA` and `trainB`.
+        split: As for `pairs`.
+        kinds: `Kind` of A and of B, as far as the files are not to decide.
+        **options: Those of `examples`.
+
+    Returns:
+        `(a, b)`: `Examples` of one image each.
+
+    Raises:
+        ValueError: If there are none, or some are unusable.
+
+    Example:
+        >>> for name in ("zebras/trainA/1.png", "zebras/trainB/2.png", "zebras/trainB/3.png"):
+        ...     codecs.write(np.zeros((4, 8, 3), "uint8"), name)
+        >>> [len(domain.names) for domain in unpaired("zebras")]
+        [1, 2]
+    """
+    both = layouts.listing(data, split, "unpaired")
+    domains = []
+    for domain, kind in zip("AB", kinds):
+        chosen = [i for i, name in enumerate(both.names) if name.split("/")[0].endswith(domain)]
+        names, files = ([items[i] for i in chosen] for items in both[1:3])
+        of_domain = layouts.Listing("photos", names, files, [])
+        domains.append(examples(of_domain, (kind,), **options))
+    return tuple(domains)
+
+
+def examples(
+    listing,
+    kinds,
+    *,
+    halves=False,
+    bad_files="refuse",
+    progress=jobs.silent,
+):
+    """Makes examples of listed files, which are decoded once to see that they can be.
+
+    Args:
+        listing: `tfpix2pix.data.layouts.Listing`.
+        kinds: `Kind` of each image of an example, as far as the files are not to decide: they give
+            the deepest type there is, its range, and their channels without alpha, RGB where some
+            are grey and some in colour.
+        halves: Whether a file that is alone in its example holds A in its left half and B in its
+            right one.
+        bad_files: `"refuse"` raises an error when files are unusable, `"skip"` leaves them out.
+        progress: See `tfpix2pix.data.survey.survey`.
+
+    Returns:
+        `Examples`, A before B.
+
+    Raises:
+        ValueError: If files are broken, without partner, of odd width, or not of one kind; names
+            them. Or if floating point values exceed [0, 1] and no range is given.
+
+    Example:
+        >>> codecs.write(np.zeros((4, 8, 1), "uint16"), "deep/1.png")
+        >>> both = (Kind(), Kind())
+        >>> examples(layouts.listing("deep", "train"), both, halves=True).kinds[1].dtype
+        'uint16'
+    """
+    if bad_files not in BAD_FILES:
+        raise InputError(f"`bad_files` must be refuse or skip. Received: {bad_files!r}.")
+    names, columns, fetch = stored(listing)
+    found = [survey(column, progress=progress) for column in columns]
+    halves = halves and len(columns) == 1
+    faults, good = [f"{file} has no partner" for file in listing.unmatched], []
+    for index, of_example in enumerate(zip(*found)):
+        faulty = [
+            f"{column.place(index)}: {fault}"
+            for column, record in zip(columns, of_example)
+            if (fault := _fault(record, halves))
+        ]
+        faults += faulty
+        good += [] if faulty else [index]
+    if faults and (bad_files == "refuse" or not good):
+        raise InputError(_refusal(faults, len(names) + len(listing.unmatched), halves))
+    found = [[of[index] for index in good] for of in found]
+    if halves:
+        found = [[record._replace(width=record.width // 2) for record in found[0]]] * 2
+    if len(found) != len(kinds):
+        raise InputError(
+            f"Examples must have as many images as are asked for, {len(kinds)}. Received: "
+            f"{len(found)} in the layout {listing.layout!r}. Use another layout or task."
+        )
+    kinds = tuple(_kind(of, wanted, halves) for of, wanted in zip(found, kinds))
+    if halves and kinds[0][:2] != kinds[1][:2]:
+        raise InputError(
+            "The halves of a file have equal channels. Received: source and target channels of "
+            f"{kinds[0].channels} and {kinds[1].channels}. Use equal ones, or A and B as files of "
+            "their own."
+        )
+    native = [_native(of, kind) for of, kind in zip(found, kinds)]
+    order = tf.constant(good, tf.int64)
+
+    def read(index):
+        decoded = tuple(
+            images.read(encoded, kind.channels, kind.dtype, native=_at(flags, index))
+            for encoded, kind, flags in zip(fetch(tf.gather(order, index)), kinds, native)
+        )
+        if not halves:
+            return decoded
+        width = tf.shape(decoded[0])[1] // 2
+        return decoded[0][:, :width], decoded[0][:, width:]
+
+    sizes = np.stack([[(record.height, record.width) for record in of] for of in found], axis=1)
+    return Examples([names[index] for index in good], read, kinds, sizes, faults)
+
+
+def stored(listing):
+    """Finds where all images of listed files are stored.
+
+    Args:
+        listing: `tfpix2pix.data.layouts.Listing`.
+
+    Returns:
+        `(names, columns, fetch)`: the name of each example; a `tfpix2pix.data.survey.Column` for
+        each place in an example; and a TensorFlow function of an example, int64 scalar, to a tuple
+        of its encoded images, string scalars.
+
+    Example:
+        >>> codecs.write(np.zeros((4, 8, 1), "uint8"), "birds/1.png")
+        >>> stored(layouts.listing("birds", "train"))[1][0].place(0)
+        'birds/1.png'
+    """
+    if listing.layout != "tfrecord":
+        files = [list(column) for column in zip(*listing.files)]
+
+        def fetch_files(index):
+            return tuple(tf.io.read_file(tf.gather(column, index)) for column in files)
+
+        return listing.names, [Column(column) for column in files], fetch_files
+
+    places = [(shard, *at) for (shard,) in listing.files for at in records.places(shard).tolist()]
+    count = 2 if records.content(*places[0])[1] else 1
+
+    def read(index):
+        return records.content(*places[index])[:count]
+
+    def fetch(index):
+        encoded = tf.numpy_function(read, [index], [tf.string] * count, stateful=False)
+        return tuple(tf.ensure_shape(content, ()) for content in tf.nest.flatten(encoded))
+
+    shards, offsets = [place[0] for place in places], [place[1] for place in places]
+    columns = [
+        Column(shards, [f"{at}{half}" for at in offsets], lambda index, k=k: read(index)[k])
+        for k, half in enumerate("ab"[:count])
+    ]
+    return [f"{Path(s).stem}-{at}" for s, at in zip(shards, offsets)], columns, fetch
+
+
+def _fault(record, halves):
+    if record.fault is None and halves and record.width % 2:
+        return f"it is {record.width} pixels wide"
+    return record.fault
+
+
+def _refusal(faults, count, halves):
+    more = (
+        f" and {len(faults) - layouts.MOST_NAMED} more" if len(faults) > layouts.MOST_NAMED else ""
+    )
+    width = " of even width, A in its left and B in its right half" if halves else ""
+    return (
+        f"Every file must be a readable image{width}, and have its partner where there are two. "
+        f"Received {len(faults)} of {count} that are not: "
+        f"{'; '.join(faults[: layouts.MOST_NAMED])}{more}. Replace or remove them, or leave them "
+        "out by --data.bad_files skip."
+    )
+
+
+def _kind(found, wanted, halves):
+    """Returns the `Kind` of all records: as wanted, and as they are where that leaves it open."""
+    counts = Counter((record.channels, record.dtype) for record in found)
+    dtype = wanted.dtype or max((of for _, of in counts), key=codecs.DTYPES.index)
+    without_alpha = {2: 1, 4: 3}
+    channels = wanted.channels or max(without_alpha.get(own, own) for own, _ in counts)
+    if not all(convertible(*own, channels, dtype) for own in counts):
+        listed = ", ".join(f"{n} of {c} channels of {d}" for (c, d), n in counts.most_common())
+        raise InputError(
+            "The images of one place must be of one kind, or of 1 to 4 channels of 8 and 16 bits. "
+            f"Received: {listed}, for {channels} channels of {dtype}. Run `python -m "
+            "training.prepare check` to see which is which."
+        )
+    value_range = tuple(wanted.value_range or full_range(dtype))
+    scales = [full_range(dtype)[1] / full_range(record.dtype)[1] for record in found]
+    low = min(record.low * scale for record, scale in zip(found, scales))
+    high = max(record.high * scale for record, scale in zip(found, scales))
+    outside = not value_range[0] <= low <= high <= value_range[1]
+    # Of a file with two halves it is not known which half its extremes are in.
+    if outside and not (halves and wanted.value_range):
+        raise InputError(
+            f"All pixels must be in their range, for {dtype} {full_range(dtype)} by default. "
+            f"Received: values from {low:g} to {high:g} for {value_range}. Give "
+            f"--data.source_range or --data.target_range, such as [{low:g},{high:g}]; of label "
+            "maps, the right count of classes."
+        )
+    return Kind(channels, dtype, value_range)
+
+
+def _native(found, kind):
+    """Returns whether TensorFlow reads each image alike: one bool if all agree, else a tensor."""
+    alike = {(1, 1), (3, 3), (4, 4), (1, 3), (4, 3)}
+    flags = [record.native and (record.channels, kind.channels) in alike for record in found]
+    return flags[0] if len(set(flags)) == 1 else tf.constant(flags)
+
+
+def _at(flags, index):
+    return flags if isinstance(flags, bool) else tf.gather(flags, index)

@@ -1,0 +1,311 @@
+"""Layouts: which files of a data set belong together, wherever and however they lie."""
+
+import csv
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from tfpix2pix.data import codecs
+from tfpix2pix.errors import InputError
+
+LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
+SPLITS = ("train", "val", "test")
+MANIFESTS = (".csv", ".jsonl")
+MOST_NAMED = 5  # How many faulty files an error names.
+
+
+class Listing(NamedTuple):
+    """The files of one split of a data set.
+
+    Attributes:
+        layout: One of `LAYOUTS`.
+        names: Name of each example, in a fixed order; no two alike.
+        files: Tuple of paths of each example: that of A and that of B, or of the one file.
+        unmatched: Files without a partner.
+
+    Example:
+        >>> Listing("photos", ["cat"], [("cat.png",)], []).layout
+        'photos'
+    """
+
+    layout: str
+    names: list[str]
+    files: list[tuple[str, ...]]
+    unmatched: list[str]
+
+
+def splits(data):
+    """Lists the splits that a data set has.
+
+    Args:
+        data: Path of a data set.
+
+    Returns:
+        Those of `SPLITS` for which there are files; empty when all files are of one split.
+
+    Raises:
+        ValueError: As `listing`.
+
+    Example:
+        >>> codecs.write_bytes(b"", "cats/train/1.png")
+        >>> splits("cats")
+        ['train']
+    """
+    data = existing(data)
+    if data.suffix in MANIFESTS:
+        named = {row.get("split") for row in _rows(data)}
+        return [split for split in SPLITS if split in named]
+    return [split for split in SPLITS if _of_split(data, split)]
+
+
+def listing(data, split, layout="auto"):
+    """Lists the examples of one split.
+
+    | layout | what it is |
+    | --- | --- |
+    | `side_by_side` | `train/1.png`, ...: A in the left half, B in the right one |
+    | `folders` | `train/A/1.png` and `train/B/1.jpg`, or `A/train/1.png` and `B/train/1.jpg` |
+    | `manifest` | a CSV or JSONL file of the columns `a` and `b`, and `split` where it has any |
+    | `tfrecord` | `train-00000-of-00004.tfrecord`, ..., as `prepare tfrecord` writes them |
+    | `unpaired` | `trainA/1.png` and `trainB/7.png`, which do not belong together |
+    | `photos` | `train/1.png`, ...: each a whole image |
+
+    Where there is no `train`, `val` or `test`, all files are listed for any split. Partners are
+    found by their path in A and B without the suffix, never by their position.
+
+    Args:
+        data: Path of a folder or of a manifest.
+        split: `"train"`, `"val"` or `"test"`.
+        layout: One of `LAYOUTS`; `"auto"` sees which it is, and takes images in a folder for
+            `side_by_side`.
+
+    Returns:
+        `Listing`. An unpaired one has A's and B's files one after the other, named by domain.
+
+    Raises:
+        ValueError: If there is no such data, split or layout, or nothing in it.
+
+    Example:
+        >>> for name in ("cats/A/1.png", "cats/B/1.jpg", "cats/B/2.jpg"):
+        ...     codecs.write_bytes(b"", name)
+        >>> found = listing("cats", "train")
+        >>> found.layout, found.names, [Path(file).name for file in found.unmatched]
+        ('folders', ['1'], ['2.jpg'])
+    """
+    data = existing(data)
+    if layout == "auto":
+        layout = detect(data)
+    if layout not in LAYOUTS:
+        raise InputError(
+            f"`layout` must be auto or one of {', '.join(LAYOUTS)}. Received: {layout!r}."
+        )
+    found = Listing(layout, *_LISTINGS[layout](data, _checked_split(data, split)))
+    if not found.files:
+        raise InputError(
+            f"The data must hold images in the layout {layout!r}, as {', '.join(codecs.SUFFIXES)} "
+            f"files (a manifest or TFRecords may name or hold them). Received: {str(data)!r}, "
+            f"which has none{f' in its split {split!r}' if splits(data) else ''}. Give the folder "
+            "that holds the files or its parent with `train` and `test`, or another layout."
+        )
+    return found
+
+
+def existing(data):
+    """Returns the path of a data set.
+
+    Args:
+        data: Path of a folder or of a manifest.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        ValueError: If there is no such folder, and no such manifest.
+
+    Example:
+        >>> existing(".")
+        PosixPath('.')
+    """
+    data = Path(data)
+    if not data.is_dir() and not (data.is_file() and data.suffix in MANIFESTS):
+        found = "a file" if data.exists() else "nothing"
+        raise InputError(
+            "The data must be a folder of images or a manifest (.csv, .jsonl). Received: "
+            f"{str(data)!r}, where there is {found}. Give the folder that holds the images or "
+            "their `train` folder, and check the spelling."
+        )
+    return data
+
+
+def detect(data):
+    """Sees what layout a data set has.
+
+    Args:
+        data: Path of a folder or of a manifest.
+
+    Returns:
+        One of `LAYOUTS` but `"photos"`, which cannot be told from `"side_by_side"`.
+
+    Raises:
+        ValueError: If there is no such data.
+
+    Example:
+        >>> codecs.write_bytes(b"", "horses/trainA/1.png")
+        >>> detect("horses")
+        'unpaired'
+    """
+    data = existing(data)
+    if data.is_file():
+        return "manifest"
+    if any((data / f"{split}A").is_dir() for split in SPLITS):
+        return "unpaired"
+    folders = [data, *(data / split for split in SPLITS)]
+    if any((folder / "A").is_dir() for folder in folders):
+        return "folders"
+    if any(next(folder.glob("*.tfrecord"), None) for folder in folders if folder.is_dir()):
+        return "tfrecord"
+    return "side_by_side"
+
+
+def image_files(folder):
+    """Lists the image files in a folder and the folders in it, but hidden ones.
+
+    Args:
+        folder: Path of a folder; there may be none.
+
+    Returns:
+        Sorted list of `pathlib.Path`.
+
+    Example:
+        >>> codecs.write_bytes(b"", "dogs/b/1.PNG")
+        >>> codecs.write_bytes(b"", "dogs/notes.txt")
+        >>> [file.as_posix() for file in image_files("dogs")]
+        ['dogs/b/1.PNG']
+    """
+    folder = Path(folder)
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in codecs.SUFFIXES
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def by_name(folder, files):
+    """Names files by their path in a folder without the suffix.
+
+    Args:
+        folder: Path of a folder.
+        files: List of `pathlib.Path` in it.
+
+    Returns:
+        Dict of name, such as `"train/1"`, to file, in the order of the files.
+
+    Raises:
+        ValueError: If two have the same name.
+
+    Example:
+        >>> by_name("cats", [Path("cats/train/1.jpg")])
+        {'train/1': PosixPath('cats/train/1.jpg')}
+    """
+    named = {}
+    for file in files:
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        if name in named:
+            raise InputError(
+                "The images of a folder must differ in more than their suffix, since others are "
+                f"found or made by the rest. Received: {named[name]} and {file}. Rename or remove "
+                "one."
+            )
+        named[name] = file
+    return named
+
+
+def _of_split(data, split):
+    """Returns what belongs to a split in any layout of a folder, as paths."""
+    names = (split, f"A/{split}", f"B/{split}", f"{split}A", f"{split}B")
+    folders = [data / name for name in names if (data / name).is_dir()]
+    return folders + sorted(data.glob(f"{split}-*.tfrecord"))
+
+
+def _checked_split(data, split):
+    """Returns the split, or `None` when all files are of one."""
+    available = splits(data)
+    if not available:
+        return None
+    if split not in available:
+        raise InputError(
+            f"The data must have the split that is asked for. Received: {split!r} of "
+            f"{str(data)!r}, which has {', '.join(available)}. Make it by `python -m "
+            "training.prepare split`."
+        )
+    return split
+
+
+def _single_files(data, split):
+    folder = data / split if split else data
+    files = image_files(folder)
+    return [file.relative_to(folder).as_posix() for file in files], [(str(f),) for f in files], []
+
+
+def _folders(data, split):
+    inside = data / split if split and (data / split).is_dir() else data
+    halves = [inside / half / split if inside == data and split else inside / half for half in "AB"]
+    named = [by_name(half, image_files(half)) for half in halves]
+    both = set(named[0]) & set(named[1])
+    unmatched = [str(files[name]) for files in named for name in files if name not in both]
+    names = sorted(both)
+    return names, [tuple(str(files[name]) for files in named) for name in names], unmatched
+
+
+def _unpaired(data, split):
+    folders = [data / f"{split}{domain}" for domain in "AB"]
+    files = [file for folder in folders for file in image_files(folder)]
+    return [file.relative_to(data).as_posix() for file in files], [(str(f),) for f in files], []
+
+
+def _manifest(data, split):
+    rows = [row for row in _rows(data) if split in (None, row.get("split"))]
+    files = [tuple(str(data.parent / row[half]) for half in "ab") for row in rows]
+    missing = [file for both in files for file in both if not Path(file).is_file()]
+    found = [(row["a"], both) for row, both in zip(rows, files) if not set(both) & set(missing)]
+    return [name for name, _ in found], [both for _, both in found], missing
+
+
+def _rows(manifest):
+    with manifest.open(newline="", encoding="utf-8") as file:
+        try:
+            rows = (
+                list(csv.DictReader(file))
+                if manifest.suffix == ".csv"
+                else [json.loads(line) for line in file if line.strip()]
+            )
+            wrong = [i for i, row in enumerate(rows) if not (row.get("a") and row.get("b"))]
+        except (ValueError, AttributeError) as error:
+            raise InputError(
+                "A manifest must be CSV with a first line of column names, or JSON, an object a "
+                f"line. Received: {manifest}, which is not ({error}). Mend it."
+            ) from error
+    if wrong:
+        raise InputError(
+            "Each row of a manifest must name its files in the columns `a` and `b`. Received: "
+            f"{manifest}, where {len(wrong)} of {len(rows)} rows do not, the first of them row "
+            f"{wrong[0] + 1}. Name the columns a, b and, if there are splits, split."
+        )
+    return rows
+
+
+def _tfrecords(data, split):
+    shards = sorted(data.glob(f"{split or ''}*.tfrecord"))
+    shards += sorted((data / split).glob("*.tfrecord")) if split else []
+    return [shard.name for shard in shards], [(str(shard),) for shard in shards], []
+
+
+_LISTINGS = {
+    "side_by_side": _single_files,
+    "folders": _folders,
+    "manifest": _manifest,
+    "tfrecord": _tfrecords,
+    "unpaired": _unpaired,
+    "photos": _single_files,
+}

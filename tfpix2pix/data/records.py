@@ -1,0 +1,148 @@
+"""Records: data sets as sharded TFRecord files, of which any example can be read at once.
+
+A `tf.data.TFRecordDataset` reads shards from the front, so its order is random only within a
+buffer and cannot be resumed. Here the places of all records are found first, from their headers
+alone; then an example is one read at its place.
+"""
+
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.data import jobs
+from tfpix2pix.errors import InputError
+
+_HEADER, _FOOTER = 12, 4  # Bytes: a length with its checksum, and the checksum of the content.
+
+
+def write_shards(listing, split, to, *, shards=None, progress=jobs.silent):
+    """Writes the examples of a split as TFRecord shards, the bytes of each file as they are.
+
+    Every record is a `tf.train.Example` of the features `a` and, where B is a file of its own,
+    `b`, both encoded images, and `name`. A shard that is there and newer than its files is passed
+    over, so that the same call goes on where another was interrupted.
+
+    Args:
+        listing: `tfpix2pix.data.layouts.Listing`.
+        split: Name of the split, with which the files' names begin.
+        to: Folder to write to; made if it is missing.
+        shards: Number of files; by default one for each 128 megabytes.
+        progress: Function of an iterable and its length to an iterable of the same.
+
+    Returns:
+        `(written, passed_over)`: numbers of shards.
+
+    Raises:
+        ValueError: If the folder has shards of another number of files.
+
+    Example:
+        >>> from tfpix2pix.data import codecs, layouts
+        >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "dots/1.png")
+        >>> write_shards(layouts.listing("dots", "train"), "train", "shards")
+        (1, 0)
+    """
+    to = Path(to)
+    if shards is None:
+        size = sum(os.path.getsize(file) for files in listing.files for file in files)
+        shards = max(1, round(size / 128e6))
+    shards = min(shards, len(listing.files))
+    paths = [to / f"{split}-{i:05d}-of-{shards:05d}.tfrecord" for i in range(shards)]
+    if others := sorted(set(to.glob(f"{split}-*.tfrecord")) - set(paths)):
+        raise InputError(
+            f"The shards of a split must be of one set. Received: {to}, which has {others[0].name} "
+            f"and shall get {paths[0].name}. Remove the old ones or use another folder."
+        )
+    to.mkdir(parents=True, exist_ok=True)
+    written = 0
+    for i, path in enumerate(progress(paths, len(paths))):
+        members = range(i, len(listing.files), shards)
+        files = [file for index in members for file in listing.files[index]]
+        newest = max(os.path.getmtime(file) for file in files)
+        if path.exists() and path.stat().st_mtime >= newest:
+            continue
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with tf.io.TFRecordWriter(str(part)) as writer:
+                for index in members:
+                    writer.write(_example(listing.names[index], listing.files[index]))
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        written += 1
+    return written, shards - written
+
+
+def places(shard):
+    """Finds the records of a shard.
+
+    Args:
+        shard: Path of a TFRecord file.
+
+    Returns:
+        int64 `[records, 2]`: offset and length of each content, in bytes.
+
+    Raises:
+        ValueError: If the file is cut off or no TFRecord.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("two.tfrecord") as writer:
+        ...     writer.write(b"four"); writer.write(b"three")
+        >>> places("two.tfrecord").tolist()
+        [[12, 4], [32, 5]]
+    """
+    found, size = [], os.path.getsize(shard)
+    with open(shard, "rb") as file:
+        at = 0
+        while at < size:
+            file.seek(at)
+            header = file.read(_HEADER)
+            length = struct.unpack("<Q", header[:8])[0] if len(header) == _HEADER else size
+            found.append((at + _HEADER, length))
+            at += _HEADER + length + _FOOTER
+    if at != size or not found:
+        raise InputError(
+            f"A shard must be a whole TFRecord file. Received: {shard} of {size} bytes, whose "
+            f"records {'need more' if found else 'are missing'}. Make it again by `python -m "
+            "training.prepare tfrecord`."
+        )
+    return np.array(found, "int64")
+
+
+def content(shard, offset, length):
+    """Reads the encoded images of a record, and its name.
+
+    Args:
+        shard: Path of the TFRecord file, string.
+        offset: Place of the record in bytes.
+        length: Length in bytes.
+
+    Returns:
+        `(a, b, name)`, bytes each; b is empty where A's file holds both or there is none.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("one.tfrecord") as writer:
+        ...     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"cat"]))
+        ...     features = tf.train.Features(feature={"a": feature})
+        ...     writer.write(tf.train.Example(features=features).SerializeToString())
+        >>> content("one.tfrecord", *places("one.tfrecord")[0])
+        (b'cat', b'', b'')
+    """
+    with open(shard, "rb") as file:
+        file.seek(offset)
+        example = tf.train.Example.FromString(file.read(length))
+    values = {key: feature.bytes_list.value for key, feature in example.features.feature.items()}
+    return tuple(values[key][0] if values.get(key) else b"" for key in ("a", "b", "name"))
+
+
+def _example(name, files):
+    values = {"name": name.encode()}
+    values.update((key, Path(file).read_bytes()) for key, file in zip("ab", files))
+    feature = {
+        key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        for key, value in values.items()
+    }
+    features = tf.train.Features(feature=feature)
+    return tf.train.Example(features=features).SerializeToString()
