@@ -1,0 +1,150 @@
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from skimage import feature
+
+from tfpix2pix import InputError
+from tfpix2pix.data import edges
+
+EIGHT = np.ones((3, 3))
+METHODS = ("canny", "xdog")
+
+
+def square(side=64, border=16, dark=0, light=200):
+    photo = np.full((side, side, 3), dark, "uint8")
+    photo[border:-border, border:-border] = light
+    return photo
+
+
+def discs():
+    """A photo of 12 discs, no two touching: as many separate lines."""
+    rows, columns = np.mgrid[:144, :192]
+    far = np.hypot(rows % 48 - 24, columns % 48 - 24) > 12
+    return np.where(far, 220, 30).astype("uint8")[..., np.newaxis].repeat(3, axis=-1)
+
+
+def lines_of(drawing):
+    assert drawing.dtype == "uint8"
+    assert drawing.shape[-1] == 3
+    assert set(np.unique(drawing)) <= {0, 255}
+    assert (drawing == drawing[..., :1]).all()
+    return drawing[..., 0] == 0
+
+
+def distance_to_border(side=64, border=16):
+    """Returns the distance of each pixel's centre to the outline of the square."""
+    inside = np.zeros((side, side), bool)
+    inside[border:-border, border:-border] = True
+    to_other = ndimage.distance_transform_edt
+    return np.where(inside, to_other(inside), to_other(~inside)) - 0.5
+
+
+def test_a_square_is_drawn_at_its_border_and_nowhere_else():
+    lines = lines_of(edges.extract(square(), sigma=1.0))
+    assert distance_to_border()[lines].max() <= 1.5
+    for turns in range(4):
+        assert (np.rot90(lines, turns)[20:-20, :32].sum(axis=1) == 1).all()
+    assert ndimage.label(lines, EIGHT)[1] == 1
+
+
+def test_xdog_draws_on_the_dark_side_of_a_border():
+    lines = lines_of(edges.extract(square(dark=200, light=100), "xdog", low=0.9, high=0.97))
+    assert lines[20:-20, 16].all()
+    assert not lines[:15].any()
+
+
+def test_thin_lines_are_those_of_skimage():
+    random = np.random.default_rng(0)
+    photo = np.kron(random.integers(0, 256, (6, 8)), np.ones((12, 12))).astype("uint8")
+    expected = feature.canny(
+        photo.astype("float32"), 1.5, 0.7, 0.9, use_quantiles=True, mode="nearest"
+    )
+    drawing = edges.extract(photo[..., np.newaxis], sigma=1.5, low=0.7, high=0.9, min_size=1)
+    lines = lines_of(drawing)
+    assert lines.sum() > 100
+    assert not (lines & ~expected).any()
+    # Nothing is lost but corners: what was drawn is within a pixel of what is.
+    assert not (expected & ~ndimage.binary_dilation(lines, EIGHT)).any()
+    assert not ndimage.binary_erosion(lines, np.ones((2, 2))).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@given(level=st.integers(0, 255), height=st.integers(1, 20), width=st.integers(1, 20))
+@settings(max_examples=20, deadline=None)
+def test_a_flat_photo_is_a_blank_page(method, level, height, width):
+    photo = np.full((height, width, 3), level, "uint8")
+    for drawing in (edges.extract(photo, method), edges.sampled(photo, level, method)):
+        assert drawing.shape == photo.shape
+        assert not lines_of(drawing).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_neither_bits_nor_contrast_change_the_drawing(method):
+    photo = discs()
+    expected = edges.extract(photo, method)
+    for other in (photo // 2 + 60, photo.astype("uint16") * 257, photo.astype("float32") / 255):
+        np.testing.assert_array_equal(edges.extract(other, method), expected)
+    for channels in (1, 2, 4):
+        other = np.concatenate([photo, photo], axis=-1)[..., :channels]
+        np.testing.assert_array_equal(edges.extract(other, method), expected)
+
+
+def test_lines_of_fewer_pixels_are_left_out():
+    photo = square(dark=255, light=0)
+    photo[4:6, 4:6] = 0
+
+    def sizes(min_size):
+        lines = lines_of(edges.extract(photo, sigma=0.5, min_size=min_size))
+        return np.bincount(ndimage.label(lines, EIGHT)[0].ravel())[1:].tolist()
+
+    small, large = sizes(1)
+    assert small < large
+    assert sizes(small) == [small, large]
+    assert sizes(small + 1) == [large]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_gives_the_same_drawing_and_others_others(method):
+    photo = discs()
+    drawings = [edges.sampled(photo, (7, index), method) for index in range(6)]
+    assert len({drawing.tobytes() for drawing in drawings}) == 6
+    for index, drawing in enumerate(drawings):
+        np.testing.assert_array_equal(edges.sampled(photo, (7, index), method), drawing)
+
+
+def test_sampled_drawings_forget_and_move_little_and_use_two_pens():
+    photo = discs()
+    every_line = ndimage.binary_dilation(lines_of(edges.extract(photo)), EIGHT, iterations=4)
+    counts, inks = set(), []
+    for seed in range(24):
+        lines = lines_of(edges.sampled(photo, seed))
+        assert not (lines & ~every_line).any()
+        # A line that moves by a pixel stays whole.
+        counts.add(ndimage.label(lines, EIGHT)[1])
+        inks.append(lines.sum() / ndimage.label(lines, EIGHT)[1])
+    assert counts == {10, 11, 12}
+    broad = np.array(inks) > 120
+    assert 4 < broad.sum() < 20
+    assert np.array(inks)[~broad].max() < 90
+
+
+@pytest.mark.parametrize("function", [edges.extract, lambda p, m: edges.sampled(p, 0, m)])
+def test_an_unknown_method_is_refused(function):
+    message = "`method` must be one of canny, xdog. Received: 'hed'."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        function(square(), "hed")
+
+
+@pytest.mark.parametrize("wrong", [{"sigma": 0}, {"low": 0.95}, {"high": 1.5}, {"low": -0.1}])
+def test_numbers_out_of_range_are_refused(wrong):
+    numbers = {"sigma": 2.0, "low": 0.8, "high": 0.92, **wrong}
+    message = (
+        "`sigma` must be positive, and 0 <= low <= high <= 1. Received: "
+        f"sigma={numbers['sigma']}, low={numbers['low']}, high={numbers['high']}."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        edges.extract(square(), **wrong)

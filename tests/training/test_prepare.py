@@ -1,0 +1,115 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfpix2pix import InputError
+from tfpix2pix.data import codecs
+from training import prepare
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
+
+
+@pytest.fixture(autouse=True)
+def _photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for index in range(10):
+        codecs.write(PHOTO, f"photos/{index}.png")
+
+
+def shapes(folder):
+    return {
+        file.relative_to(folder).as_posix(): codecs.read(file).shape
+        for file in Path(folder).rglob("*.png")
+    }
+
+
+def report(made, skipped, folder="out"):
+    return (
+        f"{folder}: {made} files made, {skipped} were there already. Train on them: python -m "
+        f"training.train facades --data {folder} --data.direction AtoB --run runs/{folder}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [
+        (["combine", "photos", "photos"], (20, 48, 3)),
+        (["edges", "photos"], (20, 48, 3)),
+        (["edges", "photos", "--size", "16", "--method", "xdog"], (16, 32, 3)),
+        (["edges", "photos", "--samples", "1", "--size", "[8,12]"], (8, 24, 3)),
+        (["grayscale", "photos", "--size", "16"], (16, 32, 3)),
+        (["blank", "photos", "--share", "0.3"], (20, 48, 3)),
+        (["resize", "photos", "--size", "8", "--halves", "true"], (8, 16, 3)),
+    ],
+)
+def test_commands_make_a_set_to_train_on_and_say_how(capsys, arguments, shape):
+    for numbers in ((10, 0), (0, 10)):
+        prepare.main([*arguments, "--to", "out"])
+        printed = capsys.readouterr()
+        assert printed.out == report(*numbers)
+        assert "10/10" in printed.err
+    assert shapes("out") == {f"{index}.png": shape for index in range(10)}
+
+
+def test_split_trains_on_what_is_left(capsys):
+    prepare.main(["split", "photos", "--to", "out", "--val", "0", "--test", "0.3", "--seed", "1"])
+    assert capsys.readouterr().out == report(10, 0)
+    parts = [name.split("/")[0] for name in shapes("out")]
+    assert {part: parts.count(part) for part in parts} == {"train": 7, "test": 3}
+
+
+def test_resized_photos_are_no_pairs_to_train_on(capsys):
+    options = ["--size", "[8,12]", "--how", "pad", "--kernel", "area"]
+    prepare.main(["resize", "photos", "--to", "out", *options])
+    assert capsys.readouterr().out == "out: 10 files made, 0 were there already.\n"
+    assert set(shapes("out").values()) == {(8, 12, 3)}
+
+
+def test_samples_make_several_pairs_of_a_photo(capsys):
+    prepare.main(["edges", "photos", "--to", "out", "--samples", "2"])
+    assert capsys.readouterr().out == report(20, 0)
+    assert set(shapes("out")) == {f"{i}_{j}.png" for i in range(10) for j in "01"}
+
+
+@pytest.mark.parametrize("function", prepare.COMMANDS, ids=lambda f: f.__name__)
+def test_every_command_explains_its_arguments(capsys, function):
+    with pytest.raises(SystemExit) as caught:
+        prepare.main([function.__name__, "--help"])
+    assert caught.value.code == 0
+    help_text = " ".join(capsys.readouterr().out.split())
+    summary, _, described = function.__doc__.partition("\n")
+    assert summary.rstrip(".") in help_text
+    for description in re.findall(r"^        \w+: (.*)$", described, re.MULTILINE):
+        assert description in help_text
+
+
+def test_errors_of_the_library_come_through():
+    message = (
+        "`fractions` must be positive and sum to 1. Received: {'train': -0.5, 'val': 0.5, 'test': "
+        "1.0}, which sum to 1. Use for example {'train': 0.8, 'val': 0.1, 'test': 0.1}."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        prepare.main(["split", "photos", "--to", "out", "--val", "0.5", "--test", "1"])
+    assert not Path("out").exists()
+
+
+@pytest.mark.slow
+def test_the_program_ends_in_one_paragraph():
+    run = subprocess.run(
+        [sys.executable, "-m", "training.prepare", "grayscale", "none", "--to", "out"],
+        env={**os.environ, "PYTHONPATH": str(Path(prepare.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == (
+        "error: What is prepared must be a folder of images. Received: 'none', where there is "
+        "nothing. Check the spelling."
+    )
+    assert "Traceback" not in run.stderr

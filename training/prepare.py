@@ -1,0 +1,159 @@
+"""Makes data sets of folders of images: `python -m training.prepare COMMAND ... --to FOLDER`."""
+
+import sys
+from pathlib import Path
+from typing import Literal, Optional, Union
+
+import jsonargparse
+import tqdm
+
+from tfpix2pix.data import derive
+from tfpix2pix.data import prepare as preparing
+from tfpix2pix.errors import InputError
+
+Size = Union[int, tuple[int, int]]
+
+
+def combine(a: Path, b: Path, to: Path):
+    """Puts A and B side by side, by their names.
+
+    Args:
+        a: Folder of images, which may have folders such as train and test.
+        b: The same of the partners.
+        to: Folder to write to.
+    """
+    _report(preparing.combine(a, b, to, progress=_bar), to, _training(to))
+
+
+def split(folder: Path, to: Path, val: float = 0.1, test: float = 0.1, seed: int = 0):
+    """Divides images at random into train, val and test.
+
+    Args:
+        folder: Folder of images, or of A and B with images of the same names.
+        to: Folder to write to.
+        val: Share to choose by; 0 for none.
+        test: Share to judge by; 0 for none. What is left is to train on.
+        seed: Another seed gives another division.
+    """
+    fractions = {"train": 1 - val - test, "val": val, "test": test}
+    fractions = {name: share for name, share in fractions.items() if share}
+    done = preparing.split(folder, to, fractions, seed=seed, progress=_bar)
+    _report(done, to, _training(to))
+
+
+def resize(
+    folder: Path,
+    to: Path,
+    size: Size = 256,
+    how: Literal["crop", "pad", "stretch"] = "crop",
+    kernel: Literal["bilinear", "bicubic", "area", "nearest"] = "bilinear",
+    halves: bool = False,
+):
+    """Brings images to one size.
+
+    Args:
+        folder: Folder of images, which may have folders such as train and test.
+        to: Folder to write to.
+        size: Height and width in pixels, such as [256,512]; one number for a square.
+        how: Whether to cut off what is too much, to add a white border, or to stretch.
+        kernel: How pixels are mixed; nearest for label maps.
+        halves: Whether the files are side by side; the size is that of each half then.
+    """
+    done = preparing.resize(
+        folder, to, _pair(size), how=how, kernel=kernel, halves=halves, progress=_bar
+    )
+    _report(done, to, _training(to) if halves else None)
+
+
+def edges(
+    photos: Path,
+    to: Path,
+    size: Optional[Size] = None,
+    method: Literal["canny", "xdog"] = "canny",
+    samples: int = 1,
+):
+    """Draws the edges of photos, to learn edges to photos.
+
+    Args:
+        photos: Folder of photos, which may have folders such as train and test.
+        to: Folder to write to.
+        size: Height and width in pixels to crop and resize to; by default they stay.
+        method: Thin lines by Canny, or a broad pen by XDoG.
+        samples: Drawings of each photo; of several each is another hand's. Split photos before.
+    """
+    done = derive.edges(photos, to, _pair(size), method=method, samples=samples, progress=_bar)
+    _report(done, to, _training(to))
+
+
+def grayscale(photos: Path, to: Path, size: Optional[Size] = None):
+    """Takes the colour of photos, to learn to colour.
+
+    Args:
+        photos: Folder of photos, which may have folders such as train and test.
+        to: Folder to write to.
+        size: Height and width in pixels to crop and resize to; by default they stay.
+    """
+    done = derive.grayscale(photos, to, _pair(size), progress=_bar)
+    _report(done, to, _training(to))
+
+
+def blank(photos: Path, to: Path, size: Optional[Size] = None, share: float = 0.5):
+    """Whitens the centre of photos, to learn to fill in.
+
+    Args:
+        photos: Folder of photos, which may have folders such as train and test.
+        to: Folder to write to.
+        size: Height and width in pixels to crop and resize to; by default they stay.
+        share: Sides of the white box in proportion to those of the photo.
+    """
+    done = derive.blank(photos, to, _pair(size), share=share, progress=_bar)
+    _report(done, to, _training(to))
+
+
+# A subcommand is a function with types and a docstring; `to` becomes --to.
+COMMANDS = (combine, split, resize, edges, grayscale, blank)
+
+
+def main(arguments=None):
+    """Runs the subcommand of the command line.
+
+    Args:
+        arguments: List of str, without the program's name; by default those of the process.
+    """
+    parser = jsonargparse.ArgumentParser(prog="python -m training.prepare", description=__doc__)
+    commands = parser.add_subcommands()
+    for function in COMMANDS:
+        command = jsonargparse.ArgumentParser()
+        command.add_function_arguments(function, skip={"to"}, as_positional=True)
+        text = "Folder to write to. What is there and newer than its input stays."
+        command.add_argument("--to", type=Path, required=True, help=text)
+        commands.add_subcommand(function.__name__, command, help=function.__doc__.splitlines()[0])
+    parsed = parser.parse_args(arguments)
+    function = next(f for f in COMMANDS if f.__name__ == parsed.subcommand)
+    function(**parsed[parsed.subcommand])
+
+
+def _pair(size):
+    return (size, size) if isinstance(size, int) else size
+
+
+def _bar(iterable, total):
+    return tqdm.tqdm(iterable, total=total, unit=" files")
+
+
+def _training(to):
+    return (
+        f"python -m training.train facades --data {to} --data.direction AtoB --run runs/{to.name}"
+    )
+
+
+def _report(done, to, command=None):
+    numbers = f"{to}: {done.made} files made, {done.skipped} were there already."
+    print(f"{numbers} Train on them: {command}" if command else numbers)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
