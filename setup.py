@@ -27,6 +27,12 @@ setup(
         "tensorflow-addons>=0.23,<0.24",
         "numpy>=1.23,<2",
         "pillow>=10.1",
+        "scikit-image>=0.22",
+        "tifffile>=2023.9",
+        "ImageHash>=4.3",
+        "platformdirs>=3",
+        "requests>=2.31",
+        "Jinja2>=3.1",
         "PyYAML>=6",
     ],
     extras_require={

@@ -7,7 +7,7 @@ import jsonargparse
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
-from tfpix2pix import factory
+from tfpix2pix import config, factory
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
 
@@ -19,7 +19,8 @@ def main(run: str, to: str):
         run: Folder of the run.
         to: Folder of the served model; its name is the model's name.
     """
-    version, difference = export(factory.restored_generator(run), to)
+    generator = factory.restored_generator(run)
+    version, difference = export(generator, to, task=factory.task(config.load(run)))
     print(f"{version} agrees with the trained model within {difference:.1g}.")
 
 

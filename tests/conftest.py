@@ -1,7 +1,9 @@
 """Fixtures; and two logical CPUs, so that two replicas run on any machine."""
 
 import os
+import tempfile
 
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()  # What is known of files is of this run alone.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest

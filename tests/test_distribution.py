@@ -6,14 +6,17 @@ import tensorflow as tf
 
 from tests.cases import tiny_pix2pix
 from tfpix2pix.data import pipeline, sources
+from tfpix2pix.data.geometry import Geometry
 from training import loop
 
 
 def trained(facades, strategy, norm="instance", steps=3):
-    pairs = sources.side_by_side(facades / "train", "BtoA")
+    pairs = sources.pairs(facades, direction="BtoA")
 
     def batches(replicas):
-        return pipeline.training_batches(pairs, (32, 32), batch_size=4 // replicas, seed=2)
+        return pipeline.training_batches(
+            pairs, Geometry((32, 32)), batch_size=4 // replicas, seed=2
+        )
 
     with strategy.scope():
         model = tiny_pix2pix(norm=norm)

@@ -9,35 +9,78 @@ import yaml
 
 from tfpix2pix.errors import InputError
 
+Size = Union[int, tuple[int, int]]
+Labels = Union[int, str, dict[str, tuple[int, int, int]]]
+Kernel = Literal["bilinear", "bicubic", "area", "nearest"]
+Dtype = Literal["uint8", "uint16", "float32"]
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which image pairs, and how they are prepared.
+    """Which images, and how they are prepared.
 
     Attributes:
-        folder: Folder of side-by-side files, or of `train` and `test` with such.
-        direction: AtoB translates the left half into the right one, BtoA the right into the left.
+        folder: Folder of the images, or of `train` and `test` with them; or a CSV or JSONL manifest
+            with the columns a and b.
+        layout: How the images lie there; by default it is seen.
+        task: pairs translates one image of a pair into the other; the rest make the sources of
+            photos.
+        direction: AtoB translates A (the left half) into B, BtoA B into A.
+        preprocess: Which part of the images is taken at which size.
         image_size: Height and width in pixels of the training images; one number for a square.
         load_size: Height and width to which images are resized before the random crop; by default
             286/256 of the image size.
+        source_kernel: How sources are resampled; by default label maps by nearest, and pictures by
+            bilinear.
+        target_kernel: The same of targets.
+        source_labels: If sources are label maps, the count of classes, or their names and RGB
+            colours, or cmp_facades; networks then see them one-hot.
+        target_labels: The same of targets.
+        source_dtype: Type of the sources' pixels; by default that of the files.
+        target_dtype: Type of the targets' pixels; translations are written with it.
+        source_range: Pixel values that networks see as -1 and 1; by default all that fit the type.
+        target_range: The same of targets.
         flip: Whether pairs are mirrored at random.
-        cache_gigabytes: Resized pairs are kept in memory when all need at most this much.
+        source_brightness: Most that is added to sources alone at random, of their range of 2.
+        source_noise: Deviation of noise on sources alone, of their range of 2.
+        bad_files: Whether files that cannot be used are refused or skipped with a note.
+        cache_gigabytes: Resized images are kept in memory when all need at most this much.
     """
 
     folder: Optional[str] = None
+    layout: Literal["auto", "side_by_side", "folders", "manifest", "tfrecord", "photos"] = "auto"
+    task: Literal["pairs", "colorization", "inpainting", "edges"] = "pairs"
     direction: Literal["AtoB", "BtoA"] = "AtoB"
-    image_size: Union[int, tuple[int, int]] = (256, 256)
-    load_size: Optional[Union[int, tuple[int, int]]] = None
+    preprocess: Literal[
+        "resize_and_crop", "crop", "scale_width_and_crop", "scale_width", "pad", "none"
+    ] = "resize_and_crop"
+    image_size: Size = (256, 256)
+    load_size: Optional[Size] = None
+    source_kernel: Optional[Kernel] = None
+    target_kernel: Optional[Kernel] = None
+    source_labels: Optional[Labels] = None
+    target_labels: Optional[Labels] = None
+    source_dtype: Optional[Dtype] = None
+    target_dtype: Optional[Dtype] = None
+    source_range: Optional[tuple[float, float]] = None
+    target_range: Optional[tuple[float, float]] = None
     flip: bool = True
+    source_brightness: float = 0.0
+    source_noise: float = 0.0
+    bad_files: Literal["refuse", "skip"] = "refuse"
     cache_gigabytes: float = 1.0
 
     def __post_init__(self):
-        """Brings sizes into the form `(height, width)`."""
-        for name in ("image_size", "load_size"):
-            size = getattr(self, name)
-            if size is not None:
-                size = (size, size) if isinstance(size, int) else tuple(size)
-                object.__setattr__(self, name, size)
+        """Brings sizes into the form `(height, width)`, and lists of a file into tuples."""
+        for name in ("image_size", "load_size", "source_range", "target_range"):
+            value = getattr(self, name)
+            if value is not None:
+                value = (value, value) if isinstance(value, int) else tuple(value)
+                object.__setattr__(self, name, value)
+        for name in ("source_labels", "target_labels"):
+            if isinstance(labels := getattr(self, name), dict):
+                labels = {label: tuple(color) for label, color in labels.items()}
+                object.__setattr__(self, name, labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +88,9 @@ class ModelConfig:
     """Which networks, and what they minimize.
 
     Attributes:
-        source_channels: Channels of the images that are translated.
-        target_channels: Channels of the translations.
+        source_channels: Channels of the images that are translated; by default those of the data,
+            or of their classes.
+        target_channels: The same of the translations.
         base_filters: Filters of the generator's first level.
         depth: Number of halvings in the generator; by default log2 of the shorter side.
         norm: Normalization of the generator and the discriminator.
@@ -69,8 +113,8 @@ class ModelConfig:
         penalty_weight: Weight of the gradient penalty.
     """
 
-    source_channels: int = 3
-    target_channels: int = 3
+    source_channels: Optional[int] = None
+    target_channels: Optional[int] = None
     base_filters: int = 64
     depth: Optional[int] = None
     norm: Literal["instance", "batch", "batch_sync", "none"] = "instance"

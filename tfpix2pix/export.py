@@ -10,16 +10,19 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from tfpix2pix import inference
 from tfpix2pix.data import images
+from tfpix2pix.data.kinds import Kind, full_range
+from tfpix2pix.data.tasks import Pairs
 from tfpix2pix.errors import InputError
 
 
-def export(generator, folder, *, tolerance=1e-4):
+def export(generator, folder, *, task=None, tolerance=1e-4):
     """Writes a generator as the next version of a served model.
 
     The SavedModel takes images of any size. Its signatures:
 
     * `serving_default`: `image_bytes`, string `[batch]`, PNG or JPEG files of any sizes, to
-      `output_bytes`, string `[batch]`, PNG files of the same sizes.
+      `output_bytes`, string `[batch]`, PNG files of the same sizes, of the task's bits and
+      channels. Where PNG cannot hold these, it is the same as `float`.
     * `float`: `image`, float32 `[batch, height, width, channels]` in [-1, 1], to `output`, float32
       `[batch, height, width, output_channels]`.
 
@@ -31,6 +34,8 @@ def export(generator, folder, *, tolerance=1e-4):
         generator: `keras.Model` with open sides, such as
             `unet_generator((None, None, 3), depth=8)`.
         folder: Folder of the served model; the version becomes the next numbered folder in it.
+        task: `tfpix2pix.data.tasks.Pairs` or another, what lies between files and the generator; by
+            default that of pairs of 8 bits.
         tolerance: Largest difference allowed between the two, in the range [-1, 1].
 
     Returns:
@@ -45,13 +50,14 @@ def export(generator, folder, *, tolerance=1e-4):
         >>> export(generator, "exports/facades")[0].as_posix()
         'exports/facades/1'
     """
+    task = task or _task_of_8_bits(generator)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".part-{os.getpid()}"
     try:
-        module, signatures = _servable(generator)
+        module, signatures = _servable(generator, task)
         tf.saved_model.save(module, str(part), signatures=signatures)
-        difference = parity(generator, part)
+        difference = parity(generator, part, task)
         if not difference <= tolerance:
             raise InputError(
                 f"The exported model must agree with the trained one within {tolerance}. "
@@ -83,7 +89,7 @@ def versions(folder):
     return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 
-def parity(generator, version):
+def parity(generator, version, task=None):
     """Measures how far a SavedModel is from the generator it was made of.
 
     Compares the `float` signature at a size that the network takes and at one that is padded, and
@@ -92,6 +98,7 @@ def parity(generator, version):
     Args:
         generator: `keras.Model`.
         version: Folder of the SavedModel.
+        task: As it was exported with.
 
     Returns:
         float: the largest difference in [-1, 1]; pixels count with what exceeds one level of 255,
@@ -103,26 +110,41 @@ def parity(generator, version):
         >>> parity(generator, export(generator, "exports/parity")[0]) < 1e-4
         True
     """
+    task = task or _task_of_8_bits(generator)
     loaded = tf.saved_model.load(str(version)).signatures
-    multiple = inference.size_multiple(generator)
-    channels = generator.input_shape[-1]
+    multiple, kind = inference.size_multiple(generator), task.source_kind
     random = np.random.default_rng(0)
     differences = []
     for size in ((2 * multiple, multiple), (multiple + 1, 2 * multiple - 1)):
-        pixels = tf.constant(random.integers(0, 256, (2, *size, channels)), "uint8")
-        signed = images.to_signed(pixels)
-        expected = inference.translate(generator, signed)
-        floats = loaded["float"](image=signed)["output"]
+        values = random.uniform(*kind.value_range, (2, *size, kind.channels))
+        pixels = tf.constant(values.astype(kind.dtype))
+        source = task.source(pixels)
+        expected = inference.translate(generator, source)
+        floats = loaded["float"](image=source)["output"]
         differences.append(np.abs(floats - expected).max())
+        if not _served_as_files(task):
+            continue
         encoded = tf.stack([images.encode(image) for image in pixels])
         served = loaded["serving_default"](image_bytes=encoded)["output_bytes"]
-        decoded = np.stack([images.decode(png, expected.shape[-1]) for png in served])
-        levels = np.abs(decoded.astype(int) - images.to_uint8(expected).numpy().astype(int)).max()
-        differences.append(max(levels - 1, 0) / 127.5)
+        own = task.picture(source, expected)
+        decoded = [images.decode(png, own.shape[-1], own.dtype.name) for png in served]
+        levels = np.abs(np.subtract(decoded, own, dtype=int)).max()
+        differences.append(max(levels - 1, 0) * 2 / own.dtype.max)
     return float(np.max(differences))
 
 
-def _servable(generator):
+def _task_of_8_bits(generator):
+    shapes = (generator.input_shape, generator.output_shape)
+    return Pairs(tuple(Kind(shape[-1], "uint8", full_range("uint8")) for shape in shapes))
+
+
+def _served_as_files(task):
+    """Whether PNG holds what is translated, as TensorFlow decodes it, and the translations."""
+    kinds = (task.source_kind, task.target_kind)
+    return all(kind.channels in (1, 3, 4) and kind.dtype != "float32" for kind in kinds)
+
+
+def _servable(generator, task):
     channels = generator.input_shape[-1]
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, channels), name="image")])
@@ -134,8 +156,9 @@ def _servable(generator):
     def translate_file(image_bytes):
         # One by one: files of a batch may differ in size, and no image may depend on its
         # neighbours.
-        signed = images.to_signed(images.decode(image_bytes, channels))
-        return images.encode(images.to_uint8(frozen(signed[tf.newaxis])[0][0]))
+        pixels = images.decode(image_bytes, task.source_kind.channels, task.source_kind.dtype)
+        source = task.source(pixels)[tf.newaxis]
+        return images.encode(task.picture(source, frozen(source)[0])[0])
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
     def serve_files(image_bytes):
@@ -149,4 +172,5 @@ def _servable(generator):
 
     module = tf.Module()
     module.frozen = frozen
-    return module, {"serving_default": serve_files, "float": serve_float}
+    default = serve_files if _served_as_files(task) else serve_float
+    return module, {"serving_default": default, "float": serve_float}

@@ -5,6 +5,8 @@ import math
 import tensorflow as tf
 from tensorflow import keras
 
+from tfpix2pix.data.geometry import reflect_to_multiple
+
 
 def size_multiple(generator):
     """Returns what the sides of a generator's images must be multiples of, in pixels.
@@ -25,36 +27,6 @@ def size_multiple(generator):
     return math.prod(
         layer.strides[0] for layer in generator.layers if type(layer) is keras.layers.Conv2D
     )
-
-
-def reflect_to_multiple(images, multiple):
-    """Pads images by reflection, alike on opposite sides, until their sides are multiples.
-
-    Unlike `tf.pad`, it reflects as often as needed, so an image may be smaller than its padding.
-
-    Args:
-        images: `[batch, height, width, channels]` of any dtype.
-        multiple: int, in pixels.
-
-    Returns:
-        `(padded, top, left)`: the padded images, and int32 scalars where the old ones start in
-        them.
-
-    Example:
-        >>> padded, top, left = reflect_to_multiple(tf.reshape([1, 2, 3], (1, 1, 3, 1)), 4)
-        >>> padded[0, 0, :, 0].numpy().tolist(), int(left)
-        ([1, 2, 3, 2], 0)
-    """
-    starts = []
-    for axis in (1, 2):
-        side = tf.shape(images)[axis]
-        missing = -side % multiple
-        starts.append(missing // 2)
-        # Positions run to and fro over the image with this period; a single pixel is repeated.
-        period = tf.maximum(2 * side - 2, 1)
-        positions = (tf.range(side + missing) - starts[-1]) % period
-        images = tf.gather(images, tf.minimum(positions, period - positions), axis=axis)
-    return images, *starts
 
 
 def translate(generator, source):

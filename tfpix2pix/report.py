@@ -6,43 +6,75 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from tfpix2pix.data import images
+
 MARGIN = 8  # Pixels between images.
 
 
-def comparison(columns):
-    """Draws batches of images side by side, a titled column for each batch, a row for each example.
+def columns(model, task, samples):
+    """Translates examples and makes pictures of them.
 
     Args:
-        columns: Dict of title to uint8 `[batch, height, width, 3]`, all of equal batch and size.
+        model: A compiled `Pix2Pix`.
+        task: `tfpix2pix.data.tasks.Pairs`, or another.
+        samples: List of `(source, target)`, batches of one example in [-1, 1].
 
     Returns:
-        `PIL.Image.Image`, images enlarged by a whole factor to at least 128 pixels.
+        Dict of the titles input, output and target to lists of uint8 `[height, width, 3]`.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from tfpix2pix.data.kinds import Kind
+        >>> from tfpix2pix.data.tasks import Pairs
+        >>> negative = SimpleNamespace(translate=lambda source: -source)
+        >>> white = np.ones((1, 8, 8, 1), "float32")
+        >>> task = Pairs((Kind(1, "uint8", (0, 255)),) * 2)
+        >>> columns(negative, task, [(white, white)])["output"][0].shape
+        TensorShape([8, 8, 3])
+    """
+    shown = {"input": [], "output": [], "target": []}
+    for source, target in samples:
+        translated = model.translate(source)
+        of_source, of_target = task.source_kind.value_range, task.target_kind.value_range
+        shown["input"].append(images.displayed(task.source_picture(source), of_source)[0])
+        for title, result in (("output", translated), ("target", target)):
+            shown[title].append(images.displayed(task.picture(source, result), of_target)[0])
+    return shown
+
+
+def comparison(columns):
+    """Draws images side by side, a titled column for each list, a row for each example.
+
+    Args:
+        columns: Dict of title to a list or batch of uint8 `[height, width, 3]`, of equal lengths.
+
+    Returns:
+        `PIL.Image.Image`; images are enlarged by a whole factor until the smallest side is at least
+        128 pixels, and each is in the middle of a tile of the largest size.
 
     Example:
         >>> grey = np.full((2, 64, 64, 3), 128, "uint8")
         >>> comparison({"input": grey, "output": grey}).size
         (280, 312)
     """
-    batches = {title: np.asarray(batch) for title, batch in columns.items()}
-    count, height, width, _ = next(iter(batches.values())).shape
-    factor = -(-128 // min(height, width))
-    height, width = height * factor, width * factor
-    header = 32
-    size = (len(batches) * (width + MARGIN) + MARGIN, count * (height + MARGIN) + MARGIN + header)
+    arrays = {title: [np.asarray(image) for image in batch] for title, batch in columns.items()}
+    shapes = np.array([image.shape[:2] for batch in arrays.values() for image in batch])
+    factor = -(-128 // shapes.min())
+    height, width = (int(side) * factor for side in shapes.max(axis=0))
+    header, count = 32, len(next(iter(arrays.values())))
+    size = (len(arrays) * (width + MARGIN) + MARGIN, count * (height + MARGIN) + MARGIN + header)
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
-    for column, (title, batch) in enumerate(batches.items()):
+    for column, (title, batch) in enumerate(arrays.items()):
         left = MARGIN + column * (width + MARGIN)
-        draw.text(
-            (left + width // 2, header // 2),
-            title,
-            "black",
-            ImageFont.load_default(16),
-            anchor="mm",
-        )
+        center = (left + width // 2, header // 2)
+        draw.text(center, title, "black", ImageFont.load_default(16), anchor="mm")
         for row, image in enumerate(batch):
-            tile = Image.fromarray(image).resize((width, height), Image.NEAREST)
-            picture.paste(tile, (left, header + row * (height + MARGIN)))
+            tile = Image.fromarray(image)
+            tile = tile.resize((tile.width * factor, tile.height * factor), Image.NEAREST)
+            top = header + row * (height + MARGIN)
+            at = (left + (width - tile.width) // 2, top + (height - tile.height) // 2)
+            picture.paste(tile, at)
     return picture
 
 

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from tfpix2pix import config as configs
 from tfpix2pix import factory, report
-from tfpix2pix.data import images, pipeline
 from tfpix2pix.errors import InputError
 
 # A resumed run may be longer, save at other steps and find its data elsewhere; the rest makes it
@@ -79,8 +78,11 @@ def train(config, run, strategy=None):
             finite.
     """
     run, strategy = Path(run), strategy or device_strategy()
+    examples = factory.examples(config, "train", progress=_surveying)
+    config = factory.completed(config, examples)
     check_same_experiment(config, run)
-    pairs = factory.pairs(config, "train")
+    if examples.skipped:
+        tqdm.write(f"{len(examples.skipped)} files are skipped: {examples.skipped[0]}, ...")
     with strategy.scope():
         model = factory.compiled_model(config)
     step = tf.Variable(0, dtype="int64", trainable=False)  # Of the loop, not of each replica.
@@ -97,11 +99,11 @@ def train(config, run, strategy=None):
         model,
         strategy,
         lambda replicas: factory.training_batches(
-            config, pairs, replicas=replicas, first_step=first
+            config, examples, replicas=replicas, first_step=first
         ),
     )
-    size, held_out = config.data.image_size, factory.pairs(config, "test")
-    samples = next(iter(pipeline.evaluation_batches(held_out, size, batch_size=SHOWN_EXAMPLES)))
+    held_out = factory.examples(config, "held_out", progress=_surveying)
+    samples = list(factory.evaluation_batches(config, held_out).take(SHOWN_EXAMPLES))
     configs.save(config, run)  # From here on nothing is refused.
 
     with _interruptible() as interrupted, tqdm(total=last, initial=first, unit=" steps") as bar:
@@ -113,7 +115,8 @@ def train(config, run, strategy=None):
             if ends or now % config.train.checkpoint_every == 0:
                 step.assign(now)
                 manager.save(checkpoint_number=now)
-                _save_samples(model, samples, run / "samples" / f"{now:06d}.png")
+                columns = report.columns(model, factory.task(config), samples)
+                report.save_picture(report.comparison(columns), run / f"samples/{now:06d}.png")
             if ends:
                 break
     return model, int(step)
@@ -157,11 +160,8 @@ def _log(model, step, run):
     return {term: f"{value:.3g}" for term, value in values.items()}
 
 
-def _save_samples(model, samples, path):
-    source, target = samples
-    columns = {"input": source, "output": model.translate(source), "target": target}
-    pixels = {title: images.to_uint8(batch).numpy() for title, batch in columns.items()}
-    report.save_picture(report.comparison(pixels), path)
+def _surveying(records, total):
+    return tqdm(records, "Looking at new files", total, leave=False)
 
 
 @contextmanager

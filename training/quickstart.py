@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from tfpix2pix import factory, metrics, report
-from tfpix2pix.data import images, pipeline, synthetic
+from tfpix2pix.data import images, synthetic
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import QUICKSTART
 from training import loop
@@ -47,21 +47,25 @@ def main(run: Path = Path("runs/quickstart"), steps: int = QUICKSTART.train.step
         )
 
     print("3/5 Evaluating on the held-out pairs")
-    held_out = factory.pairs(config, "test")
-    source, target = _all_pairs(held_out, size)
-    check_l1(model, (source, target), _all_pairs(factory.pairs(config, "train"), size))
+    held_out = factory.examples(config, "test")
+    source, target = _all_pairs(config, held_out)
+    check_l1(model, (source, target), _all_pairs(config, factory.examples(config, "train")))
 
     print("4/5 Exporting")
     _python("serving.export", "--run", run, "--to", run / "exports" / MODEL)
 
     print("5/5 Serving, and translating the held-out inputs")
     served = serve(
-        run, [Path(file).name for file in held_out.files], images.to_uint8(source).numpy()
+        run, held_out.names, images.to_pixels(source).numpy()
     )
-    own = images.to_uint8(model.translate(source)).numpy()
+    own = images.to_pixels(model.translate(source)).numpy()
     check_served(served, own)
 
-    shown = {"input": images.to_uint8(source), "output": served, "target": images.to_uint8(target)}
+    shown = {
+        "input": images.to_pixels(source),
+        "output": served,
+        "target": images.to_pixels(target),
+    }
     picture = report.comparison({title: batch[:SHOWN] for title, batch in shown.items()})
     report.save_picture(picture, run / "report.png")
     print(f"\nDone. Look at {run / 'report.png'}. Beside it lie:")
@@ -139,10 +143,9 @@ def serve(run, names, pixels):
     return np.stack([np.asarray(Image.open(run / "outputs" / name)) for name in names])
 
 
-def _all_pairs(pairs, size):
-    return next(
-        pipeline.evaluation_batches(pairs, size, batch_size=len(pairs.files)).as_numpy_iterator()
-    )
+def _all_pairs(config, examples):
+    batches = factory.evaluation_batches(config, examples, batch_size=len(examples.names))
+    return next(batches.as_numpy_iterator())
 
 
 def _python(module, *arguments):

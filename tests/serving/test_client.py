@@ -31,7 +31,7 @@ def picture(index=0, size=(8, 12)):
 
 def expected(exported, pixels):
     signed = images.to_signed(pixels)[None]
-    return images.to_uint8(exported[0](signed, training=False))[0].numpy().astype(int)
+    return images.to_pixels(exported[0](signed, training=False))[0].numpy().astype(int)
 
 
 def opened(encoded):

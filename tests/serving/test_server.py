@@ -83,7 +83,7 @@ def test_an_empty_signature_name_is_resolved_and_files_come_back_as_png(exported
     response = predict(message, timeout=ANSWER_LIMIT)
     assert response.model_spec.signature_name == "serving_default"
     served = np.asarray(Image.open(io.BytesIO(response.outputs["output_bytes"].string_val[0])))
-    expected = images.to_uint8(exported[0](images.to_signed(pixels)[None], training=False))[0]
+    expected = images.to_pixels(exported[0](images.to_signed(pixels)[None], training=False))[0]
     assert np.abs(served.astype(int) - expected).max() <= 1
 
 
@@ -274,7 +274,7 @@ print(json.dumps([status[1]["state"], list(metadata["inputs"]), output[0].hex()]
     state, inputs, output = json.loads(done.stdout)
     assert (state, inputs) == ("AVAILABLE", ["image_bytes"])
     served = np.asarray(Image.open(io.BytesIO(bytes.fromhex(output))))
-    expected = images.to_uint8(exported[0](images.to_signed(pixels)[None], training=False))[0]
+    expected = images.to_pixels(exported[0](images.to_signed(pixels)[None], training=False))[0]
     assert np.abs(served.astype(int) - expected).max() <= 1
 
 

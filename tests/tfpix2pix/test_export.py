@@ -47,7 +47,7 @@ def test_files_of_a_batch_may_differ_in_size_and_do_not_touch_each_other(exporte
     for picture, encoded in zip(pictures, served["output_bytes"].numpy()):
         output = np.asarray(Image.open(io.BytesIO(encoded)))
         expected = inference.translate(generator, images.to_signed(picture)[None])[0]
-        assert np.abs(output.astype(int) - images.to_uint8(expected)).max() <= 1
+        assert np.abs(output.astype(int) - images.to_pixels(expected)).max() <= 1
 
 
 def test_jpeg_files_and_empty_batches_are_served(signatures):

@@ -12,6 +12,7 @@ from tests.cases import tiny_pix2pix, values
 from tfpix2pix import InputError, factory
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
 from tfpix2pix.data import pipeline, sources
+from tfpix2pix.data.geometry import Geometry
 from training import loop
 
 
@@ -20,7 +21,7 @@ def config(facades):
     return ExperimentConfig(
         name="tiny",
         summary="Two minutes' worth of nothing.",
-        data=DataConfig(str(facades), "BtoA", 32),
+        data=DataConfig(str(facades), direction="BtoA", image_size=32),
         model=ModelConfig(base_filters=4, depth=3, receptive_field=34, penalty="dragan"),
         train=TrainConfig(steps=4, checkpoint_every=2, log_every=3, seed=6),
     )
@@ -38,10 +39,10 @@ def contents(run):
 
 
 def test_fit_and_the_loop_train_alike(facades):
-    pairs = sources.side_by_side(facades / "train")
+    pairs = sources.pairs(facades)
 
     def batches(_=1):
-        return pipeline.training_batches(pairs, (32, 32), batch_size=2, seed=1)
+        return pipeline.training_batches(pairs, Geometry((32, 32)), batch_size=2, seed=1)
 
     fitted, looped = tiny_pix2pix(dropout_levels=1), tiny_pix2pix(dropout_levels=1)
     fitted.fit(batches().take(3), verbose=0)
@@ -80,7 +81,7 @@ def test_a_run_folder_holds_what_it_takes_and_a_resumed_run_ends_the_same(config
 
 def test_the_restored_generator_is_the_trained_one(config, tmp_path):
     model, _ = loop.train(longer(config, 2), tmp_path)
-    source = next(iter(pipeline.evaluation_batches(factory.pairs(config, "test"), (32, 32))))[0]
+    source = next(iter(factory.evaluation_batches(config, factory.examples(config, "test"))))[0]
     restored = factory.restored_generator(tmp_path)
     np.testing.assert_allclose(restored(source), model.translate(source), atol=1e-6)
 
@@ -157,6 +158,6 @@ def test_a_run_on_two_devices_resumes_and_is_read_on_one(config, tmp_path):
     loop.train(config, tmp_path / "two", mirrored)
     model, step = loop.train(longer(config, 3), tmp_path / "two", mirrored)
     assert step == 3
-    source = next(iter(pipeline.evaluation_batches(factory.pairs(config, "test"), (32, 32))))[0]
+    source = next(iter(factory.evaluation_batches(config, factory.examples(config, "test"))))[0]
     restored = factory.restored_generator(tmp_path / "two")
     np.testing.assert_allclose(restored(source), model.translate(source), atol=1e-6)

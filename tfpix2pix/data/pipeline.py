@@ -1,4 +1,4 @@
-"""Pipelines: image pairs as batches, the same for the same seed, from any step on.
+"""Pipelines: examples as batches, the same for the same seed, from any step on.
 
 The position n of an example in the endless stream decides everything: its epoch, its file (a
 permutation keyed by the epoch) and its jitter (keyed by n). So nothing of the pipeline has to be
@@ -8,108 +8,209 @@ saved to resume a training exactly, and workers that share the stream need not t
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data import augment, images
-from tfpix2pix.errors import InputError
+from tfpix2pix.data import augment, tasks
+from tfpix2pix.data.augment import Augmentation
+from tfpix2pix.data.images import to_signed
 
 
 def training_batches(
-    pairs,
-    image_size,
+    examples,
+    geometry,
     *,
-    load_size=None,
+    task=None,
+    augmentation=Augmentation(),
     batch_size=1,
-    flip=True,
     seed=0,
     first_step=0,
     cache_gigabytes=1.0,
 ):
-    """Streams shuffled and jittered batches without end; every epoch holds each pair once.
+    """Streams shuffled and jittered batches without end; every epoch holds each example once.
 
-    Pairs are decoded and resized before they are cached, shuffled after it and jittered last:
+    Images are decoded and resized before they are cached, shuffled after it and jittered last:
     whatever is random differs from epoch to epoch.
 
     Args:
-        pairs: `tfpix2pix.data.sources.Pairs`.
-        image_size: `(height, width)` in pixels of the images in a batch.
-        load_size: `(height, width)` to which images are resized before the random crop; by default
-            286/256 of `image_size`.
-        batch_size: Pairs per batch.
-        flip: Whether pairs are mirrored at random.
+        examples: `tfpix2pix.data.sources.Examples`.
+        geometry: `tfpix2pix.data.geometry.Geometry`.
+        task: `tfpix2pix.data.tasks.Task`; by default that of pairs of images.
+        augmentation: `tfpix2pix.data.augment.Augmentation`.
+        batch_size: Examples per batch.
         seed: Seed of order and jitter.
         first_step: How many batches of the stream to pass over, at no cost.
-        cache_gigabytes: Resized pairs are kept in memory when all need at most this much.
+        cache_gigabytes: Loaded images are kept in memory when all need at most this much.
 
     Returns:
-        A `tf.data.Dataset` of `(source, target)`, float32 `[batch_size, *image_size, 3]`
+        A `tf.data.Dataset` of `(source, target)`, float32 `[batch_size, height, width, channels]`
         in [-1, 1].
 
     Raises:
-        ValueError: If `load_size` is smaller than `image_size`.
+        ValueError: If the examples do not fit the geometry.
 
     Example:
         >>> from tfpix2pix.data import synthetic
-        >>> dataset = training_batches(synthetic.write_pairs("facades", 4, (32, 32)), (32, 32))
-        >>> dataset.element_spec[0].shape
+        >>> from tfpix2pix.data.geometry import Geometry
+        >>> pairs = synthetic.write_pairs("facades", 4, (32, 32))
+        >>> training_batches(pairs, Geometry((32, 32))).element_spec[0].shape
         TensorShape([1, 32, 32, 3])
     """
-    load_size = load_size or tuple(round(side * 286 / 256) for side in image_size)
-    if any(load < side for load, side in zip(load_size, image_size)):
-        raise InputError(
-            f"`load_size` must be at least `image_size`. Received: load_size={tuple(load_size)}, "
-            f"image_size={tuple(image_size)}. Leave `load_size` out for the paper's 286/256."
-        )
-    count = len(pairs.files)
-    load = _loader(pairs, load_size)
-    cached = None
-    if count * load_size[0] * load_size[1] * 6 <= cache_gigabytes * 1e9:
-        loaded = tf.data.Dataset.from_tensor_slices(pairs.files).map(load, tf.data.AUTOTUNE)
-        cached = tf.constant(np.stack(list(loaded.as_numpy_iterator())))
+    task = task or tasks.Pairs(examples.kinds)
+    geometry.check(examples, batch_size)
+    load = _cached(examples, geometry, cache_gigabytes)
 
     def example(position):
-        epoch, index = position // count, position % count
-        index = tf.random.experimental.index_shuffle(index, tf.stack([seed, epoch]), count - 1)
-        pair = load(tf.gather(pairs.files, index)) if cached is None else tf.gather(cached, index)
-        return augment.jitter(pair, image_size, flip=flip, seed=tf.stack([seed, position]))
+        images = load(_shuffled(position, len(examples.names), seed))
+        key = tf.stack([seed, position])
+        images = augment.jitter(images, geometry.window, flip=augmentation.flip, seed=key)
+        source, target = task.example(images, key)
+        return augment.perturb(source, augmentation, key), target
 
-    return (
-        tf.data.Dataset.range(first_step * batch_size, tf.int64.max)
-        .map(example, tf.data.AUTOTUNE)
-        .batch(batch_size, drop_remainder=True)
-        .map(_split)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    return _stream(example, batch_size, first_step)
 
 
-def evaluation_batches(pairs, image_size, *, batch_size=1):
-    """Yields every pair once, in order, resized and otherwise as it is.
+def unpaired_batches(
+    domains,
+    geometry,
+    *,
+    augmentation=Augmentation(),
+    batch_size=1,
+    seed=0,
+    first_step=0,
+    cache_gigabytes=1.0,
+):
+    """Streams batches of two domains whose images do not belong together.
+
+    An epoch holds each image of the larger domain once; beside it comes one of the other, drawn at
+    random. Both are jittered on their own.
 
     Args:
-        pairs: `tfpix2pix.data.sources.Pairs`.
-        image_size: `(height, width)` in pixels of the images in a batch.
-        batch_size: Pairs per batch; the last batch may be smaller.
+        domains: `(a, b)`, `tfpix2pix.data.sources.Examples` of one image each.
+        geometry: `tfpix2pix.data.geometry.Geometry`.
+        augmentation: `tfpix2pix.data.augment.Augmentation`; the source is A.
+        batch_size: Images of each domain per batch.
+        seed: Seed of order, choice and jitter.
+        first_step: How many batches of the stream to pass over, at no cost.
+        cache_gigabytes: The images of a domain are kept in memory when they need at most half.
 
     Returns:
-        A `tf.data.Dataset` of `(source, target)`, float32 `[batch, *image_size, 3]` in [-1, 1].
+        A `tf.data.Dataset` of `(a, b)`, float32 `[batch_size, height, width, channels]` in [-1, 1].
+
+    Raises:
+        ValueError: If the images do not fit the geometry.
+
+    Example:
+        >>> from tfpix2pix.data import sources
+        >>> from tfpix2pix.data.geometry import Geometry
+        >>> for name in ("sea/trainA/1.png", "sea/trainB/2.png", "sea/trainB/3.png"):
+        ...     tf.io.gfile.makedirs(name.rsplit("/", 1)[0])
+        ...     tf.io.write_file(name, tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")))
+        >>> batches = unpaired_batches(sources.unpaired("sea"), Geometry((4, 4)))
+        >>> [image.shape for image in next(iter(batches))]
+        [TensorShape([1, 4, 4, 3]), TensorShape([1, 4, 4, 3])]
+    """
+    counts = [len(domain.names) for domain in domains]
+    loads = []
+    for domain in domains:
+        geometry.check(domain, batch_size)
+        loads.append(_cached(domain, geometry, cache_gigabytes / 2))
+
+    def example(position):
+        signed = []
+        for place, (domain, load, count) in enumerate(zip(domains, loads, counts)):
+            key = tf.stack([seed, 2 * position + place])
+            index = _shuffled(position, count, seed)
+            if count < max(counts):
+                index = tf.random.stateless_uniform([], key, 0, count, tf.int64)
+            images = augment.jitter(load(index), geometry.window, flip=augmentation.flip, seed=key)
+            signed.append(to_signed(images[0], domain.kinds[0].value_range))
+        return augment.perturb(signed[0], augmentation, tf.stack([seed, position])), signed[1]
+
+    return _stream(example, batch_size, first_step)
+
+
+def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
+    """Yields every example once, in order, without chance.
+
+    Args:
+        examples: `tfpix2pix.data.sources.Examples`.
+        geometry: `tfpix2pix.data.geometry.Geometry`; images are loaded at the size of its window,
+            and the centre is taken of what is larger.
+        task: `tfpix2pix.data.tasks.Task`; by default that of pairs of images.
+        batch_size: Examples per batch; the last batch may be smaller.
+
+    Returns:
+        A `tf.data.Dataset` of `(source, target)`, float32 `[batch, height, width, channels]` in
+        [-1, 1].
+
+    Raises:
+        ValueError: If the examples do not fit the geometry.
 
     Example:
         >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.data.geometry import Geometry
         >>> pairs = synthetic.write_pairs("facades", 4, (32, 32))
-        >>> [len(source) for source, _ in evaluation_batches(pairs, (32, 32), batch_size=3)]
+        >>> batches = evaluation_batches(pairs, Geometry((32, 32)), batch_size=3)
+        >>> [len(source) for source, _ in batches]
         [3, 1]
     """
-    dataset = tf.data.Dataset.from_tensor_slices(pairs.files)
-    dataset = dataset.map(_loader(pairs, image_size), tf.data.AUTOTUNE)
-    return dataset.batch(batch_size).map(_split).prefetch(tf.data.AUTOTUNE)
+    task, geometry = task or tasks.Pairs(examples.kinds), geometry.still
+    geometry.check(examples, batch_size)
+    load = _loader(examples, geometry)
+
+    def example(index):
+        images = load(index)
+        if geometry.window:
+            offset = (tf.shape(images[0])[:2] - geometry.window) // 2
+            images = augment.window(images, offset, geometry.window)
+        return task.example(images, tf.stack([index, 0]))
+
+    dataset = tf.data.Dataset.range(len(examples.names)).map(example, tf.data.AUTOTUNE)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def _loader(pairs, size):
-    def load(path):
-        return tf.concat([images.resize(image, size) for image in pairs.read(path)], axis=-1)
+def _stream(example, batch_size, first_step):
+    dataset = tf.data.Dataset.range(first_step * batch_size, tf.int64.max)
+    dataset = dataset.map(example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _shuffled(position, count, seed):
+    """Returns which of `count` examples comes at a position; all come before one comes again."""
+    epoch, index = position // count, position % count
+    return tf.random.experimental.index_shuffle(index, tf.stack([seed, epoch]), count - 1)
+
+
+def _loader(examples, geometry):
+    def load(index):
+        return tuple(geometry.load(image, k) for k, image in enumerate(examples.read(index)))
 
     return load
 
 
-def _split(stacked):
-    # uint8 until here: a quarter of the bytes to cache, crop and batch.
-    signed = images.to_signed(stacked)
-    return signed[..., :3], signed[..., 3:]
+def _cached(examples, geometry, gigabytes):
+    """Returns a function of an index to loaded images, from memory where they fit into it."""
+    load, sizes = _loader(examples, geometry), geometry.loaded_sizes(examples.sizes)
+    count, kinds = len(examples.names), examples.kinds
+    values = sizes.prod(axis=-1) * [kind.channels for kind in kinds]
+    if (values * [np.dtype(kind.dtype).itemsize for kind in kinds]).sum() > gigabytes * 1e9:
+        return load
+    # One flat array for each place, since sizes may differ.
+    ends = values.cumsum(axis=0)
+    flats = [np.empty(total, kind.dtype) for total, kind in zip(ends[-1], kinds)]
+    loaded = tf.data.Dataset.range(count).map(load, tf.data.AUTOTUNE).as_numpy_iterator()
+    for images, lengths, to in zip(loaded, values, ends):
+        for flat, image, length, end in zip(flats, images, lengths, to):
+            flat[end - length : end] = image.ravel()
+    shapes = [np.insert(sizes[:, k], 2, kind.channels, axis=1) for k, kind in enumerate(kinds)]
+    constants = [
+        tuple(map(tf.constant, of)) for of in zip(flats, (ends - values).T, values.T, shapes)
+    ]
+
+    def cached(index):
+        images = []
+        for (flat, starts, lengths, shapes), kind in zip(constants, kinds):
+            start, length, shape = (tf.gather(of, index) for of in (starts, lengths, shapes))
+            image = tf.reshape(tf.slice(flat, [start], [length]), shape)
+            images.append(tf.ensure_shape(image, (None, None, kind.channels)))
+        return tuple(images)
+
+    return cached

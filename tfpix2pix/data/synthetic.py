@@ -5,13 +5,11 @@ light and noise, so a translator can learn them within minutes, and an untrained
 wrong.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from tfpix2pix.data import sources
+from tfpix2pix.data import codecs, sources
 from tfpix2pix.errors import InputError
 
 # The classes of the CMP Facade Database (Tylecek and Sara, 2013) in the colours of pix2pix's label
@@ -93,21 +91,17 @@ def write_pairs(folder, count, size, *, seed=0):
         seed: int; other seeds give other facades.
 
     Returns:
-        `tfpix2pix.data.sources.Pairs` from label map to photo (`"BtoA"`), as facades are used.
+        `tfpix2pix.data.sources.Examples` from label map to photo (`"BtoA"`), as facades are used.
 
     Example:
         >>> pairs = write_pairs("facades", 2, (32, 32), seed=3)
-        >>> [Path(file).name for file in pairs.files]
+        >>> pairs.names
         ['00000.png', '00001.png']
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
         pair = np.concatenate(facade(size, (seed, index)), axis=1)
-        path = folder / f"{index:05d}.png"
-        Image.fromarray(pair).save(path.with_suffix(".part"), "png")
-        os.replace(path.with_suffix(".part"), path)
-    return sources.side_by_side(folder, "BtoA")
+        codecs.write(pair, Path(folder, f"{index:05d}.png"))
+    return sources.pairs(folder, layout="side_by_side", direction="BtoA")
 
 
 def _layout(size, random):

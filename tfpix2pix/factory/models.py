@@ -1,4 +1,4 @@
-"""The factory: from a configuration to networks, model, data and checkpoints."""
+"""From a configuration to networks, model and checkpoints."""
 
 import dataclasses
 from pathlib import Path
@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfpix2pix import config as configs
 from tfpix2pix import losses, networks, optimizers
-from tfpix2pix.data import pipeline, sources
 from tfpix2pix.errors import InputError
+from tfpix2pix.factory.data import geometry, task
 from tfpix2pix.layers import CONVENTIONS
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks.unet import checked_depth
@@ -33,10 +33,10 @@ def generator(config):
         >>> generator(QUICKSTART).input_shape
         (None, None, None, 3)
     """
-    model = config.model
+    model, channels = config.model, task(config).channels
     return networks.unet_generator(
-        (None, None, model.source_channels),
-        model.target_channels,
+        (None, None, channels[0]),
+        channels[1],
         base_filters=model.base_filters,
         depth=checked_depth((*config.data.image_size, 3), model.depth),
         norm=model.norm,
@@ -64,11 +64,11 @@ def compiled_model(config):
         >>> compiled_model(QUICKSTART).name
         'pix2pix'
     """
-    options, train = config.model, config.train
+    options, train, channels = config.model, config.train, task(config).channels
     translator = generator(config)
     discriminator = networks.patch_discriminator(
-        (*config.data.image_size, options.source_channels),
-        options.target_channels,
+        (*(geometry(config).window or (None, None)), channels[0]),
+        channels[1],
         receptive_field=options.receptive_field,
         base_filters=options.discriminator_filters or options.base_filters,
         norm=options.discriminator_norm or options.norm,
@@ -94,80 +94,6 @@ def compiled_model(config):
     }
     model.compile({player: optimizers.adam(rate) for player, rate in rates.items()})
     return model
-
-
-def pairs(config, split):
-    """Finds and checks the image pairs of one split.
-
-    Args:
-        config: `tfpix2pix.config.ExperimentConfig`.
-        split: `"train"` or `"test"`; the folder itself is taken where it has no such folder.
-
-    Returns:
-        `tfpix2pix.data.sources.Pairs`.
-
-    Raises:
-        ValueError: If no folder is given, or something is wrong with its files.
-
-    Example:
-        >>> from tfpix2pix.presets import FACADES
-        >>> pairs(FACADES, "train")
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: The data must be named. Received: none. Give it by `--data ...
-    """
-    if config.data.folder is None:
-        raise InputError("The data must be named. Received: none. Give it by `--data FOLDER`.")
-    return sources.side_by_side(
-        sources.split_folder(config.data.folder, split), config.data.direction
-    )
-
-
-def training_batches(config, pairs, *, replicas=1, first_step=0):
-    """Streams the training batches of one replica after the other.
-
-    Args:
-        config: `tfpix2pix.config.ExperimentConfig`.
-        pairs: `tfpix2pix.data.sources.Pairs`.
-        replicas: How many replicas share a batch; each is given an equal part.
-        first_step: The step at which the stream starts.
-
-    Returns:
-        A `tf.data.Dataset`, see `tfpix2pix.data.pipeline.training_batches`.
-
-    Raises:
-        ValueError: If the batch cannot be shared equally, or the model wants other channels than
-            the pairs have.
-
-    Example:
-        >>> from tfpix2pix.presets import FACADES
-        >>> training_batches(FACADES, None, replicas=2)
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: `train.batch_size` must be a multiple of the number of ...
-    """
-    channels = (config.model.source_channels, config.model.target_channels)
-    if channels != (3, 3):
-        raise InputError(
-            "Image pairs are read with 3 channels each. Received: source_channels and "
-            f"target_channels of {channels}. Train with 3; other models can be exported and served."
-        )
-    batch_size = config.train.batch_size
-    if batch_size % replicas:
-        raise InputError(
-            f"`train.batch_size` must be a multiple of the number of devices. Received: "
-            f"batch_size={batch_size}, devices={replicas}. Use --train.batch_size {replicas}."
-        )
-    return pipeline.training_batches(
-        pairs,
-        config.data.image_size,
-        load_size=config.data.load_size,
-        batch_size=batch_size // replicas,
-        flip=config.data.flip,
-        seed=config.train.seed,
-        first_step=first_step * replicas,
-        cache_gigabytes=config.data.cache_gigabytes,
-    )
 
 
 def checkpoint(model, step):

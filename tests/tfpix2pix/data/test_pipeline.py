@@ -6,7 +6,11 @@ import tensorflow as tf
 from PIL import Image
 
 from tfpix2pix import InputError
-from tfpix2pix.data import augment, images, pipeline, sources
+from tfpix2pix.data import augment, codecs, images, pipeline, sources, tasks
+from tfpix2pix.data.augment import Augmentation
+from tfpix2pix.data.geometry import Geometry
+
+RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture
@@ -16,19 +20,20 @@ def numbered(tmp_path):
         half = np.random.default_rng(index).integers(0, 40, (24, 24, 3)) + 40 * index
         both = np.concatenate([half, half], axis=1).astype("uint8")
         Image.fromarray(both).save(tmp_path / f"{index}.png")
-    return sources.side_by_side(tmp_path)
+    return sources.pairs(tmp_path)
 
 
 def numbers(dataset, batches):
     """Returns which pair each example of some batches is."""
     means = [
-        images.to_uint8(source).numpy().mean(axis=(1, 2, 3)) for source, _ in dataset.take(batches)
+        images.to_pixels(source).numpy().mean(axis=(1, 2, 3)) for source, _ in dataset.take(batches)
     ]
     return (np.concatenate(means) // 40).astype(int).tolist()
 
 
 def stream(pairs, **options):
-    return pipeline.training_batches(pairs, (16, 16), **{"batch_size": 2, "seed": 3, **options})
+    options = {"batch_size": 2, "seed": 3, **options}
+    return pipeline.training_batches(pairs, Geometry((16, 16)), **options)
 
 
 def as_array(dataset, batches):
@@ -81,7 +86,7 @@ def test_jitter_is_a_window_of_the_pair_or_of_its_mirror_image(in_dataset):
     seeds = tf.data.Dataset.range(60)
 
     def cut(seed):
-        return augment.jitter(pair, (4, 5), seed=tf.stack([seed, 1]))
+        return augment.jitter((pair,), (4, 5), seed=tf.stack([seed, 1]))[0]
 
     windows = list(seeds.map(cut)) if in_dataset else [cut(seed) for seed in seeds]
     possible = {
@@ -97,14 +102,18 @@ def test_jitter_is_a_window_of_the_pair_or_of_its_mirror_image(in_dataset):
 def test_jitter_without_flip_never_mirrors():
     pair = tf.reshape(tf.range(5 * 2), (1, 5, 2))
     for seed in range(20):
-        window = augment.jitter(pair, (1, 3), flip=False, seed=(seed, 0)).numpy()
+        (window,) = augment.jitter((pair,), (1, 3), flip=False, seed=(seed, 0))
         assert window[0, 0, 0] < window[0, 2, 0]
 
 
 def test_direction_swaps_source_and_target(facades):
     a_to_b, b_to_a = (
         next(
-            iter(pipeline.evaluation_batches(sources.side_by_side(facades / "test", way), (32, 32)))
+            iter(
+                pipeline.evaluation_batches(
+                    sources.pairs(facades, "test", direction=way), Geometry((32, 32))
+                )
+            )
         )
         for way in ("AtoB", "BtoA")
     )
@@ -114,25 +123,119 @@ def test_direction_swaps_source_and_target(facades):
 
 
 def test_evaluation_yields_every_pair_once_as_it_is(facades):
-    pairs = sources.side_by_side(facades / "test")
-    batches = list(pipeline.evaluation_batches(pairs, (32, 32), batch_size=2))
+    pairs = sources.pairs(facades, "test")
+    batches = list(pipeline.evaluation_batches(pairs, Geometry((32, 32)), batch_size=2))
     assert [len(source) for source, _ in batches] == [2, 1]
-    for index, file in enumerate(pairs.files):
-        both = np.asarray(Image.open(file)) / 127.5 - 1
+    for index, file in enumerate(pairs.names):
+        both = np.asarray(Image.open(facades / "test" / file)) / 127.5 - 1
         source, target = (batch[index % 2] for batch in batches[index // 2])
         np.testing.assert_allclose(np.concatenate([source, target], axis=1), both, atol=1e-6)
 
 
 def test_images_are_loaded_at_286_256_of_their_size(numbered):
-    windows = as_array(stream(numbered, flip=False), 40)[:, 0].reshape(80, -1)
+    windows = as_array(stream(numbered, augmentation=Augmentation(flip=False)), 40)[:, 0].reshape(
+        80, -1
+    )
     # 16 pixels are cut from 18, so each of five pairs has nine windows.
     assert 25 < len({tuple(window) for window in windows}) <= 45
 
 
-def test_a_load_size_below_the_image_size_is_refused(numbered):
+@pytest.fixture
+def uneven(tmp_path):
+    """Four 16-bit photos of different sizes, each of one value."""
+    for index, size in enumerate([(20, 24), (24, 20), (30, 40), (17, 19)]):
+        codecs.write(np.full((*size, 1), 9000 * index, "uint16"), tmp_path / f"{index}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("preprocess", ["crop", "scale_width_and_crop", "scale_width", "pad"])
+def test_any_preprocess_streams_the_same_with_and_without_cache(uneven, preprocess):
+    photos = sources.photos(uneven)
+    geometry = Geometry((16, 16), preprocess=preprocess, multiple=8)
+    task = tasks.task("inpainting", photos.kinds)
+    streams = [
+        list(
+            pipeline.training_batches(
+                photos, geometry, task=task, seed=2, cache_gigabytes=gigabytes
+            ).take(8)
+        )
+        for gigabytes in (0, 1)
+    ]
+    assert sorted({round(float(target[0, 0, 0, 0]) * 1000) for _, target in streams[0]}) == [
+        round(index * 18000 / 65.535) - 1000 for index in range(4)
+    ]
+    for (source, target), (cached_source, cached_target) in zip(*streams):
+        np.testing.assert_array_equal(source, cached_source)
+        np.testing.assert_array_equal(target, cached_target)
+        assert all(side % 8 == 0 for side in source.shape[1:3])
+
+
+def test_source_noise_leaves_targets_alone_and_is_the_same_for_the_same_seed(numbered):
+    plain, noisy, again, other = (
+        as_array(stream(numbered, augmentation=augmentation, seed=seed), 4)
+        for augmentation, seed in (
+            (Augmentation(), 3),
+            (Augmentation(source_brightness=0.3, source_noise=0.1), 3),
+            (Augmentation(source_brightness=0.3, source_noise=0.1), 3),
+            (Augmentation(source_brightness=0.3, source_noise=0.1), 4),
+        )
+    )
+    np.testing.assert_array_equal(noisy[:, 1], plain[:, 1])
+    np.testing.assert_array_equal(noisy, again)
+    assert np.abs(other[:, 0] - noisy[:, 0]).max() > 0.1
+    difference = noisy[:, 0] - plain[:, 0]
+    lights = difference.mean(axis=(2, 3, 4))
+    assert 0.03 < np.abs(lights).max() < 0.33
+    inner = np.abs(plain[:, 0]) < 0.4  # Where nothing is clipped.
+    grain = (difference - lights[..., None, None, None])[inner]
+    assert np.std(grain) == pytest.approx(0.1, rel=0.1)
+    assert np.abs(noisy).max() <= 1
+
+
+def test_negative_noise_is_refused():
     message = (
-        "`load_size` must be at least `image_size`. Received: load_size=(16, 15), "
-        "image_size=(16, 16). Leave `load_size` out for the paper's 286/256."
+        "The brightness and noise of sources must be at least 0. Received: "
+        "source_brightness=0.1, source_noise=-1."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        stream(numbered, load_size=(16, 15))
+        Augmentation(source_brightness=0.1, source_noise=-1)
+
+
+def domains_of(folder, *counts):
+    for domain, count in zip("AB", counts):
+        for index in range(count):
+            pixels = np.full((8, 8, 1), 10 * index, "uint8")
+            codecs.write(pixels, folder / f"train{domain}/{index}.png")
+    return sources.unpaired(folder)
+
+
+@pytest.mark.parametrize("counts", [(3, 5), (5, 3)])
+def test_an_epoch_of_unpaired_images_is_the_larger_domain(tmp_path, counts):
+    domains = domains_of(tmp_path, *counts)
+
+    def drawn(**options):
+        batches = pipeline.unpaired_batches(domains, Geometry((4, 4)), seed=1, **options)
+        means = [
+            [float(images.to_pixels(image)[0, 0, 0, 0]) for image in both]
+            for both in batches.take(20)
+        ]
+        return (np.array(means) / 10).astype(int).T
+
+    both = drawn()
+    longer, shorter = both[np.argsort(counts)[::-1]]
+    assert [sorted(epoch) for epoch in longer.reshape(4, 5)] == [list(range(5))] * 4
+    assert set(shorter) == {0, 1, 2}
+    # Drawn at random: not what position or the other image would give.
+    assert len(set(zip(longer, shorter))) > 7
+    np.testing.assert_array_equal(drawn(cache_gigabytes=0), both)
+    np.testing.assert_array_equal(drawn(first_step=3)[:, :17], both[:, 3:])
+
+
+def test_evaluation_takes_the_centre_of_what_is_larger(tmp_path):
+    pixels = RANDOM.integers(0, 256, (20, 30, 3)).astype("uint8")
+    codecs.write(pixels, tmp_path / "1.png")
+    photos = sources.photos(tmp_path)
+    task = tasks.task("inpainting", photos.kinds)
+    batches = pipeline.evaluation_batches(photos, Geometry((16, 8), preprocess="crop"), task=task)
+    ((_, target),) = batches
+    np.testing.assert_array_equal(images.to_pixels(target)[0], pixels[2:18, 11:19])

@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfpix2pix import InputError
@@ -42,9 +43,9 @@ def test_labels_decide_the_photo_up_to_light_and_noise():
 
 def test_pairs_are_written_photo_left_labels_right_and_read_labels_first(tmp_path):
     pairs = synthetic.write_pairs(tmp_path, 2, (32, 48), seed=9)
-    both = np.asarray(Image.open(pairs.files[1]))
+    both = np.asarray(Image.open(tmp_path / pairs.names[1]))
     np.testing.assert_array_equal(both, np.concatenate(synthetic.facade((32, 48), (9, 1)), axis=1))
-    source, target = pairs.read(pairs.files[1])
+    source, target = pairs.read(tf.constant(1, tf.int64))
     np.testing.assert_array_equal(np.concatenate([target, source], axis=1), both)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.png", "00001.png"]
 

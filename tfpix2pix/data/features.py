@@ -1,0 +1,213 @@
+"""Features: the little that the data doctor keeps of each image, so that no set is too large."""
+
+import hashlib
+from typing import NamedTuple, Optional
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from tfpix2pix.data import kinds
+
+SKETCH = 16  # Pixels of a side of the smallest picture in which an image can be known again.
+MOST_SIDE = 512  # Larger images are measured with pixels left out, which makes no new colours.
+MOST_COLORS = 256
+MOST_PEAKS = 64
+NEAR, FAR = 6, 24  # Levels: JPEG's changes within a flat area, and another colour for certain.
+
+
+class Features(NamedTuple):
+    """What is kept of an image. Colours are of 8 bits; other images are brought to them.
+
+    Attributes:
+        digest: Of all its pixels; equal where they are.
+        hash: bool `[64]`, the perceptual hash.
+        sketch: uint8 `[16, 16, 3]`.
+        mean: Mean of the three channels.
+        spread: Their standard deviations.
+        contrast: Greatest less least value.
+        greatest: Greatest value of the first channel as it is in the file: of ids, the last.
+        is_grey: Whether the channels are equal.
+        is_opaque: Whether nothing shines through.
+        colors: Packed colours, or `None` when there are more than 256.
+        peaks: int `[peaks, 5]`: the colours of flat areas but the most frequent, RGB; the flat
+            pixels within `NEAR` of it; and those within `FAR`.
+        flat: Share of the pixels that `peaks` counts.
+        top: Packed colour that is most frequent.
+        top_share: Share of the pixels that are nearly of this colour.
+        solid: Of the others, the share whose lower and right neighbours are equal to them.
+        thick: Of the pixels far from the top, the share in the midst of 5 x 5 such.
+        saturation: Mean difference of the greatest and the least channel.
+
+    Example:
+        >>> features(np.zeros((16, 16, 3), "uint8")).top_share
+        1.0
+    """
+
+    digest: bytes
+    hash: np.ndarray
+    sketch: np.ndarray
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
+    contrast: int
+    greatest: float
+    is_grey: bool
+    is_opaque: bool
+    colors: Optional[np.ndarray]
+    peaks: np.ndarray
+    flat: float
+    top: int
+    top_share: float
+    solid: float
+    thick: float
+    saturation: float
+
+
+def features(pixels, value_range=None):
+    """Measures an image.
+
+    Args:
+        pixels: uint8, uint16 or float32 `[height, width, channels]`.
+        value_range: As in `to_rgb`.
+
+    Returns:
+        `Features`.
+
+    Example:
+        >>> features(np.full((16, 16, 1), 7, "uint8")).greatest
+        7.0
+    """
+    rgb = to_rgb(pixels, value_range)
+    picture = Image.fromarray(rgb)
+    small = rgb[tuple(slice(None, None, -(-side // MOST_SIDE)) for side in rgb.shape[:2])]
+    # Channels first: NumPy is many times slower along an axis of 3.
+    planes = np.ascontiguousarray(np.moveaxis(small, -1, 0))
+    packed = _packed(planes)
+    colors, counts = np.unique(packed, return_counts=True)
+    top = int(colors[counts.argmax()])
+    from_top = np.abs(planes.astype("int16") - unpacked(top)[:, None, None]).max(axis=0)
+    peaks = _peaks(planes, packed, from_top)
+    opaque = 1 if pixels.dtype == "float32" else np.iinfo(pixels.dtype).max
+    content = f"{pixels.shape} {pixels.dtype}".encode() + np.ascontiguousarray(pixels).tobytes()
+    return Features(
+        hashlib.sha256(content).digest(),
+        imagehash.phash(picture).hash.ravel(),
+        np.asarray(picture.resize((SKETCH, SKETCH), Image.BOX)),
+        tuple(planes.mean(axis=(1, 2)).tolist()),
+        tuple(planes.std(axis=(1, 2)).tolist()),
+        max(high - low for low, high in picture.getextrema()),
+        float(pixels[..., 0].max()),
+        bool((planes == planes[0]).all()),
+        pixels.shape[-1] not in (2, 4) or bool((pixels[..., -1] == opaque).all()),
+        colors if len(colors) <= MOST_COLORS else None,
+        peaks,
+        float(peaks[:, 4].sum() / from_top.size),
+        top,
+        float((from_top <= NEAR).mean()),
+        _solid(packed, top),
+        _thick(from_top > 64),
+        float(np.ptp(planes, axis=0).mean()),
+    )
+
+
+def to_rgb(pixels, value_range=None):
+    """Shows an image of any kind as RGB of 8 bits.
+
+    Args:
+        pixels: uint8, uint16 or float32 `[height, width, channels]`. Alpha is left out, and so are
+            channels after the third.
+        value_range: `(low, high)`, the pixels that become 0 and 255; by default
+            `tfpix2pix.data.kinds.full_range`.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+
+    Example:
+        >>> to_rgb(np.full((1, 1, 1), 300, "uint16"), (0, 600)).tolist()
+        [[[128, 128, 128]]]
+    """
+    channels = pixels.shape[-1]
+    color = pixels[..., : 1 if channels <= 2 else 3]
+    if pixels.dtype != "uint8":
+        low, high = value_range or kinds.full_range(pixels.dtype)
+        scaled = (color.astype("float32") - low) * (255 / max(high - low, 1e-9))
+        color = np.rint(scaled.clip(0, 255)).astype("uint8")
+    return np.repeat(color, 3, axis=-1) if channels <= 2 else np.ascontiguousarray(color)
+
+
+def unpacked(packed):
+    """Returns packed colours as channels.
+
+    Args:
+        packed: int or int array, `65536 * red + 256 * green + blue`.
+
+    Returns:
+        int array with an axis of 3 more.
+
+    Example:
+        >>> unpacked(65536 + 2).tolist()
+        [1, 0, 2]
+    """
+    packed = np.asarray(packed, "int64")
+    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
+
+
+def gather_peaks(colors, near, wide=None):
+    """Finds the colours around which others lie.
+
+    Args:
+        colors: int `[colors, 3]`.
+        near: int `[colors]`, pixels of each.
+        wide: As `near`, counted for the surroundings of each; by default the same.
+
+    Returns:
+        int `[at most 64, 5]` as in `Features`, the most frequent first; no two within `FAR`.
+
+    Example:
+        >>> gather_peaks(np.array([[9, 9, 9], [8, 9, 9], [99, 9, 9]]), np.array([5, 4, 1])).tolist()
+        [[9, 9, 9, 9, 9], [99, 9, 9, 1, 1]]
+    """
+    wide = near if wide is None else wide
+    order = np.argsort(-near, kind="stable")
+    colors, near, wide = colors[order], near[order], wide[order]
+    found = []
+    while len(colors) and len(found) < MOST_PEAKS:
+        distance = np.abs(colors - colors[0]).max(axis=-1)
+        rest = distance > FAR
+        found.append((*colors[0], near[distance <= NEAR].sum(), wide[~rest].sum()))
+        colors, near, wide = colors[rest], near[rest], wide[rest]
+    return np.array(found, "int32").reshape(-1, 5)
+
+
+def _packed(planes):
+    red, green, blue = planes.astype("uint32")
+    return (red << 16) + (green << 8) + blue
+
+
+def _peaks(planes, packed, from_top):
+    """Returns the peaks of what is flat: alike in 3 x 3 pixels, and not of the top colour."""
+    if min(from_top.shape) < 3:
+        return np.zeros((0, 5), "int32")
+    range_of = _around(planes, np.maximum) - _around(planes, np.minimum)
+    flat = (range_of.max(axis=0) <= NEAR) & (from_top[1:-1, 1:-1] > FAR)
+    colors, counts = np.unique(packed[1:-1, 1:-1][flat], return_counts=True)
+    return gather_peaks(unpacked(colors), counts)
+
+
+def _around(planes, combine):
+    """Combines each 3 x 3 pixels of the last two axes."""
+    rows = combine(combine(planes[..., :-2, :], planes[..., 1:-1, :]), planes[..., 2:, :])
+    return combine(combine(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])
+
+
+def _solid(packed, top):
+    other = packed[:-1, :-1] != top
+    alike = (packed[:-1, :-1] == packed[1:, :-1]) & (packed[:-1, :-1] == packed[:-1, 1:])
+    return float(alike[other].mean()) if other.any() else 0.0
+
+
+def _thick(far):
+    if min(far.shape) < 5 or not far.any():
+        return 0.0
+    inner = _around(_around(far, np.logical_and), np.logical_and)
+    return float(inner.sum() / far.sum())

@@ -1,0 +1,295 @@
+"""Tasks: what of a data set's images is source and what target, and back to pixels.
+
+A task is all that lies between files and networks, so training, evaluation and export of a model
+go through the same one. Its functions take single images and batches alike.
+"""
+
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import tensorflow as tf
+
+from tfpix2pix.data import color, edges
+from tfpix2pix.data.images import to_pixels, to_signed
+from tfpix2pix.data.kinds import Kind, full_range
+from tfpix2pix.data.synthetic import CLASSES
+from tfpix2pix.errors import InputError
+
+PALETTES = {"cmp_facades": CLASSES}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Source and target are the two images of a pair; the base of all tasks.
+
+    Attributes:
+        kinds: Tuple of `tfpix2pix.data.kinds.Kind`, of the source and of the target.
+
+    Example:
+        >>> Pairs((Kind(1, "uint8", (0, 255)), Kind(3, "uint8", (0, 255)))).channels
+        (1, 3)
+    """
+
+    kinds: tuple[Kind, ...]
+
+    @property
+    def channels(self):
+        """Channels of source and target as networks see them."""
+        return self.source_kind.channels, self.target_kind.channels
+
+    @property
+    def source_kind(self):
+        """The `Kind` of files that can be translated."""
+        return self.kinds[0]
+
+    @property
+    def target_kind(self):
+        """The `Kind` of files that translations become."""
+        return self.kinds[-1]
+
+    def example(self, images, key):
+        """Makes a training example.
+
+        Args:
+            images: Tuple of pixels `[height, width, channels]` of the kinds.
+            key: int64 `[2]` that chance may depend on.
+
+        Returns:
+            `(source, target)`, float32 `[height, width, channels]` in [-1, 1].
+        """
+        del key
+        return self.source(images[0]), self.target(images[-1])
+
+    def source(self, pixels):
+        """Returns what the generator sees of a file: float32 in [-1, 1]."""
+        return to_signed(pixels, self.source_kind.value_range)
+
+    def target(self, pixels):
+        """Returns what the discriminator sees of a file: float32 in [-1, 1]."""
+        return to_signed(pixels, self.target_kind.value_range)
+
+    def picture(self, source, translated):
+        """Returns what the translation of a source is in a file: pixels of the target's kind."""
+        del source
+        return to_pixels(translated, self.target_kind.dtype, self.target_kind.value_range)
+
+    def source_picture(self, source):
+        """Returns what a source is in a file: pixels of the source's kind."""
+        return to_pixels(source, self.source_kind.dtype, self.source_kind.value_range)
+
+
+@dataclass(frozen=True)
+class Labels(Pairs):
+    """Pairs of which one or both are label maps, which networks see one-hot.
+
+    One-hot is 1 in the channel of a pixel's class and -1 in the others. A colour is of the class
+    that is nearest to it, so JPEG maps can be used. A translation is of the class of its greatest
+    channel.
+
+    Attributes:
+        labels: For source and target, `None` for a picture, the count of classes for a map of
+            their numbers, or a dict of class name to RGB colour.
+
+    Example:
+        >>> kinds = (Kind(3, "uint8", (0, 255)),) * 2
+        >>> task = Labels(kinds, labels=({"sky": (0, 0, 255), "sea": (0, 99, 99)}, None))
+        >>> task.source(tf.constant([[[9, 9, 255]]], "uint8")).numpy().tolist()
+        [[[1.0, -1.0]]]
+    """
+
+    labels: tuple[Optional[Union[int, dict]], ...] = (None, None)
+
+    @property
+    def channels(self):
+        """Channels of source and target as networks see them."""
+        return tuple(
+            kind.channels if labels is None else _count(labels)
+            for kind, labels in zip(self.kinds, self.labels)
+        )
+
+    def source(self, pixels):
+        """Returns what the generator sees of a file."""
+        return (
+            super().source(pixels) if self.labels[0] is None else _one_hot(pixels, self.labels[0])
+        )
+
+    def target(self, pixels):
+        """Returns what the discriminator sees of a file."""
+        return (
+            super().target(pixels) if self.labels[1] is None else _one_hot(pixels, self.labels[1])
+        )
+
+    def picture(self, source, translated):
+        """Returns what the translation of a source is in a file."""
+        if self.labels[1] is None:
+            return super().picture(source, translated)
+        return _map(translated, self.labels[1], self.kinds[1].dtype)
+
+    def source_picture(self, source):
+        """Returns what a source is in a file."""
+        if self.labels[0] is None:
+            return super().source_picture(source)
+        return _map(source, self.labels[0], self.kinds[0].dtype)
+
+
+@dataclass(frozen=True)
+class Colorization(Pairs):
+    """Source is the lightness of a photo, target its colour: L and ab of CIE Lab.
+
+    L in [0, 100] and ab in [-110, 110] become [-1, 1], as in the reference code.
+
+    Attributes:
+        kinds: `(Kind,)` of the photos, which have 3 channels.
+
+    Example:
+        >>> Colorization((Kind(3, "uint8", (0, 255)),)).channels
+        (1, 2)
+    """
+
+    channels = (1, 2)
+
+    def source(self, pixels):
+        """Returns what the generator sees of a file: its lightness."""
+        return color.to_lab((super().source(pixels) + 1) / 2)[..., :1] / 50 - 1
+
+    def target(self, pixels):
+        """Returns what the discriminator sees of a file: its colour."""
+        colors = color.to_lab((super().target(pixels) + 1) / 2)[..., 1:]
+        return tf.clip_by_value(colors / 110, -1.0, 1.0)
+
+    def picture(self, source, translated):
+        """Returns the photo of a lightness and a colour."""
+        rgb = color.to_rgb(tf.concat([(source + 1) * 50, translated * 110], axis=-1))
+        return super().picture(source, rgb * 2 - 1)
+
+    def source_picture(self, source):
+        """Returns the grey photo of a lightness."""
+        return self.picture(source, tf.zeros_like(tf.repeat(source, 2, axis=-1)))
+
+
+@dataclass(frozen=True)
+class Inpainting(Pairs):
+    """Source is a photo whose centre, half of each side, is white; target is the photo.
+
+    Attributes:
+        kinds: `(Kind,)` of the photos.
+
+    Example:
+        >>> task = Inpainting((Kind(1, "uint8", (0, 255)),))
+        >>> task.source(tf.zeros((4, 4, 1), "uint8"))[1, :, 0].numpy().tolist()
+        [-1.0, 1.0, 1.0, -1.0]
+    """
+
+    def source(self, pixels):
+        """Returns what the generator sees of a file: all but its centre."""
+        signed = super().source(pixels)
+        rows, columns = (
+            (tf.range(side) >= side // 4) & (tf.range(side) < side - side // 4)
+            for side in tf.unstack(tf.shape(signed)[-3:-1])
+        )
+        return tf.where((rows[:, tf.newaxis] & columns)[..., tf.newaxis], 1.0, signed)
+
+
+@dataclass(frozen=True)
+class Edges(Pairs):
+    """Source is a line drawing of a photo, a little other each time; target is the photo.
+
+    Attributes:
+        kinds: `(Kind,)` of the photos.
+
+    Example:
+        >>> Edges((Kind(1, "uint8", (0, 255)),)).channels
+        (3, 1)
+    """
+
+    source_kind = Kind(3, "uint8", full_range("uint8"))
+
+    def example(self, images, key):
+        """Draws the photo and makes a training example."""
+
+        def draw(photo, key):
+            return edges.sampled(photo, key)
+
+        (photo,) = images
+        drawing = tf.numpy_function(draw, [photo, key], "uint8", stateful=False)
+        return self.source(tf.ensure_shape(drawing, (*photo.shape[:2], 3))), self.target(photo)
+
+
+OF_PHOTOS = {"colorization": Colorization, "inpainting": Inpainting, "edges": Edges}
+TASKS = ("pairs", *OF_PHOTOS)
+
+
+def task(name, kinds, labels=(None, None)):
+    """Returns the task called `name`.
+
+    Args:
+        name: One of `TASKS`.
+        kinds: Tuple of `tfpix2pix.data.kinds.Kind`: two for pairs, else that of the photos.
+        labels: See `Labels`; a name of `PALETTES` stands for its colours.
+
+    Returns:
+        A task, see `Pairs`.
+
+    Raises:
+        ValueError: If there is no such task or palette.
+
+    Example:
+        >>> kinds = (Kind(3, "uint8", (0, 255)),) * 2
+        >>> task("pairs", kinds, labels=("cmp_facades", None)).channels
+        (12, 3)
+    """
+    if name not in TASKS:
+        raise InputError(f"`task` must be one of {', '.join(TASKS)}. Received: {name!r}.")
+    if name in OF_PHOTOS:
+        return OF_PHOTOS[name](kinds)
+    if labels == (None, None):
+        return Pairs(kinds)
+    return Labels(kinds, tuple(palette(of) for of in labels))
+
+
+def palette(labels):
+    """Returns labels with the colours of a palette for its name.
+
+    Args:
+        labels: `None`, a count, a dict of class name to RGB colour, or a name of `PALETTES`.
+
+    Returns:
+        The same, or the dict of the palette.
+
+    Raises:
+        ValueError: If there is no such palette, or a count is below 2.
+
+    Example:
+        >>> palette("cmp_facades")["window"]
+        (0, 85, 255)
+    """
+    if isinstance(labels, str) and labels in PALETTES:
+        return PALETTES[labels]
+    if labels is None or (not isinstance(labels, str) and _count(labels) > 1):
+        return labels
+    raise InputError(
+        "Labels must be a count of at least 2 classes, a dict of 2 or more class names to RGB "
+        f"colours, or one of {', '.join(PALETTES)}. Received: {labels!r}."
+    )
+
+
+def _count(labels):
+    return labels if isinstance(labels, int) else len(labels)
+
+
+def _one_hot(pixels, labels):
+    if isinstance(labels, int):
+        ids = tf.cast(pixels[..., 0], "int32")
+    else:
+        colors = tf.constant(list(labels.values()), "float32")
+        # The nearest: of |x - c|^2 the part with |x|^2 is the same for all.
+        near = tf.linalg.matvec(colors, tf.cast(pixels, "float32"))
+        ids = tf.argmax(2 * near - tf.reduce_sum(colors**2, axis=-1), axis=-1)
+    return tf.one_hot(ids, _count(labels), 1.0, -1.0)
+
+
+def _map(one_hot, labels, dtype):
+    ids = tf.argmax(one_hot, axis=-1)
+    if isinstance(labels, int):
+        return tf.cast(ids[..., tf.newaxis], dtype)
+    return tf.gather(tf.constant(list(labels.values()), dtype), ids)
