@@ -150,10 +150,21 @@ def read_image(path, half=None):
 
     Returns:
         bytes of an image file: those of `path`, or a PNG of the half.
+
+    Raises:
+        TranslationError: If a half would lose bits.
     """
+    whole = Path(path).read_bytes()
     if half is None:
-        return Path(path).read_bytes()
-    with Image.open(path) as image:
+        return whole
+    with Image.open(io.BytesIO(whole)) as image:
+        if image.format == "PNG" and whole[24] > 8 and image.mode == "RGB":
+            # Pillow reduces them to 8 bits without a word.
+            raise TranslationError(
+                f"A half can be cut of 8-bit files and of grey ones. Received: {path}, 16-bit "
+                "colour. Cut it by another program, or send it without --half.",
+                grpc.StatusCode.INVALID_ARGUMENT,
+            )
         middle = image.width // 2
         left, right = (0, middle) if half == "left" else (middle, image.width)
         encoded = io.BytesIO()
@@ -209,4 +220,7 @@ if __name__ == "__main__":
     parser = jsonargparse.ArgumentParser(prog="python -m serving.client", description=__doc__)
     parser.add_argument("images", nargs="+", type=Path, help="PNG or JPEG files.")
     parser.add_function_arguments(main, skip={"images"}, as_positional=False)
-    main(**parser.parse_args())
+    try:
+        main(**parser.parse_args())
+    except TranslationError as error:
+        sys.exit(f"error: {error}")

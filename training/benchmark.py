@@ -1,0 +1,136 @@
+"""Measures speed on this machine: `python -m training.benchmark data --data FOLDER`.
+
+What is compared is measured in one run, in turns, and stated by its median, since machines are
+shared and noisy.
+"""
+
+import dataclasses
+import json
+import resource
+import statistics
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Optional
+
+import jsonargparse
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfpix2pix import factory
+from tfpix2pix.data import codecs
+from tfpix2pix.errors import InputError
+from tfpix2pix.presets import FACADES
+
+WARM_UP = 50  # Batches before anything is measured.
+
+
+def data(
+    data: Path,
+    rounds: int = 5,
+    pairs: int = 400,
+    steps: int = 20,
+    batches: int = 20_000,
+    to: Optional[Path] = None,
+):
+    """Measures the data path at 256 pixels against PyTorch's, the wait of a step, and memory.
+
+    Args:
+        data: Folder of side-by-side files, or with `train` of such.
+        rounds: How often each is measured.
+        pairs: How many pairs each round takes.
+        steps: How many training steps to measure the wait for input in; 0 for none.
+        batches: How many batches to watch the memory for; 0 for none.
+        to: JSON file for the results.
+    """
+    of_folder = dataclasses.replace(FACADES.data, folder=str(data), cache_gigabytes=0)
+    config = dataclasses.replace(FACADES, data=of_folder)
+    examples = factory.examples(config, "train")
+    config = factory.completed(config, examples)
+    cached = dataclasses.replace(config, data=dataclasses.replace(config.data, cache_gigabytes=1))
+    contenders = {
+        "tfpix2pix": iter(factory.training_batches(config, examples)),
+        "tfpix2pix, cached": iter(factory.training_batches(cached, examples)),
+        **_of_pytorch(data),
+    }
+    measured = {name: [] for name in contenders}
+    for batches_of in contenders.values():
+        _take(batches_of, WARM_UP)
+    for _ in tqdm(range(rounds), "Data", unit=" rounds"):
+        for name, batches_of in contenders.items():
+            measured[name].append(pairs / _take(batches_of, pairs))
+    medians = {name: statistics.median(rates) for name, rates in measured.items()}
+    base = medians.get("PyTorch")
+    results = {"pairs_per_second": measured}
+    print(f"{'256-pixel pairs/s':24} {'median':>8} {'least':>8} {'most':>8}  of PyTorch's")
+    for name, rates in measured.items():
+        ratio = f"{medians[name] / base:.2f}" if base else "not installed"
+        print(f"{name:24} {medians[name]:8.0f} {min(rates):8.0f} {max(rates):8.0f}  {ratio}")
+    if batches:
+        results["memory"] = _memory(contenders["tfpix2pix"], batches)
+    if steps:
+        results["wait"] = _wait(cached, examples, steps)
+    if to:
+        codecs.write_bytes(json.dumps(results, indent=1).encode(), to)
+
+
+def _of_pytorch(folder):
+    """Returns the batches of the reference, if PyTorch is installed."""
+    try:
+        from training import reference_data
+    except ModuleNotFoundError:
+        return {}
+    folder = folder / "train" if (folder / "train").is_dir() else folder
+
+    def endless(loader):
+        while True:
+            yield from loader
+
+    return {"PyTorch": endless(reference_data.batches(folder))}
+
+
+def _take(batches, count):
+    """Takes batches and returns the seconds it took."""
+    start = time.perf_counter()
+    for _ in islice(batches, count):
+        pass
+    return time.perf_counter() - start
+
+
+def _memory(batches, count):
+    """Watches the memory over many batches."""
+    megabytes = []
+    for _ in tqdm(range(10), "Memory", unit=" tenths"):
+        _take(batches, count // 10)
+        megabytes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    growth = megabytes[-1] - megabytes[0]
+    print(
+        f"Memory: {megabytes[0]:.0f} MB after a tenth of {count} batches, {growth:+.0f} MB since."
+    )
+    return megabytes
+
+
+def _wait(config, examples, count):
+    """Measures which share of the time a training step waits for its input."""
+    step = tf.function(factory.compiled_model(config).train_step)
+    batches = iter(factory.training_batches(config, examples))
+    waits, steps = [], []
+    for _ in tqdm(range(count + 3), "Steps", unit=" steps"):
+        start = time.perf_counter()
+        batch = next(batches)
+        waits.append(time.perf_counter() - start)
+        step(batch)
+        steps.append(time.perf_counter() - start)
+    # The first steps build the graph and wait for the first batch.
+    waits, steps = waits[3:], steps[3:]
+    wait, whole = statistics.median(waits), statistics.median(steps)
+    print(f"Step: {whole:.3f} s, of which it waits {wait:.5f} s for input, {wait / whole:.2%}.")
+    return {"step": steps, "wait": waits}
+
+
+if __name__ == "__main__":
+    try:
+        jsonargparse.auto_cli({"data": data}, as_positional=False)
+    except InputError as error:
+        sys.exit(f"error: {error}")
