@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfpix2pix import config as configs
 from tfpix2pix import factory, importers
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig
+from tfpix2pix.data.kinds import full_range
 from tfpix2pix.errors import InputError
 
 
@@ -42,10 +43,13 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
             receptive_field=options["receptive_field"],
             conditional=options["conditional"],
         )
+    # The original knows no other images; a run says what it takes.
+    of_8_bits = {f"{place}_dtype": "uint8" for place in ("source", "target")}
+    of_8_bits |= {f"{place}_range": full_range("uint8") for place in ("source", "target")}
     config = ExperimentConfig(
         name="imported",
         summary=f"Imported from {checkpoint.name}.",
-        data=DataConfig(image_size=2**model.depth),
+        data=DataConfig(image_size=2**model.depth, **of_8_bits),
         model=model,
     )
     run = factory.compiled_model(config)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from tfpix2pix import config as configs
 from tfpix2pix import factory, report
+from tfpix2pix.data import jobs
 from tfpix2pix.errors import InputError
 
 # A resumed run may be longer, save at other steps and find its data elsewhere; the rest makes it
@@ -82,7 +83,7 @@ def train(config, run, strategy=None):
     config = factory.completed(config, examples)
     check_same_experiment(config, run)
     if examples.skipped:
-        tqdm.write(f"{len(examples.skipped)} files are skipped: {examples.skipped[0]}, ...")
+        tqdm.write(f"{len(examples.skipped)} files are left out: {jobs.listed(examples.skipped)}")
     with strategy.scope():
         model = factory.compiled_model(config)
     step = tf.Variable(0, dtype="int64", trainable=False)  # Of the loop, not of each replica.

@@ -218,3 +218,41 @@ def test_data_must_be_named():
     message = "The data must be named. Received: none. Give it by `--data FOLDER`."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         factory.examples(presets.preset("facades"), "train")
+
+
+def test_what_is_left_to_the_data_is_filled_in(facades):
+    open_config = dataclasses.replace(
+        presets.preset("facades"),
+        data=DataConfig(str(facades), direction="BtoA", source_labels="cmp_facades"),
+    )
+    completed = factory.completed(open_config, factory.examples(open_config, "train"))
+    assert (completed.model.source_channels, completed.model.target_channels) == (12, 3)
+    assert (completed.data.source_dtype, completed.data.target_range) == ("uint8", (0.0, 255.0))
+    assert factory.completed(completed, factory.examples(completed, "held_out")) == completed
+
+
+def test_other_channels_than_the_classes_give_are_refused(facades):
+    config = dataclasses.replace(
+        presets.preset("facades"),
+        data=DataConfig(str(facades), target_labels="cmp_facades"),
+        model=ModelConfig(target_channels=3),
+    )
+    message = (
+        "The model must have the channels that the data give, 3 and 12. Received: source_channels "
+        "and target_channels of (None, 3). Leave --model.source_channels and "
+        "--model.target_channels out."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        factory.completed(config, factory.examples(config, "train"))
+
+
+def test_held_out_examples_are_the_first_split_that_there_is(facades, tmp_path):
+    def held_out(folder):
+        config = dataclasses.replace(presets.preset("facades"), data=DataConfig(str(folder)))
+        return len(factory.examples(config, "held_out").names)
+
+    assert held_out(facades) == 3
+    (tmp_path / "train").symlink_to(facades / "train")
+    assert held_out(tmp_path) == 6
+    (tmp_path / "val").symlink_to(facades / "test")
+    assert held_out(tmp_path) == 3

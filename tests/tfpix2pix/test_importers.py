@@ -1,5 +1,6 @@
 """Our networks against PyTorch, from the same weights on the same images."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -12,7 +13,7 @@ import tensorflow as tf
 from tests import torch_reference as reference
 from tests.cases import smooth_images
 from tfpix2pix import InputError, Pix2Pix, config, factory, importers, losses
-from tfpix2pix.data import images, synthetic
+from tfpix2pix.data import codecs, images, synthetic
 from tfpix2pix.export import export
 from training import import_checkpoint
 
@@ -254,11 +255,19 @@ def test_an_imported_checkpoint_is_a_run_that_exports_without_flags(tmp_path, no
     torch.save(discriminator.state_dict(), tmp_path / "latest_net_D.pth")
     run, exports = tmp_path / "runs/imported", tmp_path / "exports/imported"
     import_checkpoint.main(tmp_path / "latest_net_G.pth", run, tmp_path / "latest_net_D.pth")
+
     expected, _ = importers.imported_generator(state_of(generator))
     image = smooth_images((1, 32, 64, 3))
     restored = factory.restored_generator(run)
     np.testing.assert_array_equal(restored(image), expected(image))
-    options = config.load(run).model
+    imported = config.load(run)
+    for half in "AB":
+        codecs.write(np.zeros((32, 32, 3), "uint8"), tmp_path / f"data/{half}/1.png")
+    data = dataclasses.replace(imported.data, folder=str(tmp_path / "data"))
+    imported = dataclasses.replace(imported, data=data)
+    examples = factory.examples(imported, "train")
+    assert factory.completed(imported, examples) == imported  # So a training can go on with it.
+    options = imported.model
     assert (options.conventions, options.norm, options.target_channels) == ("pytorch", norm, 1)
     assert (options.discriminator_filters, options.receptive_field) == (6, 34)
     _, difference = export(restored, exports)

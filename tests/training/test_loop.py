@@ -11,7 +11,7 @@ from PIL import Image
 from tests.cases import tiny_pix2pix, values
 from tfpix2pix import InputError, factory
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
-from tfpix2pix.data import pipeline, sources
+from tfpix2pix.data import codecs, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
 from training import loop
 
@@ -92,6 +92,22 @@ def test_a_finished_run_is_left_as_it_is(config, tmp_path):
     _, step = loop.train(longer(config, 2), tmp_path)
     assert step == 2
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints").iterdir()} == before
+
+
+def test_bad_files_are_refused_up_front_or_left_out_with_a_note(config, tmp_path, capsys):
+    for index in range(3):
+        codecs.write(np.zeros((32, 64, 3), "uint8"), tmp_path / f"data/{index}.png")
+    (tmp_path / "data/1.png").write_bytes(b"")
+    config = dataclasses.replace(
+        longer(config, 1), data=dataclasses.replace(config.data, folder=str(tmp_path / "data"))
+    )
+    with pytest.raises(InputError, match=r"Received 1 of 3 that are not: .*1\.png: it cannot be"):
+        loop.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    skipping = dataclasses.replace(config.data, bad_files="skip")
+    loop.train(dataclasses.replace(config, data=skipping), tmp_path / "run")
+    note = f"1 files are left out: {tmp_path}/data/1.png: it cannot be decoded: the file is empty"
+    assert note in capsys.readouterr().out
 
 
 def test_another_experiment_is_refused_before_anything_is_written(config, tmp_path):

@@ -240,9 +240,10 @@ def stored(listing):
     """
     if listing.layout != "tfrecord":
         files = [list(column) for column in zip(*listing.files)]
+        paths = [tf.constant(column) for column in files]
 
         def fetch_files(index):
-            return tuple(tf.io.read_file(tf.gather(column, index)) for column in files)
+            return tuple(tf.io.read_file(tf.gather(column, index)) for column in paths)
 
         return listing.names, [Column(column) for column in files], fetch_files
 
