@@ -11,6 +11,7 @@ from tfpix2pix.data import kinds
 
 SKETCH = 16  # Pixels of a side of the smallest picture in which an image can be known again.
 MOST_SIDE = 512  # Larger images are measured with pixels left out, which makes no new colours.
+LOSSY_BLANK = 2.5  # Deviation in levels below which a JPEG shows nothing.
 MOST_COLORS = 256
 MOST_PEAKS = 64
 NEAR, FAR = 6, 24  # Levels: JPEG's changes within a flat area, and another colour for certain.
@@ -25,7 +26,6 @@ class Features(NamedTuple):
         sketch: uint8 `[16, 16, 3]`.
         mean: Mean of the three channels.
         spread: Their standard deviations.
-        contrast: Greatest less least value.
         greatest: Greatest value of the first channel as it is in the file: of ids, the last.
         is_grey: Whether the channels are equal.
         is_opaque: Whether nothing shines through.
@@ -36,8 +36,9 @@ class Features(NamedTuple):
         top: Packed colour that is most frequent.
         top_share: Share of the pixels that are nearly of this colour.
         solid: Of the others, the share whose lower and right neighbours are equal to them.
-        thick: Of the pixels far from the top, the share in the midst of 5 x 5 such.
+        thick: Of the pixels far from the top, the share in the midst of 5 x 5 such; 1 if none is.
         saturation: Mean difference of the greatest and the least channel.
+        is_lossy: Whether it comes of a format without exact colours.
 
     Example:
         >>> features(np.zeros((16, 16, 3), "uint8")).top_share
@@ -49,7 +50,6 @@ class Features(NamedTuple):
     sketch: np.ndarray
     mean: tuple[float, ...]
     spread: tuple[float, ...]
-    contrast: int
     greatest: float
     is_grey: bool
     is_opaque: bool
@@ -61,14 +61,21 @@ class Features(NamedTuple):
     solid: float
     thick: float
     saturation: float
+    is_lossy: bool
+
+    @property
+    def is_blank(self):
+        """Whether it is of one colour, or in JPEG, which has noise, nearly so."""
+        return max(self.spread) <= (LOSSY_BLANK if self.is_lossy else 0)
 
 
-def features(pixels, value_range=None):
+def features(pixels, value_range=None, *, is_lossy=False):
     """Measures an image.
 
     Args:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
         value_range: As in `to_rgb`.
+        is_lossy: Whether it comes of a format without exact colours, JPEG.
 
     Returns:
         `Features`.
@@ -88,14 +95,14 @@ def features(pixels, value_range=None):
     from_top = np.abs(planes.astype("int16") - unpacked(top)[:, None, None]).max(axis=0)
     peaks = _peaks(planes, packed, from_top)
     opaque = 1 if pixels.dtype == "float32" else np.iinfo(pixels.dtype).max
-    content = f"{pixels.shape} {pixels.dtype}".encode() + np.ascontiguousarray(pixels).tobytes()
+    digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype}".encode())
+    digest.update(np.ascontiguousarray(pixels))
     return Features(
-        hashlib.sha256(content).digest(),
+        digest.digest(),
         imagehash.phash(picture).hash.ravel(),
         np.asarray(picture.resize((SKETCH, SKETCH), Image.BOX)),
         tuple(planes.mean(axis=(1, 2)).tolist()),
         tuple(planes.std(axis=(1, 2)).tolist()),
-        max(high - low for low, high in picture.getextrema()),
         float(pixels[..., 0].max()),
         bool((planes == planes[0]).all()),
         pixels.shape[-1] not in (2, 4) or bool((pixels[..., -1] == opaque).all()),
@@ -107,6 +114,7 @@ def features(pixels, value_range=None):
         _solid(packed, top),
         _thick(from_top > 64),
         float(np.ptp(planes, axis=0).mean()),
+        is_lossy,
     )
 
 
@@ -208,6 +216,6 @@ def _solid(packed, top):
 
 def _thick(far):
     if min(far.shape) < 5 or not far.any():
-        return 0.0
+        return 1.0
     inner = _around(_around(far, np.logical_and), np.logical_and)
     return float(inner.sum() / far.sum())

@@ -8,7 +8,6 @@ from tfpix2pix.data import alignment, duplicates, looks
 from tfpix2pix.data.features import to_rgb
 from tfpix2pix.data.findings import Finding, Item
 
-_LOSSY = ("JPEG", "MPO")
 _SAMPLE = 16  # Images of which the pixels are counted again.
 _ONE_SPLIT = "What was trained on cannot judge: keep it in one split."
 _REPETITIONS = {
@@ -39,7 +38,7 @@ def of_duplicates(evidence):
         `Finding`; some may have no items.
 
     Example:
-        >>> from tfpix2pix.data import evidence
+        >>> from tfpix2pix.data import codecs, evidence
         >>> for name in ("train", "test"):
         ...     codecs.write(np.zeros((4, 8, 3), "uint8"), f"owls/{name}/1.png")
         >>> [finding.code for finding in of_duplicates(evidence.gather("owls")) if finding.items]
@@ -53,7 +52,7 @@ def of_duplicates(evidence):
     near = [[rest[i] for i in group] for group in duplicates.near([looked[i] for i in rest])]
     shared = []
     for place in range(max((len(of) for of in looked if len(of) > 1), default=0)):
-        telling = [i for i in rest if looked[i][place].contrast > looks.BLANK]
+        telling = [i for i in rest if not looked[i][place].is_blank]
         groups = duplicates.equal([(looked[i][place],) for i in telling])
         shared += [[telling[i] for i in group] for group in groups]
     items = defaultdict(list)
@@ -152,7 +151,7 @@ def of_looks(evidence, seen, classes=None):
             "warning",
             f"Images{of_side} of one colour",
             "They show nothing. Remove them, unless this is what they are to teach.",
-            [Item((p.name,)) for p in pictures if p.features.contrast <= looks.BLANK],
+            [Item((p.name,)) for p in pictures if p.features.is_blank],
         )
         yield Finding(
             "exposure",
@@ -169,7 +168,7 @@ def of_looks(evidence, seen, classes=None):
             f"{_off_palette(evidence, pictures, look) if blurred else 0:.0%} of the pixels have "
             "none of these",
             "Save label maps as PNG, or give their palette by --data.source_labels, which maps "
-            "every pixel to the nearest colour.",
+            "every pixel to the nearest colour; the JSON report has the palette.",
             [Item((p.name,)) for p in pictures] if blurred else [],
         )
         is_ids = look.kind == "labels" and all(p.features.is_grey for p in pictures)
@@ -201,12 +200,10 @@ def sides(evidence):
         >>> list(sides(evidence.gather("ants")))
         ['A', 'B']
     """
-    found = {}
-    for side in evidence.sides():
-        pictures = evidence.pictures(side)
-        lossy = np.mean([picture.record.format in _LOSSY for picture in pictures]) > 0.5
-        found[side] = looks.look([picture.features for picture in pictures], lossy=bool(lossy))
-    return found
+    return {
+        side: looks.look([picture.features for picture in evidence.pictures(side)])
+        for side in evidence.sides()
+    }
 
 
 def _way(share, forward, backward):
@@ -214,13 +211,16 @@ def _way(share, forward, backward):
 
 
 def _exposure(pictures):
+    pictures = [picture for picture in pictures if not picture.features.is_blank]
     light = np.array([np.mean(picture.features.mean) for picture in pictures])
+    if len(light) < 8:
+        return []
     middle = np.median(light)
     far = max(6 * np.median(np.abs(light - middle)), 64)
     return [
         Item((picture.name,), f"mean {value:.0f}, the usual is {middle:.0f}")
         for picture, value in zip(pictures, light)
-        if abs(value - middle) > far and picture.features.contrast > looks.BLANK
+        if abs(value - middle) > far
     ]
 
 
