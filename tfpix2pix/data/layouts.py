@@ -100,7 +100,7 @@ def listing(data, split, layout="auto"):
             f"`layout` must be auto or one of {', '.join(LAYOUTS)}. Received: {layout!r}."
         )
     found = Listing(layout, *_LISTINGS[layout](data, _checked_split(data, split)))
-    if not found.files:
+    if not found.files and not found.unmatched:
         raise InputError(
             f"The data must hold images in the layout {layout!r}, as {', '.join(codecs.SUFFIXES)} "
             f"files (a manifest or TFRecords may name or hold them). Received: {str(data)!r}, "

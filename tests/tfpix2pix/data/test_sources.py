@@ -169,6 +169,9 @@ def test_partners_are_required(tmp_path):
     with refuses(message):
         sources.pairs(tmp_path)
     assert sources.pairs(tmp_path, bad_files="skip").names == ["1"]
+    (tmp_path / "A/1.png").rename(tmp_path / "A/3.png")
+    with pytest.raises(InputError, match="Received 3 of 3 that are not: .*/A/3.png has no partner"):
+        sources.pairs(tmp_path, bad_files="skip")
 
 
 def test_kinds_that_cannot_be_reconciled_are_refused(tmp_path):
