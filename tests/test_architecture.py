@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "inference": {"data", "metrics"},
     "export": {"data", "metrics", "inference"},
     "report": {"data", "metrics"},
+    "doctor": {"data"},
     "presets": {"config"},
     "__init__": {"models", "networks"},
 }

@@ -7,9 +7,11 @@ from typing import Literal, Optional, Union
 import jsonargparse
 import tqdm
 
-from tfpix2pix.data import derive, jobs, layouts, records
+from tfpix2pix.data import codecs, derive, jobs, layouts, records
 from tfpix2pix.data import fetch as fetching
 from tfpix2pix.data import prepare as preparing
+from tfpix2pix.doctor import check as doctor
+from tfpix2pix.doctor import report
 from tfpix2pix.errors import InputError
 
 Size = Union[int, tuple[int, int]]
@@ -141,8 +143,32 @@ def fetch(name: str, to: Path, from_file: Optional[Path] = None):
     print(f"{folder} is there. Train on it: {_training(folder, direction)}")
 
 
+def check(
+    data: Path,
+    to: Optional[Path] = None,
+    layout: Literal[("auto", *layouts.LAYOUTS)] = "auto",
+    classes: Optional[int] = None,
+):
+    """Says what is wrong with a data set, and how to train on it.
+
+    Args:
+        data: Folder of images, which may have folders such as train and test, or a manifest.
+        to: Folder to write check.html, with pictures, and check.json to.
+        layout: How the images lie there; by default it is seen.
+        classes: Number of classes if label maps are to have ids below it.
+    """
+    diagnosis = doctor.check(data, layout, classes=classes, progress=_bar)
+    print(report.text(diagnosis))
+    if to:
+        codecs.write_bytes(report.html(diagnosis).encode(), to / "check.html")
+        codecs.write_bytes(report.to_json(diagnosis).encode(), to / "check.json")
+        print(f"\nLook at {to / 'check.html'}.")
+    if not diagnosis.is_fit:
+        sys.exit(1)
+
+
 # A subcommand is a function with types and a docstring; `to` becomes --to.
-COMMANDS = (combine, split, resize, edges, grayscale, blank, tfrecord, fetch)
+COMMANDS = (combine, split, resize, edges, grayscale, blank, tfrecord, fetch, check)
 
 
 def main(arguments=None):
@@ -157,7 +183,10 @@ def main(arguments=None):
         command = jsonargparse.ArgumentParser()
         command.add_function_arguments(function, skip={"to", "from_file"}, as_positional=True)
         text = "Folder to write to. What is there and newer than its input stays."
-        command.add_argument("--to", type=Path, required=True, help=text)
+        if function is check:
+            command.add_argument("--to", type=Optional[Path], help="Folder for a page and JSON.")
+        else:
+            command.add_argument("--to", type=Path, required=True, help=text)
         if function is fetch:  # `from` is no name in Python.
             text = "Its archive, downloaded by hand, for machines without internet."
             command.add_argument("--from", dest="from_file", type=Optional[Path], help=text)

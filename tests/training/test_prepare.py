@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -141,3 +142,23 @@ def test_fetch_unpacks_an_archive_that_was_downloaded_by_hand(capsys):
         "--data.direction BtoA --run runs/facades\n"
     )
     assert len(list(Path("data/facades/train").iterdir())) == 400
+
+
+def test_check_tells_writes_and_exits_by_its_finding(capsys):
+    prepare.main(["edges", "photos", "--to", "pairs"])
+    capsys.readouterr()
+    prepare.main(["check", "pairs", "--to", "report"])
+    told = capsys.readouterr().out
+    assert told.startswith("pairs: side_by_side, 10 all\n")
+    assert "WARNING: The same example several times (1)" in told
+    assert "No errors, 1 warning." in told
+    assert "python -m training.train facades --data pairs --data.layout side_by_side" in told
+    assert "<!doctype html>" in Path("report/check.html").read_text()
+    assert json.loads(Path("report/check.json").read_text())["is_fit"]
+    Path("pairs/3.png").write_bytes(b"")
+    with pytest.raises(SystemExit) as caught:
+        prepare.main(["check", "pairs"])
+    assert caught.value.code == 1
+    assert "ERROR: Files that cannot be decoded (1)\n    3.png (the file is empty)" in (
+        capsys.readouterr().out
+    )

@@ -225,7 +225,8 @@ def _of_split(data, split):
     """Returns what belongs to a split in any layout of a folder, as paths."""
     names = (split, f"A/{split}", f"B/{split}", f"{split}A", f"{split}B")
     folders = [data / name for name in names if (data / name).is_dir()]
-    return folders + sorted(data.glob(f"{split}-*.tfrecord"))
+    filled = [folder for folder in folders if next(folder.iterdir(), None)]
+    return filled + sorted(data.glob(f"{split}-*.tfrecord"))
 
 
 def _checked_split(data, split):

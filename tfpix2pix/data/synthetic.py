@@ -1,4 +1,4 @@
-"""Synthetic facades: label maps in the CMP colours and photos rendered of them, made from a seed.
+"""Synthetic facades: label maps in pix2pix's colours and photos rendered of them, made from a seed.
 
 They stand in for a data set where none can be had: the labels decide the photo up to wall colour,
 light and noise, so a translator can learn them within minutes, and an untrained one is visibly
@@ -13,20 +13,21 @@ from tfpix2pix.data import codecs, sources
 from tfpix2pix.errors import InputError
 
 # The classes of the CMP Facade Database (Tylecek and Sara, 2013) in the colours of pix2pix's label
-# maps.
+# maps, which are not those of the database: the commonest colours of its 506 JPEG files, as
+# `training.prepare check` finds them.
 CLASSES = {
-    "background": (0, 0, 170),
-    "facade": (0, 0, 255),
-    "window": (0, 85, 255),
-    "door": (0, 170, 255),
-    "cornice": (0, 255, 255),
-    "sill": (85, 255, 170),
-    "balcony": (170, 255, 85),
-    "blind": (255, 255, 0),
-    "deco": (255, 170, 0),
-    "molding": (255, 85, 0),
-    "pillar": (255, 0, 0),
-    "shop": (170, 0, 0),
+    "background": (0, 0, 222),
+    "facade": (0, 48, 255),
+    "window": (0, 128, 255),
+    "door": (1, 207, 255),
+    "cornice": (32, 255, 224),
+    "sill": (112, 254, 142),
+    "balcony": (192, 255, 63),
+    "blind": (255, 240, 1),
+    "deco": (255, 159, 0),
+    "molding": (255, 80, 0),
+    "pillar": (254, 0, 0),
+    "shop": (174, 0, 1),
 }
 IDS = {name: index for index, name in enumerate(CLASSES)}
 LABEL_COLORS = np.array(list(CLASSES.values()), "uint8")

@@ -261,7 +261,7 @@ def palette(labels):
 
     Example:
         >>> palette("cmp_facades")["window"]
-        (0, 85, 255)
+        (0, 128, 255)
     """
     if isinstance(labels, str) and labels in PALETTES:
         return PALETTES[labels]

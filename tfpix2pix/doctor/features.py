@@ -89,11 +89,11 @@ def features(pixels, value_range=None, *, is_lossy=False):
     small = rgb[tuple(slice(None, None, -(-side // MOST_SIDE)) for side in rgb.shape[:2])]
     # Channels first: NumPy is many times slower along an axis of 3.
     planes = np.ascontiguousarray(np.moveaxis(small, -1, 0))
-    packed = _packed(planes)
-    colors, counts = np.unique(packed, return_counts=True)
+    codes = packed(small)
+    colors, counts = np.unique(codes, return_counts=True)
     top = int(colors[counts.argmax()])
     from_top = np.abs(planes.astype("int16") - unpacked(top)[:, None, None]).max(axis=0)
-    peaks = _peaks(planes, packed, from_top)
+    peaks = _peaks(planes, codes, from_top)
     opaque = 1 if pixels.dtype == "float32" else np.iinfo(pixels.dtype).max
     digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype}".encode())
     digest.update(np.ascontiguousarray(pixels))
@@ -111,7 +111,7 @@ def features(pixels, value_range=None, *, is_lossy=False):
         float(peaks[:, 4].sum() / from_top.size),
         top,
         float((from_top <= NEAR).mean()),
-        _solid(packed, top),
+        _solid(codes, top),
         _thick(from_top > 64),
         float(np.ptp(planes, axis=0).mean()),
         is_lossy,
@@ -143,21 +143,38 @@ def to_rgb(pixels, value_range=None):
     return np.repeat(color, 3, axis=-1) if channels <= 2 else np.ascontiguousarray(color)
 
 
-def unpacked(packed):
-    """Returns packed colours as channels.
+def packed(rgb):
+    """Returns colours as one number each.
 
     Args:
-        packed: int or int array, `65536 * red + 256 * green + blue`.
+        rgb: uint8 `[..., 3]`.
+
+    Returns:
+        uint32 `[...]`, `65536 * red + 256 * green + blue`.
+
+    Example:
+        >>> int(packed(np.array([1, 0, 2], "uint8")))
+        65538
+    """
+    red, green, blue = np.moveaxis(rgb, -1, 0).astype("uint32")
+    return (red << 16) + (green << 8) + blue
+
+
+def unpacked(codes):
+    """Returns what `packed` was given.
+
+    Args:
+        codes: int or int array, as `packed` returns.
 
     Returns:
         int array with an axis of 3 more.
 
     Example:
-        >>> unpacked(65536 + 2).tolist()
+        >>> unpacked(65538).tolist()
         [1, 0, 2]
     """
-    packed = np.asarray(packed, "int64")
-    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
+    codes = np.asarray(codes, "int64")
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
 
 
 def gather_peaks(colors, near, wide=None):
@@ -187,18 +204,13 @@ def gather_peaks(colors, near, wide=None):
     return np.array(found, "int32").reshape(-1, 5)
 
 
-def _packed(planes):
-    red, green, blue = planes.astype("uint32")
-    return (red << 16) + (green << 8) + blue
-
-
-def _peaks(planes, packed, from_top):
+def _peaks(planes, codes, from_top):
     """Returns the peaks of what is flat: alike in 3 x 3 pixels, and not of the top colour."""
     if min(from_top.shape) < 3:
         return np.zeros((0, 5), "int32")
     range_of = _around(planes, np.maximum) - _around(planes, np.minimum)
     flat = (range_of.max(axis=0) <= NEAR) & (from_top[1:-1, 1:-1] > FAR)
-    colors, counts = np.unique(packed[1:-1, 1:-1][flat], return_counts=True)
+    colors, counts = np.unique(codes[1:-1, 1:-1][flat], return_counts=True)
     return gather_peaks(unpacked(colors), counts)
 
 
@@ -208,9 +220,10 @@ def _around(planes, combine):
     return combine(combine(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])
 
 
-def _solid(packed, top):
-    other = packed[:-1, :-1] != top
-    alike = (packed[:-1, :-1] == packed[1:, :-1]) & (packed[:-1, :-1] == packed[:-1, 1:])
+def _solid(codes, top):
+    here = codes[:-1, :-1]
+    other = here != top
+    alike = (here == codes[1:, :-1]) & (here == codes[:-1, 1:])
     return float(alike[other].mean()) if other.any() else 0.0
 
 

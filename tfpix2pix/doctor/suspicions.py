@@ -4,9 +4,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from tfpix2pix.data import alignment, duplicates, looks
-from tfpix2pix.data.features import to_rgb
-from tfpix2pix.data.findings import Finding, Item
+from tfpix2pix.doctor import alignment, duplicates, looks
+from tfpix2pix.doctor.features import packed, to_rgb
+from tfpix2pix.doctor.findings import Finding, Item
 
 _SAMPLE = 16  # Images of which the pixels are counted again.
 _ONE_SPLIT = "What was trained on cannot judge: keep it in one split."
@@ -32,13 +32,14 @@ def of_duplicates(evidence):
     """Finds examples that are there twice, or almost.
 
     Args:
-        evidence: `tfpix2pix.data.evidence.Evidence`.
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
 
     Yields:
         `Finding`; some may have no items.
 
     Example:
-        >>> from tfpix2pix.data import codecs, evidence
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.doctor import evidence
         >>> for name in ("train", "test"):
         ...     codecs.write(np.zeros((4, 8, 3), "uint8"), f"owls/{name}/1.png")
         >>> [finding.code for finding in of_duplicates(evidence.gather("owls")) if finding.items]
@@ -70,13 +71,14 @@ def of_pairs(evidence):
     """Finds pairs whose images do not fit each other.
 
     Args:
-        evidence: `tfpix2pix.data.evidence.Evidence`.
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
 
     Yields:
         `Finding`; some may have no items.
 
     Example:
-        >>> from tfpix2pix.data import codecs, evidence
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.doctor import evidence
         >>> half = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
         >>> codecs.write(np.concatenate([half, half], axis=1), "emus/1.png")
         >>> [finding.code for finding in of_pairs(evidence.gather("emus")) if finding.items]
@@ -128,15 +130,16 @@ def of_looks(evidence, seen, classes=None):
     """Judges what the images of each side show.
 
     Args:
-        evidence: `tfpix2pix.data.evidence.Evidence`.
-        seen: dict of side to `tfpix2pix.data.looks.Look`, as of `sides`.
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
+        seen: dict of side to `tfpix2pix.doctor.looks.Look`, as of `sides`.
         classes: Number of classes of the label maps, if they are to have ids below it.
 
     Yields:
         `Finding`; some may have no items.
 
     Example:
-        >>> from tfpix2pix.data import codecs, evidence
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.doctor import evidence
         >>> codecs.write(np.zeros((4, 4, 3), "uint8"), "bats/B/1.png")
         >>> codecs.write(np.eye(4, dtype="uint8")[..., None] * 255, "bats/A/1.png")
         >>> found = evidence.gather("bats")
@@ -189,13 +192,14 @@ def sides(evidence):
     """Sees what the images of each side look like.
 
     Args:
-        evidence: `tfpix2pix.data.evidence.Evidence`.
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
 
     Returns:
-        dict of side to `tfpix2pix.data.looks.Look`.
+        dict of side to `tfpix2pix.doctor.looks.Look`.
 
     Example:
-        >>> from tfpix2pix.data import codecs, evidence
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.doctor import evidence
         >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "ants/1.png")
         >>> list(sides(evidence.gather("ants")))
         ['A', 'B']
@@ -226,11 +230,12 @@ def _exposure(pictures):
 
 def _off_palette(evidence, pictures, look):
     """Returns the share of pixels, in some of the images, that have no colour of the palette."""
+    palette = packed(look.palette)
     off = total = 0
     for picture in pictures[:: max(1, len(pictures) // _SAMPLE)]:
         rgb = to_rgb(evidence.read(picture.name))
         start = rgb.shape[1] - picture.record.width if picture.side == "B" else 0
-        part = rgb[:, start : start + picture.record.width].reshape(-1, 1, 3)
-        off += (part != look.palette).any(axis=-1).all(axis=-1).sum()
-        total += len(part)
+        codes = packed(rgb[:, start : start + picture.record.width])
+        off += np.isin(codes, palette, invert=True).sum()
+        total += codes.size
     return off / total

@@ -1,0 +1,79 @@
+"""Duplicates: examples of equal or nearly equal pixels, which count twice or leak into the test."""
+
+import numpy as np
+
+ROWS = 256  # Examples that are compared with all others at once; bounds the memory.
+# Bits of the perceptual hash in which near duplicates differ on average, and how their sketches
+# correlate. Images of one object in one pose come close to this, as shoes on white do; that both
+# images of a pair are so near is no chance.
+MOST_BITS, CORRELATION, CORRELATION_ALONE = 6, 0.95, 0.995
+
+
+def equal(features):
+    """Finds examples of equal pixels.
+
+    Args:
+        features: List of examples: tuples of `tfpix2pix.doctor.features.Features`.
+
+    Returns:
+        List of lists of indices, each of at least two examples that are equal in all images.
+
+    Example:
+        >>> from tfpix2pix.doctor import features
+        >>> of = [features.features(np.full((8, 8, 1), grey, "uint8")) for grey in (1, 2, 1)]
+        >>> equal([(one,) for one in of])
+        [[0, 2]]
+    """
+    groups = {}
+    for index, images in enumerate(features):
+        groups.setdefault(tuple(of.digest for of in images), []).append(index)
+    return [members for members in groups.values() if len(members) > 1]
+
+
+def near(features):
+    """Finds examples that are nearly alike: encoded anew, resized or a little brighter.
+
+    Args:
+        features: As in `equal`, none equal in all images.
+
+    Returns:
+        List of lists of indices, each of at least two examples; in a list, each is near another.
+
+    Example:
+        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.doctor import features
+        >>> photo = synthetic.facade((64, 64), seed=1)[0]
+        >>> other = synthetic.facade((64, 64), seed=2)[0]
+        >>> near([(features.features(image),) for image in (photo, other, photo // 2)])
+        [[0, 2]]
+    """
+    if not features:
+        return []
+    # Of +1 and -1, a product counts equal bits: many times faster than XOR in NumPy.
+    bits = np.array([np.concatenate([of.hash for of in images]) for images in features])
+    bits = bits.astype("float32") * 2 - 1
+    least = bits.shape[1] - 2 * MOST_BITS * len(features[0])
+    sketches = np.array([[of.sketch.ravel() for of in images] for images in features])
+    spreads = np.array([[of.sketch.std() for of in images] for images in features])
+    group = np.arange(len(features))
+    for start in range(0, len(features), ROWS):
+        products = bits[start : start + ROWS] @ bits[: start + ROWS].T
+        for row in np.flatnonzero((products >= least).sum(axis=1) > 1):
+            index = start + row
+            others = np.flatnonzero(products[row, :index] >= least)
+            alike = _alike(sketches[index], sketches[others], spreads[index], spreads[others])
+            # Each joins the first that it is near to, so that no set has more joints than examples.
+            group[index] = group[others[alike][0]] if alike.any() else index
+    order = np.argsort(group, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    return [part.tolist() for part in parts if len(part) > 1]
+
+
+def _alike(sketch, others, spread, spreads):
+    """Returns which of the other examples look like one in all images, bool `[others]`."""
+    least = CORRELATION if len(sketch) > 1 else CORRELATION_ALONE
+    centered = sketch - sketch.mean(axis=-1, keepdims=True)
+    products = np.einsum("oip,ip->oi", others.astype("float32"), centered.astype("float32"))
+    scale = spread * spreads * sketch.shape[-1]
+    # What is blank in both is equal.
+    return np.where(scale, products >= least * scale, spread == spreads).all(axis=-1)

@@ -1,0 +1,199 @@
+"""Evidence: what the data doctor judges: every image of a data set, looked at once."""
+
+import io
+import os
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import numpy as np
+from PIL import Image
+
+from tfpix2pix.data import codecs, jobs, layouts, sources
+from tfpix2pix.data.survey import Column, Record, survey
+from tfpix2pix.doctor.alignment import Placement, placement
+from tfpix2pix.doctor.features import Features, features, to_rgb
+
+_EXIF_ORIENTATION = 0x0112  # A tag.
+_LOSSY = ("JPEG", "MPO")
+
+
+class Picture(NamedTuple):
+    """An image of an example; of a side-by-side file, a half.
+
+    Attributes:
+        name: Path of its file from the data's folder.
+        side: `"A"` or `"B"`, or empty for photos.
+        record: What the survey found, with the width of the half.
+        features: `tfpix2pix.doctor.features.Features`.
+        is_turned: Whether the file notes that it is to be turned or mirrored.
+
+    Example:
+        >>> Picture("train/1.png", "A", Record(4, 8), None, False).record.width
+        8
+    """
+
+    name: str
+    side: str
+    record: Record
+    features: Features
+    is_turned: bool
+
+
+class Example(NamedTuple):
+    """An example that can be read.
+
+    Attributes:
+        split: `"train"`, `"val"` or `"test"`, or `"all"` where there are none.
+        pictures: Tuple of one or two `Picture`.
+        placement: Where B lies on A, or `None` where that cannot be known.
+
+    Example:
+        >>> Example("train", (), None).names
+        ()
+    """
+
+    split: str
+    pictures: tuple[Picture, ...]
+    placement: Optional[Placement]
+
+    @property
+    def names(self):
+        """The names of its files, each once."""
+        return tuple(dict.fromkeys(picture.name for picture in self.pictures))
+
+
+class Evidence(NamedTuple):
+    """All that was seen of a data set.
+
+    Attributes:
+        layout: One of `tfpix2pix.data.layouts.LAYOUTS`.
+        splits: dict of split to its number of examples, those that cannot be read too.
+        examples: List of `Example`, those that can be read.
+        unmatched: Names of the files without a partner.
+        faults: dict of file name to why it cannot be used.
+        strays: Names of the files in the folder that belong to nothing.
+        places: dict of file name to the `tfpix2pix.data.survey.Column` that reads it and its index
+            there.
+
+    Example:
+        >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "dots/train/1.png")
+        >>> gather("dots").splits
+        {'train': 1}
+    """
+
+    layout: str
+    splits: dict[str, int]
+    examples: list[Example]
+    unmatched: list[str]
+    faults: dict[str, str]
+    strays: list[str]
+    places: dict[str, tuple[Column, int]]
+
+    @property
+    def halves(self):
+        """Whether files hold both images of a pair."""
+        return any(len(example.names) < len(example.pictures) for example in self.examples)
+
+    def pictures(self, side):
+        """Returns the pictures of a side: A, B or the empty one."""
+        return [p for example in self.examples for p in example.pictures if p.side == side]
+
+    def sides(self):
+        """Returns the sides that there are, in order."""
+        return sorted({picture.side for example in self.examples for picture in example.pictures})
+
+    def read(self, name):
+        """Reads the whole file of a name; returns pixels as `tfpix2pix.data.codecs.read`."""
+        column, index = self.places[name]
+        return codecs.decode(column.content(index)).pixels
+
+
+def gather(data, layout="auto", *, progress=jobs.silent):
+    """Looks at every image of a data set, on all cores; only its features are kept.
+
+    Args:
+        data: Path of a folder or of a manifest.
+        layout: As in `tfpix2pix.data.layouts.listing`.
+        progress: As in `tfpix2pix.data.jobs.run`.
+
+    Returns:
+        `Evidence`.
+
+    Raises:
+        ValueError: If there is no data set.
+
+    Example:
+        >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "lines/1.png")
+        >>> gather("lines").examples[0].pictures[1].record.width
+        4
+    """
+    data = Path(data)
+    listings = {s: layouts.listing(data, s, layout) for s in layouts.splits(data) or ["all"]}
+    layout = next(iter(listings.values())).layout
+    name = partial(os.path.relpath, start=data if data.is_dir() else data.parent)
+    splits, faults, places, readable = {}, {}, {}, []
+    for split, listing in listings.items():
+        names, columns, _ = sources.stored(listing)
+        halves = len(columns) == 1 and layout not in ("unpaired", "photos")
+        splits[split] = len(names)
+        surveyed = [survey(column, progress=progress) for column in columns]
+        for index, records in enumerate(zip(*surveyed)):
+            files = [name(column.place(index)) for column in columns]
+            places.update((file, (column, index)) for file, column in zip(files, columns))
+            wrong = {file: record.fault for file, record in zip(files, records) if record.fault}
+            if not wrong and halves and records[0].width % 2:
+                wrong = {files[0]: f"{records[0].width} pixels wide"}
+            faults.update(wrong)
+            if not wrong:
+                sides = "AB" if halves or len(files) == 2 else ""
+                sides = names[index].split("/")[0][-1] if layout == "unpaired" else sides
+                readable.append((split, files, sides, records))
+    ranges = _ranges([records for *_, records in readable])
+
+    def look(found):
+        split, files, sides, records = found
+        encoded = [column.content(index) for column, index in map(places.get, files)]
+        images = [codecs.decode(content).pixels for content in encoded]
+        turned = [_is_turned(*both) for both in zip(encoded, records)]
+        if len(sides) > len(files):
+            images, files, turned = np.split(images[0], 2, axis=1), files * 2, turned * 2
+            records = (records[0]._replace(width=records[0].width // 2),) * 2
+        place = None
+        seen = [
+            features(image, limits, is_lossy=record.format in _LOSSY)
+            for image, limits, record in zip(images, ranges * 2, records)
+        ]
+        if len(images) == 2 and not any(of.is_blank for of in seen):
+            place = placement(*map(to_rgb, images, ranges * 2))
+        pictures = map(Picture, files, sides or ("",), records, seen, turned)
+        return Example(split, tuple(pictures), place)
+
+    examples = list(jobs.parallel(look, readable, progress))
+    unmatched = [name(file) for listing in listings.values() for file in listing.unmatched]
+    strays = _files(data) - {*places, *unmatched} if layout not in ("manifest", "tfrecord") else ()
+    return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places)
+
+
+def _ranges(records):
+    """Returns the least and greatest value in each place of all examples, to show them alike."""
+    return [
+        (min(record.low for record in of), max(record.high for record in of))
+        for of in zip(*records)
+    ]
+
+
+def _is_turned(encoded, record):
+    if record.native or record.format == "NPY":
+        return False
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return image.getexif().get(_EXIF_ORIENTATION, 1) != 1
+    except Image.UnidentifiedImageError:  # A TIFF that Pillow does not know.
+        return False
+
+
+def _files(folder):
+    """Returns the names of all files in a folder but hidden ones."""
+    names = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+    return {str(name) for name in names if not any(part.startswith(".") for part in name.parts)}

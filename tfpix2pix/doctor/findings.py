@@ -1,0 +1,257 @@
+"""Findings: what is wrong with the files of a data set, by name, with the cure.
+
+An error makes training impossible or its results wrong, a warning makes them worse, probably; a
+note is to be known.
+"""
+
+from collections import Counter
+from pathlib import PurePath
+from typing import NamedTuple
+
+from tfpix2pix.data import codecs, kinds
+
+SEVERITIES = ("error", "warning", "note")
+# The suffixes of each format; only these mean something to other programs.
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "MPO": (".jpg", ".jpeg"),  # Of a camera with two lenses; the first image is a JPEG.
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "NPY": (".npy",),
+}
+
+
+class Item(NamedTuple):
+    """What a finding is about.
+
+    Attributes:
+        files: Names of the files, of duplicates all of a group.
+        detail: What it is about them; may be empty.
+
+    Example:
+        >>> str(Item(("a.png", "b.png"), "equal"))
+        'a.png + b.png (equal)'
+    """
+
+    files: tuple[str, ...]
+    detail: str = ""
+
+    def __str__(self):
+        """Returns it on a line."""
+        return " + ".join(self.files) + (f" ({self.detail})" if self.detail else "")
+
+
+class Finding(NamedTuple):
+    """Something about a data set that its owner should know.
+
+    Attributes:
+        code: Name of the kind of finding, such as `"unmatched"`.
+        severity: One of `SEVERITIES`.
+        title: What was found.
+        cure: What to do.
+        items: List of `Item`.
+
+    Example:
+        >>> Finding("blank", "warning", "Blank images", "Remove them.", [Item(("a.png",))]).count
+        1
+    """
+
+    code: str
+    severity: str
+    title: str
+    cure: str
+    items: list[Item]
+
+    @property
+    def count(self):
+        """Number of items."""
+        return len(self.items)
+
+
+def of_files(evidence):
+    """Judges the files.
+
+    Args:
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
+
+    Yields:
+        `Finding`; some may have no items.
+
+    Example:
+        >>> from tfpix2pix.doctor import evidence
+        >>> codecs.write_bytes(b"", "cats/1.png")
+        >>> [finding.code for finding in of_files(evidence.gather("cats")) if finding.items]
+        ['unreadable']
+    """
+    faults = [
+        Item((name,), fault.replace("it cannot be decoded: ", ""))
+        for name, fault in evidence.faults.items()
+    ]
+    odd = [item for item in faults if item.detail.endswith("pixels wide")]
+    yield Finding(
+        "unmatched",
+        "error",
+        "Files without a partner",
+        "Partners have the same path in A and B but for the suffix: rename, add or remove files.",
+        [Item((name,)) for name in evidence.unmatched],
+    )
+    yield Finding(
+        "unreadable",
+        "error",
+        "Files that cannot be decoded",
+        "Replace or remove them, or leave them out by --data.bad_files skip.",
+        [item for item in faults if item not in odd],
+    )
+    yield Finding(
+        "odd_width",
+        "error",
+        "Side-by-side files of odd width",
+        "Each file has A in its left and B in its right half, of one width. Combine them again by "
+        "`python -m training.prepare combine`, or give the --layout if they are no such files.",
+        odd,
+    )
+    yield Finding(
+        "strays",
+        "note",
+        "Files in the folder that are not used",
+        f"Images are {', '.join(codecs.SUFFIXES)} files at the places of the layout.",
+        [Item((name,)) for name in evidence.strays],
+    )
+
+
+def of_formats(evidence):
+    """Judges how the images are stored.
+
+    Args:
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
+
+    Yields:
+        `Finding`; some may have no items.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.doctor import evidence
+        >>> codecs.write_bytes(codecs.encode(np.zeros((4, 8, 3), "uint8"), ".png"), "hens/1.jpg")
+        >>> [finding.code for finding in of_formats(evidence.gather("hens")) if finding.items]
+        ['suffix']
+    """
+    pictures = [picture for example in evidence.examples for picture in example.pictures]
+    of_file = {picture.name: picture for picture in pictures}.values()
+    yield Finding(
+        "suffix",
+        "warning",
+        "Files whose suffix is not that of their format",
+        "They are read by their content; other programs may not. Rename them.",
+        [
+            Item((p.name,), p.record.format)
+            for p in of_file
+            if evidence.layout != "tfrecord"
+            and PurePath(p.name).suffix.lower() not in _SUFFIXES.get(p.record.format, ())
+        ],
+    )
+    yield Finding(
+        "frames",
+        "warning",
+        "Files of several frames or pages, of which only the first is used",
+        "Save each image as a file of its own.",
+        [Item((p.name,), f"{p.record.frames} frames") for p in of_file if p.record.frames > 1],
+    )
+    yield Finding(
+        "alpha",
+        "warning",
+        "Images that are transparent in places",
+        "Training drops alpha and sees the colours that lie under it. Paste them on white, or "
+        "give --model.source_channels 4 or --model.target_channels 4 if alpha is to be used.",
+        [Item((p.name,)) for p in of_file if not p.features.is_opaque],
+    )
+    yield Finding(
+        "turned",
+        "note",
+        "Images that their EXIF orientation turns",
+        "They are used upright, as cameras mean it; check that their partners are, too.",
+        [Item((p.name,)) for p in of_file if p.is_turned],
+    )
+
+
+def of_kinds(evidence):
+    """Judges sizes, channels and bits.
+
+    Args:
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
+
+    Yields:
+        `Finding`; some may have no items.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.doctor import evidence
+        >>> for name, width in (("A", 4), ("B", 6)):
+        ...     codecs.write(np.zeros((4, width, 3), "uint8"), f"dogs/{name}/1.png")
+        >>> [finding.code for finding in of_kinds(evidence.gather("dogs")) if finding.items]
+        ['pair_sizes']
+    """
+    yield Finding(
+        "pair_sizes",
+        "warning",
+        "Pairs of which A and B have different sizes",
+        "Both are resized to one size, so they fit only if they show the same part. Bring them to "
+        "one size by `python -m training.prepare resize`.",
+        [
+            Item(example.names, " and ".join(map(_size, example.pictures)))
+            for example in evidence.examples
+            if len({_size(picture) for picture in example.pictures}) > 1
+        ],
+    )
+    sides = evidence.sides()[:1] if evidence.halves else evidence.sides()
+    for side in sides:
+        pictures = evidence.pictures(side)
+        of_side = f" of {side}" if len(sides) > 1 else ""
+        counts = Counter((p.record.channels, p.record.dtype) for p in pictures)
+        usual = counts.most_common(1)[0][0]
+        unlike = [p for p in pictures if (p.record.channels, p.record.dtype) != usual]
+        wanted = max({2: 1, 4: 3}.get(channels, channels) for channels, _ in counts)
+        deepest = max((dtype for _, dtype in counts), key=codecs.DTYPES.index)
+        fit = all(kinds.convertible(*kind, wanted, deepest) for kind in counts)
+        yield Finding(
+            "mixed_kinds" if fit else "unfit_kinds",
+            "warning" if fit else "error",
+            f"Images{of_side} of other channels or bits than the usual {_kind(usual)}",
+            f"They {'are' if fit else 'cannot be'} converted to {_kind((wanted, deepest))}. Save "
+            "all alike.",
+            [Item((p.name,), _kind((p.record.channels, p.record.dtype))) for p in unlike],
+        )
+        low, high = min(p.record.low for p in pictures), max(p.record.high for p in pictures)
+        outside = deepest == "float32" and not 0 <= low <= high <= 1
+        yield Finding(
+            "float_range",
+            "warning",
+            f"Floating point images{of_side} that exceed [0, 1]",
+            "Give the range that becomes [-1, 1] by --data.source_range or --data.target_range, "
+            f"such as [{low:g},{high:g}].",
+            [
+                Item((p.name,), f"{p.record.low:g} to {p.record.high:g}")
+                for p in pictures
+                if outside and not 0 <= p.record.low <= p.record.high <= 1
+            ],
+        )
+        sizes = Counter(_size(p) for p in pictures)
+        common = sizes.most_common(1)[0][0]
+        yield Finding(
+            "sizes",
+            "note",
+            f"Images{of_side} of other sizes than the usual {common}",
+            "All are resized and cropped to one size; proportions may change.",
+            [Item((p.name,), _size(p)) for p in pictures if _size(p) != common],
+        )
+
+
+def _size(picture):
+    return f"{picture.record.height} x {picture.record.width} pixels"
+
+
+def _kind(kind):
+    channels, dtype = kind
+    return f"{channels} channel{'s' if channels > 1 else ''} of {dtype}"
