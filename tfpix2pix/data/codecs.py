@@ -175,7 +175,9 @@ def encode(pixels, suffix):
         plane = {"planarconfig": "contig"} if channels > 1 else {}
         tifffile.imwrite(buffer, flat, photometric=color, **plane)
     else:
-        options = {"lossless": True} if suffix == ".webp" else {"quality": 95}
+        # Exact, or lossless WebP clears the colours under what is transparent.
+        exact = {"lossless": True, "exact": True}
+        options = exact if suffix == ".webp" else {"quality": 95}
         image = Image.fromarray(flat)
         image.save(buffer, Image.registered_extensions()[suffix], **options)
     return buffer.getvalue()
