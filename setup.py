@@ -38,6 +38,13 @@ setup(
     extras_require={
         "serving": SERVING,
         "torch": ["torch>=2.2"],
-        "test": [*SERVING, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6", "ovmsclient==2023.1", "ruff"],
+        "test": [
+            *SERVING,
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "hypothesis>=6",
+            "ovmsclient==2023.1",
+            "ruff",
+        ],
     },
 )
