@@ -122,9 +122,9 @@ def test_an_interrupted_training_saves_and_ends_as_if_it_had_not_been(facades, t
         (
             "training.train",
             ("facades", "--data", "none", "--run", "r"),
-            "error: The data must be a folder of image pairs. Received: 'none', where there is "
-            "nothing. Give the folder that holds the images or their `train` folder, and check the "
-            "spelling.",
+            "error: The data must be a folder of images or a manifest (.csv, .jsonl). Received: "
+            "'none', where there is nothing. Give the folder that holds the images or their "
+            "`train` folder, and check the spelling.",
         ),
         (
             "serving.export",

@@ -256,3 +256,14 @@ def test_held_out_examples_are_the_first_split_that_there_is(facades, tmp_path):
     assert held_out(tmp_path) == 6
     (tmp_path / "val").symlink_to(facades / "test")
     assert held_out(tmp_path) == 3
+
+
+def test_what_is_left_open_is_rgb_of_8_bits(facades):
+    config = dataclasses.replace(
+        presets.preset("facades"), data=DataConfig(str(facades), image_size=32)
+    )
+    assert factory.task(config).source_kind == (3, "uint8", (0.0, 255.0))
+    source, target = next(
+        iter(factory.evaluation_batches(config, factory.examples(config, "train")))
+    )
+    assert max(float(tf.reduce_max(tf.abs(image))) for image in (source, target)) <= 1

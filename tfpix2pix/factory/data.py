@@ -110,12 +110,12 @@ def task(config):
         >>> task(FACADES).channels
         (3, 3)
     """
-    kinds = tuple(
-        Kind(kind.channels or 3, kind.dtype or "uint8", kind.value_range or full_range(kind.dtype))
-        for kind in _kinds(config)
-    )
+    kinds = []
+    for kind in _kinds(config):
+        dtype = kind.dtype or "uint8"
+        kinds.append(Kind(kind.channels or 3, dtype, kind.value_range or full_range(dtype)))
     labels = (config.data.source_labels, config.data.target_labels)
-    return tasks.task(config.data.task, kinds, labels)
+    return tasks.task(config.data.task, tuple(kinds), labels)
 
 
 def geometry(config):
