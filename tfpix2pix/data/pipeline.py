@@ -5,12 +5,32 @@ permutation keyed by the epoch) and its jitter (keyed by n). So nothing of the p
 saved to resume a training exactly, and workers that share the stream need not talk to each other.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data import augment, tasks
 from tfpix2pix.data.augment import Augmentation
 from tfpix2pix.data.images import to_signed
+
+
+class Share(NamedTuple):
+    """The batches of a stream that one worker makes, beside others.
+
+    Attributes:
+        first: Number of the worker's first batch in each row.
+        own: How many batches in a row are its own.
+        total: How many batches a row has, over all workers.
+
+    Example:
+        >>> Share(first=2, own=2, total=4).own  # Of 0 1 2 3 4 5 6 7 it makes 2 3 6 7.
+        2
+    """
+
+    first: int = 0
+    own: int = 1
+    total: int = 1
 
 
 def training_batches(
@@ -22,6 +42,7 @@ def training_batches(
     batch_size=1,
     seed=0,
     first_step=0,
+    share=Share(),
     cache_gigabytes=1.0,
 ):
     """Streams shuffled and jittered batches without end; every epoch holds each example once.
@@ -37,6 +58,7 @@ def training_batches(
         batch_size: Examples per batch.
         seed: Seed of order and jitter.
         first_step: How many batches of the stream to pass over, at no cost.
+        share: `Share`, which batches of the stream to make; by default all.
         cache_gigabytes: Loaded images are kept in memory when all need at most this much.
 
     Returns:
@@ -64,7 +86,7 @@ def training_batches(
         source, target = task.example(images, key)
         return augment.perturb(source, augmentation, key), target
 
-    return _stream(example, batch_size, first_step)
+    return _stream(example, batch_size, first_step, share)
 
 
 def unpaired_batches(
@@ -167,9 +189,14 @@ def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def _stream(example, batch_size, first_step):
+def _stream(example, batch_size, first_step, share=Share()):
+    def own_example(number):
+        batch, place = number // batch_size, number % batch_size
+        batch = batch // share.own * share.total + share.first + batch % share.own
+        return example(batch * batch_size + place)
+
     dataset = tf.data.Dataset.range(first_step * batch_size, tf.int64.max)
-    dataset = dataset.map(example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
+    dataset = dataset.map(own_example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 

@@ -150,14 +150,16 @@ def geometry(config):
     )
 
 
-def training_batches(config, examples, *, replicas=1, first_step=0):
-    """Streams the training batches of one replica after the other.
+def training_batches(config, examples, *, replicas=1, first_step=0, worker=0, workers=1):
+    """Streams the training batches of a worker, of one of its replicas after the other.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         examples: `tfpix2pix.data.sources.Examples`.
-        replicas: How many replicas share a batch; each is given an equal part.
+        replicas: How many replicas each worker has; each is given an equal part of a batch.
         first_step: The step at which the stream starts.
+        worker: Number of the worker.
+        workers: How many workers there are.
 
     Returns:
         A `tf.data.Dataset`, see `tfpix2pix.data.pipeline.training_batches`.
@@ -173,19 +175,21 @@ def training_batches(config, examples, *, replicas=1, first_step=0):
         tfpix2pix.errors.InputError: `train.batch_size` must be a multiple of the number of ...
     """
     batch_size, data = config.train.batch_size, config.data
-    if batch_size % replicas:
+    devices = replicas * workers
+    if batch_size % devices:
         raise InputError(
             f"`train.batch_size` must be a multiple of the number of devices. Received: "
-            f"batch_size={batch_size}, devices={replicas}. Use --train.batch_size {replicas}."
+            f"batch_size={batch_size}, devices={devices}. Use --train.batch_size {devices}."
         )
     return pipeline.training_batches(
         examples,
         geometry(config),
         task=task(config),
         augmentation=Augmentation(data.flip, data.source_brightness, data.source_noise),
-        batch_size=batch_size // replicas,
+        batch_size=batch_size // devices,
         seed=config.train.seed,
         first_step=first_step * replicas,
+        share=pipeline.Share(worker * replicas, replicas, devices),
         cache_gigabytes=data.cache_gigabytes,
     )
 

@@ -75,6 +75,21 @@ def test_smaller_batches_are_parts_of_larger_ones(numbered):
     np.testing.assert_array_equal(small[:, :, 0].reshape(3, 2, 2, 16, 16, 3), large.swapaxes(1, 2))
 
 
+def test_the_shares_of_workers_are_the_whole(numbered):
+    """Two workers of two replicas each; so no example is seen twice in an epoch."""
+    whole = as_array(stream(numbered), 12)
+    shares = [pipeline.Share(first, 2, 4) for first in (0, 2)]
+    first, second = (as_array(stream(numbered, share=share), 6) for share in shares)
+    np.testing.assert_array_equal(
+        first.reshape(3, 2, *whole.shape[1:]), whole.reshape(3, 4, *whole.shape[1:])[:, :2]
+    )
+    np.testing.assert_array_equal(
+        second.reshape(3, 2, *whole.shape[1:]), whole.reshape(3, 4, *whole.shape[1:])[:, 2:]
+    )
+    resumed = as_array(stream(numbered, share=shares[1], first_step=2), 4)
+    np.testing.assert_array_equal(resumed, second[2:])
+
+
 def test_source_and_target_get_the_same_window_and_mirroring(numbered):
     for source, target in stream(numbered).take(8):
         np.testing.assert_array_equal(source, target)
