@@ -12,14 +12,15 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
 
 
-def main(run: str, to: str):
+def main(run: str, to: str, averaged: bool = False):
     """Exports the newest checkpoint of a run as the next version of a served model.
 
     Args:
         run: Folder of the run.
         to: Folder of the served model; its name is the model's name.
+        averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
     """
-    generator = factory.restored_generator(run)
+    generator = factory.restored_generator(run, averaged=averaged)
     version, difference = export(generator, to, task=factory.task(config.load(run)))
     print(f"{version} agrees with the trained model within {difference:.1g}.")
 

@@ -1,10 +1,14 @@
 """Two replicas, on two logical CPUs, train as one."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow import keras
 
-from tests.cases import tiny_pix2pix
+from tests.cases import smooth_images, tiny_pix2pix
+from tfpix2pix import InputError
 from tfpix2pix.data import pipeline, sources
 from tfpix2pix.data.geometry import Geometry
 from training import loop
@@ -13,7 +17,7 @@ from training import loop
 def trained(facades, strategy, norm="instance", steps=3):
     pairs = sources.pairs(facades, direction="BtoA")
 
-    def batches(replicas):
+    def batches(replicas, *_):
         return pipeline.training_batches(
             pairs, Geometry((32, 32)), batch_size=4 // replicas, seed=2
         )
@@ -52,3 +56,37 @@ def test_synchronized_batch_norm_takes_the_statistics_of_all_replicas(facades, m
     two = trained(facades, mirrored, norm="batch_sync", steps=1)
     for a, b in zip(one.generator.weights, two.generator.weights):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-4, err_msg=a.name)
+
+
+def test_clipping_parts_scales_and_averages_are_of_all_replicas(mirrored):
+    pairs = smooth_images((4, 32, 32, 3)), smooth_images((4, 32, 32, 3), seed=1)
+
+    def stepped(strategy):
+        with strategy.scope():
+            model = tiny_pix2pix(norm="none", l1_weight=1.0)
+            clipping = (keras.optimizers.legacy.SGD(1.0, global_clipnorm=0.05) for _ in range(2))
+            scaling = (keras.mixed_precision.LossScaleOptimizer(o, True, 64.0) for o in clipping)
+            model.compile(dict(zip(model.players, scaling)), accumulate=2, ema=0.5)
+        share = 4 // strategy.num_replicas_in_sync
+        batch = strategy.experimental_distribute_values_from_function(
+            lambda context: tuple(
+                images[share * context.replica_id_in_sync_group :][:share] for images in pairs
+            )
+        )
+        strategy.run(model.train_step, args=(batch,))
+        return model
+
+    one, two = stepped(tf.distribute.OneDeviceStrategy("CPU:0")), stepped(mirrored)
+    for network in ("generator", "discriminator", "averaged_generator"):
+        for a, b in zip(*(getattr(model, network).weights for model in (one, two))):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.name)
+    assert (one.averaged_generator.weights[0] != one.generator.weights[0]).numpy().any()
+
+
+def test_xla_is_refused_for_several_replicas(mirrored):
+    message = (
+        "`jit_compile` is for one device: XLA cannot compile what several exchange. Received: 2 "
+        "devices. Leave it out or use one device."
+    )
+    with mirrored.scope(), pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        tiny_pix2pix().compile(jit_compile=True)

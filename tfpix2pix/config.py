@@ -150,10 +150,31 @@ class TrainConfig:
         discriminator_learning_rate: The discriminator's step size; by default learning_rate.
         update: Whether the generator learns from the updated discriminator, or both at once.
         discriminator_steps: Steps of the discriminator per step of the generator.
+        schedule: How the step sizes fall: not at all, linearly or by a cosine to 0 after the last
+            step, or to a tenth every decay_every steps.
+        warmup_steps: Steps over which the step sizes rise at first.
+        decay_from: First step of lower step sizes, for linear and cosine; by default the middle
+            for linear, and for cosine the end of the warm-up.
+        decay_every: Steps from one tenth to the next; by default a quarter of all.
+        clip_norm: Longest gradient of a player that is taken whole; by default any.
+        accumulate: Equal parts in which each device takes its batch, one after the other, to save
+            memory; the step is that of the whole batch. Batch norm sees one part at a time.
+        precision: What networks compute in; weights, losses and exports stay float32.
+        ema: Share that the averaged generator keeps of itself per step, such as 0.999; 0 for none.
+        jit: Whether XLA compiles the step, on one device; not on a CPU, where it is far slower.
+        deterministic: Whether the same command on the same machine and versions gives the same
+            weights to the bit on GPUs too, slower; on CPUs it does so anyway.
         seed: Seed of weights, noise, order and jitter.
         checkpoint_every: Steps from one checkpoint and sample picture to the next.
         keep_checkpoints: How many of the newest checkpoints stay on disk.
         log_every: Steps from one line of metrics to the next.
+        validate_every: Steps from one validation on held-out examples to the next; by default
+            checkpoint_every.
+        best_by: Metric by which the best checkpoint is kept.
+        patience: After how many validations without a better one to stop; by default never.
+        rollback: Whether to go back to the last checkpoint when a loss is not finite, and on with
+            the batches after; else the training stops.
+        start_from: Run whose weights to start with, where names and shapes agree.
     """
 
     steps: int = 80_000
@@ -162,10 +183,25 @@ class TrainConfig:
     discriminator_learning_rate: Optional[float] = None
     update: Literal["alternating", "simultaneous"] = "alternating"
     discriminator_steps: int = 1
+    schedule: Literal["constant", "linear", "cosine", "step"] = "constant"
+    warmup_steps: int = 0
+    decay_from: Optional[int] = None
+    decay_every: Optional[int] = None
+    clip_norm: Optional[float] = None
+    accumulate: int = 1
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    ema: float = 0.0
+    jit: bool = False
+    deterministic: bool = False
     seed: int = 0
     checkpoint_every: int = 1000
     keep_checkpoints: int = 3
     log_every: int = 50
+    validate_every: Optional[int] = None
+    best_by: Literal["l1", "psnr", "ssim"] = "l1"
+    patience: Optional[int] = None
+    rollback: bool = False
+    start_from: Optional[str] = None
 
 
 @dataclasses.dataclass(frozen=True)

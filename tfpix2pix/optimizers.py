@@ -3,7 +3,7 @@
 from tensorflow import keras
 
 
-def adam(learning_rate=2e-4, beta_1=0.5):
+def adam(learning_rate=2e-4, beta_1=0.5, *, clip_norm=None):
     """Returns the Adam of pix2pix: beta2 0.999, epsilon 1e-8.
 
     It is Keras' legacy class because that one calls TensorFlow's fused kernel, which updates each
@@ -13,6 +13,8 @@ def adam(learning_rate=2e-4, beta_1=0.5):
     Args:
         learning_rate: Step size, or a `keras.optimizers.schedules.LearningRateSchedule`.
         beta_1: Decay of the first moment; 0.5 keeps the players from circling each other.
+        clip_norm: Longest gradient that is taken whole; longer ones are shortened to it. Its length
+            is that over all variables, summed over all devices.
 
     Returns:
         A `keras.optimizers.legacy.Adam`.
@@ -24,4 +26,6 @@ def adam(learning_rate=2e-4, beta_1=0.5):
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 3.3.
     """
-    return keras.optimizers.legacy.Adam(learning_rate, beta_1=beta_1, beta_2=0.999, epsilon=1e-8)
+    return keras.optimizers.legacy.Adam(
+        learning_rate, beta_1=beta_1, beta_2=0.999, epsilon=1e-8, global_clipnorm=clip_norm
+    )

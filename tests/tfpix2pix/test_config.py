@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow import keras
 
 from tfpix2pix import InputError, config, factory, losses, presets
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
@@ -64,10 +65,25 @@ UNUSUAL = ExperimentConfig(
         discriminator_learning_rate=4e-3,
         update="simultaneous",
         discriminator_steps=2,
+        schedule="step",
+        warmup_steps=2,
+        decay_from=3,
+        decay_every=5,
+        clip_norm=0.5,
+        accumulate=4,
+        precision="mixed_float16",
+        ema=0.9,
+        jit=True,
+        deterministic=True,
         seed=5,
         checkpoint_every=3,
         keep_checkpoints=1,
         log_every=2,
+        validate_every=4,
+        best_by="ssim",
+        patience=3,
+        rollback=True,
+        start_from="runs/other",
     ),
 )
 
@@ -159,8 +175,26 @@ def test_the_factory_passes_every_option_on():
     assert weighted.numpy().tolist() == [3.0 * 0.25]
     judged = model.adversarial.discriminator(np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1, 1)))
     assert float(judged[0]) == pytest.approx(0.9**2)
-    rates = {p: float(optimizer.learning_rate) for p, optimizer in model.optimizers.items()}
-    assert rates == pytest.approx({"generator": 1e-3, "discriminator": 4e-3})
+    assert (model.parts, model.ema, model.jit_compile) == (4, 0.9, True)
+    assert {judge.compute_dtype, first.compute_dtype} == {"float16"}
+    assert keras.mixed_precision.global_policy().name == "float32"
+    assert isinstance(model.optimizers["generator"], keras.mixed_precision.LossScaleOptimizer)
+    for player, rate in (("generator", 1e-3), ("discriminator", 4e-3)):
+        adam = model.optimizers[player].inner_optimizer
+        assert adam.global_clipnorm == 0.5
+        expected = ["step", rate, *(7, 2, 3, 5)]
+        assert list(adam.learning_rate.get_config().values()) == expected
+
+
+def test_durations_are_steps_of_the_training_for_a_player_with_several_in_each():
+    train = dataclasses.replace(UNUSUAL.train, update="alternating", schedule="linear")
+    model = factory.compiled_model(dataclasses.replace(UNUSUAL, train=train))
+    judge, maker = (
+        model.optimizers[player].inner_optimizer.learning_rate.get_config()
+        for player in ("discriminator", "generator")
+    )
+    assert [judge[name] for name in ("steps", "warmup", "decay_from")] == [14, 4, 6]
+    assert [maker[name] for name in ("steps", "warmup", "decay_from")] == [7, 2, 3]
 
 
 def test_a_run_without_checkpoints_is_refused(tmp_path):

@@ -9,14 +9,17 @@ from tfpix2pix.factory.data import (
     training_batches,
 )
 from tfpix2pix.factory.models import (
+    BEST,
     CHECKPOINTS,
     checkpoint,
     compiled_model,
     generator,
     restored_generator,
+    restored_networks,
 )
 
 __all__ = [
+    "BEST",
     "CHECKPOINTS",
     "checkpoint",
     "compiled_model",
@@ -26,6 +29,7 @@ __all__ = [
     "generator",
     "geometry",
     "restored_generator",
+    "restored_networks",
     "task",
     "training_batches",
 ]

@@ -46,7 +46,14 @@ class InstanceNormalization(tfa.layers.InstanceNormalization):
         """Normalizes each image on its own."""
         if inputs.shape[0] == 1 and self.center and self.scale:
             return _fused(inputs, self.gamma, self.beta, self.epsilon)
-        return super().call(inputs)
+        if inputs.dtype == "float32":
+            return super().call(inputs)
+        # In float16 the gradient of TF Addons' variance overflows.
+        mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
+        scale = tf.math.rsqrt(variance + self.epsilon)
+        scale = scale * tf.cast(self.gamma, "float32") if self.scale else scale
+        shift = -mean * scale + (tf.cast(self.beta, "float32") if self.center else 0.0)
+        return tf.cast(tf.cast(inputs, "float32") * scale + shift, inputs.dtype)
 
     def get_config(self):
         """Returns the arguments that rebuild the layer."""

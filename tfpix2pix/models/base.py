@@ -26,6 +26,9 @@ class TranslationModel(keras.Model):
         self.validation_l1 = keras.metrics.Mean(name="l1")
         self.noise = tf.random.Generator.from_seed(0)  # Tracked: checkpoints carry its state.
         self.optimizers = None
+        self.parts = 1
+        self.ema = 0.0
+        self.averaged_generator = None
 
     @property
     def generator(self):
@@ -37,17 +40,43 @@ class TranslationModel(keras.Model):
         """The mean of each term since the last reset, and the validation L1."""
         return [*self.trackers.values(), self.validation_l1]
 
-    def compile(self, optimizers_of_players=None, **kwargs):
-        """Sets the optimizers.
+    def compile(self, optimizers_of_players=None, *, accumulate=1, ema=0.0, **kwargs):
+        """Sets the optimizers, and how the players go by what these say.
+
+        Players that compute in float16 get optimizers that scale the loss, so that small gradients
+        do not become 0: a step whose gradients overflow is left out and halves the scale.
 
         Args:
             optimizers_of_players: Dict of player name to optimizer; a player that is not named gets
                 the paper's Adam (`tfpix2pix.optimizers.adam`).
+            accumulate: Number of equal parts in which a replica takes its batch, one after the
+                other, to save memory; their gradients are summed before the step.
+            ema: Share that `averaged_generator`, whose weights are means over the past ones of the
+                generator, keeps of itself per step; 0 for none. In early step t it is at most
+                (1 + t) / (10 + t), so that the initial weights are soon forgotten.
             **kwargs: Those of `keras.Model.compile`, such as `jit_compile`.
 
         Raises:
-            ValueError: If a player is unknown.
+            ValueError: If a player is unknown, a number out of range, `accumulate` asked of
+                synchronized batch norm, or `jit_compile` of several replicas.
         """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if accumulate < 1 or not 0 <= ema < 1:
+            raise InputError(
+                "`accumulate` must be at least 1, and `ema` at least 0 and below 1. Received: "
+                f"accumulate={accumulate}, ema={ema}. 0.999 averages over some 1000 steps."
+            )
+        if kwargs.get("jit_compile") and replicas > 1:
+            raise InputError(
+                "`jit_compile` is for one device: XLA cannot compile what several exchange. "
+                f"Received: {replicas} devices. Leave it out or use one device."
+            )
+        layers = [layer for network in self.players.values() for layer in network.layers]
+        if accumulate > 1 and any(getattr(layer, "synchronized", False) for layer in layers):
+            raise InputError(
+                '`accumulate` must be 1 for norm="batch_sync", whose statistics are those of the '
+                f'whole batch. Received: accumulate={accumulate}. Use norm="instance" or "batch".'
+            )
         given = dict(optimizers_of_players or {})
         if unknown := sorted(set(given) - set(self.players)):
             raise InputError(
@@ -57,6 +86,13 @@ class TranslationModel(keras.Model):
         self.optimizers = {
             player: given.get(player) or optimizers.adam() for player in self.players
         }
+        if any(layer.compute_dtype == "float16" for layer in layers):
+            self.optimizers = {p: _scaling(optimizer) for p, optimizer in self.optimizers.items()}
+        self.parts, self.ema, self.averaged_generator = accumulate, ema, None
+        if ema:
+            self.averaged_generator = keras.models.clone_model(self.generator)
+            self.averaged_generator.set_weights(self.generator.get_weights())
+            self.averaged_generator.trainable = False
         super().compile(optimizer=self.optimizers["generator"], **kwargs)
 
     def call(self, source, training=False):
@@ -79,32 +115,109 @@ class TranslationModel(keras.Model):
     def objective(self, player, **terms):
         """Sums the per-example `terms` of one player into the scalar its optimizer descends.
 
-        Gradients are *summed* over replicas, so the mean over this replica is divided by their
-        number: with equal shares the sum is the mean over the global batch.
+        Gradients are *summed* over replicas and the parts of their batches, so the mean over this
+        part is divided by the number of both: with equal shares the sum is the mean over the global
+        batch.
 
         Args:
             player: Name of the player.
             **terms: float32 `[batch]` each, tracked unscaled as `"{player}_{term}"`.
 
         Returns:
-            float32 scalar.
+            float32 scalar, scaled for float16.
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         for term, per_example in terms.items():
             self.trackers[f"{player}_{term}"].update_state(per_example)
-        return tf.reduce_mean(sum(terms.values())) / replicas
+        total = tf.reduce_mean(sum(terms.values())) / (replicas * self.parts)
+        optimizer = self.optimizers[player]
+        return optimizer.get_scaled_loss(total) if _scales(optimizer) else total
 
     def descend(self, tape, objective, player):
         """Lets one player take one optimizer step down its objective.
 
         Args:
             tape: The gradient tape that recorded `objective`.
-            objective: float32 scalar.
+            objective: What `objective` returned.
             player: Name of the player whose variables move.
         """
-        variables = self.players[player].trainable_variables
-        gradients = tape.gradient(objective, variables)
-        self.optimizers[player].apply_gradients(zip(gradients, variables))
+        self.apply({player: self.gradients(tape, objective, player)})
+
+    def gradients(self, tape, objective, player):
+        """Returns the gradients of one player's objective.
+
+        Args:
+            tape: The gradient tape that recorded `objective`.
+            objective: What `objective` returned.
+            player: Name of the player.
+
+        Returns:
+            List of float32 in the order of the player's trainable variables, without the scale of
+            the objective.
+        """
+        gradients = tape.gradient(objective, self.players[player].trainable_variables)
+        optimizer = self.optimizers[player]
+        return optimizer.get_unscaled_gradients(gradients) if _scales(optimizer) else gradients
+
+    def over_parts(self, data, gradients_of, *players):
+        """Sums gradients over the parts of a batch, of which only one at a time is in memory.
+
+        Args:
+            data: Tuple of `[batch, ...]`.
+            gradients_of: Function of the parts of `data` to a dict of player name to gradients.
+            *players: Names of these players.
+
+        Returns:
+            Dict of player name to gradients.
+
+        Raises:
+            ValueError: If the batch is known not to have that many equal parts.
+        """
+        if self.parts == 1:
+            return gradients_of(*data)
+        batch = data[0].shape[0] or 0  # Of open size: the parts find out.
+        if batch % self.parts:
+            raise InputError(
+                "The batch of each device must be a multiple of `accumulate`. Received: "
+                f"{batch} examples a device, accumulate={self.parts}. Use a larger batch."
+            )
+        stacks = [tf.reshape(x, (self.parts, -1, *x.shape[1:])) for x in data]
+
+        def add(part, sums):
+            gradients = gradients_of(*(stack[part] for stack in stacks))
+            return part + 1, tf.nest.map_structure(tf.add, sums, gradients)
+
+        sums = {
+            player: [
+                tf.zeros_like(variable) for variable in self.players[player].trainable_variables
+            ]
+            for player in players
+        }
+        # A loop and not a list, for TensorFlow computes at once what does not depend on another.
+        return tf.while_loop(lambda part, _: part < self.parts, add, (0, sums))[1]
+
+    def apply(self, gradients):
+        """Lets players take one optimizer step each.
+
+        Args:
+            gradients: Dict of player name to gradients.
+        """
+        for player, of_player in gradients.items():
+            variables = self.players[player].trainable_variables
+            self.optimizers[player].apply_gradients(zip(of_player, variables))
+        if self.ema and "generator" in gradients:
+            # All replicas have the same weights by now, so each updates the copy of its own.
+            tf.distribute.get_replica_context().merge_call(self._average)
+
+    def _average(self, strategy):
+        step = tf.cast(self.optimizers["generator"].iterations, "float32")
+        share = tf.minimum(self.ema, (1.0 + step) / (10.0 + step))
+
+        def approach(average, weight):
+            average.assign_sub((1.0 - share) * (average - weight))
+
+        for average, weight in zip(self.averaged_generator.weights, self.generator.weights):
+            strategy.extended.update(average, approach, args=(weight,))
 
     def logs(self):
         """Returns the running mean of every term by its name."""
@@ -115,3 +228,11 @@ class TranslationModel(keras.Model):
         source, target = data
         self.validation_l1.update_state(losses.l1(target, self.generator(source, training=False)))
         return {"l1": self.validation_l1.result()}
+
+
+def _scales(optimizer):
+    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+
+
+def _scaling(optimizer):
+    return optimizer if _scales(optimizer) else keras.mixed_precision.LossScaleOptimizer(optimizer)

@@ -93,7 +93,10 @@ class Pix2Pix(TranslationModel):
     def train_step(self, data):
         """Trains on one batch of pairs: the discriminator first, then the generator against it."""
         if self.update == "simultaneous":
-            return self._simultaneous_step(*data)
+            self.apply(self.over_parts(data, self._both_gradients, *self.players))
+            return self.logs()
+        if self.parts > 1:
+            return self._step_by_parts(data)
         source, target = data
         with tf.GradientTape() as generator_tape:
             translated = self.generator(source, training=True)
@@ -113,7 +116,29 @@ class Pix2Pix(TranslationModel):
         self.descend(generator_tape, fooling, "generator")
         return self.logs()
 
-    def _simultaneous_step(self, source, target):
+    def _step_by_parts(self, data):
+        """Takes the same step with each part translated anew for each player, to keep none."""
+
+        def judged(source, target):
+            translated = self.generator(source, training=True)
+            with tf.GradientTape() as tape:
+                fake_logits = self.discriminator([source, translated], training=True)
+                judging = self._judging(source, target, translated, fake_logits)
+            return {"discriminator": self.gradients(tape, judging, "discriminator")}
+
+        def fooled(source, target):
+            with tf.GradientTape() as tape:
+                translated = self.generator(source, training=True)
+                fake_logits = self.discriminator([source, translated], training=True)
+                fooling = self._fooling(source, target, translated, fake_logits)
+            return {"generator": self.gradients(tape, fooling, "generator")}
+
+        for _ in range(self.discriminator_steps):
+            self.apply(self.over_parts(data, judged, "discriminator"))
+        self.apply(self.over_parts(data, fooled, "generator"))
+        return self.logs()
+
+    def _both_gradients(self, source, target):
         with tf.GradientTape() as generator_tape, tf.GradientTape() as tape:
             translated = self.generator(source, training=True)
             fake_logits = self.discriminator([source, translated], training=True)
@@ -121,9 +146,10 @@ class Pix2Pix(TranslationModel):
                 judging = self._judging(source, target, translated, fake_logits)
             with tape.stop_recording():
                 fooling = self._fooling(source, target, translated, fake_logits)
-        self.descend(tape, judging, "discriminator")
-        self.descend(generator_tape, fooling, "generator")
-        return self.logs()
+        return {
+            "discriminator": self.gradients(tape, judging, "discriminator"),
+            "generator": self.gradients(generator_tape, fooling, "generator"),
+        }
 
     def _judging(self, source, target, translated, fake_logits):
         real_logits = self.discriminator([source, target], training=True)

@@ -1,0 +1,102 @@
+"""Schedules of the learning rate over the steps of a training."""
+
+import math
+
+import tensorflow as tf
+from tensorflow import keras
+
+from tfpix2pix.errors import InputError
+
+KINDS = ("constant", "linear", "cosine", "step")
+
+
+def schedule(kind, rate, *, steps, warmup=0, decay_from=None, decay_every=None):
+    """Returns the learning rate of every step of a training.
+
+    Args:
+        kind: `"constant"`; `"linear"` or `"cosine"`, down to 0 one step after the last; or
+            `"step"`, a tenth at every `decay_every`-th step.
+        rate: Highest learning rate.
+        steps: Length of the training.
+        warmup: Steps over which the rate rises linearly; the last of them has it whole.
+        decay_from: First step (from 0) of a lower rate, of linear and cosine; by default the middle
+            of the training for linear, and for cosine the end of the warm-up.
+        decay_every: Steps from one tenth to the next; by default a quarter of the training.
+
+    Returns:
+        `rate` itself where it never changes, else a `LearningRate`, for the optimizer.
+
+    Raises:
+        ValueError: If the kind is unknown, or a duration is negative or leaves no step to decay.
+
+    Example:
+        >>> halved_thrice = schedule("linear", 8.0, steps=6, decay_from=3)
+        >>> [float(halved_thrice(step)) for step in range(6)]
+        [8.0, 8.0, 8.0, 6.0, 4.0, 2.0]
+    """
+    if kind not in KINDS:
+        raise InputError(f"`schedule` must be one of {sorted(KINDS)}. Received: schedule={kind!r}.")
+    if decay_from is None:
+        decay_from = warmup if kind == "cosine" else steps // 2
+    decay_every = max(1, steps // 4) if decay_every is None else decay_every
+    decays_in_time = kind not in ("linear", "cosine") or 0 <= decay_from < steps
+    if warmup < 0 or decay_every < 1 or not decays_in_time:
+        raise InputError(
+            "`warmup` must be at least 0, `decay_every` at least 1, and `decay_from` a step of the "
+            f"training. Received: warmup={warmup}, decay_every={decay_every}, "
+            f"decay_from={decay_from}, steps={steps}. Start to decay earlier or train longer."
+        )
+    if kind == "constant" and warmup == 0:
+        return rate
+    return LearningRate(kind, rate, steps, warmup, decay_from, decay_every)
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate by the optimizer's count of its steps, so that a resumed training has it.
+
+    Args:
+        kind: As for `schedule`, which checks and completes all.
+        rate: As for `schedule`.
+        steps: As for `schedule`; beyond, the rate of the last step stays.
+        warmup: As for `schedule`.
+        decay_from: As for `schedule`.
+        decay_every: As for `schedule`.
+
+    Example:
+        >>> [float(LearningRate("step", 1.0, 9, 2, 0, 3)(step)) for step in (0, 1, 2)]
+        [0.5, 1.0, 1.0]
+
+    Reference:
+        The linear decay is that of junyanz/pytorch-CycleGAN-and-pix2pix as it was meant: stepped
+        too early there, it reaches 0 in the last epoch, which then trains nothing.
+    """
+
+    def __init__(self, kind, rate, steps, warmup, decay_from, decay_every):
+        self.options = {
+            "kind": kind,
+            "rate": rate,
+            "steps": steps,
+            "warmup": warmup,
+            "decay_from": decay_from,
+            "decay_every": decay_every,
+        }
+
+    def __call__(self, step):
+        """Returns the rate of a step, counted from 0."""
+        options, step = self.options, tf.cast(step, "float32")
+        left = options["steps"] - tf.minimum(step, options["steps"] - 1.0)
+        share = tf.minimum(left / (options["steps"] - options["decay_from"] + 1.0), 1.0)
+        factor = {
+            "constant": lambda: 1.0,
+            "linear": lambda: share,
+            # (1 - cos) / 2, which would round to 0 in the last steps.
+            "cosine": lambda: tf.sin(0.5 * math.pi * share) ** 2,
+            "step": lambda: 0.1 ** (step // options["decay_every"]),
+        }[options["kind"]]()
+        warm = tf.minimum((step + 1.0) / max(1, options["warmup"]), 1.0)
+        return options["rate"] * warm * factor
+
+    def get_config(self):
+        """Returns the arguments that rebuild the schedule."""
+        return dict(self.options)
