@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "data": set(),
     "optimizers": set(),
+    "schedules": set(),
     "config": set(),
     "networks": {"layers"},
     "models": {"losses", "optimizers"},
@@ -29,6 +30,8 @@ MAY_IMPORT = {
     "export": {"data", "metrics", "inference"},
     "report": {"data", "metrics"},
     "doctor": {"data"},
+    "health": set(),
+    "callbacks": {"data", "metrics", "report", "health"},
     "presets": {"config"},
     "__init__": {"models", "networks"},
 }
