@@ -1,18 +1,22 @@
 """The training loop: a `tf.function` over all devices, checkpoints, metrics, pictures, resume."""
 
-import json
-import math
 import signal
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from tfpix2pix import config as configs
-from tfpix2pix import factory, report
+from tfpix2pix import factory
 from tfpix2pix.data import jobs
 from tfpix2pix.errors import InputError
+from training import devices
+from training.checkpoints import Checkpoints
+from training.fine_tuning import start_from
+from training.journal import Journal
+from training.watch import Watch
 
 # A resumed run may be longer, save at other steps and find its data elsewhere; the rest makes it
 # another.
@@ -23,8 +27,13 @@ MAY_CHANGE = (
     "train.checkpoint_every",
     "train.keep_checkpoints",
     "train.log_every",
+    "train.validate_every",
+    "train.best_by",
+    "train.patience",
+    "train.rollback",
+    "train.start_from",
 )
-SHOWN_EXAMPLES = 4
+SHOWN_EXAMPLES, VALIDATED_EXAMPLES = 4, 100
 
 
 def steps(model, strategy, batches_of):
@@ -33,94 +42,127 @@ def steps(model, strategy, batches_of):
     Args:
         model: A compiled model with a `train_step`, made in the scope of `strategy`.
         strategy: `tf.distribute.Strategy`.
-        batches_of: Function of the number of replicas to a `tf.data.Dataset` of their batches in
-            turn.
+        batches_of: Function of the number of replicas of a worker, the worker's number and the
+            count of workers to a `tf.data.Dataset` of the replicas' batches in turn.
 
     Returns:
-        Iterator that takes a step at each turn; its values mean nothing.
+        Iterator that takes a step at each turn and gives its batch.
 
     Raises:
         ValueError: If the batches cannot be made.
     """
+    own_step = model.train_step
+    if model.jit_compile:  # One device alone; a function within one is none for several.
+        own_step = tf.function(own_step, jit_compile=True)
 
     @tf.function
     def step(batch):
-        strategy.run(model.train_step, args=(batch,))
+        strategy.run(own_step, args=(batch,))
 
-    batches = strategy.distribute_datasets_from_function(
-        lambda context: batches_of(context.num_replicas_in_sync)
+    def taken(batches):
+        for batch in batches:
+            step(batch)
+            yield batch
+
+    worker, workers = devices.place(strategy)
+    replicas = strategy.num_replicas_in_sync // workers
+    return taken(
+        strategy.distribute_datasets_from_function(
+            lambda context: batches_of(replicas, worker, workers)
+        )
     )
-    return (step(batch) for batch in batches)
-
-
-def device_strategy():
-    """Returns the strategy for this machine: all its GPUs, or its one device."""
-    if len(tf.config.list_physical_devices("GPU")) > 1:
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
 
 
 def train(config, run, strategy=None):
     """Trains an experiment from where its run folder stands to its last step.
 
-    The folder gets `config.yaml`, `metrics.jsonl`, `checkpoints/` and `samples/`. Ctrl-C or SIGTERM
-    saves a checkpoint after the current step and returns; the same call goes on from there.
+    Ctrl-C or SIGTERM saves a checkpoint after the current step and returns; the same call goes on
+    from there, and so it does from the last checkpoint after anything else.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
-        run: Folder of the run.
-        strategy: `tf.distribute.Strategy`; by default that of `device_strategy`.
+        run: Folder of the run; see the README beside this file for what it gets.
+        strategy: `tf.distribute.Strategy`; by default that of `devices.strategy`.
 
     Returns:
         The model, and the number of steps it has taken.
 
     Raises:
-        ValueError: If the data is unusable, the run is another experiment's, or a loss is not
-            finite.
+        ValueError: If the data is unusable, the run is another experiment's, a checkpoint cannot
+            be read or written, or a loss is not finite.
     """
-    run, strategy = Path(run), strategy or device_strategy()
+    run, strategy = Path(run), strategy or devices.strategy()
     examples = factory.examples(config, "train", progress=_surveying)
     config = factory.completed(config, examples)
     check_same_experiment(config, run)
     if examples.skipped:
         tqdm.write(f"{len(examples.skipped)} files are left out: {jobs.listed(examples.skipped)}")
+    if config.train.deterministic:
+        tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         model = factory.compiled_model(config)
-    step = tf.Variable(0, dtype="int64", trainable=False)  # Of the loop, not of each replica.
-    manager = tf.train.CheckpointManager(
-        factory.checkpoint(model, step),
-        run / factory.CHECKPOINTS,
-        max_to_keep=config.train.keep_checkpoints,
-        step_counter=step,
-    )
-
-    manager.restore_or_initialize()
-    first, last = int(step), config.train.steps
+    worker, workers = devices.place(strategy)
+    is_chief = worker == 0
+    checkpoints = Checkpoints(model, run, config.train.keep_checkpoints, is_chief=is_chief)
+    for path in checkpoints.restore():
+        tqdm.write(f"A checkpoint is damaged and passed over: {path}")
+    first, last = int(checkpoints.step), config.train.steps
+    if config.train.start_from and first == 0:
+        tqdm.write(f"From {config.train.start_from}: {start_from(model, config.train.start_from)}.")
     taken = steps(
         model,
         strategy,
-        lambda replicas: factory.training_batches(
-            config, examples, replicas=replicas, first_step=first
+        lambda replicas, worker, workers: factory.training_batches(
+            config,
+            examples,
+            replicas=replicas,
+            first_step=first,
+            worker=worker,
+            workers=workers,
         ),
     )
     held_out = factory.examples(config, "held_out", progress=_surveying)
     samples = list(factory.evaluation_batches(config, held_out).take(SHOWN_EXAMPLES))
-    configs.save(config, run)  # From here on nothing is refused.
+    validation = factory.evaluation_batches(config, held_out).take(VALIDATED_EXAMPLES)
 
-    with _interruptible() as interrupted, tqdm(total=last, initial=first, unit=" steps") as bar:
-        for now, _ in zip(range(first + 1, last + 1), taken):
+    # From here on nothing is refused. Only the chief writes the run folder.
+    with ExitStack() as stack:
+        folder = run if is_chief else stack.enter_context(TemporaryDirectory())
+        journal = stack.enter_context(Journal(folder, config, first))
+        interrupted = stack.enter_context(_interruptible())
+        bar = stack.enter_context(
+            tqdm(total=last, initial=first, unit=" steps", disable=not is_chief)
+        )
+        watch = Watch(model, config, checkpoints, journal, strategy)
+        train, turns = config.train, range(first + 1, 1 + (first if watch.is_over else last))
+        for now, batch in zip(turns, _while_all_stay(taken, workers)):
             bar.update()
-            ends = now == last or interrupted()
-            if ends or now % config.train.log_every == 0:
-                bar.set_postfix(_log(model, now, run))
-            if ends or now % config.train.checkpoint_every == 0:
-                step.assign(now)
-                manager.save(checkpoint_number=now)
-                columns = report.columns(model, factory.task(config), samples)
-                report.save_picture(report.comparison(columns), run / f"samples/{now:06d}.png")
+            watch.check(now, batch)
+            if now == last or now % (train.validate_every or train.checkpoint_every) == 0:
+                watch.validate(now, validation)
+            ends = now == last or interrupted() or watch.is_over
+            if ends or watch.held_out or now % train.log_every == 0:
+                bar.set_postfix(watch.log(now))
+            if ends or now % train.checkpoint_every == 0:
+                checkpoints.save(now)
+                watch.sample(now, samples)
             if ends:
                 break
-    return model, int(step)
+    return model, int(checkpoints.step)
+
+
+def _while_all_stay(taken, workers):
+    """Turns the loss of another worker into an error that names the cure."""
+    try:
+        yield from taken
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
+        if workers == 1:
+            raise
+        raise InputError(
+            f"All {workers} workers must stay until the end. Received: "
+            f"{str(error).splitlines()[0][:200]}. Start the same command on all machines again: it "
+            "goes on from the last checkpoint."
+        ) from error
 
 
 def check_same_experiment(config, run):
@@ -135,30 +177,15 @@ def check_same_experiment(config, run):
     """
     if not (Path(run) / configs.FILE_NAME).exists():
         return
-    changed = configs.differences(configs.load(run), config, ignoring=MAY_CHANGE)
+    # A schedule that falls is made of the number of steps.
+    fixed = {"train.steps"} if config.train.schedule != "constant" else set()
+    changed = configs.differences(configs.load(run), config, ignoring={*MAY_CHANGE} - fixed)
     if changed:
         listed = ", ".join(f"{name} {old!r} -> {new!r}" for name, (old, new) in changed.items())
         raise InputError(
             f"A run goes on with the options it was started with. Received for {str(run)!r}: "
             f"{listed}. Use those options or another --run folder."
         )
-
-
-def _log(model, step, run):
-    """Appends the means since the last call to `metrics.jsonl` and returns them as short text."""
-    values = {term: float(tracker.result()) for term, tracker in model.trackers.items()}
-    for tracker in model.trackers.values():
-        tracker.reset_state()
-    bad = [term for term, value in values.items() if not math.isfinite(value)]
-    if bad:
-        raise InputError(
-            f"All losses must be finite. Received by step {step}: {', '.join(bad)} is not; the "
-            "last checkpoint is from before. Lower --train.learning_rate, or look for broken "
-            "images."
-        )
-    with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, **values}) + "\n")
-    return {term: f"{value:.3g}" for term, value in values.items()}
 
 
 def _surveying(records, total):

@@ -4,13 +4,17 @@ import argparse
 import dataclasses
 import difflib
 import sys
+import tempfile
+from typing import Optional
 
 import jsonargparse
 
 from tfpix2pix.config import SECTIONS
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import PRESETS, preset
-from training import loop
+from training import devices, loop
+
+DRY_STEPS = 3
 
 
 def parse(arguments):
@@ -20,7 +24,7 @@ def parse(arguments):
         arguments: List of str, without the program's name.
 
     Returns:
-        `(config, run)`: the preset with its overrides, and the run folder.
+        `(config, options)`: the preset with its overrides, and `run`, `devices` and `dry_run`.
 
     Raises:
         ValueError: If the preset or an override is unknown or of the wrong type.
@@ -49,16 +53,41 @@ def parse(arguments):
             f"{' '.join(str(error).split())}. {cure}`python -m training.train --help` lists all."
         ) from error
     sections = parser.instantiate(parsed)
-    return dataclasses.replace(start, **{name: sections[name] for name in SECTIONS}), parsed.run
+    return dataclasses.replace(start, **{name: sections[name] for name in SECTIONS}), parsed
 
 
 def main():
     """Trains from the command line."""
-    config, run = parse(sys.argv[1:])
+    config, options = parse(sys.argv[1:])
+    run, strategy = options.run, devices.strategy(options.devices)
     print(f"{config.name}: {config.data.folder} -> {run}", file=sys.stderr)
-    _, step = loop.train(config, run)
+    if options.dry_run:
+        print(rehearsal(config, strategy))
+        return
+    _, step = loop.train(config, run, strategy)
     rest = "" if step >= config.train.steps else "; the same command goes on from there"
     print(f"{run} is trained for {step} of {config.train.steps} steps{rest}.")
+
+
+def rehearsal(config, strategy):
+    """Does all that a training does, for a few steps and without a trace.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        strategy: `tf.distribute.Strategy`.
+
+    Returns:
+        str that says how large the networks are and how long the training would take.
+
+    Raises:
+        ValueError: As the training itself would, after a few steps.
+    """
+    short = dict(log_every=1, checkpoint_every=DRY_STEPS, validate_every=DRY_STEPS)
+    short = dataclasses.replace(config.train, steps=DRY_STEPS, **short)
+    with tempfile.TemporaryDirectory() as run:
+        model, _ = loop.train(dataclasses.replace(config, train=short), run, strategy)
+    sizes = ", ".join(f"{name} {of.count_params():,}" for name, of in model.players.items())
+    return f"All works. Parameters: {sizes}."
 
 
 def _parser(start):
@@ -68,6 +97,17 @@ def _parser(start):
     parser.add_argument("preset", type=str, help=f"One of {', '.join(PRESETS)}.")
     parser.add_argument(
         "--run", type=str, required=True, help="Folder of the run; resumed if it exists."
+    )
+    parser.add_argument(
+        "--devices",
+        type=Optional[int],
+        help="Devices of this machine to train on; by default all GPUs, or the processor as one. "
+        "TF_CONFIG names those of many machines.",
+    )
+    parser.add_argument(
+        "--dry_run",
+        action="store_true",
+        help=f"Do all of it for {DRY_STEPS} steps, and write nothing.",
     )
     parser.add_argument("--config", action="config")
     for name, section in SECTIONS.items():

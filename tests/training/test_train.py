@@ -7,7 +7,7 @@ from training.train import parse
 
 
 def test_overrides_are_typed():
-    config, run = parse(
+    config, options = parse(
         [
             *("facades", "--data", "pairs", "--run", "runs/x", "--data.image_size", "128"),
             *("--data.load_size", "[140,150]", "--data.direction", "AtoB", "--model.depth", "4"),
@@ -15,7 +15,7 @@ def test_overrides_are_typed():
             *("--train.seed", "3", "--train.batch_size", "2", "--train.checkpoint_every", "5"),
         ]
     )
-    assert run == "runs/x"
+    assert (options.run, options.devices, options.dry_run) == ("runs/x", None, False)
     assert (config.name, config.data.folder, config.data.direction) == ("facades", "pairs", "AtoB")
     assert (config.data.image_size, config.data.load_size) == ((128, 128), (140, 150))
     assert (config.model.depth, config.model.base_filters, config.model.norm) == (4, 8, "instance")
@@ -43,8 +43,10 @@ def test_a_printed_configuration_can_be_read_again(tmp_path, capsys):
     with pytest.raises(SystemExit):
         parse(["facades", "--data", "d", "--run", "r", "--train.steps", "5", "--print_config"])
     (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
-    config, run = parse(["facades", "--config", str(tmp_path / "mine.yaml"), "--train.seed", "2"])
-    assert (run, config.train.steps, config.train.seed) == ("r", 5, 2)
+    config, options = parse(
+        ["facades", "--config", str(tmp_path / "mine.yaml"), "--train.seed", "2"]
+    )
+    assert (options.run, config.train.steps, config.train.seed) == ("r", 5, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""Checkpoints of a run: the newest whole one is restored, a save is whole or not there."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfpix2pix import factory
+from tfpix2pix.errors import InputError
+
+
+class Checkpoints:
+    """The newest checkpoints of a run, and the best one.
+
+    Args:
+        model: A compiled `tfpix2pix.models.TranslationModel`.
+        run: `pathlib.Path` of the run's folder.
+        keep: How many of the newest stay on disk.
+        is_chief: Whether this process is the one that writes the run folder; others save all the
+            same, since some variables are gathered from all, but where it is thrown away.
+
+    Attributes:
+        step: int64 variable, the number of steps taken.
+        best: float32 variable, the best validation metric so far, the greater the better.
+        stale: int64 variable, validations since then.
+    """
+
+    def __init__(self, model, run, keep, *, is_chief=True):
+        # Made here and not in the scope of a strategy: they are of the loop, not of each replica.
+        self.step, self.stale = (tf.Variable(0, dtype="int64", trainable=False) for _ in range(2))
+        self.best = tf.Variable(float("-inf"), trainable=False)
+        content = factory.checkpoint(model, self.step)
+        content.best, content.stale = self.best, self.stale
+        self.folder = run / factory.CHECKPOINTS
+        self._thrown_away = None if is_chief else tempfile.TemporaryDirectory()
+        to = run if is_chief else Path(self._thrown_away.name)
+        self.newest = tf.train.CheckpointManager(
+            content, to / factory.CHECKPOINTS, keep, step_counter=self.step
+        )
+        self.bests = tf.train.CheckpointManager(content, to / factory.BEST, 1)
+
+    def restore(self):
+        """Restores the newest checkpoint that is whole.
+
+        Returns:
+            List of the paths of newer ones that are not, which are left where they are.
+
+        Raises:
+            ValueError: If there are checkpoints, but none is whole or fits the model.
+        """
+        broken = []
+        # By the files, since a run can be killed before they are listed in `checkpoint`.
+        for path in sorted(self._saved(), key=_number, reverse=True):
+            if fault := damage(path):
+                broken.append(f"{path} ({fault})")
+                continue
+            self.newest.checkpoint.restore(path)
+            return broken
+        if broken:
+            raise InputError(
+                "One of the checkpoints of a run must be whole. Received: "
+                f"{'; '.join(broken)}. Remove the run to start anew."
+            )
+        return broken
+
+    def save(self, step):
+        """Saves the newest checkpoint.
+
+        Args:
+            step: Number of steps taken.
+
+        Raises:
+            ValueError: If it cannot be written; those that are there stay as they are.
+        """
+        self.step.assign(step)
+        self._save(self.newest, step)
+        if self._thrown_away is None:
+            for path in set(self._saved()) - set(self.newest.checkpoints):
+                _remove(path)  # What a killed run left behind.
+
+    def save_best(self, step):
+        """Saves the best checkpoint, in place of the one before."""
+        self._save(self.bests, step)
+
+    def _save(self, manager, step):
+        try:
+            manager.save(checkpoint_number=step)
+        except (OSError, tf.errors.OpError) as error:
+            _remove(f"{manager.directory}/ckpt-{step}")
+            reason = str(error).splitlines()[0][:200]
+            raise InputError(
+                f"A checkpoint must be written to {manager.directory}. Received: {reason}. Make "
+                "room or mend the rights, and start the same command again: it goes on from "
+                f"{manager.latest_checkpoint or 'the beginning'}."
+            ) from error
+
+    def _saved(self):
+        indices = self.folder.glob("ckpt-*.index")
+        return [str(index.with_suffix("")) for index in indices]
+
+
+def _number(path):
+    return int(path.rsplit("-", 1)[1])
+
+
+def _remove(path):
+    path = Path(path)
+    for part in path.parent.glob(f"{path.name}[._]*"):
+        shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+def damage(path):
+    """Reads a whole checkpoint, as restoring reads some of it much later.
+
+    Args:
+        path: Path of a checkpoint, without suffix.
+
+    Returns:
+        str, why it cannot be read, or `None`.
+    """
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
+        return str(error).splitlines()[0][:200]
+    return None

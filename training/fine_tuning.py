@@ -1,0 +1,60 @@
+"""Fine-tuning: start with the weights of another run, where they fit, and say which do not."""
+
+from typing import NamedTuple
+
+from tfpix2pix import factory
+
+
+class Loaded(NamedTuple):
+    """What was taken from another run.
+
+    Attributes:
+        loaded: Names `player/layer` whose weights were taken.
+        different: Those that have other shapes there.
+        missing: Those that the other run has not.
+    """
+
+    loaded: list[str]
+    different: list[str]
+    missing: list[str]
+
+    def __str__(self):
+        """Returns it as one line."""
+        parts = [f"{len(self.loaded)} layers were taken"]
+        for names, why in ((self.different, "of another shape"), (self.missing, "missing")):
+            if names:
+                parts.append(f"{len(names)} are {why} ({', '.join(names[:5])}, ...)")
+        return "; ".join(parts)
+
+
+def start_from(model, run):
+    """Gives a model the weights of another run, layer by layer.
+
+    Args:
+        model: A compiled `tfpix2pix.models.TranslationModel`.
+        run: Folder of the other run.
+
+    Returns:
+        `Loaded`.
+
+    Raises:
+        ValueError: If it is no run or has no checkpoint.
+    """
+    theirs = factory.restored_networks(run)
+    result = Loaded([], [], [])
+    for player, network in model.players.items():
+        others = {layer.name: layer for layer in theirs[player].layers}
+        for layer in network.layers:
+            name = f"{player}/{layer.name}"
+            if not layer.weights:
+                continue
+            if layer.name not in others:
+                result.missing.append(name)
+                continue
+            weights = others[layer.name].get_weights()
+            if [w.shape for w in weights] != [tuple(v.shape) for v in layer.weights]:
+                result.different.append(name)
+                continue
+            layer.set_weights(weights)
+            result.loaded.append(name)
+    return result

@@ -1,0 +1,129 @@
+"""Watch: looks at a training as it goes: losses, validation, pictures, symptoms."""
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfpix2pix import factory, health, report
+from tfpix2pix.errors import InputError
+from training.validation import goodness, validate
+
+MOST_ROLLBACKS = 3  # In a row without a checkpoint between them.
+
+
+class Watch:
+    """Watches a training and keeps its journal.
+
+    Args:
+        model: A compiled `tfpix2pix.models.TranslationModel`.
+        config: `tfpix2pix.config.ExperimentConfig`.
+        checkpoints: `training.checkpoints.Checkpoints`.
+        journal: `training.journal.Journal`.
+        strategy: The `tf.distribute.Strategy` of the training.
+    """
+
+    def __init__(self, model, config, checkpoints, journal, strategy):
+        self.model, self.config = model, config
+        self.checkpoints, self.journal = checkpoints, journal
+        self.doctor = health.Doctor()
+        self.rollbacks = 0
+        self.strategy, self.held_out = strategy, {}
+        # Elsewhere devices would wait for each other, or for the host, at every step.
+        alone = strategy.num_replicas_in_sync == 1 and not tf.config.list_physical_devices("GPU")
+        self.checks_every = 1 if alone else config.train.log_every
+
+    @property
+    def is_over(self):
+        """Whether validation has not become better for long enough."""
+        patience = self.config.train.patience
+        return patience is not None and int(self.checkpoints.stale) >= patience
+
+    def check(self, step, batch):
+        """Looks for losses that are not finite.
+
+        Args:
+            step: Number of steps taken.
+            batch: The step's `(source, target)`.
+
+        Raises:
+            ValueError: If there is one and the training is not to roll back, or did so in vain.
+        """
+        if step % self.checks_every:
+            return
+        sums = {name: float(tracker.result()) for name, tracker in self.model.trackers.items()}
+        own = (self.strategy.experimental_local_results(part)[0] for part in batch)
+        symptom = health.non_finite(step, sums, self.model, *own)
+        if symptom is None:
+            return
+        self.journal.warn(step, [symptom])
+        nowhere = self.checkpoints.newest.latest_checkpoint is None
+        if not self.config.train.rollback or nowhere or self.rollbacks == MOST_ROLLBACKS:
+            raise InputError(
+                f"All losses must be finite. Received: {symptom.measured}; all checkpoints are "
+                f"from before. {symptom.remedy}"
+            )
+        self.rollbacks += 1
+        self.checkpoints.restore()
+        self._reset()
+        tqdm.write(f"{symptom.measured}: back to step {int(self.checkpoints.step)}.")
+
+    def validate(self, step, batches):
+        """Measures held-out examples and keeps the best checkpoint.
+
+        Args:
+            step: Number of steps taken.
+            batches: See `training.validation.validate`.
+        """
+        self.held_out = validate(self.model, batches)
+        good = goodness(self.held_out, self.config.train.best_by)
+        better = good > float(self.checkpoints.best)
+        if better:
+            self.checkpoints.best.assign(good)
+            self.checkpoints.stale.assign(0)
+            self.checkpoints.save_best(step)
+        else:
+            self.checkpoints.stale.assign_add(1)
+
+    def log(self, step):
+        """Notes the means of all losses since the last call.
+
+        Args:
+            step: Number of steps taken.
+
+        Returns:
+            Dict of term to short text.
+        """
+        values = {name: float(of.result()) for name, of in self.model.trackers.items()}
+        self._reset()
+        rates = {
+            player: float(_rate(self.model.optimizers[player])) for player in self.model.players
+        }
+        self.journal.log(step, values, learning_rate=rates, held_out=self.held_out)
+        self.held_out = {}
+        return {term: f"{value:.3g}" for term, value in values.items()}
+
+    def sample(self, step, samples):
+        """Saves a picture of held-out examples and asks the doctor.
+
+        Args:
+            step: Number of steps taken.
+            samples: List of `(source, target)`, batches of one example.
+        """
+        self.rollbacks = 0
+        task = factory.task(self.config)
+        seen = [(source, self.model.translate(source), target) for source, target in samples]
+        # Without an adversarial term the discriminator wins without harm.
+        lines = self.journal.lines if self.config.model.gan_weight else ()
+        symptoms = self.doctor.examine(seen, lines, self.model.adversarial)
+        for symptom in symptoms:
+            tqdm.write(f"Warning at step {step}: {symptom.measured}. {symptom.remedy}")
+        self.journal.warn(step, symptoms)
+        self.journal.sample(step, report.columns(self.model, task, samples))
+
+    def _reset(self):
+        for tracker in self.model.trackers.values():
+            tracker.reset_state()
+
+
+def _rate(optimizer):
+    rate = optimizer.learning_rate
+    return tf.convert_to_tensor(rate(optimizer.iterations) if callable(rate) else rate)
