@@ -37,6 +37,16 @@ NETWORKS = {
 }
 
 LAYERS = {
+    "MatrixConv2D": Case(
+        partial(layers.MatrixConv2D, 64, 4, strides=2, padding="same", name="conv"),
+        ((2, 4, 5, 3),),
+        (2, 2, 3, 64),
+    ),
+    "MatrixConv2DTranspose": Case(
+        partial(layers.MatrixConv2DTranspose, 5, 4, strides=2, padding="same", name="conv"),
+        ((2, 2, 1, 16),),
+        (2, 4, 2, 5),
+    ),
     "SpectralConv2D": Case(
         partial(layers.SpectralConv2D, 5, 3, padding="same", strides=2, name="conv"),
         (IMAGE,),

@@ -25,7 +25,10 @@ def size_multiple(generator):
     """
     # Transposed convolutions are a subclass and take the way back.
     return math.prod(
-        layer.strides[0] for layer in generator.layers if type(layer) is keras.layers.Conv2D
+        layer.strides[0]
+        for layer in generator.layers
+        if isinstance(layer, keras.layers.Conv2D)
+        and not isinstance(layer, keras.layers.Conv2DTranspose)
     )
 
 

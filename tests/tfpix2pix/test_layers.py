@@ -4,12 +4,16 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tests import reference
-from tests.cases import smooth_images
+from tests.cases import fixed_weights, smooth_images
+from tfpix2pix import unet_generator
 from tfpix2pix.layers import (
     BatchNormalization,
     Dropout,
     InstanceNormalization,
+    MatrixConv2D,
+    MatrixConv2DTranspose,
     SpectralConv2D,
+    convolution,
     normalization,
 )
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
@@ -148,3 +152,112 @@ def test_no_norm_passes_its_input_through():
     assert isinstance(layer, keras.layers.Layer)
     assert layer.name == "down1_norm"
     np.testing.assert_array_equal(layer(IMAGES), IMAGES)
+
+
+def plain(layer):
+    """Returns what a halving or doubling layer computes, by TensorFlow's convolution."""
+
+    def convolve(x, kernel):
+        if isinstance(layer, MatrixConv2D):
+            return tf.nn.conv2d(x, kernel, 2, "SAME")
+        batch, height, width, _ = x.shape
+        shape = (batch, 2 * height, 2 * width, kernel.shape[2])
+        return tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME")
+
+    return convolve
+
+
+def operations(function, *arguments):
+    graph = tf.function(function).get_concrete_function(*arguments).graph
+    return [operation.type for operation in graph.get_operations()]
+
+
+SIDES = [(side, side) for side in range(1, 17)] + [(1, 2), (2, 1), (1, 5), (2, 7), (4, 3)]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("sides", SIDES, ids=str)
+@pytest.mark.parametrize("kind", [MatrixConv2D, MatrixConv2DTranspose])
+def test_matrix_convolution_equals_the_plain_one_with_all_gradients(kind, sides, batch):
+    halves = kind is MatrixConv2D
+    small = [-(-side // 2) for side in sides] if halves else sides
+    many = 4 * batch * int(np.prod(small))
+    layer = kind(many if halves else 3, 4, strides=2, padding="same")
+    images = smooth_images((batch, *sides, 2 if halves else many))
+    layer(images)
+    assert not [op for op in operations(layer, images) if op.startswith("Conv2D")]
+    kernel = smooth_images(layer.kernel.shape, seed=1)
+    layer.kernel.assign(kernel)
+    layer.bias.assign(smooth_images(layer.bias.shape))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([images, kernel])
+        output, expected = layer(images), plain(layer)(images, kernel) + layer.bias
+    upstream = smooth_images(expected.shape, seed=2)
+    mine = tape.gradient(output, [images, layer.kernel, layer.bias], upstream)
+    plain_ones = tape.gradient(expected, [images, kernel, layer.bias], upstream)
+    for ours, theirs in zip((output, *mine), (expected, *plain_ones)):
+        # Sums of up to 1024 products of which most cancel out are compared with the largest.
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("kind", [MatrixConv2D, MatrixConv2DTranspose])
+def test_matrix_convolution_has_the_second_derivatives_of_the_plain_one(kind):
+    """Gradient penalties need them."""
+    layer = kind(64, 4, strides=2, padding="same", use_bias=False)
+    images = smooth_images((1, 4, 4, 64))
+    layer(images)
+    gradients = []
+    for convolve in (lambda x, _: layer(x), plain(layer)):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as tape:
+                tape.watch(images)
+                loss = tf.reduce_sum(tf.sin(convolve(images, layer.kernel)))
+            penalty = tf.reduce_sum(tape.gradient(loss, images) ** 2)
+        gradients.append(outer.gradient(penalty, layer.kernel))
+    np.testing.assert_allclose(*gradients, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "dtype"),
+    [
+        ({"strides": 1}, (1, 4, 4, 64), "float32"),
+        ({"padding": "valid"}, (1, 4, 4, 64), "float32"),
+        ({"kernel_size": 3}, (1, 4, 4, 64), "float32"),
+        ({}, (1, 12, 12, 64), "float32"),
+        ({}, (1, 4, 4, 64), "mixed_bfloat16"),
+        ({}, (1, None, None, 64), "float32"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [MatrixConv2D, MatrixConv2DTranspose])
+def test_other_sizes_kernels_and_precisions_stay_convolutions(kind, options, shape, dtype):
+    options = {"kernel_size": 4, "strides": 2, "padding": "same", **options}
+    layer = kind(64, **options, dtype=dtype)
+    spec = tf.TensorSpec(shape, tf.float32)
+    layer.build(shape)
+    assert [op for op in operations(layer, spec) if op.startswith("Conv2D")]
+
+
+@pytest.mark.parametrize("kind", [MatrixConv2D, MatrixConv2DTranspose])
+def test_matrix_convolution_reads_what_the_plain_one_wrote(kind, tmp_path):
+    written = kind.__base__(16, 4, strides=2, padding="same", name="down2_conv")
+    images = smooth_images((1, 2, 2, 16))
+    expected = written(images)
+    path = tf.train.Checkpoint(layer=written).save(tmp_path / "checkpoint")
+    layer = kind.from_config(written.get_config())
+    tf.train.Checkpoint(layer=layer).restore(path)
+    np.testing.assert_allclose(layer(images), expected, atol=1e-6)
+    assert [v.name for v in layer.weights] == [v.name for v in written.weights]
+    assert layer.get_config() == written.get_config()
+
+
+def test_an_open_generator_translates_alike_by_products_and_convolutions(monkeypatch):
+    network = fixed_weights(unet_generator((None, None, 3), depth=5, base_filters=8))
+    sizes = [(1, 32, 32, 3), (2, 32, 64, 3), (1, 96, 32, 3)]
+    batches = [smooth_images(size) for size in sizes]
+    products = [operations(network, batch).count("Einsum") for batch in batches]
+    assert all(products)
+    translated = [network(batch) for batch in batches]
+    monkeypatch.setattr(convolution, "_is_product", lambda *args, **kwargs: False)
+    for batch, image in zip(batches, translated):
+        np.testing.assert_allclose(network(batch), image, atol=1e-5)

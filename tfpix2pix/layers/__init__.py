@@ -1,7 +1,7 @@
 """Layers and blocks: state and maths; they know no paper's architecture."""
 
 from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
-from tfpix2pix.layers.convolution import SpectralConv2D
+from tfpix2pix.layers.convolution import MatrixConv2D, MatrixConv2DTranspose, SpectralConv2D
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.normalization import BatchNormalization, InstanceNormalization, normalization
 
@@ -11,6 +11,8 @@ __all__ = [
     "Conventions",
     "Dropout",
     "InstanceNormalization",
+    "MatrixConv2D",
+    "MatrixConv2DTranspose",
     "SpectralConv2D",
     "normalization",
 ]

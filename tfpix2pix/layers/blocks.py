@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tensorflow import keras
 
 from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
-from tfpix2pix.layers.convolution import SpectralConv2D
+from tfpix2pix.layers.convolution import MatrixConv2D, MatrixConv2DTranspose, SpectralConv2D
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 from tfpix2pix.layers.normalization import normalization
@@ -42,8 +42,8 @@ class Style:
 
     def convolve(self, x, filters, size=4, *, name, transposed=False, **options):
         """Convolves `x` by a layer called `name`, initialized by the conventions."""
-        layer = SpectralConv2D if self.norm == "spectral" else keras.layers.Conv2D
-        layer = keras.layers.Conv2DTranspose if transposed else layer
+        layer = SpectralConv2D if self.norm == "spectral" else MatrixConv2D
+        layer = MatrixConv2DTranspose if transposed else layer
         conventions = self.conventions
         seed = derived_seed(self.seed, name)
         kernel = kernel_initializer(conventions.initializer, conventions.gain, seed)
