@@ -1,4 +1,7 @@
-"""Measures speed on this machine: `python -m training.benchmark data --data FOLDER`.
+"""Measures speed on this machine.
+
+`python -m training.benchmark data --data FOLDER` measures the data path, `python -m
+training.benchmark step` the training step, translation and memory.
 
 What is compared is measured in one run, in turns, and stated by its median, since machines are
 shared and noisy.
@@ -22,6 +25,7 @@ from tfpix2pix import factory
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import FACADES
+from training import benchmark_step
 
 WARM_UP = 50  # Batches before anything is measured.
 
@@ -73,6 +77,32 @@ def data(
         results["wait"] = _wait(cached, examples, steps)
     if to:
         codecs.write_bytes(json.dumps(results, indent=1).encode(), to)
+
+
+def step(
+    size: int = 256,
+    filters: int = 64,
+    batch: int = 1,
+    rounds: int = 9,
+    threads: Optional[int] = None,
+    to: Optional[Path] = None,
+):
+    """Measures training step, translation and peak memory against PyTorch's and the tutorial's.
+
+    Args:
+        size: Side of the images in pixels, a power of 2 of at least 32.
+        filters: Filters of the networks' first level.
+        batch: Images per step.
+        rounds: How often each is measured.
+        threads: Threads of each contender; by default as many as there are cores.
+        to: JSON file for the results.
+    """
+    results = benchmark_step.measure(size, filters, batch, rounds, threads)
+    print(f"{size} pixels, {filters} filters, batches of {batch}")
+    print("\n".join(benchmark_step.table(results)))
+    if to:
+        options = {"size": size, "filters": filters, "batch": batch, "threads": threads}
+        codecs.write_bytes(json.dumps({**options, **results}, indent=1).encode(), to)
 
 
 def _of_pytorch(folder):
@@ -131,6 +161,6 @@ def _wait(config, examples, count):
 
 if __name__ == "__main__":
     try:
-        jsonargparse.auto_cli({"data": data}, as_positional=False)
+        jsonargparse.auto_cli({"data": data, "step": step}, as_positional=False)
     except InputError as error:
         sys.exit(f"error: {error}")

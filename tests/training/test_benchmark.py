@@ -1,9 +1,11 @@
 import json
 import random
+import re
 
 import numpy as np
 import pytest
 
+from tfpix2pix import InputError
 from tfpix2pix.data import images, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
 
@@ -39,3 +41,34 @@ def test_the_data_benchmark_prints_a_table_and_writes_its_numbers(facades, tmp_p
     for name in contenders:
         assert name in printed
     assert "1.00" in printed
+
+
+def test_the_step_benchmark_measures_all_contenders_in_turns(tmp_path, capsys):
+    from training import benchmark
+
+    options = {"size": 32, "filters": 2, "rounds": 2, "threads": 2}
+    benchmark.step(to=tmp_path / "step.json", **options)
+    printed = capsys.readouterr().out
+    measured = json.loads((tmp_path / "step.json").read_text())
+    assert list(measured["step"]) == ["tfpix2pix", "PyTorch", "tutorial"]
+    assert list(measured["translate"]) == ["tfpix2pix", "tfpix2pix, exported", "PyTorch"]
+    for results in (measured["step"], measured["translate"]):
+        for name, result in results.items():
+            assert name in printed
+            assert len(result["seconds"]) == 2
+            assert result["peak_megabytes"] > 100
+
+
+def test_the_tutorial_s_networks_have_their_published_number_of_parameters():
+    from training import benchmark_tutorial
+
+    assert benchmark_tutorial.generator(256, 64).count_params() == 54_425_859
+    assert benchmark_tutorial.discriminator(256, 64).count_params() == 2_770_433
+
+
+def test_the_step_benchmark_refuses_sizes_that_are_no_powers_of_2():
+    from training import benchmark
+
+    message = "`size` must be a power of 2, at least 32. Received: size=100. Use 128 or 64."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        benchmark.step(size=100)

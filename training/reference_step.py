@@ -1,0 +1,120 @@
+"""pytorch-CycleGAN-and-pix2pix's networks and training step, restated in PyTorch.
+
+Written from their descriptions, to be compared with and measured against. The modules nest as
+theirs do, so that state dicts have the same names.
+"""
+
+import torch
+from torch import nn
+
+
+def norm_of(kind):
+    """Returns the constructor of a norm, and whether convolutions beside it have a bias."""
+    if kind == "batch":
+        return nn.BatchNorm2d, False
+    return nn.InstanceNorm2d, True
+
+
+class Level(nn.Module):
+    """One level of the U-Net around the levels inside it."""
+
+    def __init__(self, outer, inner, inside=None, source=None, norm="batch", dropout=False):
+        super().__init__()
+        self.outermost = source is not None
+        normalization, bias = norm_of(norm)
+        enters = outer if source is None else source
+        down = nn.Conv2d(enters, inner, 4, 2, 1, bias=bias)
+        from_inside = inner if inside is None else 2 * inner
+        up = nn.ConvTranspose2d(from_inside, outer, 4, 2, 1, bias=bias or self.outermost)
+        if self.outermost:
+            parts = [down, inside, nn.ReLU(), up, nn.Tanh()]
+        elif inside is None:
+            parts = [nn.LeakyReLU(0.2), down, nn.ReLU(), up, normalization(outer)]
+        else:
+            before = [nn.LeakyReLU(0.2), down, normalization(inner), inside]
+            parts = [*before, nn.ReLU(), up, normalization(outer)]
+            parts += [nn.Dropout(0.5)] if dropout else []
+        self.model = nn.Sequential(*parts)
+
+    def forward(self, x):
+        """Returns the level's output behind its input."""
+        return self.model(x) if self.outermost else torch.cat([x, self.model(x)], 1)
+
+
+class UNet(nn.Module):
+    """The U-Net generator with `depth` halvings."""
+
+    def __init__(self, depth, filters=64, channels=(3, 3), norm="batch", dropout=True):
+        super().__init__()
+        level = Level(8 * filters, 8 * filters, norm=norm)
+        for _ in range(depth - 5):
+            level = Level(8 * filters, 8 * filters, level, norm=norm, dropout=dropout)
+        for factor in (4, 2, 1):
+            level = Level(factor * filters, 2 * factor * filters, level, norm=norm)
+        self.model = Level(channels[1], filters, level, source=channels[0], norm=norm)
+
+    def forward(self, x):
+        """Translates."""
+        return self.model(x)
+
+
+class PatchGAN(nn.Module):
+    """The discriminator with `strided` layers of stride 2."""
+
+    def __init__(self, channels, filters=64, strided=3, norm="batch"):
+        super().__init__()
+        normalization, bias = norm_of(norm)
+        parts = [nn.Conv2d(channels, filters, 4, 2, 1), nn.LeakyReLU(0.2)]
+        width = filters
+        for level in range(1, strided + 1):
+            next_width = filters * min(2**level, 8)
+            stride = 2 if level < strided else 1
+            parts += [
+                nn.Conv2d(width, next_width, 4, stride, 1, bias=bias),
+                normalization(next_width),
+                nn.LeakyReLU(0.2),
+            ]
+            width = next_width
+        self.model = nn.Sequential(*parts, nn.Conv2d(width, 1, 4, 1, 1))
+
+    def forward(self, x):
+        """Judges."""
+        return self.model(x)
+
+
+class Step:
+    """Its training step: the discriminator, then the generator against the updated one.
+
+    Args:
+        generator: `UNet`.
+        discriminator: `PatchGAN`.
+    """
+
+    def __init__(self, generator, discriminator):
+        self.generator, self.discriminator = generator.train(), discriminator.train()
+        self.optimizers = [
+            torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+            for network in (generator, discriminator)
+        ]
+        self.cross_entropy = nn.BCEWithLogitsLoss()
+
+    def __call__(self, source, target):
+        """Trains on a batch, float32 `[batch, 3, height, width]` each, in [-1, 1]."""
+        translated = self.generator(source)
+
+        self.discriminator.requires_grad_(True)
+        self.optimizers[1].zero_grad()
+        fake = self._judged(source, translated.detach(), torch.zeros)
+        real = self._judged(source, target, torch.ones)
+        (0.5 * (fake + real)).backward()
+        self.optimizers[1].step()
+
+        self.discriminator.requires_grad_(False)
+        self.optimizers[0].zero_grad()
+        fooling = self._judged(source, translated, torch.ones)
+        (fooling + 100 * nn.functional.l1_loss(translated, target)).backward()
+        self.optimizers[0].step()
+
+    def _judged(self, source, judged, labels):
+        logits = self.discriminator(torch.cat([source, judged], 1))
+        return self.cross_entropy(logits, labels(logits.shape))
