@@ -12,15 +12,16 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
 
 
-def main(run: str, to: str, averaged: bool = False):
+def main(run: str, to: str, best: bool = False, averaged: bool = False):
     """Exports the newest checkpoint of a run as the next version of a served model.
 
     Args:
         run: Folder of the run.
         to: Folder of the served model; its name is the model's name.
+        best: Whether to take the checkpoint that was best in validation.
         averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
     """
-    generator = factory.restored_generator(run, averaged=averaged)
+    generator = factory.restored_generator(run, best=best, averaged=averaged)
     version, difference = export(generator, to, task=factory.task(config.load(run)))
     print(f"{version} agrees with the trained model within {difference:.1g}.")
 

@@ -174,6 +174,7 @@ class TrainConfig:
         patience: After how many validations without a better one to stop; by default never.
         rollback: Whether to go back to the last checkpoint when a loss is not finite, and on with
             the batches after; else the training stops.
+        histograms: Whether TensorBoard gets the distributions of all weights at every checkpoint.
         start_from: Run whose weights to start with, where names and shapes agree.
     """
 
@@ -201,6 +202,7 @@ class TrainConfig:
     best_by: Literal["l1", "psnr", "ssim"] = "l1"
     patience: Optional[int] = None
     rollback: bool = False
+    histograms: bool = False
     start_from: Optional[str] = None
 
 

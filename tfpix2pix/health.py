@@ -82,22 +82,6 @@ class Doctor:
         return [*lasting, strong] if strong else lasting
 
 
-def finite(logs):
-    """Tells within a graph or outside whether all losses are finite.
-
-    Args:
-        logs: Dict of name to float scalar.
-
-    Returns:
-        bool scalar.
-
-    Example:
-        >>> bool(finite({"l1": tf.constant(1.0), "gan": tf.constant(float("nan"))}))
-        False
-    """
-    return tf.reduce_all([tf.math.is_finite(value) for value in logs.values()])
-
-
 def non_finite(step, logs, model, source, target):
     """Finds out where a training ceased to be finite.
 

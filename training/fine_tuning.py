@@ -57,4 +57,6 @@ def start_from(model, run):
                 continue
             layer.set_weights(weights)
             result.loaded.append(name)
+    if model.averaged_generator:
+        model.averaged_generator.set_weights(model.generator.get_weights())
     return result

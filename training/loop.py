@@ -31,6 +31,7 @@ MAY_CHANGE = (
     "train.best_by",
     "train.patience",
     "train.rollback",
+    "train.histograms",
     "train.start_from",
 )
 SHOWN_EXAMPLES, VALIDATED_EXAMPLES = 4, 100
@@ -73,7 +74,7 @@ def steps(model, strategy, batches_of):
     )
 
 
-def train(config, run, strategy=None):
+def train(config, run, strategy=None, *, until=None):
     """Trains an experiment from where its run folder stands to its last step.
 
     Ctrl-C or SIGTERM saves a checkpoint after the current step and returns; the same call goes on
@@ -83,6 +84,7 @@ def train(config, run, strategy=None):
         config: `tfpix2pix.config.ExperimentConfig`.
         run: Folder of the run; see the README beside this file for what it gets.
         strategy: `tf.distribute.Strategy`; by default that of `devices.strategy`.
+        until: Step to end at, if it comes before the last.
 
     Returns:
         The model, and the number of steps it has taken.
@@ -106,7 +108,7 @@ def train(config, run, strategy=None):
     checkpoints = Checkpoints(model, run, config.train.keep_checkpoints, is_chief=is_chief)
     for path in checkpoints.restore():
         tqdm.write(f"A checkpoint is damaged and passed over: {path}")
-    first, last = int(checkpoints.step), config.train.steps
+    first, last = int(checkpoints.step), min(config.train.steps, until or config.train.steps)
     if config.train.start_from and first == 0:
         tqdm.write(f"From {config.train.start_from}: {start_from(model, config.train.start_from)}.")
     taken = steps(

@@ -77,15 +77,13 @@ def rehearsal(config, strategy):
         strategy: `tf.distribute.Strategy`.
 
     Returns:
-        str that says how large the networks are and how long the training would take.
+        str that says how large the networks are.
 
     Raises:
         ValueError: As the training itself would, after a few steps.
     """
-    short = dict(log_every=1, checkpoint_every=DRY_STEPS, validate_every=DRY_STEPS)
-    short = dataclasses.replace(config.train, steps=DRY_STEPS, **short)
     with tempfile.TemporaryDirectory() as run:
-        model, _ = loop.train(dataclasses.replace(config, train=short), run, strategy)
+        model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
     sizes = ", ".join(f"{name} {of.count_params():,}" for name, of in model.players.items())
     return f"All works. Parameters: {sizes}."
 

@@ -49,7 +49,9 @@ class Watch:
         """
         if step % self.checks_every:
             return
-        sums = {name: float(tracker.result()) for name, tracker in self.model.trackers.items()}
+        # Sums, not means: they cost a read each.
+        trackers = self.model.trackers.items()
+        sums = {name: float(tf.convert_to_tensor(tracker.total)) for name, tracker in trackers}
         own = (self.strategy.experimental_local_results(part)[0] for part in batch)
         symptom = health.non_finite(step, sums, self.model, *own)
         if symptom is None:
@@ -118,6 +120,8 @@ class Watch:
             tqdm.write(f"Warning at step {step}: {symptom.measured}. {symptom.remedy}")
         self.journal.warn(step, symptoms)
         self.journal.sample(step, report.columns(self.model, task, samples))
+        if self.config.train.histograms:
+            self.journal.histograms(step, self.model.players)
 
     def _reset(self):
         for tracker in self.model.trackers.values():

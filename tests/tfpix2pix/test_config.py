@@ -83,6 +83,7 @@ UNUSUAL = ExperimentConfig(
         best_by="ssim",
         patience=3,
         rollback=True,
+        histograms=True,
         start_from="runs/other",
     ),
 )

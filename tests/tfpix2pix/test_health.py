@@ -36,7 +36,7 @@ def test_a_training_on_facades_is_healthy_from_the_first_step_on(facades, held_o
             sample = (source, model.translate(source), target)
             assert codes([sample], lines=lines, adversarial=losses.cross_entropy) == [], now
         logs = step(batch)
-        assert bool(health.finite(logs))
+        assert np.isfinite([float(value) for value in logs.values()]).all()
         lines.append({"step": now * 10, **{name: float(value) for name, value in logs.items()}})
 
 
@@ -196,9 +196,3 @@ def test_broken_images_are_told_from_broken_networks():
     told = health.non_finite(1, LOGS, nothing, source, target * float("nan"))
     assert told.measured == "generator_l1 at step 1; first in the target images"
     assert health.non_finite(1, {"l1": 1.0}, nothing, source, target) is None
-
-
-def test_finite_is_known_within_a_graph():
-    graph = tf.function(health.finite)
-    assert bool(graph({"a": tf.constant(1.0), "b": tf.constant(-3.0)}))
-    assert not bool(graph({"a": tf.constant(1.0), "b": tf.constant(float("-inf"))}))

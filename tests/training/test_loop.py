@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.cases import tiny_pix2pix, values
 from tfpix2pix import InputError, factory
+from tfpix2pix import config as configs
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
 from tfpix2pix.data import codecs, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
@@ -125,6 +126,14 @@ def test_another_experiment_is_refused_before_anything_is_written(config, tmp_pa
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         loop.train(other, tmp_path)
     assert contents(tmp_path)["step/.ATTRIBUTES/VARIABLE_VALUE"] == 1
+
+
+def test_the_length_is_part_of_a_schedule_that_falls(config, tmp_path):
+    linear = dataclasses.replace(config.train, schedule="linear", steps=4)
+    configs.save(dataclasses.replace(config, train=linear), tmp_path)
+    longer_one = dataclasses.replace(linear, steps=8)
+    with pytest.raises(InputError, match=r"train\.steps 4 -> 8\. Use those options or another"):
+        loop.check_same_experiment(dataclasses.replace(config, train=longer_one), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 import re
 
 import pytest
+import tensorflow as tf
 
 from tfpix2pix import InputError
-from training.train import parse
+from training.train import parse, rehearsal
 
 
 def test_overrides_are_typed():
@@ -74,3 +75,19 @@ def test_a_printed_configuration_can_be_read_again(tmp_path, capsys):
 def test_an_unknown_preset_or_override_is_refused(arguments, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         parse(arguments)
+
+
+def test_a_rehearsal_does_all_of_it_and_leaves_nothing(facades, tmp_path):
+    """A schedule that falls late must not be taken for one of the few steps."""
+    config, options = parse(
+        [
+            *("facades", "--data", str(facades), "--run", str(tmp_path / "run"), "--dry_run"),
+            *("--data.image_size", "32", "--model.base_filters", "4"),
+            *("--model.receptive_field", "16", "--train.schedule", "linear"),
+            *("--train.decay_from", "9", "--train.steps", "20"),
+        ]
+    )
+    assert options.dry_run
+    told = rehearsal(config, tf.distribute.get_strategy())
+    assert re.fullmatch(r"All works\. Parameters: generator [\d,]+, discriminator [\d,]+\.", told)
+    assert list(tmp_path.iterdir()) == []
