@@ -5,11 +5,14 @@ Frameworks are imported where they are used, so that each process holds its own 
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+
+WARM_UP = 3  # Runs that are not measured.
 
 
 def main(contender, size, filters, batch, threads, exported):
@@ -24,7 +27,7 @@ def main(contender, size, filters, batch, threads, exported):
         exported: Folder of our generator as a SavedModel.
     """
     run = CONTENDERS[contender](size, filters, batch, threads, exported)
-    for _ in range(3):
+    for _ in range(WARM_UP):
         run()
     print("ready", flush=True)
     for _ in sys.stdin:
@@ -98,6 +101,12 @@ def _tutorial_step(size, filters, batch, threads, _):
     return lambda: step(source, target)
 
 
+def _plain_tutorial_step(*options):
+    # As TensorFlow sets it where the processor has no VNNI; it reads this when it is imported.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    return _tutorial_step(*options)
+
+
 def _pytorch(size, filters, batch, threads):
     import torch
 
@@ -131,6 +140,7 @@ CONTENDERS = {
     "step: tfpix2pix": _step,
     "step: PyTorch": _pytorch_step,
     "step: tutorial": _tutorial_step,
+    "step: tutorial, no oneDNN": _plain_tutorial_step,
     "translate: tfpix2pix": _translation,
     "translate: tfpix2pix, exported": _exported_translation,
     "translate: PyTorch": _pytorch_translation,

@@ -4,6 +4,7 @@ Every contender is a process of its own, so that none shares threads or memory w
 run in turns: while one is asked for a run, the others wait.
 """
 
+import collections
 import contextlib
 import importlib.util
 import json
@@ -19,9 +20,10 @@ from tqdm import tqdm
 from tfpix2pix import unet_generator
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
-from training.benchmark_contender import CONTENDERS
+from training.benchmark_contender import CONTENDERS, WARM_UP
 
 PAUSE = 0.3  # Seconds until the threads of the one before stop spinning.
+TRACED = "step: tfpix2pix"
 
 
 def measure(size, filters, batch, rounds, threads):
@@ -36,7 +38,8 @@ def measure(size, filters, batch, rounds, threads):
 
     Returns:
         Dict of "step" and "translate" to dicts of contender to `{"seconds": [...],
-        "peak_megabytes": float}`; without PyTorch's where it is not installed.
+        "peak_megabytes": float}`, without PyTorch's where it is not installed; and of "trace" to a
+        dict of oneDNN's kinds of operation to their seconds in our step, one after the other.
 
     Raises:
         ValueError: If the size is another.
@@ -53,18 +56,20 @@ def measure(size, filters, batch, rounds, threads):
         exported, _ = export(generator, folder)
         options = {"size": size, "filters": filters, "batch": batch, "threads": threads}
         options["exported"] = str(exported)
-        return {
+        results = {
             kind: _in_turns(
                 kind, [name for name in names if name.startswith(kind)], rounds, options
             )
             for kind in ("step", "translate")
         }
+        return {**results, "trace": _trace(options)}
 
 
 def table(results):
     """Returns the lines of a table of `measure`'s results; ratios are medians over the rounds."""
     lines = []
-    for kind, measured in results.items():
+    for kind in ("step", "translate"):
+        measured = results[kind]
         bases = [name for name in ("PyTorch", "tutorial") if name in measured]
         head = f"{kind:22} {'median s':>9} {'least':>7} {'most':>7} {'peak MB':>8}"
         lines.append(head + "".join(f"  of {base}" for base in bases))
@@ -78,6 +83,10 @@ def table(results):
                 ratios = [a / b for a, b in zip(seconds, measured[base]["seconds"])]
                 line += f"  {statistics.median(ratios):{len(base) + 3}.2f}"
             lines.append(line)
+    total = sum(results["trace"].values())
+    lines.append(f"{'oneDNN in our step':34} {'s':>9} {'share':>7}")
+    for kind, seconds in sorted(results["trace"].items(), key=lambda item: -item[1]):
+        lines.append(f"{kind:34} {seconds:9.4f} {seconds / total:7.1%}")
     return lines
 
 
@@ -96,17 +105,39 @@ def _in_turns(kind, names, rounds, options):
     return {name.split(": ")[1]: result for name, result in results.items()}
 
 
-@contextlib.contextmanager
-def _started(name, options):
-    """Starts a contender and waits until it is ready; it ends with its input."""
+def _trace(options):
+    """Returns the seconds of each kind of oneDNN operation in a step of ours.
+
+    oneDNN writes a line of fields per operation to the standard output: the fourth is what is done,
+    the sixth in which direction, and the last the milliseconds.
+    """
+    runs = 3
+    process = _process(TRACED, options, ONEDNN_VERBOSE="1")
+    told, _ = process.communicate("run\n" * runs)
+    seconds = collections.Counter()
+    for line in told.splitlines():
+        fields = line.split(",")
+        if fields[0] == "onednn_verbose" and fields[1] == "exec":
+            kind = " ".join(fields[3:4] + [fields[5]] * (fields[5] != "undef"))
+            seconds[kind] += float(fields[-1]) / 1000 / (runs + WARM_UP)
+    return dict(seconds)
+
+
+def _process(name, options, **environment):
     arguments = json.dumps({"contender": name, **options})
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "training.benchmark_contender", arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
     )
+
+
+@contextlib.contextmanager
+def _started(name, options):
+    """Starts a contender and waits until it is ready; it ends with its input."""
+    process = _process(name, options)
     with process:
         if process.stdout.readline() != "ready\n":
             raise RuntimeError(f"{name} did not start; what it wrote last says why.")

@@ -50,13 +50,17 @@ def test_the_step_benchmark_measures_all_contenders_in_turns(tmp_path, capsys):
     benchmark.step(to=tmp_path / "step.json", **options)
     printed = capsys.readouterr().out
     measured = json.loads((tmp_path / "step.json").read_text())
-    assert list(measured["step"]) == ["tfpix2pix", "PyTorch", "tutorial"]
+    tutorials = ["tutorial", "tutorial, no oneDNN"]
+    assert list(measured["step"]) == ["tfpix2pix", "PyTorch", *tutorials]
     assert list(measured["translate"]) == ["tfpix2pix", "tfpix2pix, exported", "PyTorch"]
     for results in (measured["step"], measured["translate"]):
         for name, result in results.items():
             assert name in printed
             assert len(result["seconds"]) == 2
             assert result["peak_megabytes"] > 100
+    for kind in ("convolution backward_weights", "reorder"):
+        assert 0 < measured["trace"][kind] < 1
+        assert kind in printed
 
 
 def test_the_tutorial_s_networks_have_their_published_number_of_parameters():
