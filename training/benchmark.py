@@ -1,7 +1,8 @@
-"""Measures speed on this machine.
+"""Measures speed on this machine, and quality beside the reference.
 
 `python -m training.benchmark data --data FOLDER` measures the data path, `python -m
-training.benchmark step` the training step, translation and memory.
+training.benchmark step` the training step, translation and memory, and `python -m
+training.benchmark quality --data FOLDER --to FOLDER` what both make of the same training.
 
 What is compared is measured in one run, in turns, and stated by its median, since machines are
 shared and noisy.
@@ -15,7 +16,7 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
-from typing import Optional
+from typing import Literal, Optional
 
 import jsonargparse
 import tensorflow as tf
@@ -25,7 +26,7 @@ from tfpix2pix import factory
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import FACADES
-from training import benchmark_step
+from training import benchmark_quality, benchmark_step
 
 WARM_UP = 50  # Batches before anything is measured.
 
@@ -105,6 +106,33 @@ def step(
         codecs.write_bytes(json.dumps({**options, **results}, indent=1).encode(), to)
 
 
+def quality(
+    data: Path,
+    to: Path,
+    size: int = 128,
+    filters: int = 32,
+    steps: int = 4000,
+    direction: Literal["AtoB", "BtoA"] = "BtoA",
+    seed: int = 0,
+):
+    """Trains tfpix2pix and PyTorch's reference alike, and measures both on held-out pairs.
+
+    Args:
+        data: Folder with `train` and `test`, of files with A in their left half and B beside it.
+        to: Folder of the results; what is finished there is not repeated.
+        size: Side of the images in pixels, a power of 2 of at least 32.
+        filters: Filters of the networks' first level.
+        steps: Steps of one pair each.
+        direction: Which half is translated to which.
+        seed: Seed of weights, dropout and data.
+    """
+    options = {"size": size, "filters": filters, "steps": steps, "direction": direction}
+    results = benchmark_quality.measure(data, to, **options, seed=seed)
+    print("\n".join(benchmark_quality.table(results)))
+    content = {**options, "seed": seed, **results}
+    codecs.write_bytes(json.dumps(content, indent=1).encode(), to / "quality.json")
+
+
 def _of_pytorch(folder):
     """Returns the batches of the reference, if PyTorch is installed."""
     try:
@@ -161,6 +189,6 @@ def _wait(config, examples, count):
 
 if __name__ == "__main__":
     try:
-        jsonargparse.auto_cli({"data": data, "step": step}, as_positional=False)
+        jsonargparse.auto_cli({"data": data, "step": step, "quality": quality}, as_positional=False)
     except InputError as error:
         sys.exit(f"error: {error}")

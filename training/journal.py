@@ -12,6 +12,8 @@ import platform
 import shlex
 import subprocess
 import sys
+import time
+from collections import deque
 from importlib import metadata
 from pathlib import Path
 
@@ -102,6 +104,7 @@ class Journal:
         self.run = Path(run)
         self.config = config
         self.step = step
+        self._moments = deque(maxlen=1001)
 
     def __enter__(self):
         configs.save(self.config, self.run)
@@ -119,8 +122,14 @@ class Journal:
     def __exit__(self, *_):
         self.writer.close()
         self.sessions[-1].update(ended=_now(), last_step=self.step)
+        if len(self._moments) > 1:
+            self.sessions[-1]["seconds_per_step"] = float(np.median(np.diff(self._moments)))
         self._write_sessions()
         self._write_page()
+
+    def mark(self):
+        """Marks the end of a step; the median time between two of the last 1001 is told."""
+        self._moments.append(time.perf_counter())
 
     def log(self, step, losses, **groups):
         """Appends a line of numbers.

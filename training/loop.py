@@ -1,7 +1,7 @@
 """The training loop: a `tf.function` over all devices, checkpoints, metrics, pictures, resume."""
 
 import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,7 @@ from tfpix2pix.errors import InputError
 from training import devices
 from training.checkpoints import Checkpoints
 from training.fine_tuning import start_from
-from training.journal import Journal
+from training.journal import EVENTS, Journal
 from training.watch import Watch
 
 # A resumed run may be longer, save at other steps and find its data elsewhere; the rest makes it
@@ -35,6 +35,7 @@ MAY_CHANGE = (
     "train.start_from",
 )
 SHOWN_EXAMPLES, VALIDATED_EXAMPLES = 4, 100
+SETTLED = 5  # Steps before a trace begins.
 
 
 def steps(model, strategy, batches_of):
@@ -74,7 +75,7 @@ def steps(model, strategy, batches_of):
     )
 
 
-def train(config, run, strategy=None, *, until=None):
+def train(config, run, strategy=None, *, until=None, profile=0):
     """Trains an experiment from where its run folder stands to its last step.
 
     Ctrl-C or SIGTERM saves a checkpoint after the current step and returns; the same call goes on
@@ -85,6 +86,7 @@ def train(config, run, strategy=None, *, until=None):
         run: Folder of the run; see the README beside this file for what it gets.
         strategy: `tf.distribute.Strategy`; by default that of `devices.strategy`.
         until: Step to end at, if it comes before the last.
+        profile: How many steps TensorFlow's profiler traces, after the first few.
 
     Returns:
         The model, and the number of steps it has taken.
@@ -137,19 +139,25 @@ def train(config, run, strategy=None, *, until=None):
         )
         watch = Watch(model, config, checkpoints, journal, strategy)
         train, turns = config.train, range(first + 1, 1 + (first if watch.is_over else last))
-        for now, batch in zip(turns, _while_all_stay(taken, workers)):
+        taken = _while_all_stay(taken, workers)
+        taken = stack.enter_context(closing(_profiled(taken, profile, folder / EVENTS)))
+        watch.expect(first + 1)
+        for now, batch in zip(turns, taken):
             bar.update()
+            journal.mark()
             watch.check(now, batch)
             if now == last or now % (train.validate_every or train.checkpoint_every) == 0:
                 watch.validate(now, validation)
             ends = now == last or interrupted() or watch.is_over
             if ends or watch.held_out or now % train.log_every == 0:
-                bar.set_postfix(watch.log(now))
+                speed = (bar.format_dict["rate"] or 0) * train.batch_size
+                bar.set_postfix({"images/s": f"{speed:.3g}", **watch.log(now)})
             if ends or now % train.checkpoint_every == 0:
                 checkpoints.save(now)
                 watch.sample(now, samples)
             if ends:
                 break
+            watch.expect(now + 1)
     return model, int(checkpoints.step)
 
 
@@ -165,6 +173,18 @@ def _while_all_stay(taken, workers):
             f"{str(error).splitlines()[0][:200]}. Start the same command on all machines again: it "
             "goes on from the last checkpoint."
         ) from error
+
+
+def _profiled(taken, count, folder):
+    """Lets the profiler trace `count` steps after those that build graphs and fill buffers."""
+    traced = range(SETTLED, SETTLED + count)
+    with ExitStack() as tracing:
+        for number, batch in enumerate(taken):
+            yield batch
+            if count and number + 1 == traced.start:
+                tracing.enter_context(tf.profiler.experimental.Profile(str(folder)))
+            elif number + 1 == traced.stop:
+                tracing.close()
 
 
 def check_same_experiment(config, run):

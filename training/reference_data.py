@@ -45,10 +45,10 @@ class AlignedPairs(torch.utils.data.Dataset):
         return {"A": halves[0], "B": halves[1]}
 
 
-def batches(folder, workers=2):
+def batches(folder, load_size=286, image_size=256, workers=2):
     """Returns a `DataLoader` of shuffled batches of one, kept alive between epochs."""
     return torch.utils.data.DataLoader(
-        AlignedPairs(folder),
+        AlignedPairs(folder, load_size, image_size),
         shuffle=True,
         num_workers=workers,
         persistent_workers=True,

@@ -3,18 +3,22 @@
 import argparse
 import dataclasses
 import difflib
+import json
 import sys
 import tempfile
+from pathlib import Path
 from typing import Optional
 
 import jsonargparse
+from tqdm import tqdm
 
 from tfpix2pix.config import SECTIONS
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import PRESETS, preset
 from training import devices, loop
+from training.journal import RUN
 
-DRY_STEPS = 3
+DRY_STEPS = 6
 
 
 def parse(arguments):
@@ -64,7 +68,7 @@ def main():
     if options.dry_run:
         print(rehearsal(config, strategy))
         return
-    _, step = loop.train(config, run, strategy)
+    _, step = loop.train(config, run, strategy, profile=options.profile)
     rest = "" if step >= config.train.steps else "; the same command goes on from there"
     print(f"{run} is trained for {step} of {config.train.steps} steps{rest}.")
 
@@ -77,15 +81,20 @@ def rehearsal(config, strategy):
         strategy: `tf.distribute.Strategy`.
 
     Returns:
-        str that says how large the networks are.
+        str that says how large the networks are, and how long the training will take.
 
     Raises:
         ValueError: As the training itself would, after a few steps.
     """
     with tempfile.TemporaryDirectory() as run:
         model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
+        session = json.loads((Path(run) / RUN).read_text("utf-8"))["sessions"][0]
     sizes = ", ".join(f"{name} {of.count_params():,}" for name, of in model.players.items())
-    return f"All works. Parameters: {sizes}."
+    seconds, steps = session["seconds_per_step"], config.train.steps
+    return (
+        f"All works. Parameters: {sizes}. A step takes {seconds:.3g} s; {steps:,} steps take "
+        f"{tqdm.format_interval(seconds * steps)} and the time for validation."
+    )
 
 
 def _parser(start):
@@ -106,6 +115,13 @@ def _parser(start):
         "--dry_run",
         action="store_true",
         help=f"Do all of it for {DRY_STEPS} steps, and write nothing.",
+    )
+    parser.add_argument(
+        "--profile",
+        type=int,
+        default=0,
+        help="Number of steps that TensorFlow's profiler traces into the run's events, for "
+        "TensorBoard with tensorboard-plugin-profile.",
     )
     parser.add_argument("--config", action="config")
     for name, section in SECTIONS.items():

@@ -37,6 +37,14 @@ class Watch:
         patience = self.config.train.patience
         return patience is not None and int(self.checkpoints.stale) >= patience
 
+    def expect(self, step):
+        """Prepares for a step before it is taken.
+
+        Args:
+            step: Number of that step.
+        """
+        self.model.measures_gradients.assign(step % self.config.train.log_every == 0)
+
     def check(self, step, batch):
         """Looks for losses that are not finite.
 
@@ -65,7 +73,7 @@ class Watch:
             )
         self.rollbacks += 1
         self.checkpoints.restore()
-        self._reset()
+        self.model.reset_metrics()
         tqdm.write(f"{symptom.measured}: back to step {int(self.checkpoints.step)}.")
 
     def validate(self, step, batches):
@@ -94,14 +102,22 @@ class Watch:
         Returns:
             Dict of term to short text.
         """
-        values = {name: float(of.result()) for name, of in self.model.trackers.items()}
-        self._reset()
-        rates = {
-            player: float(_rate(self.model.optimizers[player])) for player in self.model.players
-        }
-        self.journal.log(step, values, learning_rate=rates, held_out=self.held_out)
+        model = self.model
+        losses, logits, norms = (
+            {name: float(mean.result()) for name, mean in group.items()}
+            for group in (model.trackers, model.logits, model.gradient_norms)
+        )
+        model.reset_metrics()
+        self.journal.log(
+            step,
+            losses,
+            learning_rate={player: float(_rate(of)) for player, of in model.optimizers.items()},
+            gradient_norm=norms if step % self.config.train.log_every == 0 else None,
+            discriminator=logits,
+            held_out=self.held_out,
+        )
         self.held_out = {}
-        return {term: f"{value:.3g}" for term, value in values.items()}
+        return {term: f"{value:.3g}" for term, value in losses.items()}
 
     def sample(self, step, samples):
         """Saves a picture of held-out examples and asks the doctor.
@@ -122,10 +138,6 @@ class Watch:
         self.journal.sample(step, report.columns(self.model, task, samples))
         if self.config.train.histograms:
             self.journal.histograms(step, self.model.players)
-
-    def _reset(self):
-        for tracker in self.model.trackers.values():
-            tracker.reset_state()
 
 
 def _rate(optimizer):

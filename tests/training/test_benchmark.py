@@ -76,3 +76,27 @@ def test_the_step_benchmark_refuses_sizes_that_are_no_powers_of_2():
     message = "`size` must be a power of 2, at least 32. Received: size=100. Use 128 or 64."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         benchmark.step(size=100)
+
+
+def test_the_quality_benchmark_measures_what_both_make_of_the_same_pairs(facades, tmp_path, capsys):
+    """The targets, measured by themselves, are what no translation can exceed."""
+    from training import benchmark
+
+    options = {"size": 32, "filters": 2, "steps": 3, "seed": 5}
+    for _ in range(2):  # What is finished is not repeated.
+        benchmark.quality(facades, tmp_path, **options)
+    printed = capsys.readouterr().out
+    measured = json.loads((tmp_path / "quality.json").read_text())
+    assert measured["target"] == {
+        "L1": 0,
+        "SSIM": 1,
+        "colour distance": 0,
+        "sharpness ratio": pytest.approx(1),
+    }
+    translated = np.load(tmp_path / "translated.npy")
+    assert translated.shape == np.load(tmp_path / "sources.npy").shape
+    for name in ("tfpix2pix", "PyTorch"):
+        assert name in printed
+        assert 0.05 < measured[name]["L1"] < 1.5
+        assert measured[name]["SSIM"] < 0.9
+    assert (tmp_path / "quality.png").stat().st_size > 1000

@@ -17,6 +17,7 @@ def test_overrides_are_typed():
         ]
     )
     assert (options.run, options.devices, options.dry_run) == ("runs/x", None, False)
+    assert options.profile == 0
     assert (config.name, config.data.folder, config.data.direction) == ("facades", "pairs", "AtoB")
     assert (config.data.image_size, config.data.load_size) == ((128, 128), (140, 150))
     assert (config.model.depth, config.model.base_filters, config.model.norm) == (4, 8, "instance")
@@ -89,5 +90,9 @@ def test_a_rehearsal_does_all_of_it_and_leaves_nothing(facades, tmp_path):
     )
     assert options.dry_run
     told = rehearsal(config, tf.distribute.get_strategy())
-    assert re.fullmatch(r"All works\. Parameters: generator [\d,]+, discriminator [\d,]+\.", told)
+    assert re.fullmatch(
+        r"All works\. Parameters: generator [\d,]+, discriminator [\d,]+\. A step takes [\d.]+ s; "
+        r"20 steps take \d\d:\d\d and the time for validation\.",
+        told,
+    )
     assert list(tmp_path.iterdir()) == []

@@ -109,8 +109,8 @@ def test_fine_tuning_takes_what_fits_and_says_what_does_not(config, tmp_path):
     assert re.match(r"\d+ layers were taken; \d+ are of another shape \(", str(found))
 
 
-def test_a_page_tells_a_run(config, tmp_path):
-    loop.train(changed(config, steps=2), tmp_path)
+def test_a_folder_tells_a_run(config, tmp_path):
+    loop.train(changed(config, steps=7), tmp_path, profile=1)
     page = (tmp_path / "index.html").read_text()
     assert "<svg" in page
     assert "samples/000002.png" in page
@@ -118,3 +118,11 @@ def test_a_page_tells_a_run(config, tmp_path):
         assert picture.size[0] > 3 * 128
     session = json.loads((tmp_path / "run.json").read_text())["sessions"][0]
     assert session["packages"]["tensorflow"] == tf.__version__
+    assert 0 < session["seconds_per_step"] < 60
+    assert len(list((tmp_path / "events/plugins/profile").rglob("*.xplane.pb"))) == 1
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6, 7]
+    measured = [line for line in lines if "gradient_norm/generator" in line]
+    assert [line["step"] for line in measured] == [2, 4, 6]
+    assert all(0 < line["gradient_norm/discriminator"] < 1e4 for line in measured)
+    assert all(np.isfinite(line["discriminator/real"]) for line in lines)

@@ -17,12 +17,24 @@ class TranslationModel(keras.Model):
         players: Dict of player name to `keras.Model`; must contain `"generator"`.
         terms: Names `"{player}_{term}"` of all objective terms, which are the logs of a step.
         name: Name of the model.
+
+    Attributes:
+        trackers: Dict of term to its running mean.
+        logits: Dict of "real" and "fake" to the running means of what the discriminator says of
+            them in its own turn.
+        gradient_norms: Dict of player to the running mean of the length of its gradient over all
+            its variables, of each device's share and before it is clipped. It is measured only
+            while `measures_gradients` is true, for it takes one more pass over all gradients.
+        measures_gradients: bool variable.
     """
 
     def __init__(self, players, terms, *, name):
         super().__init__(name=name)
         self.players = players
         self.trackers = {term: keras.metrics.Mean(name=term) for term in terms}
+        self.gradient_norms = {player: keras.metrics.Mean(name=player) for player in players}
+        self.logits = {name: keras.metrics.Mean(name=name) for name in ("real", "fake")}
+        self.measures_gradients = tf.Variable(False, trainable=False)
         self.validation_l1 = keras.metrics.Mean(name="l1")
         self.noise = tf.random.Generator.from_seed(0)  # Tracked: checkpoints carry its state.
         self.optimizers = None
@@ -37,8 +49,9 @@ class TranslationModel(keras.Model):
 
     @property
     def metrics(self):
-        """The mean of each term since the last reset, and the validation L1."""
-        return [*self.trackers.values(), self.validation_l1]
+        """All means since the last reset, and the validation L1."""
+        groups = self.trackers, self.logits, self.gradient_norms
+        return [*(metric for group in groups for metric in group.values()), self.validation_l1]
 
     def compile(self, optimizers_of_players=None, *, accumulate=1, ema=0.0, **kwargs):
         """Sets the optimizers, and how the players go by what these say.
@@ -203,11 +216,19 @@ class TranslationModel(keras.Model):
             gradients: Dict of player name to gradients.
         """
         for player, of_player in gradients.items():
+            self._measure(player, of_player)
             variables = self.players[player].trainable_variables
             self.optimizers[player].apply_gradients(zip(of_player, variables))
         if self.ema and "generator" in gradients:
             # All replicas have the same weights by now, so each updates the copy of its own.
             tf.distribute.get_replica_context().merge_call(self._average)
+
+    def _measure(self, player, gradients):
+        def measured():
+            self.gradient_norms[player].update_state(tf.linalg.global_norm(gradients))
+            return True
+
+        tf.cond(self.measures_gradients, measured, lambda: False)
 
     def _average(self, strategy):
         step = tf.cast(self.optimizers["generator"].iterations, "float32")

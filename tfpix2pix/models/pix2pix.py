@@ -153,6 +153,8 @@ class Pix2Pix(TranslationModel):
 
     def _judging(self, source, target, translated, fake_logits):
         real_logits = self.discriminator([source, target], training=True)
+        self.logits["real"].update_state(real_logits)
+        self.logits["fake"].update_state(fake_logits)
         # Halved to slow the discriminator relative to the generator (section 3.3).
         terms = {"gan": 0.5 * self.adversarial.discriminator(real_logits, fake_logits)}
         if self.penalty:
