@@ -44,6 +44,22 @@ def full_range(dtype):
     return (0.0, float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0)
 
 
+def without_alpha(channels):
+    """Returns how many channels an image of 1 to 4 has besides alpha; others have none.
+
+    Args:
+        channels: Number of channels.
+
+    Returns:
+        int.
+
+    Example:
+        >>> [without_alpha(channels) for channels in (1, 2, 3, 4, 5)]
+        [1, 1, 3, 3, 5]
+    """
+    return {2: 1, 4: 3}.get(channels, channels)
+
+
 def convertible(channels, dtype, wanted_channels, wanted_dtype):
     """Whether `convert` can.
 

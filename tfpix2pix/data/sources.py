@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data import codecs, images, jobs, layouts, records
-from tfpix2pix.data.kinds import Kind, convertible, full_range
+from tfpix2pix.data.kinds import Kind, convertible, full_range, without_alpha
 from tfpix2pix.data.survey import Column, survey
 from tfpix2pix.errors import InputError
 
@@ -288,8 +288,7 @@ def _kind(found, wanted, halves):
     """Returns the `Kind` of all records: as wanted, and as they are where that leaves it open."""
     counts = Counter((record.channels, record.dtype) for record in found)
     dtype = wanted.dtype or max((of for _, of in counts), key=codecs.DTYPES.index)
-    without_alpha = {2: 1, 4: 3}
-    channels = wanted.channels or max(without_alpha.get(own, own) for own, _ in counts)
+    channels = wanted.channels or max(without_alpha(own) for own, _ in counts)
     if not all(convertible(*own, channels, dtype) for own in counts):
         listed = ", ".join(f"{n} of {c} channels of {d}" for (c, d), n in counts.most_common())
         raise InputError(

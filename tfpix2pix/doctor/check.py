@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tfpix2pix.data import jobs
+from tfpix2pix.data import jobs, kinds
 from tfpix2pix.doctor import findings, suspicions
 from tfpix2pix.doctor.evidence import gather
 from tfpix2pix.doctor.features import to_rgb
@@ -154,7 +154,7 @@ def _side(side, look, pictures):
         look.palette.tolist(),
         look.exact,
         tuple(np.median(sizes, axis=0).astype(int).tolist()),
-        max({2: 1, 4: 3}.get(p.record.channels, p.record.channels) for p in pictures),
+        max(kinds.without_alpha(p.record.channels) for p in pictures),
         tuple(np.mean([p.features.mean for p in pictures], axis=0).round(1).tolist()),
         tuple(np.mean([p.features.spread for p in pictures], axis=0).round(1).tolist()),
     )

@@ -212,7 +212,7 @@ def of_kinds(evidence):
         counts = Counter((p.record.channels, p.record.dtype) for p in pictures)
         usual = counts.most_common(1)[0][0]
         unlike = [p for p in pictures if (p.record.channels, p.record.dtype) != usual]
-        wanted = max({2: 1, 4: 3}.get(channels, channels) for channels, _ in counts)
+        wanted = max(kinds.without_alpha(channels) for channels, _ in counts)
         deepest = max((dtype for _, dtype in counts), key=codecs.DTYPES.index)
         fit = all(kinds.convertible(*kind, wanted, deepest) for kind in counts)
         yield Finding(
