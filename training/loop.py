@@ -68,11 +68,14 @@ def steps(model, strategy, batches_of):
 
     worker, workers = devices.place(strategy)
     replicas = strategy.num_replicas_in_sync // workers
-    return taken(
-        strategy.distribute_datasets_from_function(
-            lambda context: batches_of(replicas, worker, workers)
-        )
+    batches = strategy.distribute_datasets_from_function(
+        lambda context: batches_of(replicas, worker, workers)
     )
+    gpus = tf.config.list_logical_devices("GPU")
+    if gpus and isinstance(batches, tf.data.Dataset):
+        # The batches of many devices are copied ahead; those of a single one are not.
+        batches = batches.apply(tf.data.experimental.prefetch_to_device(gpus[0].name))
+    return taken(batches)
 
 
 def train(config, run, strategy=None, *, until=None, profile=0):
