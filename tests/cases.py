@@ -1,4 +1,4 @@
-"""A case for every public network, layer, loss and model: tiny, with non-default arguments."""
+"""A case for every public network, layer, loss, metric and model: tiny, with non-default arguments."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import Pix2Pix, layers, losses
+from tfpix2pix import Pix2Pix, layers, losses, metrics
 from tfpix2pix.networks import patch_discriminator, unet_generator
 
 
@@ -142,6 +142,35 @@ def fixed_weights(model):
         values = 0.5 * np.sin(np.arange(count) + offset).reshape(variable.shape)
         variable.assign(np.abs(values) + 0.5 if "variance" in variable.name else values)
     return model
+
+
+def _mean_colors(images):
+    """Stands for a feature model."""
+    return tf.reduce_mean(images, (1, 2))
+
+
+METRICS = {
+    **{
+        name: Case(lambda name=name: getattr(metrics, name), (IMAGE, IMAGE), (2,))
+        for name in (
+            *("l1", "l2", "psnr", "ssim"),
+            *("lab_intersection", "color_distance", "sharpness_ratio"),
+        )
+    },
+    "ms_ssim": Case(lambda: partial(metrics.ms_ssim, scales=1), (IMAGE, IMAGE), (2,)),
+    **{
+        name: Case(partial(getattr(metrics, name), name="mine"), (IMAGE, IMAGE), ())
+        for name in (
+            *("L1", "L2", "PSNR", "SSIM"),
+            *("LabIntersection", "ColorDistance", "SharpnessRatio"),
+        )
+    },
+    "MSSSIM": Case(partial(metrics.MSSSIM, scales=1), (IMAGE, IMAGE), ()),
+    "FID": Case(partial(metrics.FID, _mean_colors), (IMAGE, IMAGE), ()),
+    "KID": Case(
+        partial(metrics.KID, _mean_colors, subsets=2, subset_size=2), (IMAGE, IMAGE), ()
+    ),
+}
 
 
 def smooth_images(shape, seed=0):

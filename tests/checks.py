@@ -56,6 +56,28 @@ def check_loss(case):
     np.testing.assert_allclose(loss(*(x[1:] for x in batch)), result[1:], rtol=1e-6)
 
 
+def check_metric(case):
+    """One finite value per example or over all of them, however they are batched."""
+    metric = case.build()
+    batch = [smooth_images(shape, seed) for seed, shape in enumerate(case.inputs)]
+    result = metric(*batch)
+    assert (result.shape, result.dtype) == (case.output, tf.float32)
+    assert np.isfinite(result).all()
+    parts = [[x[:1] for x in batch], [x[1:] for x in batch]]
+    if not isinstance(metric, keras.metrics.Metric):
+        apart = tf.concat([metric(*part) for part in parts], axis=0)
+        np.testing.assert_allclose(apart, result, rtol=1e-5)
+        return
+    metric.reset_state()
+    for part in parts:
+        metric.update_state(*part)
+    np.testing.assert_allclose(metric.result(), result, rtol=1e-5)
+    if not hasattr(metric, "feature_model"):  # Any function, which no configuration holds.
+        rebuilt = type(metric).from_config(metric.get_config())
+        assert rebuilt.name == metric.name
+        np.testing.assert_allclose(rebuilt(*batch), result, rtol=1e-5)
+
+
 def check_model(case):
     """Every variable moves in one step under `fit`; the logs are finite; `translate` translates."""
     model = case.build()

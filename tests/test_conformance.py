@@ -1,4 +1,4 @@
-"""Every public network, layer, loss and model goes through the checks of its kind."""
+"""Every public network, layer, loss, metric and model goes through the checks of its kind."""
 
 import importlib
 import pkgutil
@@ -8,7 +8,7 @@ import pytest
 
 import tfpix2pix
 from tests import cases, checks
-from tfpix2pix import layers, losses, models, networks
+from tfpix2pix import layers, losses, metrics, models, networks
 
 
 @pytest.mark.parametrize("name", sorted(cases.NETWORKS))
@@ -26,6 +26,11 @@ def test_loss(name):
     checks.check_loss(cases.LOSSES[name])
 
 
+@pytest.mark.parametrize("name", sorted(cases.METRICS))
+def test_metric(name):
+    checks.check_metric(cases.METRICS[name])
+
+
 @pytest.mark.parametrize("name", sorted(cases.MODELS))
 def test_model(name):
     checks.check_model(cases.MODELS[name])
@@ -36,6 +41,9 @@ def test_every_public_name_has_a_case():
     assert set(cases.NETWORKS) == set(networks.__all__) - {"receptive_field"}
     assert set(cases.LAYERS) == set(layers.__all__) - {"CONVENTIONS", "Conventions"}
     assert set(cases.LOSSES) == set(losses.__all__)
+    # A feature model, and a baseline over two data sets.
+    others = {"inception_features", "mean_image_l1"}
+    assert set(cases.METRICS) == set(metrics.__all__) - others
     # The base class is tested through its subclasses.
     assert set(cases.MODELS) == set(models.__all__) - {"TranslationModel"}
     of_parts = {*networks.__all__, *models.__all__, "InputError"}

@@ -1,5 +1,34 @@
-"""Metrics: numbers that say how good translations are."""
+"""Metrics: numbers that say how good translations are.
 
-from tfpix2pix.metrics.image import mean_image_l1, psnr, ssim
+Functions of `(target, translated)` give a value per example, classes one over all batches.
+"""
 
-__all__ = ["mean_image_l1", "psnr", "ssim"]
+from tfpix2pix.losses import l1, l2
+from tfpix2pix.metrics.color import LabIntersection, color_distance, lab_intersection
+from tfpix2pix.metrics.distribution import FID, KID
+from tfpix2pix.metrics.features import inception_features
+from tfpix2pix.metrics.image import mean_image_l1, ms_ssim, psnr, sharpness_ratio, ssim
+from tfpix2pix.metrics.means import L1, L2, MSSSIM, PSNR, SSIM, ColorDistance, SharpnessRatio
+
+__all__ = [
+    "FID",
+    "KID",
+    "L1",
+    "L2",
+    "MSSSIM",
+    "PSNR",
+    "SSIM",
+    "ColorDistance",
+    "LabIntersection",
+    "SharpnessRatio",
+    "color_distance",
+    "inception_features",
+    "l1",
+    "l2",
+    "lab_intersection",
+    "mean_image_l1",
+    "ms_ssim",
+    "psnr",
+    "sharpness_ratio",
+    "ssim",
+]

@@ -6,6 +6,8 @@ import tensorflow as tf
 from tfpix2pix.errors import InputError
 
 WINDOW = 11  # Pixels; the side of the Gaussian window of SSIM.
+# Exponents of the scales of MS-SSIM, the finest first (Wang et al., 2003, section 3.2).
+POWERS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def mean_image_l1(training, held_out):
@@ -31,7 +33,7 @@ def mean_image_l1(training, held_out):
 
 
 def psnr(target, translated):
-    """Returns the peak signal-to-noise ratio of each example.
+    """Returns the peak signal-to-noise ratio of each example; more is better.
 
     Args:
         target: float `[batch, height, width, channels]` in [-1, 1].
@@ -44,11 +46,11 @@ def psnr(target, translated):
         >>> psnr(tf.zeros((1, 4, 4, 3)), tf.fill((1, 4, 4, 3), 0.2)).numpy().round(3).tolist()
         [20.0]
     """
-    return tf.image.psnr(tf.cast(target, "float32"), tf.cast(translated, "float32"), max_val=2.0)
+    return tf.image.psnr(*_floats(target, translated), max_val=2.0)
 
 
 def ssim(target, translated):
-    """Returns the structural similarity of each example.
+    """Returns the structural similarity of each example; more is better.
 
     It is the mean over all Gaussian windows of 11 pixels and deviation 1.5 that lie within the
     image, and over the channels.
@@ -70,10 +72,94 @@ def ssim(target, translated):
     Reference:
         [Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861).
     """
-    target, translated = tf.cast(target, "float32"), tf.cast(translated, "float32")
-    if any(side is not None and side < WINDOW for side in target.shape[1:3]):
+    target, translated = _floats(target, translated)
+    if _has_side_below(WINDOW, target):
         raise InputError(
             f"SSIM is measured in windows of {WINDOW} pixels. Received: images of "
             f"{target.shape[1]} x {target.shape[2]} pixels. Use larger images."
         )
     return tf.image.ssim(target, translated, max_val=2.0, filter_size=WINDOW)
+
+
+def ms_ssim(target, translated, *, scales=5):
+    """Returns the multi-scale structural similarity of each example; more is better.
+
+    Contrast and structure are compared at the image's size and at halves, quarters and so on of
+    it, luminance at the coarsest; means over windows that are below 0 count as 0.
+
+    Args:
+        target: float `[batch, height, width, channels]` in [-1, 1], of 161 pixels or more for five
+            scales, 81, 41, 21 and 11 for four to one.
+        translated: Same shape and range as `target`.
+        scales: How many scales, 1 to 5. With fewer than five their exponents are those of the
+            finest, scaled to the sum of 1; values compare only among the same `scales`.
+
+    Returns:
+        float32 `[batch]` in [0, 1], 1 where both are the same.
+
+    Raises:
+        InputError: If there are no such scales, or images are known to be too small for them.
+
+    Example:
+        >>> ms_ssim(tf.zeros((1, 96, 96, 3)), tf.zeros((1, 96, 96, 3)), scales=4).numpy().tolist()
+        [1.0]
+
+    Reference:
+        [Wang et al., 2003](https://doi.org/10.1109/ACSSC.2003.1292216).
+    """
+    if not 1 <= scales <= len(POWERS):
+        raise InputError(
+            f"MS-SSIM has 1 to {len(POWERS)} scales. Received: scales={scales}. Use {len(POWERS)}, "
+            "the paper's, or fewer."
+        )
+    target, translated = _floats(target, translated)
+    least = (WINDOW - 1) * 2 ** (scales - 1) + 1  # Halves are rounded up.
+    if _has_side_below(least, target):
+        raise InputError(
+            f"MS-SSIM of {scales} scales takes images of {least} pixels and more. Received: images "
+            f"of {target.shape[1]} x {target.shape[2]} pixels. Use larger images or fewer scales."
+        )
+    powers = np.divide(POWERS[:scales], sum(POWERS[:scales])).tolist()
+    return tf.image.ssim_multiscale(
+        target, translated, max_val=2.0, power_factors=powers, filter_size=WINDOW
+    )
+
+
+def sharpness_ratio(target, translated):
+    """Returns the gradient energy of each translation as a share of its target's.
+
+    The energy is the sum of squared differences of neighbouring pixels. 1 is best: less is blurred,
+    as translations by L1 alone are, more is noisy or has too many edges. Where edges are does
+    not matter. A nearly flat target makes it huge, so look at the median over examples too.
+
+    Args:
+        target: float `[batch, height, width, channels]` in [-1, 1].
+        translated: Same shape and range as `target`.
+
+    Returns:
+        float32 `[batch]`, 0 or more; 1 where both are flat, infinite where the target alone is.
+
+    Example:
+        >>> stripes = tf.tile([[[[-1.0], [1.0]]]], (1, 4, 4, 1))
+        >>> sharpness_ratio(stripes, stripes / 2).numpy().tolist()
+        [0.25]
+
+    Reference:
+        Energy of the gradient as a measure of focus:
+        [Subbarao et al., 1993](https://doi.org/10.1117/12.147706).
+    """
+    energies = [_gradient_energy(images) for images in _floats(target, translated)]
+    return tf.where(tf.equal(*energies), 1.0, energies[1] / energies[0])
+
+
+def _floats(target, translated):
+    return tf.cast(target, "float32"), tf.cast(translated, "float32")
+
+
+def _has_side_below(least, images):
+    return any(side is not None and side < least for side in images.shape[1:3])
+
+
+def _gradient_energy(images):
+    squares = [tf.square(differences) for differences in tf.image.image_gradients(images)]
+    return tf.reduce_sum(tf.add_n(squares), axis=(1, 2, 3))
