@@ -1,0 +1,12 @@
+"""Inference: translation of images of any size and number, and what becomes of norm and dropout."""
+
+from tfpix2pix.inference.surgery import output_difference, recalibrated, with_instance_norm
+from tfpix2pix.inference.translation import size_multiple, translate
+
+__all__ = [
+    "output_difference",
+    "recalibrated",
+    "size_multiple",
+    "translate",
+    "with_instance_norm",
+]

@@ -1,0 +1,183 @@
+"""A network layer by layer, with norms and dropout as they are asked for."""
+
+from collections import Counter
+
+import tensorflow as tf
+from tensorflow import keras
+
+from tfpix2pix.errors import InputError
+from tfpix2pix.layers import BatchNormalization, Dropout
+from tfpix2pix.layers.initialization import derived_seed
+
+STATISTICS = ("batch", "moving", "per_image")
+
+
+def evaluate(network, source, apply):
+    """Evaluates a network layer by layer, and forgets a value when no later layer needs it.
+
+    Args:
+        network: Functional `keras.Model` of one input and one output, each layer called once.
+        source: The input, of any type.
+        apply: Function of a layer and its inputs to its output.
+
+    Returns:
+        The output of the last layer.
+
+    Raises:
+        ValueError: If the network is no such model.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> evaluate(generator, 1, lambda layer, *inputs: sum(inputs))
+        2
+    """
+    calls = _calls(network)
+    uses = Counter(id(x) for _, inputs, _ in calls for x in inputs)
+    values = {id(network.inputs[0]): source}
+    for layer, inputs, output in calls:
+        values[id(output)] = apply(layer, *(values[id(x)] for x in inputs))
+        for x in inputs:
+            uses[id(x)] -= 1
+            if not uses[id(x)]:
+                del values[id(x)]
+    return values[id(network.outputs[0])]
+
+
+def _calls(network):
+    """Lists each layer with its symbolic inputs and output, in an order of computation."""
+    if network.outputs:
+        layers = [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]
+        calls = [(x, tf.nest.flatten(x.input), x.output) for x in layers]
+        known = {*map(id, network.inputs), *(id(output) for _, _, output in calls)}
+        read = [*network.outputs, *(x for _, inputs, _ in calls for x in inputs)]
+        if known.issuperset(map(id, read)):
+            return calls
+    raise InputError(
+        "Only a functional network whose layers are called once each can be evaluated layer by "
+        f"layer. Received: {network.name!r}, of {type(network).__name__}. Build it by a function "
+        'of `tfpix2pix.networks`, or use statistics="per_image" alone.'
+    )
+
+
+def output_of(layer, inputs, statistics, seed=None):
+    """Computes one layer as at test time.
+
+    Args:
+        layer: `keras.layers.Layer`.
+        inputs: Its inputs, float `[batch, height, width, channels]` each.
+        statistics: `"per_image"`, `"batch"` or `"moving"`, what batch norm goes by.
+        seed: int `[2]`, the seed of the noise of dropout and the number of the sample, or `None`
+            for no noise.
+
+    Returns:
+        Its output.
+
+    Example:
+        >>> output_of(Dropout(0.5, seed=1), [tf.ones((1, 1, 1, 2))], "batch").numpy().tolist()
+        [[[[1.0, 1.0]]]]
+    """
+    (x, *more) = inputs
+    if isinstance(layer, Dropout):
+        return x if seed is None else x * tf.cast(noise(layer, tf.ones_like(x[:1]), seed), x.dtype)
+    if isinstance(layer, BatchNormalization):
+        mean, variance = tf.nn.moments(tf.cast(x, "float32"), (1, 2), keepdims=True)
+        return normalized(layer, x, mean, variance, statistics)
+    return layer(inputs if more else x)
+
+
+def noise(layer, ones, seed):
+    """Returns the factors by which dropout multiplies.
+
+    They depend on the layer's name and the seed alone, and are the same for all images of a batch.
+
+    Args:
+        layer: `tfpix2pix.layers.Dropout`.
+        ones: Ones `[1, height, width, channels]`.
+        seed: int `[2]`, the seed and the number of the sample.
+
+    Returns:
+        float32 `[1, height, width, channels]`: 0 or 1 / (1 - rate).
+
+    Example:
+        >>> layer = Dropout(0.5, seed=0, name="up2_dropout")
+        >>> sorted(set(noise(layer, tf.ones((1, 4, 4, 9)), (3, 0)).numpy().ravel().tolist()))
+        [0.0, 2.0]
+    """
+    own = tf.random.experimental.stateless_fold_in(seed, derived_seed(0, layer.name))
+    ones = tf.cast(ones, "float32")
+    return tf.nn.experimental.stateless_dropout(ones, layer.rate, seed=own)
+
+
+def normalized(layer, x, mean, variance, statistics):
+    """Normalizes by known moments.
+
+    Args:
+        layer: `BatchNormalization` or `InstanceNormalization`, for which each image counts alone.
+        x: float `[batch, any, any, channels]`, whole images or parts of them.
+        mean: float32 `[batch, 1, 1, channels]`, of each whole image.
+        variance: The same.
+        statistics: `"per_image"`, `"batch"`, which makes one of all these moments, or `"moving"`,
+            which passes them over.
+
+    Returns:
+        The shape and dtype of `x`.
+
+    Example:
+        >>> layer = BatchNormalization(epsilon=0.0)
+        >>> layer.build((None, None, None, 1))
+        >>> normalized(layer, tf.ones((1, 1, 1, 1)), 3.0, 4.0, "per_image").numpy().item()
+        -1.0
+    """
+    if isinstance(layer, BatchNormalization) and statistics == "moving":
+        mean, variance = layer.moving_mean, layer.moving_variance
+    elif isinstance(layer, BatchNormalization) and statistics == "batch":
+        means, mean = mean, tf.reduce_mean(mean, 0, keepdims=True)
+        variance = tf.reduce_mean(variance + tf.square(means - mean), 0, keepdims=True)
+    whole = tf.cast(x, "float32")
+    whole = tf.nn.batch_normalization(whole, mean, variance, layer.beta, layer.gamma, layer.epsilon)
+    return tf.cast(whole, x.dtype)
+
+
+def checked_statistics(network, statistics, samples):
+    """Refuses what a network cannot do.
+
+    Args:
+        network: `keras.Model`.
+        statistics: What batch norm goes by.
+        samples: int or `None`.
+
+    Raises:
+        ValueError: If the statistics are unknown or not there, or noise is asked of a network
+            without dropout.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> checked_statistics(unet_generator((8, 8, 3), norm="batch"), "moving", 3)
+    """
+    if statistics not in STATISTICS:
+        raise InputError(
+            f"`statistics` must be one of {', '.join(STATISTICS)}. Received: {statistics!r}. "
+            'Use "per_image" to translate each image by its own.'
+        )
+    if statistics == "moving" and not _has(network, BatchNormalization):
+        raise InputError(
+            'statistics="moving" needs a network with batch norm, which alone keeps moving '
+            f'averages. Received: {network.name!r}. Use "per_image".'
+        )
+    if samples is None:
+        return
+    if samples < 1:
+        raise InputError(
+            f"`samples` must be at least 1. Received: samples={samples}. Leave it out for one "
+            "translation without noise."
+        )
+    if not _has(network, Dropout):
+        raise InputError(
+            f"`samples` differ by dropout alone, which {network.name!r} has none of. Received: "
+            f"samples={samples}. Leave it out, or train with `dropout_levels` of at least 1."
+        )
+
+
+def _has(network, kind):
+    return any(isinstance(layer, kind) for layer in network.layers)

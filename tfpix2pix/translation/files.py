@@ -1,0 +1,277 @@
+"""Files: images, folders of them and animations translated to files, and none twice."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix import report
+from tfpix2pix.data import codecs, images, jobs
+from tfpix2pix.errors import InputError
+from tfpix2pix.translation import animations
+from tfpix2pix.translation.translators import Translator
+
+FRAMES = ("folder", "animation")
+READ_AHEAD = 2  # Images that are decoded while one is translated.
+MOST_SHOWN, TILE = 20, 256  # Rows of a contact sheet, and their pixels.
+_WITH_ALPHA = (".png", ".gif", ".tif", ".tiff", ".webp")
+
+
+class Done(NamedTuple):
+    """What became of files.
+
+    Attributes:
+        made: How many translations were written; a frame counts as one.
+        skipped: How many were there already.
+        failed: Dict of the path of a file to the reason why it was not translated.
+        shown: `(file, translations)` of the first files, paths for a contact sheet.
+
+    Example:
+        >>> print(Done(2, 1, {"a.png": "it cannot be decoded: the file is empty"}, []))
+        2 translations made, 1 was there already, 1 file failed:
+        a.png: it cannot be decoded: the file is empty
+    """
+
+    made: int
+    skipped: int
+    failed: dict
+    shown: list
+
+    def __str__(self):
+        """Says it in a line, and each failure in another."""
+        were = "was" if self.skipped == 1 else "were"
+        text = f"{_count(self.made, 'translation')} made, {self.skipped} {were} there already"
+        if not self.failed:
+            return f"{text}."
+        listed = [f"{file}: {reason}" for file, reason in self.failed.items()]
+        return "\n".join([f"{text}, {_count(len(listed), 'file')} failed:", *listed])
+
+
+def translate_files(
+    translator,
+    source,
+    to,
+    *,
+    suffix=None,
+    frames="folder",
+    size=None,
+    overwrite=False,
+    progress=jobs.silent,
+):
+    """Translates an image file, an animation, or a folder of such.
+
+    `a/1.jpg` becomes `a/1.png`; of several samples `a/1_0.png`, `a/1_1.png`, ...; the frames of
+    `a/1.gif` become `a/1.gif/0000.png`, ... A file that fails stops no other. Alpha that the
+    translator does not take is kept where the format has it. The next files are read while one is
+    translated, and no more than a few are in memory.
+
+    Args:
+        translator: `Translator`.
+        source: Path of a file or of a folder.
+        to: Folder to write to, not that of the source nor in it.
+        suffix: One of `tfpix2pix.data.codecs.SUFFIXES` but `.gif`; by default `.png`, or `.tiff`
+            for what PNG cannot hold.
+        frames: `"folder"`; or `"animation"`, which makes animations of animations, in the same
+            format with the same durations, and keeps one in memory while it is translated.
+        size: Pixels that the longer side is resized to before; by default it stays.
+        overwrite: Whether to make what is there already anew.
+        progress: See `tfpix2pix.data.jobs.run`; counts files.
+
+    Returns:
+        `Done`.
+
+    Raises:
+        ValueError: Before anything is written: if there is no image, two would give the same file,
+            or the format cannot hold translations.
+
+    Example:
+        >>> from tfpix2pix.data.kinds import Kind
+        >>> grey = Kind(1, "uint8", (0.0, 255.0))
+        >>> negative = Translator(lambda pixels: [255 - pixels], grey, grey)
+        >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black/1.bmp")
+        >>> print(translate_files(negative, "black", "white"))
+        1 translation made, 0 were there already.
+        >>> codecs.read("white/1.png").min()
+        255
+    """
+    target, to = translator.target, Path(to)
+    open_format = target.dtype == "float32" or target.channels > 4
+    suffix = suffix or (".tiff" if open_format else ".png")
+    if frames not in FRAMES:
+        raise InputError(f"`frames` must be one of {', '.join(FRAMES)}. Received: {frames!r}.")
+    if frames == "animation" and translator.samples:
+        raise InputError(
+            "An animation has one translation of a frame. Received: frames='animation', "
+            f"samples={translator.samples}. Leave the samples out, or use frames='folder'."
+        )
+    codecs.encode(np.zeros((1, 1, target.channels), target.dtype), suffix)
+    files = _files(Path(source), to)
+    work = _Work(translator, to, suffix, frames, size, overwrite)
+    made, skipped, failed, shown = 0, 0, {}, []
+    read = _ahead(map(work.read, files))
+    for (name, file), animation in progress(zip(files, read), len(files)):
+        try:
+            if isinstance(animation, Exception):
+                raise animation
+            for outputs, is_new in work.outcomes(name, file, animation):
+                made, skipped = made + is_new * len(outputs), skipped + (not is_new) * len(outputs)
+                if len(shown) < MOST_SHOWN and (not shown or shown[-1][0] != file):
+                    shown.append((file, outputs))
+        except (InputError, OSError, MemoryError, tf.errors.OpError) as error:
+            failed[str(file)] = " ".join(str(error).split())[:300] or type(error).__name__
+    return Done(made, skipped, failed, shown)
+
+
+def contact_sheet(done, translator):
+    """Draws inputs beside their translations, a row for each of the first files.
+
+    Args:
+        done: `Done` with at least one file to show.
+        translator: The `Translator` that made them.
+
+    Returns:
+        `PIL.Image.Image`.
+
+    Example:
+        >>> from tfpix2pix.data.kinds import Kind
+        >>> grey = Kind(1, "uint8", (0.0, 255.0))
+        >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black.png")
+        >>> done = Done(1, 0, {}, [("black.png", ["black.png"])])
+        >>> contact_sheet(done, Translator(None, grey, grey)).size
+        (536, 304)
+    """
+    columns = {"input": [_thumbnail(file, translator.source) for file, _ in done.shown]}
+    for index in range(translator.samples or 1):
+        title = f"output {index}" if translator.samples else "output"
+        columns[title] = [_thumbnail(paths[index], translator.target) for _, paths in done.shown]
+    return report.comparison(columns)
+
+
+class _Work(NamedTuple):
+    """How files are translated: arguments of `translate_files`."""
+
+    translator: Translator
+    to: Path
+    suffix: str
+    frames: str
+    size: Optional[int]
+    overwrite: bool
+
+    def read(self, named):
+        """Returns the file as `Animation`, the error, or `None` when nothing is to be done."""
+        name, file = named
+        if self._is_done(self._outputs(name)):
+            return None
+        try:
+            return animations.read(file.read_bytes())
+        except (InputError, OSError) as error:
+            return error
+
+    def outcomes(self, name, file, animation):
+        """Yields for each image of a file the paths of its translations, and whether it is new."""
+        if animation is None:
+            yield self._outputs(name), False
+        elif animation.count == 1:
+            yield self._image(name, animation.frames[0][0])
+        elif self.frames == "animation":
+            yield self._animation(name, animation)
+        else:
+            digits = max(4, len(str(animation.count - 1)))
+            # In a folder of the file's whole name, which no other file can have.
+            folder = Path(name).with_name(file.name)
+            for index, (pixels, _) in enumerate(_ahead(animation.frames)):
+                yield self._image(f"{folder / str(index).zfill(digits)}", pixels)
+
+    def _image(self, name, pixels):
+        outputs = self._outputs(name)
+        if self._is_done(outputs):
+            return outputs, False
+        for output, translated in zip(outputs, self._translations(pixels, self.suffix)):
+            codecs.write(translated, output)
+        return outputs, True
+
+    def _animation(self, name, animation):
+        suffix = animations.SUFFIXES[animation.format]
+        output = self.to / f"{name}{suffix}"
+        if self._is_done([output]):
+            return [output], False
+        translated = [
+            (self._translations(pixels, suffix)[0], duration)
+            for pixels, duration in _ahead(animation.frames)
+        ]
+        encoded = animations.encode(translated, animation.format, loop=animation.loop)
+        codecs.write_bytes(encoded, output)
+        return [output], True
+
+    def _outputs(self, name):
+        samples = self.translator.samples
+        digits = len(str((samples or 1) - 1))
+        marks = [f"_{index:0{digits}d}" for index in range(samples)] if samples else [""]
+        return [self.to / f"{name}{mark}{self.suffix}" for mark in marks]
+
+    def _is_done(self, outputs):
+        return not self.overwrite and all(output.exists() for output in outputs)
+
+    def _translations(self, pixels, suffix):
+        if 0 in pixels.shape:
+            raise InputError(f"An image must have pixels. Received: {pixels.shape}. Replace it.")
+        if self.size:
+            pixels = _scaled(pixels, self.size, self.translator.kernel)
+        translations, channels = self.translator.translate(pixels), pixels.shape[-1]
+        has_alpha = channels in (2, 4) and channels != self.translator.source.channels
+        if not (has_alpha and suffix in _WITH_ALPHA and self.translator.target.channels in (1, 3)):
+            return translations
+        alpha = images.to_pixels(images.to_signed(pixels[..., -1:]), self.translator.target.dtype)
+        return [np.concatenate([translated, alpha], axis=-1) for translated in translations]
+
+
+def _files(source, to):
+    """Returns `(name, file)` of all files, a name being the relative path without the suffix."""
+    if source.is_dir():
+        return list(jobs.images_by_name(source, to).items())
+    if not source.is_file():
+        raise InputError(
+            "What is translated must be an image file or a folder of such. Received: "
+            f"{str(source)!r}, where there is nothing. Check the spelling."
+        )
+    if source.resolve().parent == to.resolve():
+        raise InputError(
+            "The folder to write to must not be that of the image, or it could be overwritten. "
+            f"Received: {str(to)!r}. Use another."
+        )
+    return [(source.stem, source)]
+
+
+def _ahead(iterable):
+    """Yields the items of an iterable, while the next few are made in a thread."""
+    iterator, end = iter(iterable), object()
+    with ThreadPoolExecutor(1) as pool:
+        pending = deque(pool.submit(next, iterator, end) for _ in range(READ_AHEAD))
+        while (item := pending.popleft().result()) is not end:
+            pending.append(pool.submit(next, iterator, end))
+            yield item
+
+
+def _scaled(pixels, longer_side, kernel):
+    height, width = pixels.shape[:2]
+    factor = longer_side / max(height, width)
+    size = [max(1, round(side * factor)) for side in (height, width)]
+    return images.resize(pixels, size, kernel).numpy()
+
+
+def _thumbnail(file, kind):
+    pixels = codecs.read(file)
+    shown = images.displayed(
+        pixels, kind.value_range if str(pixels.dtype) == kind.dtype else None
+    ).numpy()
+    shown = _scaled(shown, TILE, "area" if max(shown.shape) > TILE else "nearest")
+    missing = [TILE - side for side in shown.shape[:2]]
+    around = [(space // 2, space - space // 2) for space in missing]
+    return np.pad(shown, (*around, (0, 0)), constant_values=255)
+
+
+def _count(number, noun):
+    return f"{number} {noun}{'' if number == 1 else 's'}"
