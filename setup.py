@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PROGRAMS = ["jsonargparse[signatures]>=4.28", "tqdm"]
+PROGRAMS = ["jsonargparse[signatures]>=4.28", "tqdm", "werkzeug>=3"]
 SERVING = [
     *PROGRAMS,
     "tensorflow-serving-api>=2.15.1,<2.16",
