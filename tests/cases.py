@@ -1,4 +1,4 @@
-"""A case for every public network, layer, loss, metric and model: tiny, with non-default arguments."""
+"""A case for every public network, layer, loss, metric and model, with non-default arguments."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -167,9 +167,7 @@ METRICS = {
     },
     "MSSSIM": Case(partial(metrics.MSSSIM, scales=1), (IMAGE, IMAGE), ()),
     "FID": Case(partial(metrics.FID, _mean_colors), (IMAGE, IMAGE), ()),
-    "KID": Case(
-        partial(metrics.KID, _mean_colors, subsets=2, subset_size=2), (IMAGE, IMAGE), ()
-    ),
+    "KID": Case(partial(metrics.KID, _mean_colors, subsets=2, subset_size=2), (IMAGE, IMAGE), ()),
 }
 
 

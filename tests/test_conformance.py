@@ -41,8 +41,8 @@ def test_every_public_name_has_a_case():
     assert set(cases.NETWORKS) == set(networks.__all__) - {"receptive_field"}
     assert set(cases.LAYERS) == set(layers.__all__) - {"CONVENTIONS", "Conventions"}
     assert set(cases.LOSSES) == set(losses.__all__)
-    # A feature model, and a baseline over two data sets.
-    others = {"inception_features", "mean_image_l1"}
+    # A feature model, a baseline over two data sets, and what takes no pair of images.
+    others = {"inception_features", "mean_image_l1", "SegmentationScores", "segmentation_scores"}
     assert set(cases.METRICS) == set(metrics.__all__) - others
     # The base class is tested through its subclasses.
     assert set(cases.MODELS) == set(models.__all__) - {"TranslationModel"}

@@ -22,7 +22,7 @@ from tfpix2pix import config as configs
 from tfpix2pix import factory, metrics
 from tfpix2pix.data import codecs, layouts
 from tfpix2pix.errors import InputError
-from training import evaluation_page
+from training import evaluation_page, loop
 from training.contender import Contender
 from training.measures import MEASURES
 
@@ -139,7 +139,7 @@ def _examples(run, data, limit):
         config = dataclasses.replace(
             config, data=dataclasses.replace(config.data, folder=str(data))
         )
-    found = factory.examples(config, "held_out", progress=_surveying)
+    found = factory.examples(config, "held_out", progress=loop.surveying)
     return config, found._replace(names=found.names[:limit], sizes=found.sizes[:limit])
 
 
@@ -176,7 +176,7 @@ def _mean_target(config):
     splits = layouts.splits(config.data.folder)
     if factory.geometry(config).window is None or (splits and "train" not in splits):
         return None
-    examples = factory.examples(config, "train", progress=_surveying)
+    examples = factory.examples(config, "train", progress=loop.surveying)
     count = min(MEAN_OF, len(examples.names))
     batches = factory.evaluation_batches(config, examples).take(count)
     batches = tqdm(batches, "Mean image", count, unit=" examples")
@@ -260,10 +260,6 @@ def _replaced(to):
 def _packages():
     versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
     return {"tfpix2pix": tfpix2pix.__version__, **versions}
-
-
-def _surveying(records, total):
-    return tqdm(records, "Data", total, unit=" files")
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def train(config, run, strategy=None, *, until=None, profile=0):
             be read or written, or a loss is not finite.
     """
     run, strategy = Path(run), strategy or devices.strategy()
-    examples = factory.examples(config, "train", progress=_surveying)
+    examples = factory.examples(config, "train", progress=surveying)
     config = factory.completed(config, examples)
     check_same_experiment(config, run)
     if examples.skipped:
@@ -128,7 +128,7 @@ def train(config, run, strategy=None, *, until=None, profile=0):
             workers=workers,
         ),
     )
-    held_out = factory.examples(config, "held_out", progress=_surveying)
+    held_out = factory.examples(config, "held_out", progress=surveying)
     samples = list(factory.evaluation_batches(config, held_out).take(SHOWN_EXAMPLES))
     validation = factory.evaluation_batches(config, held_out).take(VALIDATED_EXAMPLES)
 
@@ -213,7 +213,8 @@ def check_same_experiment(config, run):
         )
 
 
-def _surveying(records, total):
+def surveying(records, total):
+    """Shows how many of the new files of a data set have been looked at."""
     return tqdm(records, "Looking at new files", total, leave=False)
 
 

@@ -9,6 +9,7 @@ from tfpix2pix.metrics.distribution import FID, KID
 from tfpix2pix.metrics.features import inception_features
 from tfpix2pix.metrics.image import mean_image_l1, ms_ssim, psnr, sharpness_ratio, ssim
 from tfpix2pix.metrics.means import L1, L2, MSSSIM, PSNR, SSIM, ColorDistance, SharpnessRatio
+from tfpix2pix.metrics.segmentation import SegmentationScores, segmentation_scores
 
 __all__ = [
     "FID",
@@ -20,6 +21,7 @@ __all__ = [
     "SSIM",
     "ColorDistance",
     "LabIntersection",
+    "SegmentationScores",
     "SharpnessRatio",
     "color_distance",
     "inception_features",
@@ -29,6 +31,7 @@ __all__ = [
     "mean_image_l1",
     "ms_ssim",
     "psnr",
+    "segmentation_scores",
     "sharpness_ratio",
     "ssim",
 ]
