@@ -1,5 +1,6 @@
 """A contender: a run as an evaluation sees it, on its own or beside others."""
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -10,6 +11,8 @@ from tfpix2pix import factory, inference, metrics, report
 from tfpix2pix.data import images
 from tfpix2pix.metrics.segmentation import SegmentationScores
 from training import measures
+
+MOST_CHANGE = 16  # Of 255: JPEG blurs label maps by less, photos in 12 colours change by far more.
 
 
 class Contender:
@@ -24,33 +27,59 @@ class Contender:
         statistics: See `tfpix2pix.inference.translate`.
         features: Function from RGB images to features, or `None`.
         segmenter: Function from RGB images to logits, or `None`.
+        classes: What the segmenter's classes are in label maps, as `config.DataConfig` takes them,
+            or `None` if that is not known.
 
     Raises:
         ValueError: If the run cannot be restored.
     """
 
     def __init__(
-        self, run, title, config, examples, *, weights, statistics, features=None, segmenter=None
+        self,
+        run,
+        title,
+        config,
+        examples,
+        *,
+        weights,
+        statistics,
+        features=None,
+        segmenter=None,
+        classes=None,
     ):
         self.run, self.title, self.config, self.examples = run, title, config, examples
         self._weights, self._statistics, self._segmenter = weights, statistics, segmenter
         self._generator = factory.restored_generator(run, **weights)
         self._task, self._rows = factory.task(config), []
         self._has_labels = getattr(self._task, "labels", (None,))[0] is not None
+        self._label_maps = None
+        if classes is not None and not self._has_labels and self._task.source_kind.channels == 3:
+            data = dataclasses.replace(config.data, source_labels=classes)
+            self._label_maps = factory.task(dataclasses.replace(config, data=data))
         self._wholes = [metrics.LabIntersection("lab_intersection_of_all")]
         if features is not None:
             self._wholes += [metrics.FID(features), metrics.KID(features)]
         if segmenter is not None:
             logits = segmenter(tf.zeros((1, *config.data.image_size, 3)))
-            classes = self._task.channels[0] if self._has_labels else logits.shape[-1]
-            self._found, self._found_in_targets = (SegmentationScores(classes) for _ in range(2))
+            count = self._task.channels[0] if self._has_labels else logits.shape[-1]
+            self._found, self._found_in_targets = (SegmentationScores(count) for _ in range(2))
 
     def batches(self):
         """Returns the examples one by one; see `tfpix2pix.factory.evaluation_batches`."""
         return factory.evaluation_batches(self.config, self.examples)
 
     def labels(self, source):
-        """Returns the classes of a source, int `[1, height, width]`, if it is a label map."""
+        """Returns the classes of a source, int `[1, height, width]`, if it is a label map.
+
+        Of RGB sources those are that look the same when they are drawn in the colours of the
+        segmenter's classes.
+        """
+        if self._label_maps is not None:
+            pixels = images.to_pixels(source)
+            source = self._label_maps.source(pixels[0])[tf.newaxis]
+            drawn = self._label_maps.source_picture(source)
+            change = tf.abs(tf.cast(drawn, "float32") - tf.cast(pixels, "float32"))
+            self._has_labels = bool(tf.reduce_mean(change) < MOST_CHANGE)
         return tf.argmax(source, axis=-1) if self._has_labels else None
 
     def measure(self, source, target, labels):

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Literal, Optional
 
@@ -17,12 +16,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-import tfpix2pix
 from tfpix2pix import config as configs
 from tfpix2pix import factory, metrics
 from tfpix2pix.data import codecs, layouts
 from tfpix2pix.errors import InputError
-from training import evaluation_page, loop
+from training import evaluation_page, journal, loop
+from training import segmenter as segmenters
 from training.contender import Contender
 from training.measures import MEASURES
 
@@ -57,8 +56,8 @@ def evaluate(
         limit: How many examples to take, the first ones; by default all.
         features: Weights of Keras' InceptionV3 without its top, a file, for FID and KID.
         segmenter: SavedModel from RGB images in [-1, 1] to logits of classes, for the paper's
-            FCN-score. The labels are the first run's sources where those are label maps, else what
-            the segmenter finds in the targets.
+            FCN-score. The labels are the first run's sources where those are label maps, one-hot
+            or in the colours that `training.segmenter` notes, else what it finds in the targets.
         statistics: What the norms of the generator go by; see `tfpix2pix.inference.translate`.
 
     Returns:
@@ -78,6 +77,7 @@ def evaluate(
     judges = {
         "features": metrics.inception_features(features) if features else None,
         "segmenter": _segmenter(segmenter) if segmenter else None,
+        "classes": _classes(segmenter) if segmenter else None,
     }
     runs = [Path(run)] if isinstance(run, (str, Path)) else [Path(one) for one in run]
     names = [one.resolve().name for one in runs]
@@ -104,7 +104,7 @@ def evaluate(
             "features": first.feature_model,
             "segmenter": segmenter and str(segmenter),
             "statistics": statistics,
-            "packages": _packages(),
+            "packages": journal.packages(),
             "runs": [contender.told(first) for contender in contenders],
         }
         _write(result, contenders, sizes, folder)
@@ -197,6 +197,11 @@ def _segmenter(path):
     return loaded
 
 
+def _classes(segmenter):
+    described = Path(segmenter, segmenters.DESCRIPTION).is_file()
+    return segmenters.load(segmenter)[1] if described else None
+
+
 def _write(result, contenders, sizes, folder):
     """Writes the numbers and the page."""
     names, scores = contenders[0].examples.names, [one.scores() for one in contenders]
@@ -255,11 +260,6 @@ def _replaced(to):
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _packages():
-    versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {"tfpix2pix": tfpix2pix.__version__, **versions}
 
 
 if __name__ == "__main__":

@@ -275,6 +275,12 @@ def _now():
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
+def packages():
+    """Returns a dict of what results depend on to its version."""
+    versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {"tfpix2pix": tfpix2pix.__version__, **versions}
+
+
 def _circumstances():
     """Returns how, with what and on what a program was started."""
     devices = [
@@ -283,12 +289,7 @@ def _circumstances():
     ]
     return {
         "command": shlex.join(getattr(sys, "orig_argv", sys.argv)),  # Python 3.9 has the latter.
-        "packages": {
-            "tfpix2pix": tfpix2pix.__version__,
-            "tensorflow": tf.__version__,
-            "keras": metadata.version("keras"),
-            "numpy": np.__version__,
-        },
+        "packages": packages(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "devices": devices,

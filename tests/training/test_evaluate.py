@@ -29,7 +29,7 @@ NAMES = ["00000.png", "00001.png", "00002.png"]
 
 def saved_run(run, folder, seed=0, step=7, **options):
     """A run as a training leaves it, of a generator that has not learned anything."""
-    data = DataConfig(str(folder), direction="BtoA", image_size=32, **options)
+    data = DataConfig(str(folder), **{"direction": "BtoA", "image_size": 32, **options})
     config = ExperimentConfig(
         f"<{run.name}>", "", data, ModelConfig(base_filters=2, depth=2), TrainConfig(seed=seed)
     )
@@ -347,6 +347,22 @@ def test_a_segmenter_gives_the_paper_s_score(alone):
         }
         assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-3)
     assert "<th>target</th>" in (folder / "index.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_rgb_sources_in_the_colours_of_a_segmenter_s_classes_are_labels(
+    runs, alone, segmenter, tmp_path
+):
+    shutil.copytree(segmenter, tmp_path / "segmenter")
+    description = tmp_path / "segmenter/assets.extra/classes.json"
+    description.parent.mkdir()
+    names, colors = zip(*synthetic.CLASSES.items())
+    description.write_text(json.dumps({"names": names, "colors": colors}))
+    result = evaluate(runs[1], tmp_path / "to", segmenter=tmp_path / "segmenter")
+    assert result["targets"] == pytest.approx(alone[1]["targets"], abs=1e-6)
+    of_photos = saved_run(tmp_path / "photos", result["runs"][0]["data"], direction="AtoB")
+    result = evaluate(of_photos, tmp_path / "to", segmenter=tmp_path / "segmenter")
+    assert result["targets"] == {}
 
 
 def test_the_program_prints_the_means(both):
