@@ -51,6 +51,7 @@ def test_the_logs_of_two_replicas_are_means_over_both(models):
     assert two == pytest.approx(one, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_synchronized_batch_norm_takes_the_statistics_of_all_replicas(facades, mirrored):
     one = trained(facades, tf.distribute.get_strategy(), norm="batch", steps=1)
     two = trained(facades, mirrored, norm="batch_sync", steps=1)

@@ -39,6 +39,7 @@ def contents(run):
     return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
 
 
+@pytest.mark.slow
 def test_fit_and_the_loop_train_alike(facades):
     pairs = sources.pairs(facades)
 
@@ -76,6 +77,7 @@ def test_a_run_folder_holds_what_it_takes_and_a_resumed_run_ends_the_same(config
         *("discriminator_gan", "discriminator_penalty", "generator_gan", "generator_l1"),
         *("learning_rate/generator", "learning_rate/discriminator"),
         *("held_out/l1", "held_out/psnr", "held_out/ssim"),
+        *("discriminator/real", "discriminator/fake"),
     }
     assert not [name for name in lines[1] if name.startswith("held_out")]
     pictures = sorted((run / "samples").iterdir())
@@ -84,6 +86,7 @@ def test_a_run_folder_holds_what_it_takes_and_a_resumed_run_ends_the_same(config
         assert picture.size == (3 * 136 + 8, 3 * 136 + 8 + 32)
 
 
+@pytest.mark.slow
 def test_the_restored_generator_is_the_trained_one(config, tmp_path):
     model, _ = loop.train(longer(config, 2), tmp_path)
     source = next(iter(factory.evaluation_batches(config, factory.examples(config, "test"))))[0]
@@ -179,6 +182,7 @@ def test_the_first_interrupt_is_noted_and_the_second_acts():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 def test_a_run_on_two_devices_resumes_and_is_read_on_one(config, tmp_path):
     config = dataclasses.replace(
         config, train=dataclasses.replace(config.train, batch_size=2, steps=2)

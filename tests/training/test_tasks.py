@@ -66,6 +66,7 @@ def test_sixteen_bits_of_any_size_go_through_all_of_it(tmp_path):
     assert len(np.unique(answer)) > 300  # More than 8 bits have.
 
 
+@pytest.mark.slow
 def test_colourization_answers_photos_for_photos(tmp_path):
     for folder, index, photo, _ in facades(tmp_path / "photos"):
         codecs.write(photo, folder / f"{index}.png")

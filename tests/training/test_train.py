@@ -78,6 +78,7 @@ def test_an_unknown_preset_or_override_is_refused(arguments, message):
         parse(arguments)
 
 
+@pytest.mark.slow
 def test_a_rehearsal_does_all_of_it_and_leaves_nothing(facades, tmp_path):
     """A schedule that falls late must not be taken for one of the few steps."""
     config, options = parse(

@@ -91,6 +91,7 @@ def test_a_training_rolls_back_to_the_last_checkpoint_but_not_for_ever(config, t
             watch.check(6, batch)
 
 
+@pytest.mark.slow
 def test_fine_tuning_takes_what_fits_and_says_what_does_not(config, tmp_path):
     loop.train(changed(config, steps=1), tmp_path / "first")
     other = dataclasses.replace(
