@@ -51,7 +51,7 @@ class _Connected:
         addresses = [part.strip() for part in address.split(",")]
         if not all(addresses):
             raise BadArgument(
-                f"The address must be HOST:PORT or a URL, several with commas between. Received: "
+                "The address must be HOST:PORT or a URL, several with commas between. Received: "
                 f"{address!r}. Name one server at least."
             )
         if in_flight < 1:
@@ -227,12 +227,6 @@ def _certificates(ca, cert, key):
         raise BadArgument(
             "TLS needs ca, and cert and key together or neither. Received: "
             f"{', '.join(map(str, given))}. Give the files that are missing."
-        )
-    missing = [str(path) for path in given if not Path(path).is_file()]
-    if missing:
-        raise BadArgument(
-            f"Certificates and keys must be files. Received: {', '.join(missing)}. Correct the "
-            "paths."
         )
     return Certificates(*(path and Path(path) for path in (ca, cert, key))) if given else None
 

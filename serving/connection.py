@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import http.client
 import json
 import random
@@ -18,7 +17,7 @@ from typing import NamedTuple, Optional
 import grpc
 import grpc.aio
 
-from serving.failures import Code, Overloaded, ServerUnavailable, failure
+from serving.failures import BadArgument, Code, Overloaded, ServerUnavailable, failure
 from serving.messages import DT_STRING, PredictRequest, PredictResponse
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -127,7 +126,7 @@ class GrpcConnection:
         try:
             response = self._predict(self.target.request(image), timeout=self.target.timeout)
         except grpc.RpcError as error:
-            raise self.target.failure(error.code(), error.details()) from None
+            raise self.target.failure(error.code(), error.details() or "") from None
         return self.target.image(response)
 
     def close(self):
@@ -152,7 +151,7 @@ class AsyncGrpcConnection:
         try:
             response = await self._predict(self.target.request(image), timeout=self.target.timeout)
         except grpc.RpcError as error:
-            raise self.target.failure(error.code(), error.details()) from None
+            raise self.target.failure(error.code(), error.details() or "") from None
         return self.target.image(response)
 
     async def close(self):
@@ -172,7 +171,7 @@ class RestConnection:
         version = "" if target.version is None else f"/versions/{target.version}"
         name = urllib.parse.quote(target.model, safe="")
         self._url = f"{target.address.rstrip('/')}/v1/models/{name}{version}:predict"
-        self._tls = _tls_context(target.certificates)
+        self._tls = tls_context(target.certificates)
 
     def translate(self, image):
         """Translates the bytes of an image file; raises `ClientError`."""
@@ -198,7 +197,7 @@ class RestConnection:
             raise failure(code, str(reason)) from None
         try:
             return base64.b64decode(json.loads(answer)["predictions"][0]["b64"], validate=True)
-        except (ValueError, LookupError, TypeError, binascii.Error):
+        except (ValueError, LookupError, TypeError):
             raise failure(Code.FAILED_PRECONDITION, "an answer without a `b64` image") from None
 
     def close(self):
@@ -218,6 +217,28 @@ class AsyncRestConnection(RestConnection):
 
     async def close(self):
         """Does nothing: each request has a connection of its own."""
+
+
+def tls_context(certificates):
+    """Returns the `ssl.SSLContext` of `Certificates`, or the system's for `None`.
+
+    Raises:
+        BadArgument: If a file is not what it must be.
+    """
+    if certificates is None:
+        return ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=certificates.ca)
+        if certificates.cert is not None:
+            # The empty password keeps an encrypted key from being asked for at the terminal.
+            context.load_cert_chain(certificates.cert, certificates.key, password="")
+    except OSError as error:
+        names = ", ".join(str(path) for path in certificates if path is not None)
+        raise BadArgument(
+            "TLS needs PEM files, and the key of the certificate, unencrypted. Received: "
+            f"{names}: {error}. Correct the files."
+        ) from error
+    return context
 
 
 def attempts(connections, turn, patience):
@@ -248,6 +269,7 @@ def attempts(connections, turn, patience):
 def _channel(api, target):
     if target.certificates is None:
         return api.insecure_channel(target.address, OPTIONS)
+    tls_context(target.certificates)  # gRPC would report wrong files as a server that is away.
     ca, cert, key = (None if path is None else path.read_bytes() for path in target.certificates)
     return api.secure_channel(target.address, grpc.ssl_channel_credentials(ca, key, cert), OPTIONS)
 
@@ -258,15 +280,6 @@ def _predict(channel):
         request_serializer=PredictRequest.SerializeToString,
         response_deserializer=PredictResponse.FromString,
     )
-
-
-def _tls_context(certificates):
-    if certificates is None:
-        return ssl.create_default_context()
-    context = ssl.create_default_context(cafile=certificates.ca)
-    if certificates.cert is not None:
-        context.load_cert_chain(certificates.cert, certificates.key)
-    return context
 
 
 def _error_text(body):

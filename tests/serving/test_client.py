@@ -185,7 +185,8 @@ def test_each_failure_has_a_class_with_its_code_and_the_server_s_text(code, deta
         ),
         (
             {"ca": "no.pem"},
-            "Certificates and keys must be files. Received: no.pem. Correct the paths.",
+            "TLS needs PEM files, and the key of the certificate, unencrypted. Received: no.pem: "
+            "[Errno 2] No such file or directory. Correct the files.",
         ),
     ],
 )

@@ -156,6 +156,13 @@ def test_both_sides_prove_themselves_over_tls(exported, models, pems, asynchrono
                 translated(address, asynchronous, patience=0, **less)
 
 
+@pytest.mark.parametrize("scheme", ["", "https://"], ids=["grpc", "rest"])
+def test_a_key_that_is_not_the_certificate_s_is_refused(pems, scheme):
+    files = {"ca": "server.pem", "cert": "client.pem", "key": "server.key"}
+    with pytest.raises(failures.BadArgument, match="KEY_VALUES_MISMATCH"):
+        Client(f"{scheme}a:1", "m", **{name: pems / file for name, file in files.items()})
+
+
 def test_rest_goes_over_tls_too(exported, models, pems):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pems / "server.pem", pems / "server.key")
