@@ -1,83 +1,112 @@
-"""Translates images through TensorFlow Serving over gRPC: as a library, and as a command.
+"""Translates images through TensorFlow Serving: as a library, and as a command.
 
-    python -m serving.client IMAGE... --model NAME --address HOST:PORT --to FOLDER
+    python -m serving.client IMAGE_OR_FOLDER... --model NAME --address HOST:PORT --to FOLDER
 
 It needs grpcio, protobuf and Pillow, but neither TensorFlow nor tfpix2pix, so it starts in a moment
 and runs where they are not installed.
 """
 
-import io
-import os
+import asyncio
+import itertools
 import sys
+import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, Optional
 
-import grpc
-from PIL import Image
 from tqdm import tqdm
 
-from serving.messages import DT_STRING, PredictRequest, PredictResponse
-
-# One 1024-pixel image as floats exceeds gRPC's default of 4 MiB; Serving itself allows 2 GiB.
-CHANNEL_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
-IN_FLIGHT = 4  # Requests sent ahead, so that the server never waits for the next image.
-CURES = {
-    grpc.StatusCode.UNAVAILABLE: "Start one by `python -m serving.server`, or mend the address.",
-    grpc.StatusCode.NOT_FOUND: "Correct the model's name or version.",
-    grpc.StatusCode.FAILED_PRECONDITION: "Ask for a signature that the model has.",
-    grpc.StatusCode.INVALID_ARGUMENT: "Correct the image; PNG and JPEG files are understood.",
-    grpc.StatusCode.DEADLINE_EXCEEDED: "Allow more seconds, or send a smaller image.",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "Send a smaller image, or fewer at once.",
-}
-
-
-class TranslationError(RuntimeError):
-    """A server did not answer with a translated image; the message names the cure.
-
-    Attributes:
-        code: `grpc.StatusCode` of the failure.
-    """
-
-    def __init__(self, message, code):
-        super().__init__(message)
-        self.code = code
+from serving import files
+from serving.connection import (
+    TRANSIENT,
+    AsyncGrpcConnection,
+    AsyncRestConnection,
+    Certificates,
+    GrpcConnection,
+    RestConnection,
+    Target,
+    attempts,
+)
+from serving.failures import BadArgument, ClientError, ServerUnavailable
 
 
-class Client:
-    """A connection to a server of the TensorFlow Serving API; close it, or use it in `with`.
+class _Connected:
+    """The arguments of both clients, and their connections."""
+
+    def __init__(
+        self,
+        address,
+        model,
+        *,
+        version=None,
+        timeout=60.0,
+        patience=5.0,
+        in_flight=4,
+        ca=None,
+        cert=None,
+        key=None,
+    ):
+        certificates = _certificates(ca, cert, key)
+        addresses = [part.strip() for part in address.split(",")]
+        if not all(addresses):
+            raise BadArgument(
+                "The address must be HOST:PORT or a URL, several with commas between. Received: "
+                f"{address!r}. Name one server at least."
+            )
+        if in_flight < 1:
+            raise BadArgument(
+                f"At least one image must be in flight. Received: {in_flight}. Use 1 or more."
+            )
+        self.patience, self.in_flight = patience, in_flight
+        self._turns = itertools.count()
+        targets = [Target(part, model, version, timeout, certificates) for part in addresses]
+        self._connections = [self._KINDS[target.rest](target) for target in targets]
+
+    def _attempts(self):
+        return attempts(self._connections, next(self._turns), self.patience)
+
+
+class Client(_Connected):
+    """A connection to servers of the TensorFlow Serving API; close it, or use it in `with`.
+
+    It may be used by several threads. An image is sent again, to the next address and with growing
+    pauses, while no server answers or all have too much to do; no other failure is tried again.
 
     Args:
-        address: `"host:port"`.
+        address: `"host:port"` for gRPC, or `"http://host:port"` for REST; several with commas
+            between take turns.
         model: Name of the served model.
         version: Version of the model; by default the newest.
-        timeout: Seconds that one image may take.
+        timeout: Seconds that one answer may take.
+        patience: Seconds to try again; also how late a server may start.
+        in_flight: Images that `translate_all` sends at once, so that no server waits.
+        ca: PEM file of the authorities that vouch for the server; gRPC uses TLS where it is given.
+        cert: PEM file of this client's certificate, where the server asks for one.
+        key: PEM file of the key of `cert`.
+
+    Raises:
+        BadArgument: A ValueError: there is no address, or the files of TLS do not do.
 
     Example:
         >>> with Client("127.0.0.1:8500", "facades") as client:
         ...     output = client.translate(open("input.png", "rb").read())
     """
 
-    def __init__(self, address, model, *, version=None, timeout=60.0):
-        self.address, self.model, self.version, self.timeout = address, model, version, timeout
-        self._channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
-        self._predict = self._channel.unary_unary(
-            "/tensorflow.serving.PredictionService/Predict",
-            request_serializer=PredictRequest.SerializeToString,
-            response_deserializer=PredictResponse.FromString,
-        )
+    _KINDS = (GrpcConnection, RestConnection)
 
     def __enter__(self):
         """Returns the client."""
         return self
 
     def __exit__(self, *_):
-        """Closes the connection."""
+        """Closes the connections."""
         self.close()
 
     def close(self):
-        """Closes the connection."""
-        self._channel.close()
+        """Closes the connections."""
+        for connection in self._connections:
+            connection.close()
 
     def translate(self, image):
         """Translates one image.
@@ -89,87 +118,117 @@ class Client:
             bytes of a PNG file of the same size.
 
         Raises:
-            TranslationError: If the server is away, refuses the request or takes too long.
+            ClientError: Of the class that names the cure, such as `ServerUnavailable`.
         """
-        return self._answer(self._send(image))
+        for pause, connection in self._attempts():
+            time.sleep(pause)
+            try:
+                return connection.translate(image)
+            except TRANSIENT as error:
+                failure = error
+        raise failure
 
     def translate_all(self, images):
-        """Translates a stream of images, a few requests ahead, in order.
+        """Translates a stream of images, `in_flight` at once, in order.
 
         Args:
-            images: Iterable of bytes of PNG or JPEG files.
+            images: Iterable of bytes of PNG or JPEG files, read no further ahead than they are
+                sent; a `ClientError` in place of one is passed on.
 
         Yields:
-            For each the bytes of a PNG file, or the `TranslationError` that kept it from being
-            made.
+            For each the bytes of a PNG file, or the `ClientError` that kept it from being made.
+
+        Raises:
+            ServerUnavailable: If no server answers any more, as the rest could not be made either.
         """
-        pending = deque()
-        for image in images:
-            pending.append(self._send(image))
-            if len(pending) >= IN_FLIGHT:
-                yield self._outcome(pending.popleft())
-        while pending:
-            yield self._outcome(pending.popleft())
+        with ThreadPoolExecutor(self.in_flight) as pool:
+            pending = deque()
+            for image in images:
+                pending.append(pool.submit(self._outcome, image))
+                if len(pending) >= self.in_flight:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
 
-    def _send(self, image):
-        request = PredictRequest()
-        request.model_spec.name = self.model
-        if self.version is not None:
-            request.model_spec.version.value = self.version
-        tensor = request.inputs["image_bytes"]
-        tensor.dtype = DT_STRING
-        tensor.tensor_shape.dim.add(size=1)
-        tensor.string_val.append(image)
-        return self._predict.future(request, timeout=self.timeout)
-
-    def _answer(self, call):
+    def _outcome(self, image):
+        if isinstance(image, ClientError):
+            return image
         try:
-            return call.result().outputs["output_bytes"].string_val[0]
-        except grpc.RpcError as error:
-            cure = CURES.get(error.code(), "Look at the server's log.")
-            details = " ".join(error.details().split()).rstrip(".")
-            raise TranslationError(
-                f"The server at {self.address} must translate with the model {self.model!r}. "
-                f"Received: {error.code().name}: {details}. {cure}",
-                error.code(),
-            ) from None
-
-    def _outcome(self, call):
-        try:
-            return self._answer(call)
-        except TranslationError as error:
+            return self.translate(image)
+        except ServerUnavailable:
+            raise
+        except ClientError as error:
             return error
 
 
-def read_image(path, half=None):
-    """Reads what is sent for a file.
+class AsyncClient(_Connected):
+    """The same for asyncio, to be used in `async with`; the arguments are those of `Client`.
 
-    Args:
-        path: Path of a PNG or JPEG file.
-        half: `"left"` or `"right"` for that half of a side-by-side file; by default all of it.
-
-    Returns:
-        bytes of an image file: those of `path`, or a PNG of the half.
-
-    Raises:
-        TranslationError: If a half would lose bits.
+    Example:
+        >>> async def translate(image):
+        ...     async with AsyncClient("127.0.0.1:8500", "facades") as client:
+        ...         return await client.translate(image)
     """
-    whole = Path(path).read_bytes()
-    if half is None:
-        return whole
-    with Image.open(io.BytesIO(whole)) as image:
-        if image.format == "PNG" and whole[24] > 8 and image.mode == "RGB":
-            # Pillow reduces them to 8 bits without a word.
-            raise TranslationError(
-                f"A half can be cut of 8-bit files and of grey ones. Received: {path}, 16-bit "
-                "colour. Cut it by another program, or send it without --half.",
-                grpc.StatusCode.INVALID_ARGUMENT,
-            )
-        middle = image.width // 2
-        left, right = (0, middle) if half == "left" else (middle, image.width)
-        encoded = io.BytesIO()
-        image.crop((left, 0, right, image.height)).save(encoded, "png")
-    return encoded.getvalue()
+
+    _KINDS = (AsyncGrpcConnection, AsyncRestConnection)
+
+    async def __aenter__(self):
+        """Returns the client."""
+        return self
+
+    async def __aexit__(self, *_):
+        """Closes the connections."""
+        await self.close()
+
+    async def close(self):
+        """Closes the connections."""
+        for connection in self._connections:
+            await connection.close()
+
+    async def translate(self, image):
+        """Translates one image, as `Client.translate` does."""
+        for pause, connection in self._attempts():
+            await asyncio.sleep(pause)
+            try:
+                return await connection.translate(image)
+            except TRANSIENT as error:
+                failure = error
+        raise failure
+
+    async def translate_all(self, images):
+        """Translates a stream of images in order, as `Client.translate_all` does."""
+        pending = deque()
+        try:
+            for image in images:
+                pending.append(asyncio.create_task(self._outcome(image)))
+                if len(pending) >= self.in_flight:
+                    yield await pending.popleft()
+            while pending:
+                yield await pending.popleft()
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _outcome(self, image):
+        if isinstance(image, ClientError):
+            return image
+        try:
+            return await self.translate(image)
+        except ServerUnavailable:
+            raise
+        except ClientError as error:
+            return error
+
+
+def _certificates(ca, cert, key):
+    given = [path for path in (ca, cert, key) if path is not None]
+    if given and (ca is None or (cert is None) != (key is None)):
+        raise BadArgument(
+            "TLS needs ca, and cert and key together or neither. Received: "
+            f"{', '.join(map(str, given))}. Give the files that are missing."
+        )
+    return Certificates(*(path and Path(path) for path in (ca, cert, key))) if given else None
 
 
 def main(
@@ -177,39 +236,60 @@ def main(
     model: str,
     to: Path,
     address: str = "127.0.0.1:8500",
+    version: Optional[int] = None,
     half: Optional[Literal["left", "right"]] = None,
+    resume: bool = False,
     timeout: float = 60.0,
+    patience: float = 5.0,
+    in_flight: int = 4,
+    ca: Optional[Path] = None,
+    cert: Optional[Path] = None,
+    key: Optional[Path] = None,
 ):
     """Translates image files and writes the results as PNG files of the same names.
 
     Args:
-        images: PNG or JPEG files.
+        images: PNG or JPEG files, or folders of them.
         model: Name of the served model.
         to: Folder for the results; made if it is missing.
-        address: HOST:PORT of the server.
+        address: HOST:PORT for gRPC or http://HOST:PORT for REST; several with commas between.
+        version: Version of the model; by default the newest.
         half: Send only this half of side-by-side files.
-        timeout: Seconds that one image may take.
+        resume: Leave out images whose results are there.
+        timeout: Seconds that one answer may take.
+        patience: Seconds to try again while no server answers or all have too much to do.
+        in_flight: Images sent at once.
+        ca: PEM file of the authorities that vouch for the server; gRPC uses TLS with it.
+        cert: PEM file of this client's certificate, where the server asks for one.
+        key: PEM file of the key of that certificate.
     """
-    missing = [str(path) for path in images if not path.is_file()]
-    if missing:
-        sys.exit(
-            f"error: The images must be files. Received: {', '.join(missing)}. Correct the paths."
-        )
-    to.mkdir(parents=True, exist_ok=True)
-    failed = []
-    with Client(address, model, timeout=timeout) as client:
-        outcomes = client.translate_all(read_image(path, half) for path in images)
-        for path, outcome in tqdm(zip(images, outcomes), total=len(images), unit=" images"):
-            if isinstance(outcome, TranslationError):
-                if outcome.code is grpc.StatusCode.UNAVAILABLE:  # So it will be for all the others.
-                    sys.exit(f"error: {outcome}")
-                failed.append(f"{path}: {outcome}")
-                continue
-            result = to / f"{path.stem}.png"
-            part = result.with_suffix(".part")
-            part.write_bytes(outcome)
-            os.replace(part, result)
-    print(f"{len(images) - len(failed)} of {len(images)} images translated to {to}.")
+    found = files.results(images, to)
+    if resume:
+        found = {result: path for result, path in found.items() if not result.exists()}
+    done, failed = 0, []
+    with Client(
+        address,
+        model,
+        version=version,
+        timeout=timeout,
+        patience=patience,
+        in_flight=in_flight,
+        ca=ca,
+        cert=cert,
+        key=key,
+    ) as client:
+        outcomes = client.translate_all(files.read_image(path, half) for path in found.values())
+        bar = tqdm(zip(found.items(), outcomes), total=len(found), unit=" images")
+        try:
+            for (result, path), outcome in bar:
+                if isinstance(outcome, ClientError):
+                    failed.append(f"{path}: {outcome}")
+                else:
+                    files.write(outcome, result)
+                    done += 1
+        except ServerUnavailable as error:
+            failed.append(str(error))
+    print(f"{done} of {len(found)} images translated to {to}.")
     if failed:
         sys.exit("\n".join(f"error: {failure}" for failure in failed))
 
@@ -218,9 +298,9 @@ if __name__ == "__main__":
     import jsonargparse
 
     parser = jsonargparse.ArgumentParser(prog="python -m serving.client", description=__doc__)
-    parser.add_argument("images", nargs="+", type=Path, help="PNG or JPEG files.")
+    parser.add_argument("images", nargs="+", type=Path, help="PNG or JPEG files, or folders.")
     parser.add_function_arguments(main, skip={"images"}, as_positional=False)
     try:
         main(**parser.parse_args())
-    except TranslationError as error:
+    except BadArgument as error:
         sys.exit(f"error: {error}")

@@ -1,168 +1,198 @@
-import io
+import asyncio
 import re
 import subprocess
 import sys
 
-import numpy as np
+import grpc
 import pytest
-from PIL import Image
 from tensorflow_serving.apis import predict_pb2
 
-from serving import client as clients
-from serving import server
-from serving.client import Client, TranslationError
+from serving import failures, server
+from serving.client import AsyncClient, Client
+from serving.failures import ClientError
 from serving.messages import PredictRequest, PredictResponse
-from tfpix2pix.data import codecs, images
+from tests.serving.local import check_translated, picture, resting, serving
+
+Code = grpc.StatusCode
 
 
 @pytest.fixture(scope="module")
-def address(exported):
-    running, port = server.start(server.load_models(exported[1]))
-    yield f"127.0.0.1:{port}"
-    running.stop(None)
+def models(exported):
+    return server.load_models(exported[1])
 
 
-def picture(index=0, size=(8, 12)):
-    pixels = np.random.default_rng(index).integers(0, 256, (*size, 3)).astype("uint8")
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "png")
-    return encoded.getvalue(), pixels
+@pytest.fixture(scope="module")
+def addresses(models):
+    with serving(models) as (address, _), resting(models) as url:
+        yield {"grpc": address, "rest": url}
 
 
-def expected(exported, pixels):
-    signed = images.to_signed(pixels)[None]
-    return images.to_pixels(exported[0](signed, training=False))[0].numpy().astype(int)
+def collect(address, model, stream, asynchronous, **options):
+    """Returns the outcomes of `translate_all` of either client."""
+    if not asynchronous:
+        with Client(address, model, **options) as client:
+            return list(client.translate_all(stream))
+
+    async def run():
+        async with AsyncClient(address, model, **options) as client:
+            return [outcome async for outcome in client.translate_all(stream)]
+
+    return asyncio.run(run())
 
 
-def opened(encoded):
-    return np.asarray(Image.open(io.BytesIO(encoded)))
+API = pytest.mark.parametrize("api", ["grpc", "rest"])
+ASYNCHRONOUS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
 
 
-def test_an_image_comes_back_translated(exported, address):
+@API
+@pytest.mark.parametrize("version", [None, 1])
+def test_an_image_comes_back_translated(exported, addresses, api, version):
     encoded, pixels = picture()
-    with Client(address, "tiny", version=1) as client:
-        assert np.abs(opened(client.translate(encoded)) - expected(exported, pixels)).max() <= 1
+    with Client(addresses[api], "tiny", version=version) as client:
+        check_translated(client.translate(encoded), exported[0], pixels)
 
 
-def test_many_images_come_back_in_order_and_one_failure_stops_no_other(exported, address):
-    pictures = [picture(index, (4 * (index % 3) + 4, 8)) for index in range(11)]
+@API
+@ASYNCHRONOUS
+def test_images_come_back_in_order_and_one_failure_stops_no_other(
+    exported, addresses, api, asynchronous
+):
+    pictures = [picture(index, (4 * (index % 3) + 4, 8)) for index in range(7)]
     sent = [encoded for encoded, _ in pictures]
-    sent[5] = b"broken"
-    with Client(address, "tiny") as client:
-        outcomes = list(client.translate_all(iter(sent)))
-    assert [index for index, o in enumerate(outcomes) if isinstance(o, TranslationError)] == [5]
-    for index, (_, pixels) in enumerate(pictures):
-        if index != 5:
-            assert np.abs(opened(outcomes[index]) - expected(exported, pixels)).max() <= 1
+    sent[3] = b"broken"
+    own = sent[5] = ClientError("A rule.", Code.UNKNOWN, "nothing")
+    outcomes = collect(addresses[api], "tiny", iter(sent), asynchronous, in_flight=3)
+    assert isinstance(outcomes[3], failures.BadImage)
+    assert outcomes[5] is own
+    for index in (0, 1, 2, 4, 6):
+        check_translated(outcomes[index], exported[0], pictures[index][1])
 
 
-def test_no_more_than_a_few_images_are_read_ahead(address):
-    read = []
+@ASYNCHRONOUS
+def test_no_more_images_are_read_ahead_than_are_in_flight(addresses, asynchronous):
+    read, ahead = [], []
 
     def stream():
-        for index in range(20):
+        for index in range(8):
             read.append(index)
             yield picture(index)[0]
 
-    with Client(address, "tiny") as client:
-        for done, _ in enumerate(client.translate_all(stream()), start=1):
-            assert len(read) <= done + clients.IN_FLIGHT - 1 or done > 20 - clients.IN_FLIGHT
+    async def run():
+        async with AsyncClient(addresses["grpc"], "tiny", in_flight=2) as client:
+            async for _ in client.translate_all(stream()):
+                ahead.append(len(read) - len(ahead))
+
+    if asynchronous:
+        asyncio.run(run())
+    else:
+        with Client(addresses["grpc"], "tiny", in_flight=2) as client:
+            for _ in client.translate_all(stream()):
+                ahead.append(len(read) - len(ahead))
+    assert ahead == [2] * 7 + [1]
+
+
+@API
+@ASYNCHRONOUS
+def test_a_stream_ends_where_no_server_is_left(api, asynchronous):
+    address = {"grpc": "127.0.0.1:1", "rest": "http://127.0.0.1:1"}[api]
+    with pytest.raises(failures.ServerUnavailable) as caught:
+        collect(address, "tiny", [b"a"] * 9, asynchronous, patience=0)
+    assert caught.value.code is Code.UNAVAILABLE
 
 
 def test_a_server_that_is_not_there_is_reported_with_the_cure():
     with (
-        Client("127.0.0.1:1", "tiny", timeout=5) as client,
-        pytest.raises(TranslationError) as caught,
+        Client("127.0.0.1:1", "tiny", patience=0) as client,
+        pytest.raises(failures.ServerUnavailable) as caught,
     ):
         client.translate(b"any")
     assert re.fullmatch(
         r"The server at 127\.0\.0\.1:1 must translate with the model 'tiny'\. Received: "
-        r"UNAVAILABLE: failed to connect to all addresses; .*\. Start one by `python -m "
-        r"serving\.server`, or mend the address\.",
+        r"UNAVAILABLE: connections to all backends failing; .*\. Start one by `python -m "
+        r"serving\.server`, or mend the address \(Serving has gRPC at 8500, REST at 8501\) or the "
+        r"certificates\.",
         str(caught.value),
     )
 
 
+@API
 @pytest.mark.parametrize(
-    ("model", "image", "message"),
+    ("model", "image", "kind", "message"),
     [
         (
             "other",
             b"any",
+            failures.UnknownModel,
             "The server at ADDRESS must translate with the model 'other'. Received: NOT_FOUND: "
             "Servable not found for request: Latest(other). Correct the model's name or version.",
         ),
         (
             "tiny",
             b"broken",
+            failures.BadImage,
             "The server at ADDRESS must translate with the model 'tiny'. Received: "
             "INVALID_ARGUMENT: Unknown image file format. One of JPEG, PNG, GIF, BMP required. "
             "Correct the image; PNG and JPEG files are understood.",
         ),
     ],
 )
-def test_a_refusal_is_reported_with_the_cure(address, model, image, message):
-    with Client(address, model) as client, pytest.raises(TranslationError) as caught:
+def test_a_refusal_is_reported_with_the_cure(addresses, api, model, image, kind, message):
+    with Client(addresses[api], model) as client, pytest.raises(kind) as caught:
         client.translate(image)
     without_node = re.sub(r" \[\[.*?\]\]", "", str(caught.value)).replace("required..", "required.")
-    assert without_node.replace(address, "ADDRESS") == message
+    assert without_node.replace(addresses[api], "ADDRESS") == message
 
 
-def test_the_command_writes_png_files_of_the_same_names(exported, address, tmp_path, capsys):
-    encoded, pixels = picture(3)
-    (tmp_path / "a.b.png").write_bytes(encoded)
-    clients.main([tmp_path / "a.b.png"], "tiny", tmp_path / "out/new", address=address)
-    assert [path.name for path in (tmp_path / "out/new").iterdir()] == ["a.b.png"]
-    served = opened((tmp_path / "out/new/a.b.png").read_bytes())
-    assert np.abs(served - expected(exported, pixels)).max() <= 1
-    assert f"1 of 1 images translated to {tmp_path}/out/new." in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("code", "details", "kind"),
+    [
+        (Code.UNAVAILABLE, "Socket closed", failures.ServerUnavailable),
+        (Code.NOT_FOUND, "Servable not found", failures.UnknownModel),
+        (Code.FAILED_PRECONDITION, "Serving signature key", failures.UnsuitableModel),
+        (Code.INVALID_ARGUMENT, "input size does not match signature", failures.UnsuitableModel),
+        (Code.INVALID_ARGUMENT, "Input is empty.", failures.BadImage),
+        (Code.RESOURCE_EXHAUSTED, "", failures.Overloaded),
+        (Code.RESOURCE_EXHAUSTED, "SERVER: Received message larger than max", failures.TooLarge),
+        (Code.RESOURCE_EXHAUSTED, "OOM when allocating tensor", failures.TooLarge),
+        (Code.DEADLINE_EXCEEDED, "Deadline Exceeded", failures.Timeout),
+        (Code.UNAUTHENTICATED, "no token", failures.AccessDenied),
+        (Code.PERMISSION_DENIED, "not you", failures.AccessDenied),
+        (Code.INTERNAL, "a bug", ClientError),
+    ],
+)
+def test_each_failure_has_a_class_with_its_code_and_the_server_s_text(code, details, kind):
+    error = failures.failure("a:1", "m", code, details)
+    assert (type(error), error.code, error.details) == (kind, code, details)
+    assert str(error).endswith(kind.cure)
 
 
-def test_the_command_reports_failures_at_the_end_and_exits_with_an_error(address, tmp_path, capsys):
-    (tmp_path / "bad.png").write_bytes(b"broken")
-    (tmp_path / "good.png").write_bytes(picture()[0])
-    files = [tmp_path / "bad.png", tmp_path / "good.png"]
-    with pytest.raises(SystemExit, match=r"error: .*bad\.png: The server at"):
-        clients.main(files, "tiny", tmp_path / "out", address=address)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
-    assert "1 of 2 images translated" in capsys.readouterr().out
-
-
-def test_the_command_reports_an_absent_server_once(tmp_path):
-    (tmp_path / "a.png").write_bytes(picture()[0])
-    with pytest.raises(SystemExit) as caught:
-        clients.main([tmp_path / "a.png"] * 3, "m", tmp_path / "out", address="127.0.0.1:1")
-    assert str(caught.value).count("UNAVAILABLE") == 1
-
-
-def test_the_command_refuses_missing_files(tmp_path):
-    message = f"error: The images must be files. Received: {tmp_path}/x.png. Correct the paths."
-    with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
-        clients.main([tmp_path / "x.png"], "m", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(("half", "columns"), [("left", slice(0, 6)), ("right", slice(6, 12))])
-def test_half_of_a_side_by_side_file_is_sent(tmp_path, half, columns):
-    encoded, pixels = picture()
-    (tmp_path / "pair.png").write_bytes(encoded)
-    sent = opened(clients.read_image(tmp_path / "pair.png", half))
-    np.testing.assert_array_equal(sent, pixels[:, columns])
-    assert clients.read_image(tmp_path / "pair.png") == encoded
-
-
-def test_a_half_of_sixteen_bit_colour_is_refused_since_it_would_lose_bits(tmp_path):
-    deep = np.random.default_rng(0).integers(0, 65536, (4, 12, 3)).astype("uint16")
-    codecs.write(deep, tmp_path / "pair.png")
-    message = (
-        f"A half can be cut of 8-bit files and of grey ones. Received: {tmp_path}/pair.png, 16-bit "
-        "colour. Cut it by another program, or send it without --half."
-    )
-    with pytest.raises(clients.TranslationError, match=f"^{re.escape(message)}$"):
-        clients.read_image(tmp_path / "pair.png", "left")
-    codecs.write(deep[..., :1], tmp_path / "grey.png")
-    half = clients.read_image(tmp_path / "grey.png", "left")
-    np.testing.assert_array_equal(codecs.decode(half).pixels, deep[:, :6, :1])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"address": "a:1,,b:2"},
+            "The address must be HOST:PORT or a URL, several with commas between. Received: "
+            "'a:1,,b:2'. Name one server at least.",
+        ),
+        (
+            {"in_flight": 0},
+            "At least one image must be in flight. Received: 0. Use 1 or more.",
+        ),
+        (
+            {"cert": "c.pem", "key": "k.pem"},
+            "TLS needs ca, and cert and key together or neither. Received: c.pem, k.pem. Give the "
+            "files that are missing.",
+        ),
+        (
+            {"ca": "no.pem"},
+            "TLS needs PEM files, and the key of the certificate, unencrypted. Received: no.pem: "
+            "[Errno 2] No such file or directory. Correct the files.",
+        ),
+    ],
+)
+def test_arguments_that_do_not_do_are_refused(options, message):
+    with pytest.raises(failures.BadArgument, match=f"^{re.escape(message)}$"):
+        Client(**{"address": "a:1", "model": "m", **options})
 
 
 def test_our_messages_are_those_of_the_official_package():
