@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Optional
 
 import jsonargparse
 
@@ -12,7 +13,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
 
 
-def main(run: str, to: str, best: bool = False, averaged: bool = False):
+def main(run: str, to: str, best: bool = False, averaged: bool = False, keep: Optional[int] = None):
     """Exports the newest checkpoint of a run as the next version of a served model.
 
     Args:
@@ -20,9 +21,13 @@ def main(run: str, to: str, best: bool = False, averaged: bool = False):
         to: Folder of the served model; its name is the model's name.
         best: Whether to take the checkpoint that was best in validation.
         averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
+        keep: How many of the newest versions stay; by default all.
     """
     generator = factory.restored_generator(run, best=best, averaged=averaged)
-    version, difference = export(generator, to, task=factory.task(config.load(run)))
+    options = config.load(run)
+    version, difference = export(
+        generator, to, task=factory.task(options), size=options.data.image_size, keep=keep
+    )
     print(f"{version} agrees with the trained model within {difference:.1g}.")
 
 
