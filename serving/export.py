@@ -8,6 +8,7 @@ import jsonargparse
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
+from serving.warmup import write_warmup
 from tfpix2pix import config, factory
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
@@ -25,8 +26,14 @@ def main(run: str, to: str, best: bool = False, averaged: bool = False, keep: Op
     """
     generator = factory.restored_generator(run, best=best, averaged=averaged)
     options = config.load(run)
+    size = options.data.image_size
     version, difference = export(
-        generator, to, task=factory.task(options), size=options.data.image_size, keep=keep
+        generator,
+        to,
+        task=factory.task(options),
+        size=size,
+        keep=keep,
+        finish=lambda part: write_warmup(part, size),
     )
     print(f"{version} agrees with the trained model within {difference:.1g}.")
 
