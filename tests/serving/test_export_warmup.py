@@ -1,0 +1,26 @@
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from serving.servable import Servable
+from serving.warmup import write_warmup
+from tests.cases import fixed_weights
+from tfpix2pix.export import export
+from tfpix2pix.networks import unet_generator
+
+
+def test_every_signature_has_a_request_that_the_loaded_version_answers(tmp_path):
+    generator = fixed_weights(unet_generator((None, None, 3), depth=3, base_filters=4))
+    version, _ = export(generator, tmp_path, finish=lambda part: write_warmup(part, (8, 16)))
+    records = tf.data.TFRecordDataset(str(version / "assets.extra/tf_serving_warmup_requests"))
+    answered = {}
+    for record in records.as_numpy_iterator():
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        name, outputs = Servable(version).predict(
+            request.model_spec.signature_name, request.inputs, request.output_filter
+        )
+        (answered[name],) = outputs.values()
+    shapes = {name: output.shape for name, output in answered.items()}
+    images = {name: (1, 8, 16, 3) for name in ("float", "uint8", "sampled")}
+    assert shapes == {**images, "serving_default": (1,)}
