@@ -53,7 +53,7 @@ def measure(size, filters, batch, rounds, threads):
     depth = size.bit_length() - 1
     with tempfile.TemporaryDirectory() as folder:
         generator = unet_generator((None, None, 3), depth=depth, base_filters=filters)
-        exported, _ = export(generator, folder)
+        exported, _ = export(generator, folder, size=(size, size))
         options = {"size": size, "filters": filters, "batch": batch, "threads": threads}
         options["exported"] = str(exported)
         results = {

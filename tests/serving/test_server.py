@@ -216,7 +216,7 @@ def test_metadata_describes_all_signatures(channel):
     described = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(described)
     names = set(described.signature_def)
-    assert names == {"serving_default", "float", "__saved_model_init_op"}
+    assert names == {"serving_default", "float", "uint8", "__saved_model_init_op"}
     assert list(described.signature_def["float"].inputs) == ["image"]
 
 
