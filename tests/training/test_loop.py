@@ -173,6 +173,8 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_is_named(config, tmp_p
 
 
 def test_the_first_interrupt_is_noted_and_the_second_acts():
+    # What is started in the background of a script ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with loop._interruptible() as interrupted:
         assert not interrupted()
         signal.raise_signal(signal.SIGINT)
