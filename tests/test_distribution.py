@@ -41,11 +41,13 @@ def models(facades, mirrored):
     return trained(facades, tf.distribute.get_strategy()), trained(facades, mirrored)
 
 
+@pytest.mark.slow
 def test_two_replicas_end_with_the_weights_of_one(models):
     for one, two in zip(*(model.trainable_variables for model in models)):
         np.testing.assert_allclose(one.numpy(), two.numpy(), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_logs_of_two_replicas_are_means_over_both(models):
     one, two = ({t: float(m.result()) for t, m in model.trackers.items()} for model in models)
     assert two == pytest.approx(one, rel=1e-4)

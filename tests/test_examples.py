@@ -30,6 +30,7 @@ def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_readme_s_library_example_runs_in_twelve_lines(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (example,) = blocks(ROOT / "README.md", "python")

@@ -20,6 +20,7 @@ def dataset(steps):
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 2])
+@pytest.mark.slow
 def test_pictures_come_every_so_many_steps_over_all_epochs_and_at_the_end(
     tmp_path, steps_per_execution
 ):
@@ -34,6 +35,7 @@ def test_pictures_come_every_so_many_steps_over_all_epochs_and_at_the_end(
         assert picture.size == (3 * 136 + 8, 2 * 136 + 8 + 32)
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_from_its_checkpoint_as_if_it_was_never_interrupted(tmp_path):
     def fit(steps, folder):
         model = tiny_pix2pix(dropout_levels=1)

@@ -105,6 +105,7 @@ def test_16_bits_have_no_signature_of_8_and_no_dropout_no_samples():
     assert sorted(served) == ["float", "serving_default"]
 
 
+@pytest.mark.slow
 def test_a_known_size_changes_no_result(tmp_path):
     generator = fixed_weights(unet_generator((None, None, 3), depth=2, base_filters=16))
     version, difference = export.export(generator, tmp_path, size=(12, 8))

@@ -25,6 +25,7 @@ def codes(samples, **options):
     return [symptom.code for symptom in health.Doctor(patience=1).examine(samples, **options)]
 
 
+@pytest.mark.slow
 def test_a_training_on_facades_is_healthy_from_the_first_step_on(facades, held_out):
     source, target = held_out
     pairs = sources.pairs(facades, "train", direction="BtoA")

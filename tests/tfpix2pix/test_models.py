@@ -157,6 +157,7 @@ def test_a_loss_of_one_s_own_is_minimized_and_logged():
         {"norm": "batch", "penalty": (10.0, losses.r1)},
     ],
 )
+@pytest.mark.slow
 def test_every_variable_moves_whatever_the_objective(options):
     model = tiny_pix2pix(**options)
     before = [variable.numpy() for variable in model.trainable_variables]
@@ -208,6 +209,7 @@ def test_evaluate_is_the_l1_of_translate():
     assert measured == {"l1": pytest.approx(expected, rel=1e-5)}
 
 
+@pytest.mark.slow
 def test_training_on_one_pair_makes_it_the_answer():
     model = tiny_pix2pix(dropout_levels=1)
     pair = (SOURCE[:1], 0.5 * TARGET[:1] + 0.2)

@@ -44,6 +44,7 @@ def counts(model):
         (32, 16, (3, 3), 1_043_619, 928),
     ],
 )
+@pytest.mark.slow
 def test_unet_has_the_published_number_of_parameters(
     side, base_filters, channels, trainable, statistics
 ):
@@ -87,6 +88,7 @@ def test_patchgan_has_the_published_number_of_parameters(
         ("pytorch", 512, 66_998_915, 11_904),
     ],
 )
+@pytest.mark.slow
 def test_unet_of_every_convention_has_its_number_of_parameters(
     conventions, side, trainable, statistics
 ):
@@ -94,6 +96,7 @@ def test_unet_of_every_convention_has_its_number_of_parameters(
     assert counts(network) == (trainable, statistics)
 
 
+@pytest.mark.slow
 def test_other_generators_have_their_number_of_parameters():
     instance = unet_generator(norm="instance", conventions="pytorch")
     assert counts(instance) == (54_409_603, 0)

@@ -94,6 +94,7 @@ def test_the_restored_generator_is_the_trained_one(config, tmp_path):
     np.testing.assert_allclose(restored(source), model.translate(source), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_as_it_is(config, tmp_path):
     loop.train(longer(config, 2), tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").iterdir()}
@@ -118,6 +119,7 @@ def test_bad_files_are_refused_up_front_or_left_out_with_a_note(config, tmp_path
     assert note in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_experiment_is_refused_before_anything_is_written(config, tmp_path):
     loop.train(longer(config, 1), tmp_path)
     other = dataclasses.replace(config, model=dataclasses.replace(config.model, norm="batch"))

@@ -46,6 +46,7 @@ def facades(folder, count=3, size=(16, 24)):
             yield folder / split, index, *synthetic.facade(size, (seed, index))
 
 
+@pytest.mark.slow
 def test_sixteen_bits_of_any_size_go_through_all_of_it(tmp_path):
     """12-bit scans in 16-bit TIFF files to 16-bit colour, sizes that differ, two folders."""
     random = np.random.default_rng(0)
@@ -109,6 +110,7 @@ def test_every_task_goes_through_all_of_it(tmp_path, options, channels):
         assert colors <= set(synthetic.CLASSES.values())
 
 
+@pytest.mark.slow
 def test_what_png_cannot_hold_is_served_as_floats(tmp_path):
     random = np.random.default_rng(0)
     for index in range(2):

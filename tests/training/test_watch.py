@@ -42,6 +42,7 @@ def test_validation_is_the_mean_over_all_examples():
     assert validate(model, batches)["l1"] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_what_does_not_learn_stops_early_and_stays_stopped(config, tmp_path):
     config = changed(config, learning_rate=0.0, validate_every=1, patience=2, best_by="ssim")
     for _ in range(2):
