@@ -41,19 +41,16 @@ def models(facades, mirrored):
     return trained(facades, tf.distribute.get_strategy()), trained(facades, mirrored)
 
 
-@pytest.mark.slow
 def test_two_replicas_end_with_the_weights_of_one(models):
     for one, two in zip(*(model.trainable_variables for model in models)):
         np.testing.assert_allclose(one.numpy(), two.numpy(), atol=1e-5)
 
 
-@pytest.mark.slow
 def test_the_logs_of_two_replicas_are_means_over_both(models):
     one, two = ({t: float(m.result()) for t, m in model.trackers.items()} for model in models)
     assert two == pytest.approx(one, rel=1e-4)
 
 
-@pytest.mark.slow
 def test_synchronized_batch_norm_takes_the_statistics_of_all_replicas(facades, mirrored):
     one = trained(facades, tf.distribute.get_strategy(), norm="batch", steps=1)
     two = trained(facades, mirrored, norm="batch_sync", steps=1)

@@ -134,7 +134,7 @@ def train(config, run, strategy=None, *, until=None, profile=0):
 
     # From here on nothing is refused. Only the chief writes the run folder.
     with ExitStack() as stack:
-        folder = run if is_chief else stack.enter_context(TemporaryDirectory())
+        folder = run if is_chief else Path(stack.enter_context(TemporaryDirectory()))
         journal = stack.enter_context(Journal(folder, config, first))
         interrupted = stack.enter_context(_interruptible())
         bar = stack.enter_context(
