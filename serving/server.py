@@ -20,9 +20,10 @@ import grpc
 import jsonargparse
 import tensorflow as tf
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.servable import Servable
-from serving.services import ModelService, PredictionService
+from serving.engine.manager import Manager
+from serving.engine.services import ModelService, PredictionService
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import versions
 
@@ -34,40 +35,38 @@ SERVER_OPTIONS = (
 THREADS_PER_CPU = 4
 
 
-def load_models(folder):
-    """Loads the newest version of every model in a folder.
+def configuration(folder):
+    """Configures the server for all models in a folder.
 
     Args:
         folder: Folder whose folders are models, named as they are served, with numbered versions.
 
     Returns:
-        Dict of model name to dict of version to `Servable`.
+        `ModelServerConfig`.
 
     Raises:
         ValueError: If there is no model.
     """
-    root = Path(folder)
-    folders = sorted(path for path in root.glob("*") if path.is_dir())
-    found = {path.name: versions(path) for path in folders}
-    models = {
-        name: {numbers[-1]: Servable(root / name / str(numbers[-1]))}
-        for name, numbers in found.items()
-        if numbers
-    }
-    if not models:
+    root = Path(folder).resolve()
+    config = ModelServerConfig()
+    for path in sorted(path for path in root.glob("*") if path.is_dir() and versions(path)):
+        config.model_config_list.config.add(
+            name=path.name, base_path=str(path), model_platform="tensorflow"
+        )
+    if not config.model_config_list.config:
         raise InputError(
             "The folder of models must contain MODEL/VERSION folders, versions whole numbers. "
             f"Received: {str(folder)!r}, which has none. Make one with `python -m serving.export "
             f"--run RUN --to {folder}/NAME`."
         )
-    return models
+    return config
 
 
-def start(models, host="127.0.0.1", port=0):
+def start(manager, host="127.0.0.1", port=0):
     """Starts a server; it answers until it is stopped.
 
     Args:
-        models: As from `load_models`.
+        manager: `serving.engine.manager.Manager`.
         host: Address to listen at.
         port: Port to listen at, 0 for a free one.
 
@@ -80,9 +79,9 @@ def start(models, host="127.0.0.1", port=0):
     threads = THREADS_PER_CPU * (os.cpu_count() or 1)
     server = grpc.server(futures.ThreadPoolExecutor(threads), options=SERVER_OPTIONS)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(models), server
+        PredictionService(manager), server
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
     try:
         bound = server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:
@@ -103,9 +102,9 @@ def main(models: str, host: str = "127.0.0.1", port: int = 8500):
         port: Port to listen at, 0 for a free one.
     """
     tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
-    loaded = load_models(models)
-    server, port = start(loaded, host, port)
-    served = ", ".join(f"{name}/{version}" for name, of in loaded.items() for version in of)
+    config = configuration(models)
+    server, port = start(Manager(config), host, port)
+    served = ", ".join(model.name for model in config.model_config_list.config)
     print(f"Running gRPC ModelServer at {host}:{port} with {served}", flush=True)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.servable import Servable
+from serving.engine.servable import Servable
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 
@@ -20,7 +20,7 @@ def write_warmup(version, size):
         size: `(height, width)` in pixels.
 
     Raises:
-        serving.servable.ServingError: If a request fails.
+        serving.engine.servable.ServingError: If a request fails.
     """
     servable = Servable(version)
     path = Path(version) / FILE

@@ -92,7 +92,7 @@ def test_tf_addons_and_private_tensorflow_have_single_homes():
                 homes.setdefault(library, []).append(name_of(path))
     assert homes == {
         "tensorflow_addons": ["tfpix2pix/layers/normalization.py"],
-        "tensorflow.python": ["serving/servable.py"],
+        "tensorflow.python": ["serving/engine/servable.py"],
     }
 
 

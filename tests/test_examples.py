@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import serving.engine.servable
 import serving.failures
-import serving.servable
 import tfpix2pix
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +19,9 @@ MODULES = [m.name for m in pkgutil.walk_packages(tfpix2pix.__path__, "tfpix2pix.
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-@pytest.mark.parametrize("name", [*MODULES, serving.failures.__name__, serving.servable.__name__])
+@pytest.mark.parametrize(
+    "name", [*MODULES, serving.failures.__name__, serving.engine.servable.__name__]
+)
 def test_examples_of_docstrings_give_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)

@@ -12,12 +12,13 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tensorflow_serving.apis.model_pb2 import ModelSpec
 from werkzeug.routing import Map, Rule
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from serving.servable import ServingError
-from serving.services import PredictionService
+from serving.engine.servable import ServingError
+from serving.engine.services import PredictionService
 from tfpix2pix.data import images
 
 STATUSES = {3: 400, 9: 400, 5: 404}  # As TensorFlow Serving's REST API answers.
@@ -60,12 +61,12 @@ class Interceptor(grpc.ServerInterceptor):
 
 
 @contextmanager
-def serving(models, *refusals, port=0, credentials=None, options=()):
+def serving(manager, *refusals, port=0, credentials=None, options=()):
     """Serves over gRPC; yields `(address, interceptor)`."""
     interceptor = Interceptor(*refusals)
     server = grpc.server(futures.ThreadPoolExecutor(4), interceptors=[interceptor], options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(models), server
+        PredictionService(manager), server
     )
     address = f"127.0.0.1:{port}"
     bound = (
@@ -81,21 +82,20 @@ def serving(models, *refusals, port=0, credentials=None, options=()):
 
 
 @contextmanager
-def resting(models, ssl_context=None):
+def resting(manager, ssl_context=None):
     """Serves `:predict` over REST in the JSON of TensorFlow Serving; yields the URL."""
 
     @Request.application
     def application(request):
         _, asked = RULES.bind_to_environ(request.environ).match()
-        versions = models.get(asked["name"], {})
-        version = asked["version"] or max(versions, default=None)
-        if version not in versions:
-            text = f"Servable not found for request: Latest({asked['name']})"
-            return Response(json.dumps({"error": text}), 404)
+        spec = ModelSpec(name=asked["name"])
+        if asked["version"] is not None:
+            spec.version.value = asked["version"]
         files = [base64.b64decode(row["b64"]) for row in request.get_json()["instances"]]
         inputs = {"image_bytes": tf.make_tensor_proto(np.array(files, object))}
         try:
-            _, outputs = versions[version].predict("", inputs, ())
+            with manager.acquire(spec) as (_, servable):
+                _, outputs = servable.predict("", inputs, ())
         except ServingError as error:
             return Response(json.dumps({"error": error.message}), STATUSES[error.code])
         encoded = [base64.b64encode(png).decode() for png in outputs["output_bytes"]]

@@ -9,6 +9,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving import failures, server
 from serving.client import AsyncClient, Client
+from serving.engine.manager import Manager
 from serving.failures import ClientError
 from serving.messages import PredictRequest, PredictResponse
 from tests.serving.local import check_translated, picture, resting, serving
@@ -18,7 +19,7 @@ Code = grpc.StatusCode
 
 @pytest.fixture(scope="module")
 def models(exported):
-    return server.load_models(exported[1])
+    return Manager(server.configuration(exported[1]))
 
 
 @pytest.fixture(scope="module")

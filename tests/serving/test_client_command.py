@@ -8,6 +8,7 @@ from PIL import Image
 
 from serving import client as clients
 from serving import files, server
+from serving.engine.manager import Manager
 from serving.failures import BadArgument
 from tests.serving.local import check_translated, picture, serving
 from tfpix2pix.data import codecs
@@ -15,7 +16,7 @@ from tfpix2pix.data import codecs
 
 @pytest.fixture(scope="module")
 def address(exported):
-    with serving(server.load_models(exported[1])) as (address, _):
+    with serving(Manager(server.configuration(exported[1]))) as (address, _):
         yield address
 
 

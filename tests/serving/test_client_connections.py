@@ -9,6 +9,7 @@ import pytest
 
 from serving import connection, failures, server
 from serving.client import AsyncClient, Client
+from serving.engine.manager import Manager
 from tests.serving.local import check_translated, picture, resting, serving
 
 Code = grpc.StatusCode
@@ -17,7 +18,7 @@ LONG = 60  # Seconds of patience that no test is to use up.
 
 @pytest.fixture(scope="module")
 def models(exported):
-    return server.load_models(exported[1])
+    return Manager(server.configuration(exported[1]))
 
 
 @pytest.fixture(scope="module")

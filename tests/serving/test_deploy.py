@@ -150,7 +150,8 @@ def test_the_path_of_a_model_is_that_of_an_export(exported):
     text = (CONFIG / "models.config").read_text("utf-8").replace("facades", "tiny")
     ((name, path),) = [(model.name, model.base_path) for model in models(text)]
     folder = exported[1] / Path(path).relative_to("/models")
-    assert list(server.load_models(folder.parent)[name]) == [1]
+    (config,) = server.configuration(folder.parent).model_config_list.config
+    assert (config.name, config.base_path) == (name, str(folder))
 
 
 def test_metrics_are_exported_where_prometheus_is_told_to_look(objects):

@@ -1,7 +1,7 @@
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.servable import Servable
+from serving.engine.servable import Servable
 from serving.warmup import write_warmup
 from tests.cases import fixed_weights
 from tfpix2pix.export import export

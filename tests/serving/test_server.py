@@ -16,9 +16,11 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
+from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving import server
-from serving.servable import TYPED_FIELDS, typed_tensor
+from serving.engine.manager import Manager
+from serving.engine.servable import TYPED_FIELDS, typed_tensor
 from tests.cases import smooth_images
 from tfpix2pix import InputError
 from tfpix2pix.data import images
@@ -30,7 +32,7 @@ ANSWER_LIMIT = 60  # Seconds.
 
 @pytest.fixture(scope="module")
 def address(exported):
-    running, port = server.start(server.load_models(exported[1]))
+    running, port = server.start(Manager(server.configuration(exported[1])))
     yield f"127.0.0.1:{port}"
     running.stop(None)
 
@@ -293,8 +295,12 @@ def test_only_the_newest_version_of_every_model_is_loaded(exported, tmp_path):
         (tmp_path / name).symlink_to(exported[1] / "tiny/1")
     (tmp_path / "notes").mkdir()
     (tmp_path / "image.png").write_bytes(b"no model")
-    loaded = server.load_models(tmp_path)
-    assert {name: list(versions) for name, versions in loaded.items()} == {"a": [3], "b": [10]}
+    manager = Manager(server.configuration(tmp_path))
+    loaded = {
+        name: [status.version for status in manager.statuses(ModelSpec(name=name))]
+        for name in ("a", "b")
+    }
+    assert loaded == {"a": [3], "b": [10]}
 
 
 def test_a_folder_without_models_is_refused(tmp_path):
@@ -304,7 +310,7 @@ def test_a_folder_without_models_is_refused(tmp_path):
         f"`python -m serving.export --run RUN --to {tmp_path}/NAME`."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        server.load_models(tmp_path)
+        server.configuration(tmp_path)
 
 
 def test_a_port_that_is_not_to_be_had_is_refused():

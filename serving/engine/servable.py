@@ -5,7 +5,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-INVALID_ARGUMENT, FAILED_PRECONDITION = 3, 9
+INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION = 3, 5, 9
 DEFAULT_SIGNATURE = "serving_default"
 # NumPy type -> field of TensorProto (tensorflow/core/framework/tensor.proto).
 TYPED_FIELDS = {

@@ -1,0 +1,1 @@
+"""The engine of the local server: models in their versions, and the services that answer."""

@@ -1,0 +1,109 @@
+"""The gRPC services of the local server, answering as TensorFlow Serving 2.15 does."""
+
+import grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.engine.servable import INVALID_ARGUMENT, ServingError, typed_tensor
+
+LONGEST_MESSAGE = 1024  # grpc_status_util.cc cuts here.
+STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Predict and GetModelMetadata; the other methods of the service are unimplemented.
+
+    Args:
+        manager: `serving.engine.manager.Manager`.
+    """
+
+    def __init__(self, manager):
+        self._manager = manager
+
+    def Predict(self, request, context):
+        """Runs a signature of a model."""
+        with _failing(context):
+            require_model_spec(request)
+            with self._manager.acquire(request.model_spec) as (version, servable):
+                signature_name, outputs = servable.predict(
+                    request.model_spec.signature_name,
+                    request.inputs,
+                    request.output_filter,
+                    context.time_remaining(),
+                )
+            response = predict_pb2.PredictResponse()
+            response.model_spec.name = request.model_spec.name
+            response.model_spec.version.value = version
+            response.model_spec.signature_name = signature_name
+            for alias, value in outputs.items():
+                response.outputs[alias].CopyFrom(typed_tensor(value))
+            return response
+
+    def GetModelMetadata(self, request, context):
+        """Describes the signatures of a model."""
+        with _failing(context):
+            require_model_spec(request)
+            if not request.metadata_field:
+                raise ServingError(
+                    INVALID_ARGUMENT,
+                    "GetModelMetadataRequest must specify at least one metadata_field",
+                )
+            for field in request.metadata_field:
+                if field != "signature_def":
+                    raise ServingError(INVALID_ARGUMENT, f"Metadata field {field} is not supported")
+            with self._manager.acquire(request.model_spec) as (version, servable):
+                signatures = get_model_metadata_pb2.SignatureDefMap(
+                    signature_def=servable.signatures
+                )
+            response = get_model_metadata_pb2.GetModelMetadataResponse()
+            response.model_spec.name = request.model_spec.name
+            response.model_spec.version.value = version
+            response.metadata["signature_def"].Pack(signatures)
+            return response
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """GetModelStatus.
+
+    Args:
+        manager: `serving.engine.manager.Manager`.
+    """
+
+    def __init__(self, manager):
+        self._manager = manager
+
+    def GetModelStatus(self, request, context):
+        """Lists the versions of a model, the newest first."""
+        with _failing(context):
+            require_model_spec(request)
+            return get_model_status_pb2.GetModelStatusResponse(
+                model_version_status=self._manager.statuses(request.model_spec)
+            )
+
+
+def require_model_spec(request):
+    """Raises `ServingError` if a request names no model spec at all."""
+    if not request.HasField("model_spec"):
+        raise ServingError(INVALID_ARGUMENT, "Missing ModelSpec")
+
+
+class _failing:
+    """Turns a `ServingError` into the gRPC status of the call."""
+
+    def __init__(self, context):
+        self._context = context
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, kind, error, _):
+        if isinstance(error, ServingError):
+            message = error.message
+            if len(message) > LONGEST_MESSAGE:
+                message = message[:LONGEST_MESSAGE] + "...TRUNCATED"
+            self._context.abort(STATUS_CODES[error.code], message)
