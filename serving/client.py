@@ -8,6 +8,7 @@ and runs where they are not installed.
 
 import asyncio
 import itertools
+import json
 import sys
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from serving import files
 from serving.connection import (
+    MODEL_CARD,
     TRANSIENT,
     AsyncGrpcConnection,
     AsyncRestConnection,
@@ -27,6 +29,7 @@ from serving.connection import (
     RestConnection,
     Target,
     attempts,
+    translation,
 )
 from serving.failures import BadArgument, ClientError, ServerUnavailable
 
@@ -108,11 +111,13 @@ class Client(_Connected):
         for connection in self._connections:
             connection.close()
 
-    def translate(self, image):
+    def translate(self, image, seed=None):
         """Translates one image.
 
         Args:
             image: bytes of a PNG or JPEG file.
+            seed: int that decides the noise of dropout, of a model that has it; by default there is
+                none.
 
         Returns:
             bytes of a PNG file of the same size.
@@ -120,10 +125,22 @@ class Client(_Connected):
         Raises:
             ClientError: Of the class that names the cure, such as `ServerUnavailable`.
         """
+        return self._answer(translation(image, seed))
+
+    def model_card(self):
+        """Asks for what the model was made for: a dict, as `python -m serving.export` wrote it.
+
+        Raises:
+            UnsuitableModel: If the model has no card.
+            ClientError: As in `translate`.
+        """
+        return json.loads(self._answer(MODEL_CARD))
+
+    def _answer(self, call):
         for pause, connection in self._attempts():
             time.sleep(pause)
             try:
-                return connection.translate(image)
+                return connection.answer(call)
             except TRANSIENT as error:
                 failure = error
         raise failure
@@ -185,12 +202,19 @@ class AsyncClient(_Connected):
         for connection in self._connections:
             await connection.close()
 
-    async def translate(self, image):
+    async def translate(self, image, seed=None):
         """Translates one image, as `Client.translate` does."""
+        return await self._answer(translation(image, seed))
+
+    async def model_card(self):
+        """Asks for what the model was made for, as `Client.model_card` does."""
+        return json.loads(await self._answer(MODEL_CARD))
+
+    async def _answer(self, call):
         for pause, connection in self._attempts():
             await asyncio.sleep(pause)
             try:
-                return await connection.translate(image)
+                return await connection.answer(call)
             except TRANSIENT as error:
                 failure = error
         raise failure

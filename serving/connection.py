@@ -18,7 +18,7 @@ import grpc
 import grpc.aio
 
 from serving.failures import BadArgument, Code, Overloaded, ServerUnavailable, failure
-from serving.messages import DT_STRING, PredictRequest, PredictResponse
+from serving.messages import DT_INT64, DT_STRING, PredictRequest, PredictResponse
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 OPTIONS = (
@@ -63,6 +63,30 @@ class Certificates(NamedTuple):
     key: Optional[Path] = None
 
 
+class Call(NamedTuple):
+    """What to ask a model.
+
+    Attributes:
+        signature: Name of the signature; the default one is `""`.
+        inputs: Dict of name to bytes or int, of one example.
+        output: Name of the output to return, of strings.
+    """
+
+    signature: str
+    inputs: dict
+    output: str
+
+
+MODEL_CARD = Call("model_card", {"request": b""}, "model_card")
+
+
+def translation(image, seed=None):
+    """Returns the `Call` that translates the bytes of an image file, with noise by a seed."""
+    if seed is None:
+        return Call("", {"image_bytes": image}, "output_bytes")
+    return Call("sampled", {"image_bytes": image, "seed": seed}, "output_bytes")
+
+
 class Target(NamedTuple):
     """Whom to ask for what.
 
@@ -86,23 +110,29 @@ class Target(NamedTuple):
         """Whether the address is one of REST."""
         return self.address.startswith(("http://", "https://"))
 
-    def request(self, image):
-        """Returns the `PredictRequest` for the bytes of an image file."""
+    def request(self, call):
+        """Returns the `PredictRequest` of a `Call`."""
         request = PredictRequest()
         request.model_spec.name = self.model
+        request.model_spec.signature_name = call.signature
         if self.version is not None:
             request.model_spec.version.value = self.version
-        tensor = request.inputs["image_bytes"]
-        tensor.dtype = DT_STRING
-        tensor.tensor_shape.dim.add(size=1)
-        tensor.string_val.append(image)
+        for name, value in call.inputs.items():
+            tensor = request.inputs[name]
+            tensor.tensor_shape.dim.add(size=1)
+            if isinstance(value, bytes):
+                tensor.dtype = DT_STRING
+                tensor.string_val.append(value)
+            else:
+                tensor.dtype = DT_INT64
+                tensor.int64_val.append(value)
         return request
 
-    def image(self, response):
-        """Returns the bytes of the PNG file in a `PredictResponse`."""
-        if not response.outputs["output_bytes"].string_val:
-            raise self.failure(Code.FAILED_PRECONDITION, "an answer without `output_bytes`")
-        return response.outputs["output_bytes"].string_val[0]
+    def output(self, call, response):
+        """Returns the bytes that a `PredictResponse` has for a `Call`."""
+        if not response.outputs[call.output].string_val:
+            raise self.failure(Code.FAILED_PRECONDITION, f"an answer without `{call.output}`")
+        return response.outputs[call.output].string_val[0]
 
     def failure(self, code, details):
         """Returns the `ClientError` for what was answered."""
@@ -121,13 +151,13 @@ class GrpcConnection:
         self._channel = _channel(grpc, target)
         self._predict = _predict(self._channel)
 
-    def translate(self, image):
-        """Translates the bytes of an image file; raises `ClientError`."""
+    def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
         try:
-            response = self._predict(self.target.request(image), timeout=self.target.timeout)
+            response = self._predict(self.target.request(call), timeout=self.target.timeout)
         except grpc.RpcError as error:
             raise self.target.failure(error.code(), error.details() or "") from None
-        return self.target.image(response)
+        return self.target.output(call, response)
 
     def close(self):
         """Closes the connection."""
@@ -146,13 +176,13 @@ class AsyncGrpcConnection:
         self._channel = _channel(grpc.aio, target)
         self._predict = _predict(self._channel)
 
-    async def translate(self, image):
-        """Translates the bytes of an image file; raises `ClientError`."""
+    async def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
         try:
-            response = await self._predict(self.target.request(image), timeout=self.target.timeout)
+            response = await self._predict(self.target.request(call), timeout=self.target.timeout)
         except grpc.RpcError as error:
             raise self.target.failure(error.code(), error.details() or "") from None
-        return self.target.image(response)
+        return self.target.output(call, response)
 
     async def close(self):
         """Closes the connection."""
@@ -173,9 +203,16 @@ class RestConnection:
         self._url = f"{target.address.rstrip('/')}/v1/models/{name}{version}:predict"
         self._tls = tls_context(target.certificates)
 
-    def translate(self, image):
-        """Translates the bytes of an image file; raises `ClientError`."""
-        body = json.dumps({"instances": [{"b64": base64.b64encode(image).decode("ascii")}]})
+    def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        row = {name: _json(value) for name, value in call.inputs.items()}
+        body = json.dumps(
+            # Where there is a single input, the API takes it without its name too.
+            {
+                "signature_name": call.signature or "serving_default",
+                "instances": [row if len(row) > 1 else next(iter(row.values()))],
+            }
+        )
         request = urllib.request.Request(
             self._url, body.encode("ascii"), {"Content-Type": "application/json"}
         )
@@ -196,8 +233,11 @@ class RestConnection:
             code = Code.DEADLINE_EXCEEDED if slow else Code.UNAVAILABLE
             raise failure(code, str(reason)) from None
         try:
-            return base64.b64decode(json.loads(answer)["predictions"][0]["b64"], validate=True)
-        except (ValueError, LookupError, TypeError):
+            (value,) = json.loads(answer)["predictions"]
+            if not call.output.endswith("_bytes"):  # The API encodes what is named so, else not.
+                return value.encode("utf-8")
+            return base64.b64decode(value["b64"], validate=True)
+        except (ValueError, LookupError, TypeError, AttributeError):
             raise failure(Code.FAILED_PRECONDITION, "an answer without a `b64` image") from None
 
     def close(self):
@@ -211,9 +251,9 @@ class AsyncRestConnection(RestConnection):
         target: `Target`.
     """
 
-    async def translate(self, image):
-        """Translates the bytes of an image file; raises `ClientError`."""
-        return await asyncio.to_thread(super().translate, image)
+    async def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        return await asyncio.to_thread(super().answer, call)
 
     async def close(self):
         """Does nothing: each request has a connection of its own."""
@@ -280,6 +320,10 @@ def _predict(channel):
         request_serializer=PredictRequest.SerializeToString,
         response_deserializer=PredictResponse.FromString,
     )
+
+
+def _json(value):
+    return {"b64": base64.b64encode(value).decode("ascii")} if isinstance(value, bytes) else value
 
 
 def _error_text(body):

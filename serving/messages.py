@@ -8,7 +8,7 @@ cannot clash with TensorFlow's where both are loaded.
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 PACKAGE = "tfpix2pix.serving"
-DT_STRING = 7  # tensorflow/core/framework/types.proto
+DT_STRING, DT_INT64 = 7, 9  # tensorflow/core/framework/types.proto
 
 # Message -> field -> (number, type), `map` standing for map<string, type>. From
 # tensorflow/core/framework/{tensor,tensor_shape}.proto and
@@ -20,6 +20,7 @@ MESSAGES = {
         "dtype": (1, "int32"),
         "tensor_shape": (2, "TensorShape"),
         "string_val": (8, "repeated bytes"),
+        "int64_val": (10, "repeated int64"),
     },
     "Int64Value": {"value": (1, "int64")},
     "ModelSpec": {
