@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from serving.benchmark_load import picture
 from serving.client import Client
-from serving.connection import OPTIONS, PREDICT, Target
+from serving.connection import OPTIONS, PREDICT, Target, translation
 from serving.engine.servable import Servable
 from serving.malformed import malformed
 from serving.messages import PredictRequest, PredictResponse
@@ -64,7 +64,7 @@ def swaps(folder, requests, changes):
                 predict = _predict(channel)
                 while (index := next(order)) < requests or len(answered) <= changes:
                     image = index % IMAGES
-                    request = Target(server.address, MODEL).request(images[image])
+                    request = Target(server.address, MODEL).request(translation(images[image]))
                     response = predict(request, timeout=ANSWER_LIMIT)
                     version = response.model_spec.version.value
                     output = response.outputs["output_bytes"].string_val[0]
@@ -116,7 +116,7 @@ def nonsense(folder, requests):
         grpc.insecure_channel(server.address, OPTIONS) as channel,
     ):
         send = channel.unary_unary(PREDICT)
-        cases = malformed(Target(server.address, MODEL).request(image), seed=0)
+        cases = malformed(Target(server.address, MODEL).request(translation(image)), seed=0)
         # The first tenth warms up: thread pools, caches of kernels, the allocator.
         for index in tqdm(range(requests), "Malformed", unit=" requests"):
             kind, content, allowed = next(cases)
@@ -196,7 +196,7 @@ def _answers(version, images):
     servable = Servable(version)
     answers = []
     for image in images:
-        message = Target("", MODEL).request(image).SerializeToString()
+        message = Target("", MODEL).request(translation(image)).SerializeToString()
         inputs = predict_pb2.PredictRequest.FromString(message).inputs
         answers.append(servable.predict("", inputs, ())[1]["output_bytes"][0])
     return answers

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import predict_pb2
 from tqdm import tqdm
 
 from serving.client import AsyncClient, Client
-from serving.connection import Target
+from serving.connection import Target, translation
 from serving.engine.servable import Servable
 
 WARM_UP = 3  # Requests before anything is measured: oneDNN prepares itself for a size.
@@ -43,7 +43,7 @@ def overhead(version, address, model, size, rounds):
         Dict of name to seconds of each round.
     """
     servable, image = Servable(version), picture(size)
-    message = Target(address, model).request(image).SerializeToString()
+    message = Target(address, model).request(translation(image)).SerializeToString()
     request = predict_pb2.PredictRequest.FromString(message)
     with Client(address, model) as client:
         contenders = {

@@ -18,7 +18,7 @@ from typing import Literal, Optional
 
 from tqdm import tqdm
 
-from serving import files
+from serving import files, tiles
 from serving.connection import (
     MODEL_CARD,
     TRANSIENT,
@@ -111,13 +111,15 @@ class Client(_Connected):
         for connection in self._connections:
             connection.close()
 
-    def translate(self, image, seed=None):
+    def translate(self, image, seed=None, tiling=None):
         """Translates one image.
 
         Args:
             image: bytes of a PNG or JPEG file.
             seed: int that decides the noise of dropout, of a model that has it; by default there is
                 none.
+            tiling: `serving.tiles.Tiling` by which to send an image that is too large for the
+                server. A model that normalizes by the image sees each tile as one of its own.
 
         Returns:
             bytes of a PNG file of the same size.
@@ -125,7 +127,10 @@ class Client(_Connected):
         Raises:
             ClientError: Of the class that names the cure, such as `ServerUnavailable`.
         """
-        return self._answer(translation(image, seed))
+        if tiling is None:
+            return self._answer(translation(image, seed))
+        boxes, cut = tiles.cut(image, tiling)
+        return tiles.join(boxes, [self._answer(translation(tile, seed)) for tile in cut])
 
     def model_card(self):
         """Asks for what the model was made for: a dict, as `python -m serving.export` wrote it.
@@ -145,12 +150,13 @@ class Client(_Connected):
                 failure = error
         raise failure
 
-    def translate_all(self, images):
+    def translate_all(self, images, tiling=None):
         """Translates a stream of images, `in_flight` at once, in order.
 
         Args:
             images: Iterable of bytes of PNG or JPEG files, read no further ahead than they are
                 sent; a `ClientError` in place of one is passed on.
+            tiling: As of `translate`.
 
         Yields:
             For each the bytes of a PNG file, or the `ClientError` that kept it from being made.
@@ -161,17 +167,17 @@ class Client(_Connected):
         with ThreadPoolExecutor(self.in_flight) as pool:
             pending = deque()
             for image in images:
-                pending.append(pool.submit(self._outcome, image))
+                pending.append(pool.submit(self._outcome, image, tiling))
                 if len(pending) >= self.in_flight:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
 
-    def _outcome(self, image):
+    def _outcome(self, image, tiling):
         if isinstance(image, ClientError):
             return image
         try:
-            return self.translate(image)
+            return self.translate(image, tiling=tiling)
         except ServerUnavailable:
             raise
         except ClientError as error:
@@ -202,9 +208,12 @@ class AsyncClient(_Connected):
         for connection in self._connections:
             await connection.close()
 
-    async def translate(self, image, seed=None):
+    async def translate(self, image, seed=None, tiling=None):
         """Translates one image, as `Client.translate` does."""
-        return await self._answer(translation(image, seed))
+        if tiling is None:
+            return await self._answer(translation(image, seed))
+        boxes, cut = tiles.cut(image, tiling)
+        return tiles.join(boxes, [await self._answer(translation(tile, seed)) for tile in cut])
 
     async def model_card(self):
         """Asks for what the model was made for, as `Client.model_card` does."""
@@ -219,12 +228,12 @@ class AsyncClient(_Connected):
                 failure = error
         raise failure
 
-    async def translate_all(self, images):
+    async def translate_all(self, images, tiling=None):
         """Translates a stream of images in order, as `Client.translate_all` does."""
         pending = deque()
         try:
             for image in images:
-                pending.append(asyncio.create_task(self._outcome(image)))
+                pending.append(asyncio.create_task(self._outcome(image, tiling)))
                 if len(pending) >= self.in_flight:
                     yield await pending.popleft()
             while pending:
@@ -234,11 +243,11 @@ class AsyncClient(_Connected):
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _outcome(self, image):
+    async def _outcome(self, image, tiling):
         if isinstance(image, ClientError):
             return image
         try:
-            return await self.translate(image)
+            return await self.translate(image, tiling=tiling)
         except ServerUnavailable:
             raise
         except ClientError as error:
@@ -262,6 +271,8 @@ def main(
     address: str = "127.0.0.1:8500",
     version: Optional[int] = None,
     half: Optional[Literal["left", "right"]] = None,
+    tile: Optional[int] = None,
+    overlap: int = 64,
     resume: bool = False,
     timeout: float = 60.0,
     patience: float = 5.0,
@@ -279,6 +290,8 @@ def main(
         address: HOST:PORT for gRPC or http://HOST:PORT for REST; several with commas between.
         version: Version of the model; by default the newest.
         half: Send only this half of side-by-side files.
+        tile: Send images with a longer side in tiles of this many pixels; by default all go whole.
+        overlap: Pixels that neighbouring tiles share, where one fades into the other.
         resume: Leave out images whose results are there.
         timeout: Seconds that one answer may take.
         patience: Seconds to try again while no server answers or all have too much to do.
@@ -287,6 +300,9 @@ def main(
         cert: PEM file of this client's certificate, where the server asks for one.
         key: PEM file of the key of that certificate.
     """
+    tiling = None if tile is None else tiles.Tiling(tile, overlap)
+    if tiling:
+        tiling.check()
     found = files.results(images, to)
     if resume:
         found = {result: path for result, path in found.items() if not result.exists()}
@@ -302,7 +318,9 @@ def main(
         cert=cert,
         key=key,
     ) as client:
-        outcomes = client.translate_all(files.read_image(path, half) for path in found.values())
+        outcomes = client.translate_all(
+            (files.read_image(path, half) for path in found.values()), tiling
+        )
         bar = tqdm(zip(found.items(), outcomes), total=len(found), unit=" images")
         try:
             for (result, path), outcome in bar:

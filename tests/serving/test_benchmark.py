@@ -11,7 +11,7 @@ from PIL import Image
 from tensorflow_serving.apis import predict_pb2
 
 from serving.benchmark_load import closed_loop, open_loop, overhead, picture, table
-from serving.connection import Target
+from serving.connection import Target, translation
 from serving.engine.manager import Manager
 from serving.malformed import Code, malformed
 from serving.server import configuration
@@ -40,7 +40,7 @@ def readable(content):
 
 
 def test_malformed_requests_are_of_every_kind_and_follow_from_the_seed():
-    request = Target("", "tiny").request(picture(24))
+    request = Target("", "tiny").request(translation(picture(24)))
     before = request.SerializeToString()
     cases, again, others = (
         list(itertools.islice(malformed(request, seed=seed), 200)) for seed in (3, 3, 4)

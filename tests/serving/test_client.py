@@ -12,6 +12,7 @@ from serving.client import AsyncClient, Client
 from serving.engine.manager import Manager
 from serving.failures import ClientError
 from serving.messages import PredictRequest, PredictResponse
+from serving.tiles import Tiling
 from tests.serving.local import check_translated, picture, resting, serving
 
 Code = grpc.StatusCode
@@ -226,3 +227,18 @@ def test_the_client_needs_neither_tensorflow_nor_the_library():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@API
+def test_both_clients_send_tiles_alike(addresses, api):
+    images, tiling = [picture(index, (12, 20))[0] for index in range(3)], Tiling(12, 4)
+    with Client(addresses[api], "tiny") as client:
+        expected = list(client.translate_all(images, tiling))
+        assert expected == [client.translate(image, tiling=tiling) for image in images]
+        assert expected[0] != client.translate(images[0])  # Normalized by the whole image.
+
+    async def run():
+        async with AsyncClient(addresses[api], "tiny") as client:
+            return [outcome async for outcome in client.translate_all(images, tiling)]
+
+    assert asyncio.run(run()) == expected

@@ -11,7 +11,7 @@ from serving import files, server
 from serving.engine.manager import Manager
 from serving.failures import BadArgument
 from tests.serving.local import check_translated, picture, serving
-from tfpix2pix.data import codecs
+from tfpix2pix.data import codecs, images
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,30 @@ def test_the_command_goes_on_where_it_ended(address, tmp_path, capsys):
     assert (tmp_path / "out/a.png").read_bytes() == b"of an earlier run"
     assert names(tmp_path / "out") == ["a.png", "b.png"]
     assert "1 of 1 images translated" in capsys.readouterr().out
+
+
+def test_the_command_sends_large_images_in_tiles(exported, address, tmp_path):
+    _, pixels = picture(5, (16, 28))
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    (tmp_path / "small.png").write_bytes(picture(3)[0])
+    sources = [tmp_path / "large.png", tmp_path / "small.png"]
+    clients.main(sources, "tiny", tmp_path / "out", address=address, tile=16, overlap=4)
+    large = np.asarray(Image.open(tmp_path / "out/large.png"))
+    assert large.shape == pixels.shape
+    # Beside what neighbours share, each tile is as the generator makes it.
+    for own, tile in ((slice(0, 12), slice(0, 16)), (slice(16, 28), slice(12, 28))):
+        made = exported[0](images.to_signed(pixels[:, tile])[None], training=False)
+        expected = (
+            images.to_pixels(made)[0].numpy().astype(int)[:, own.start - tile.start :][:, :12]
+        )
+        assert np.abs(large[:, own] - expected).max() <= 1
+    check_translated((tmp_path / "out/small.png").read_bytes(), exported[0], picture(3)[1])
+
+
+def test_tiles_no_larger_than_their_overlap_are_refused_first(tmp_path):
+    with pytest.raises(BadArgument, match=r"^Tiles must be larger than their overlap.*\.$"):
+        clients.main([tmp_path / "a.png"], "tiny", tmp_path / "out", tile=64)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_reports_an_absent_server_once(tmp_path, capsys):
