@@ -103,7 +103,7 @@ def main(models: str, host: str = "127.0.0.1", port: int = 8500):
     """
     tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     config = configuration(models)
-    server, port = start(Manager(config), host, port)
+    server, port = start(Manager(config).start(), host, port)
     served = ", ".join(model.name for model in config.model_config_list.config)
     print(f"Running gRPC ModelServer at {host}:{port} with {served}", flush=True)
     stopped = threading.Event()
