@@ -29,9 +29,11 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.engine import logs, settings, tls
 from serving.engine.calls import Interceptor
+from serving.engine.configuration import read
 from serving.engine.manager import Manager
 from serving.engine.metrics import Metrics
 from serving.engine.rest import Application, RestServer
+from serving.engine.servable import ServingError
 from serving.engine.services import ModelService, PredictionService
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import versions
@@ -97,6 +99,12 @@ class Flags:
                 f"models={self.models!r}, model_config_file={self.model_config_file!r}. Give one "
                 "of --models and --model_config_file."
             )
+        if self.model_config_file_poll_wait_seconds and self.model_config_file is None:
+            raise InputError(
+                "Only a configuration file is read again. Received: "
+                f"model_config_file_poll_wait_seconds={self.model_config_file_poll_wait_seconds}, "
+                "model_config_file=None. Give a --model_config_file."
+            )
         if self.monitoring_config_file is not None and self.rest_api_port == 0:
             raise InputError(
                 "Metrics are on the REST port. Received: monitoring_config_file="
@@ -104,17 +112,13 @@ class Flags:
             )
         least = {"rest_api_num_threads": 1, "grpc_max_threads": 1, "max_message_megabytes": 1}
         least |= {"rest_api_timeout_in_ms": 1, "max_num_load_retries": 0}
+        least |= {"file_system_poll_wait_seconds": 0, "model_config_file_poll_wait_seconds": 0}
         for name, number in least.items():
             if getattr(self, name) < number:
                 raise InputError(
                     f"`{name}` must be at least {number}. Received: {getattr(self, name)}. "
                     f"Give a larger --{name}."
                 )
-
-    @property
-    def most_bytes(self):
-        """Largest request in bytes; the 2 GiB of gRPC are one byte short."""
-        return min(self.max_message_megabytes * 2**20, MOST_BYTES)
 
 
 def configuration(folder):
@@ -225,7 +229,7 @@ def start_rest(manager, flags, observers=(), metrics=None):
         observers=observers,
         timeout=timeout,
         cors=flags.rest_api_enable_cors_support,
-        most_bytes=flags.most_bytes,
+        most_bytes=_most_bytes(flags),
         metrics=metrics,
     )
     port = max(0, flags.rest_api_port)
@@ -245,6 +249,7 @@ def main(flags):
 
     Raises:
         ValueError: If a file or an address does not do.
+        ServingError: If a model does not load.
     """
     tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     logs.configure(flags.log_format)
@@ -252,7 +257,8 @@ def main(flags):
     path, metrics = settings.metrics_path(flags.monitoring_config_file), Metrics()
     observers = (logs.log_call, metrics.observe)
     health_service = health.HealthServicer() if flags.enable_grpc_healthcheck_service else None
-    config = configuration(flags.models)
+    file = flags.model_config_file
+    config = configuration(flags.models) if file is None else read(file)
     manager = Manager(
         config,
         poll_seconds=flags.file_system_poll_wait_seconds,
@@ -260,16 +266,20 @@ def main(flags):
         retry_seconds=flags.load_retry_interval_micros / 1e6,
         allow_labels_for_unavailable=flags.allow_version_labels_for_unavailable_models,
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))  # What has started is stopped in its order.
     with ExitStack() as stack:
         manager.start()
         stack.callback(manager.stop)
+        if flags.model_config_file_poll_wait_seconds:
+            manager.follow(file, flags.model_config_file_poll_wait_seconds)
         server, port = start(
             manager,
             flags.host,
             flags.port,
             credentials=credentials,
             threads=flags.grpc_max_threads,
-            most_bytes=flags.most_bytes,
+            most_bytes=_most_bytes(flags),
             observers=observers,
             health_service=health_service,
         )
@@ -285,9 +295,6 @@ def main(flags):
             open_ports.append(f"{address} (REST)")
         if health_service is not None:
             stack.callback(health_service.enter_graceful_shutdown)
-        stopped = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopped.set())
         print("\n".join(lines), flush=True)
         if flags.host not in LOOPBACK and open_ports:
             print(
@@ -296,7 +303,7 @@ def main(flags):
                 file=sys.stderr,
                 flush=True,
             )
-        stopped.wait()
+        threading.Event().wait()
 
 
 def _newest(manager, config):
@@ -305,6 +312,10 @@ def _newest(manager, config):
         with manager.acquire(ModelSpec(name=model.name)) as (version, _):
             names.append(f"{model.name}/{version}")
     return ", ".join(names)
+
+
+def _most_bytes(flags):
+    return min(flags.max_message_megabytes * 2**20, MOST_BYTES)
 
 
 def _joined(host, port):
@@ -321,5 +332,5 @@ def _not_to_be_had(address, flag, free):
 if __name__ == "__main__":
     try:
         main(jsonargparse.auto_cli(Flags, as_positional=False))
-    except InputError as error:
+    except (InputError, ServingError) as error:
         sys.exit(f"error: {error}")

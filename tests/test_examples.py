@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import serving.engine.json_tensors
 import serving.engine.servable
+import serving.engine.versions
 import serving.failures
 import tfpix2pix
 
@@ -20,7 +22,14 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @pytest.mark.parametrize(
-    "name", [*MODULES, serving.failures.__name__, serving.engine.servable.__name__]
+    "name",
+    [
+        *MODULES,
+        serving.failures.__name__,
+        serving.engine.json_tensors.__name__,
+        serving.engine.servable.__name__,
+        serving.engine.versions.__name__,
+    ],
 )
 def test_examples_of_docstrings_give_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

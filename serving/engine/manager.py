@@ -1,27 +1,129 @@
-"""Which versions of which models are served."""
+"""Which versions of which models are served: loaded, replaced and unloaded in the background."""
 
+import logging
+import threading
+import time
 from contextlib import contextmanager
-from pathlib import Path
 
-from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.engine.servable import INVALID_ARGUMENT, NOT_FOUND, Servable, ServingError
-from tfpix2pix.export import versions
+from serving.engine import configuration
+from serving.engine.lifecycle import (
+    AVAILABLE,
+    END,
+    LOADING,
+    UNLOADING,
+    Version,
+    load,
+    reached,
+    to_load,
+    to_unload,
+)
+from serving.engine.servable import (
+    FAILED_PRECONDITION,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    UNKNOWN,
+    ServingError,
+)
+from serving.engine.versions import aspired
+from tfpix2pix.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 class Manager:
-    """The newest version of every model of a configuration.
+    """The versions of all models of a configuration, as TensorFlow Serving manages them.
+
+    A thread looks at the folders of the models and follows their version policies. A new version
+    is loaded, and warmed up, before the one that it replaces is unloaded, so that a model stays
+    available; if it fails, the old one stays. Requests that run keep their version until they end.
 
     Args:
         config: `tensorflow_serving.config.model_server_config_pb2.ModelServerConfig`.
+        poll_seconds: Time between two looks at the folders; 0 to look once for each configuration,
+            negative never to look.
+        load_retries: How often a failed load is tried again.
+        retry_seconds: Time between two tries.
+        allow_labels_for_unavailable: Whether a new label may name a version that is not available.
     """
 
-    def __init__(self, config):
-        self._servables = {}
-        for model in config.model_config_list.config:
-            version = versions(model.base_path)[-1]
-            servable = Servable(Path(model.base_path) / str(version))
-            self._servables[model.name] = {version: servable}
+    def __init__(
+        self,
+        config,
+        *,
+        poll_seconds=1.0,
+        load_retries=5,
+        retry_seconds=60.0,
+        allow_labels_for_unavailable=False,
+    ):
+        self._first_config, self._config = config, ModelServerConfig()
+        self._poll_seconds = poll_seconds
+        self._load_retries, self._retry_seconds = load_retries, retry_seconds
+        self._allow_labels = allow_labels_for_unavailable
+        self._versions, self._labels = {}, {}  # By name, then by number or label.
+        self._reloading = threading.Lock()
+        self._changed = threading.Condition()  # Guards all that follows and the versions.
+        self._stopping, self._next_poll = False, float("inf")
+        self._threads = []
+
+    def start(self):
+        """Loads all models.
+
+        Returns:
+            The manager, once a version of every model is available.
+
+        Raises:
+            ServingError: If the configuration breaks a rule or a model fails to load, with the code
+                and text of TensorFlow Serving. All is stopped then.
+        """
+        self._begin(self._run)
+        try:
+            self._configure(self._first_config, "servable(s)")
+        except BaseException:  # Also if the user gives up waiting.
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        """Ends the threads and frees every version, once the requests that run it have ended."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        for version in self._all():
+            with self._changed:
+                version.retire()
+                self._changed.wait_for(lambda version=version: not version.requests)
+            self._end_if_unused(version)
+
+    def reload(self, config):
+        """Replaces the configuration; models that it leaves out are unloaded in the background.
+
+        Args:
+            config: `ModelServerConfig`.
+
+        Returns:
+            Nothing, once a version of every new name is available. Changes of other models take
+            effect later; see `statuses`.
+
+        Raises:
+            ServingError: If the configuration breaks a rule, and nothing has changed, or if a new
+                model fails to load; with the code and text of TensorFlow Serving.
+        """
+        self._configure(config, "model(s)")
+
+    def follow(self, path, seconds):
+        """Reads a configuration file again and again until the manager stops.
+
+        A file that is refused is logged, and the configuration stays.
+
+        Args:
+            path: Text file of a `ModelServerConfig`.
+            seconds: Time between two readings, more than 0.
+        """
+        self._begin(lambda: self._follow(path, seconds))
 
     @contextmanager
     def acquire(self, model_spec):
@@ -37,21 +139,17 @@ class Manager:
         Raises:
             ServingError: With the code and text of TensorFlow Serving.
         """
-        if not model_spec.name:
-            raise ServingError(INVALID_ARGUMENT, "ModelSpec has no name specified.")
-        if model_spec.HasField("version_label"):
-            raise ServingError(
-                INVALID_ARGUMENT, f"Unrecognized servable version label: {model_spec.version_label}"
-            )
-        loaded = self._servables.get(model_spec.name, {})
-        if model_spec.HasField("version"):
-            version = model_spec.version.value
-            sought = f"Specific({model_spec.name}, {version})"
-        else:
-            version, sought = max(loaded, default=None), f"Latest({model_spec.name})"
-        if version not in loaded:
-            raise ServingError(NOT_FOUND, f"Servable not found for request: {sought}")
-        yield version, loaded[version]
+        with self._changed:
+            version = self._sought(model_spec)
+            version.requests += 1
+        try:
+            yield version.number, version.servable
+        finally:
+            with self._changed:
+                version.requests -= 1
+                if version.state == UNLOADING:
+                    self._changed.notify_all()
+            self._end_if_unused(version)
 
     def statuses(self, model_spec):
         """Lists what became of the versions of a model, the newest first.
@@ -60,20 +158,192 @@ class Manager:
             model_spec: `ModelSpec`; its label is ignored.
 
         Returns:
-            List of `ModelVersionStatus`.
+            List of `ModelVersionStatus`, also of versions that have ended, those with their error.
 
         Raises:
             ServingError: If there is none, with the code and text of TensorFlow Serving.
         """
-        name, loaded = model_spec.name, self._servables.get(model_spec.name, {})
-        if model_spec.HasField("version"):
-            wanted = model_spec.version.value
-            if wanted not in loaded:
-                raise ServingError(NOT_FOUND, f"Could not find version {wanted} of model {name}")
-            loaded = [wanted]
-        if not loaded:
-            raise ServingError(NOT_FOUND, f"Could not find any versions of model {name}")
-        return [
-            ModelVersionStatus(version=version, state=ModelVersionStatus.AVAILABLE, status={})
-            for version in sorted(loaded, reverse=True)
-        ]
+        name = model_spec.name
+        with self._changed:
+            known = self._versions.get(name, {})
+            if model_spec.HasField("version"):
+                number = model_spec.version.value
+                if number not in known:
+                    raise ServingError(
+                        NOT_FOUND, f"Could not find version {number} of model {name}"
+                    )
+                known = {number: known[number]}
+            if not known:
+                raise ServingError(NOT_FOUND, f"Could not find any versions of model {name}")
+            return [known[number].status() for number in sorted(known, reverse=True)]
+
+    def _sought(self, model_spec):
+        name = model_spec.name
+        if not name:
+            raise ServingError(INVALID_ARGUMENT, "ModelSpec has no name specified.")
+        available = {
+            number: version
+            for number, version in self._versions.get(name, {}).items()
+            if version.state == AVAILABLE
+        }
+        number, sought = max(available, default=None), f"Latest({name})"
+        choice = model_spec.WhichOneof("version_choice")
+        if choice is not None:
+            number = model_spec.version.value
+            if choice == "version_label":
+                label = model_spec.version_label
+                number = self._labels.get(name, {}).get(label)
+                if number is None:
+                    raise ServingError(
+                        INVALID_ARGUMENT, f"Unrecognized servable version label: {label}"
+                    )
+            sought = f"Specific({name}, {number})"
+        if number not in available:
+            raise ServingError(NOT_FOUND, f"Servable not found for request: {sought}")
+        return available[number]
+
+    def _configure(self, config, kind):
+        with self._reloading:
+            configuration.check(config, self._config)
+            with self._changed:
+                labels = self._checked_labels(config)
+                before = {model.name for model in self._config.model_config_list.config}
+                names = [model.name for model in config.model_config_list.config]
+                new = sorted(set(names) - before)
+                for name in before - set(names):
+                    for version in self._versions.get(name, {}).values():
+                        version.aspired = False
+                for name in new:  # What it was before is no answer to whether it loads now.
+                    known = self._versions.get(name, {}).items()
+                    self._versions[name] = {n: v for n, v in known if v.state != END}
+                self._config, self._labels = config, labels
+                if self._poll_seconds >= 0:
+                    self._next_poll = 0.0
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._stopping or all(self._reached(new)))
+                failed = [v for v in self._reached(new) if v is not None and v.state == END]
+        if failed:
+            listed = "".join(version.reason() for version in failed)
+            raise ServingError(
+                UNKNOWN, f"{len(failed)} {kind} did not become available: {{{listed}}}"
+            )
+
+    def _reached(self, names):
+        return [reached(self._versions[name].values()) for name in names]
+
+    def _all(self):
+        with self._changed:
+            return [version for known in self._versions.values() for version in known.values()]
+
+    def _checked_labels(self, config):
+        labels = {}
+        for model in config.model_config_list.config:
+            known = self._versions.get(model.name, {})
+            for label, number in model.version_labels.items():
+                old = self._labels.get(model.name, {}).get(label, number)
+                available = number in known and known[number].state == AVAILABLE
+                if not available and not (self._allow_labels and old == number):
+                    raise ServingError(
+                        FAILED_PRECONDITION,
+                        f"Request to assign label to version {number} of model {model.name}, "
+                        "which is not currently available for inference",
+                    )
+                labels.setdefault(model.name, {})[label] = number
+        return labels
+
+    def _begin(self, work):
+        self._threads.append(threading.Thread(target=work, daemon=True))
+        self._threads[-1].start()
+
+    def _follow(self, path, seconds):
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._stopping, seconds):
+                    return
+            try:
+                self.reload(configuration.read(path))
+            except (InputError, ServingError) as error:
+                logger.error("Failed to reload %s: %s", path, error)
+
+    def _run(self):
+        while not self._stopping:
+            if self._next_poll <= time.monotonic():
+                self._poll()
+            elif not (self._unload_one() or self._load_one()):
+                with self._changed:
+                    retries = [v.due for v in self._all() if v.aspired and v.state == LOADING]
+                    pause = min(self._next_poll, *retries, float("inf")) - time.monotonic()
+                    self._changed.wait_for(
+                        lambda: self._stopping or self._next_poll <= time.monotonic(),
+                        min(pause, threading.TIMEOUT_MAX),
+                    )
+
+    def _poll(self):
+        with self._changed:
+            config = self._config
+            self._next_poll = time.monotonic() + (self._poll_seconds or float("inf"))
+        try:
+            found = {model.name: aspired(model) for model in config.model_config_list.config}
+        except OSError as error:
+            logger.warning(
+                "FileSystemStoragePathSource encountered a filesystem access error: Could not find "
+                "base path %s: %s",
+                error.filename,
+                error.strerror,
+            )
+            return
+        with self._changed:
+            if config is not self._config:
+                return
+            for name, wanted in found.items():
+                known = self._versions[name]
+                for number, path in wanted.items():
+                    old = known.get(number)
+                    # One that has failed counts as tried while its folder stays.
+                    if old is None or (old.state == END and not old.aspired):
+                        known[number] = Version(name, number, path)
+                for number, version in known.items():
+                    version.aspired = number in wanted and version.state != UNLOADING
+
+    def _unload_one(self):
+        with self._changed:
+            chosen = (to_unload(known.values()) for known in self._versions.values())
+            version = next(filter(None, chosen), None)
+            if version is None:
+                return False
+            version.retire()
+        self._end_if_unused(version)
+        return True
+
+    def _load_one(self):
+        with self._changed:
+            now = time.monotonic()
+            chosen = (to_load(known.values(), now) for known in self._versions.values())
+            version = next(filter(None, chosen), None)
+            if version is None:
+                return False
+            version.state, version.tries = LOADING, version.tries + 1
+        try:
+            servable, error = load(version.path), None
+        except ServingError as failure:
+            servable, error = None, failure
+            logger.warning("Loading %s failed: %s", version.path, failure.message)
+        with self._changed:
+            version.servable, version.error = servable, error
+            if error is None:
+                version.state = AVAILABLE
+            elif version.tries > self._load_retries:
+                version.state = END
+            version.due = time.monotonic() + self._retry_seconds
+            self._changed.notify_all()
+        return True
+
+    def _end_if_unused(self, version):
+        with self._changed:
+            if version.state != UNLOADING or version.requests or version.servable is None:
+                return
+            servable, version.servable = version.servable, None
+        servable.close()
+        with self._changed:
+            version.state = END
+            self._changed.notify_all()

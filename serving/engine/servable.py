@@ -1,11 +1,20 @@
 """One version of a model, run exactly as TensorFlow Serving runs it."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION = 3, 5, 9
+UNKNOWN, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED, INTERNAL = (
+    2,
+    3,
+    5,
+    9,
+    12,
+    13,
+)
 DEFAULT_SIGNATURE = "serving_default"
 # NumPy type -> field of TensorProto (tensorflow/core/framework/tensor.proto).
 TYPED_FIELDS = {
@@ -50,13 +59,37 @@ class Servable:
 
     Attributes:
         signatures: Dict of name to `SignatureDef`.
+
+    Raises:
+        ServingError: If the folder holds no SavedModel that loads.
     """
 
     def __init__(self, version):
+        if not (Path(version) / "saved_model.pb").exists():
+            raise ServingError(
+                NOT_FOUND,
+                "Could not find SavedModel .pb or .pbtxt at supplied export directory path: "
+                f"{version}. Check that the directory exists and that you have the right "
+                "permissions for accessing it.",
+            )
         with tf.Graph().as_default():
             self._session = tf.compat.v1.Session()
-            loaded = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(version))
+            try:
+                loaded = tf.compat.v1.saved_model.loader.load(
+                    self._session, ["serve"], str(version)
+                )
+            except tf.errors.OpError as error:
+                self.close()
+                raise ServingError(error.error_code, error.message) from error
+            except Exception as error:  # The loader checks files by Python's own errors.
+                self.close()
+                raise ServingError(UNKNOWN, str(error)) from error
         self.signatures = dict(loaded.signature_def)
+        self._compiled = _compiled(loaded.graph_def.library)
+
+    def close(self):
+        """Frees the session and what it holds; nothing runs it any more."""
+        self._session.close()
 
     def predict(self, signature_name, inputs, output_filter, seconds=None):
         """Runs a signature; all checks in the order of TensorFlow Serving's predict_util.cc.
@@ -81,6 +114,7 @@ class Servable:
         signature = self.signatures[signature_name]
         feeds = self._feeds(signature, inputs)
         fetches = self._fetches(signature, output_filter)
+        self._require_not_compiled(signature)
         # 0 is no limit; a deadline that has already passed counts as none, as in Serving.
         options = tf.compat.v1.RunOptions(timeout_in_ms=max(0, int(1000 * (seconds or 0))))
         buffer = pywrap_tf_session.TF_NewBufferFromString(options.SerializeToString())
@@ -95,8 +129,8 @@ class Servable:
         return signature_name, dict(zip(fetches, values))
 
     def _feeds(self, signature, inputs):
-        expected, sent = sorted(signature.inputs), sorted(inputs)
-        if len(expected) != len(sent):
+        expected, sent, defaults = sorted(signature.inputs), sorted(inputs), signature.defaults
+        if len(sent) > len(expected) or (len(sent) < len(expected) and not defaults):
             raise ServingError(
                 INVALID_ARGUMENT,
                 f"input size does not match signature: {len(sent)}!={len(expected)} "
@@ -107,17 +141,26 @@ class Servable:
         feeds = {}
         for alias in expected:
             name = signature.inputs[alias].name
-            if alias not in inputs:
+            if alias not in inputs and alias not in defaults:
                 raise ServingError(
                     INVALID_ARGUMENT,
                     f"Signature input alias: {alias}(feed name: {name}) not found in request and "
                     "no default value provided. Inputs expected to be in the request "
-                    f"{_braced(sent)}, or default input alias set: ",
+                    f"{_braced(sent)}, or default input alias set: {','.join(sorted(defaults))}",
                 )
+            proto = inputs[alias] if alias in inputs else defaults[alias]
             try:
-                feeds[self._tensor(name)] = tf.make_ndarray(inputs[alias])
+                array = feeds[self._tensor(name)] = tf.make_ndarray(proto)
             except (TypeError, ValueError) as error:
                 raise ServingError(INVALID_ARGUMENT, f"tensor parsing error: {alias}") from error
+            _require_rank_of_images(signature.inputs[alias], array)
+        used = [alias for alias in sent if alias in expected]
+        if used != sent:
+            raise ServingError(
+                INVALID_ARGUMENT,
+                "Inputs contains invalid name. Used request inputs: "
+                f"{','.join(used)}, request input: {','.join(sent)}",
+            )
         return feeds
 
     def _fetches(self, signature, output_filter):
@@ -136,6 +179,13 @@ class Servable:
 
     def _tensor(self, name):
         return self._session.graph.get_tensor_by_name(name)._as_tf_output()
+
+    def _require_not_compiled(self, signature):
+        # TensorFlow Serving switches XLA off in the whole process; here others may need it.
+        for output in signature.outputs.values():
+            operation = self._session.graph.get_operation_by_name(output.name.split(":")[0])
+            if _called(operation.node_def) & self._compiled:
+                raise ServingError(INTERNAL, "XLA compilation disabled")
 
 
 def typed_tensor(array):
@@ -163,6 +213,26 @@ def typed_tensor(array):
     else:
         getattr(proto, TYPED_FIELDS[array.dtype.name]).extend(array.ravel().tolist())
     return proto
+
+
+def _called(node):
+    return {value.func.name for value in node.attr.values() if value.HasField("func")}
+
+
+def _compiled(library):
+    """Names the functions that XLA must compile, or that call such."""
+    compiled = {f.signature.name for f in library.function if f.attr["_XlaMustCompile"].b}
+    calls = {f.signature.name: set().union(*map(_called, f.node_def)) for f in library.function}
+    while callers := {name for name in calls if calls[name] & compiled} - compiled:
+        compiled |= callers
+    return compiled
+
+
+def _require_rank_of_images(tensor, array):
+    # oneDNN's convolution ends the whole process where TensorFlow's own answers so.
+    if len(tensor.tensor_shape.dim) == 4 != array.ndim:
+        shape = ",".join(map(str, array.shape))
+        raise ServingError(INVALID_ARGUMENT, f"convolution input must be 4-dimensional: [{shape}]")
 
 
 def _braced(aliases):

@@ -4,11 +4,14 @@ import grpc
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
+    model_management_pb2,
+    model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
 
+from serving.engine import examples
 from serving.engine.servable import INVALID_ARGUMENT, ServingError, typed_tensor
 
 LONGEST_MESSAGE = 1024  # grpc_status_util.cc cuts here.
@@ -16,7 +19,7 @@ STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; the other methods of the service are unimplemented.
+    """Predict and GetModelMetadata; the other methods refuse, as no export has what they need.
 
     Args:
         manager: `serving.engine.manager.Manager`.
@@ -66,9 +69,30 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             response.metadata["signature_def"].Pack(signatures)
             return response
 
+    def Classify(self, request, context):
+        """Refuses: a model of images takes no examples."""
+        self._refuse(context, request, examples.classify)
+
+    def Regress(self, request, context):
+        """Refuses: a model of images takes no examples."""
+        self._refuse(context, request, examples.regress)
+
+    def MultiInference(self, request, context):
+        """Refuses: a model of images takes no examples."""
+        with _failing(context):
+            spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
+            with self._manager.acquire(spec) as (_, servable):
+                examples.multi_inference(servable, request)
+
+    def _refuse(self, context, request, refuse):
+        with _failing(context):
+            require_model_spec(request)
+            with self._manager.acquire(request.model_spec) as (_, servable):
+                refuse(servable, request)
+
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus.
+    """GetModelStatus and HandleReloadConfigRequest.
 
     Args:
         manager: `serving.engine.manager.Manager`.
@@ -84,6 +108,18 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             return get_model_status_pb2.GetModelStatusResponse(
                 model_version_status=self._manager.statuses(request.model_spec)
             )
+
+    def HandleReloadConfigRequest(self, request, context):
+        """Replaces the configuration; returns once models of new names are available."""
+        with _failing(context):
+            if request.config.WhichOneof("config") != "model_config_list":
+                raise ServingError(
+                    INVALID_ARGUMENT,
+                    "ServerModelConfig type not supported by HandleReloadConfigRequest. Only "
+                    "ModelConfigList is currently supported",
+                )
+            self._manager.reload(request.config)
+            return model_management_pb2.ReloadConfigResponse(status={})
 
 
 def require_model_spec(request):

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 from concurrent import futures
 from contextlib import contextmanager
 
@@ -29,6 +30,14 @@ def check_translated(encoded, generator, pixels):
     made = generator(images.to_signed(pixels)[None], training=False)
     served = np.asarray(Image.open(io.BytesIO(encoded))).astype(int)
     assert np.abs(served - images.to_pixels(made)[0].numpy().astype(int)).max() <= 1
+
+
+def until(condition, seconds=60):
+    """Waits until a condition holds; fails if it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 class Interceptor(grpc.ServerInterceptor):

@@ -19,7 +19,7 @@ Code = grpc.StatusCode
 
 @pytest.fixture(scope="module")
 def models(exported):
-    return Manager(server.configuration(exported[1]))
+    return Manager(server.configuration(exported[1])).start()
 
 
 @pytest.fixture(scope="module")

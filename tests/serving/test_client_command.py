@@ -16,7 +16,7 @@ from tfpix2pix.data import codecs
 
 @pytest.fixture(scope="module")
 def address(exported):
-    with serving(Manager(server.configuration(exported[1]))) as (address, _):
+    with serving(Manager(server.configuration(exported[1])).start()) as (address, _):
         yield address
 
 

@@ -17,7 +17,7 @@ LONG = 60  # Seconds of patience that no test is to use up.
 
 @pytest.fixture(scope="module")
 def models(exported):
-    return Manager(server.configuration(exported[1]))
+    return Manager(server.configuration(exported[1])).start()
 
 
 def translated(address, asynchronous=False, **options):

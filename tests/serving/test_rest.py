@@ -17,7 +17,7 @@ from serving.client import Client
 from serving.engine.manager import Manager
 from serving.failures import TooLarge
 from tests.cases import smooth_images
-from tests.serving.local import check_translated, picture, resting
+from tests.serving.local import check_translated, picture, resting, until
 from tfpix2pix import InputError
 
 ANSWER_LIMIT = 60  # Seconds.
@@ -26,7 +26,9 @@ FLOATS = smooth_images((2, 8, 12, 3)).numpy()
 
 @pytest.fixture(scope="module")
 def manager(exported):
-    return Manager(server.configuration(exported[1]))
+    manager = Manager(server.configuration(exported[1])).start()
+    yield manager
+    manager.stop()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,9 @@ def url(manager):
 
 @pytest.fixture(scope="module")
 def slow(turning):
-    return Manager(server.configuration(turning))
+    manager = Manager(server.configuration(turning)).start()
+    yield manager
+    manager.stop()
 
 
 def ask(url, content=None, method=None):
@@ -226,8 +230,7 @@ def test_requests_beyond_the_threads_wait_and_stopping_lets_all_finish(slow):
             threading.Thread(target=lambda: answers.append(ask(url, {"instances": [turns]})))
         )
         asking[-1].start()
-    while not answers:
-        asking[0].join(0.01)
+    until(lambda: answers)
     rest.stop(ANSWER_LIMIT)
     for thread in asking:
         thread.join(ANSWER_LIMIT)

@@ -32,7 +32,7 @@ ANSWER_LIMIT = 60  # Seconds.
 
 @pytest.fixture(scope="module")
 def address(exported):
-    running, port = server.start(Manager(server.configuration(exported[1])))
+    running, port = server.start(Manager(server.configuration(exported[1])).start())
     yield f"127.0.0.1:{port}"
     running.stop(None)
 
@@ -295,7 +295,7 @@ def test_only_the_newest_version_of_every_model_is_loaded(exported, tmp_path):
         (tmp_path / name).symlink_to(exported[1] / "tiny/1")
     (tmp_path / "notes").mkdir()
     (tmp_path / "image.png").write_bytes(b"no model")
-    manager = Manager(server.configuration(tmp_path))
+    manager = Manager(server.configuration(tmp_path)).start()
     loaded = {
         name: [status.version for status in manager.statuses(ModelSpec(name=name))]
         for name in ("a", "b")

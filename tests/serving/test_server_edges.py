@@ -6,7 +6,6 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 import urllib.request
 import zlib
 from pathlib import Path
@@ -21,7 +20,7 @@ from serving import failures, server
 from serving.client import Client
 from serving.engine import settings, tls
 from serving.engine.manager import Manager
-from tests.serving.local import check_translated, picture
+from tests.serving.local import check_translated, picture, until
 from tfpix2pix import InputError
 
 Code = grpc.StatusCode
@@ -31,12 +30,16 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def manager(exported):
-    return Manager(server.configuration(exported[1]))
+    manager = Manager(server.configuration(exported[1])).start()
+    yield manager
+    manager.stop()
 
 
 @pytest.fixture(scope="module")
 def slow(turning):
-    return Manager(server.configuration(turning))
+    manager = Manager(server.configuration(turning)).start()
+    yield manager
+    manager.stop()
 
 
 def stub(address, service=prediction_service_pb2_grpc.PredictionServiceStub):
@@ -153,9 +156,7 @@ def test_a_deadline_reaches_the_session(slow, start):
     with pytest.raises(grpc.RpcError) as caught:
         predict(turns(10**12), timeout=0.3)
     assert caught.value.code() is Code.DEADLINE_EXCEEDED
-    end = threading.Event()
-    while not seen:  # Else it would turn for days.
-        end.wait(0.01)
+    until(lambda: seen)  # Else it would turn for days.
     assert seen[0].code == "DEADLINE_EXCEEDED"
 
 
@@ -227,6 +228,12 @@ NAMES = ("", "ModelService", "PredictionService")
             "models=None, model_config_file=None. Give one of --models and --model_config_file.",
         ),
         (
+            {"models": "m", "model_config_file_poll_wait_seconds": 2},
+            "Only a configuration file is read again. Received: "
+            "model_config_file_poll_wait_seconds=2, model_config_file=None. Give a "
+            "--model_config_file.",
+        ),
+        (
             {"models": "m", "monitoring_config_file": "f"},
             "Metrics are on the REST port. Received: monitoring_config_file='f', rest_api_port=0. "
             "Give a --rest_api_port.",
@@ -280,3 +287,34 @@ def test_the_program_serves_logs_and_ends_when_told(exported, pems, tmp_path):
         "what is served. Guard it by a firewall, or gRPC by mutual TLS (--ssl_config_file)."
     )
     assert [json.loads(line)["method"] for line in rest] == ["Predict", "Predict", "Metrics"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_finishes_what_is_in_flight_and_follows_its_configuration(
+    turning, tmp_path, number
+):
+    config = tmp_path / "models.config"
+    folder = turning / "turning"
+    text = f'{{ name: "%s" base_path: "{folder}" model_platform: "tensorflow" }}'
+    text = f"model_config_list {{ config {text} }}"
+    config.write_text(text % "first")
+    command = [sys.executable, "-m", "serving.server", "--port", "0", "--log_format", "text"]
+    command += ["--model_config_file", str(config), "--model_config_file_poll_wait_seconds", "0.1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+        try:
+            address = re.search(r" at (\S+) with first/3", process.stdout.readline()).group(1)
+            config.write_text(text % "turning")
+            predict = stub(address).Predict
+            until(lambda: predict.future(turns(2), timeout=ANSWER_LIMIT).exception() is None)
+            running = predict.future(turns(200_000), timeout=ANSWER_LIMIT)
+            predict(turns(1), timeout=ANSWER_LIMIT)  # Once it is answered, the other has arrived.
+            assert not running.done()
+        finally:
+            process.send_signal(number)
+        _, errors = process.communicate(timeout=ANSWER_LIMIT)
+        assert running.result(ANSWER_LIMIT).outputs["turned"].int64_val == [200_000]
+    assert process.returncode == 0
+    assert re.search(r"INFO GRPC Predict turning version 3 serving_default: OK in", errors)
+    assert "Traceback" not in errors

@@ -22,7 +22,9 @@ ANSWER_LIMIT = 60  # Seconds.
 
 @pytest.fixture(scope="module")
 def manager(exported):
-    return Manager(server.configuration(exported[1]))
+    manager = Manager(server.configuration(exported[1])).start()
+    yield manager
+    manager.stop()
 
 
 def test_metrics_are_those_of_tensorflow_serving(manager, start):

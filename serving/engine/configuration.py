@@ -1,0 +1,92 @@
+"""The configuration of a server: read from a file, and checked as TensorFlow Serving does."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from serving.engine.servable import INVALID_ARGUMENT, ServingError
+from tfpix2pix.errors import InputError
+
+PLATFORM = "tensorflow"
+ABSOLUTE = re.compile(r"/|[A-Za-z][0-9A-Za-z.]*://")
+
+
+def read(path):
+    """Reads a `model_config_file` of TensorFlow Serving.
+
+    Args:
+        path: Text file of a `ModelServerConfig`.
+
+    Returns:
+        `ModelServerConfig`.
+
+    Raises:
+        InputError: If there is no such file or it is not that.
+    """
+    rule = "The configuration must be a text file of a ModelServerConfig message."
+    cure = 'Write model_config_list { config { name: "..." base_path: "/..." } } to it.'
+    try:
+        text = Path(path).read_text("utf-8")
+        return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    except OSError as error:
+        raise InputError(f"{rule} Received: {path}: {error.strerror}. {cure}") from error
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise InputError(f"{rule} Received: {path}: {error}. {cure}") from error
+
+
+def check(config, previous):
+    """Checks the models of a configuration.
+
+    Args:
+        config: `ModelServerConfig`.
+        previous: The one that it replaces.
+
+    Raises:
+        ServingError: If a rule is broken, with the code and text of TensorFlow Serving.
+    """
+    models = config.model_config_list.config
+    for name, count in Counter(model.name for model in models).items():
+        if count > 1:
+            _refuse(f"Illegal to list model {name} multiple times in config list")
+    for model in models:
+        if not ABSOLUTE.match(model.base_path):
+            _refuse(
+                f"Expected model {model.name} to have an absolute path or URI; got "
+                f"base_path()={model.base_path}"
+            )
+    before = {model.name: _platform(model) for model in previous.model_config_list.config}
+    platforms = {model.name: _platform(model) for model in models}
+    for name, platform in platforms.items():
+        if before.get(name, platform) != platform:
+            _refuse(
+                f"Illegal to change a model's platform. For model {name} platform was "
+                f"{before[name]} and new platform requested is {platform}"
+            )
+    for name, platform in platforms.items():
+        if platform != PLATFORM:
+            _refuse(f"Model {name} requests unsupported platform {platform}")
+
+
+def _platform(model):
+    if model.model_type:
+        if model.model_platform:
+            _refuse(
+                "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+                f"ModelServerConfig::model_platform, model name is {model.name}"
+            )
+        if model.model_type != model_server_config_pb2.TENSORFLOW:
+            _refuse(f"ModelServerConfig::model_type choice {model.model_type} not supported.")
+        return PLATFORM
+    if not model.model_platform:
+        _refuse(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+            f"ModelServerConfig::model_platform, model name is {model.name}"
+        )
+    return model.model_platform
+
+
+def _refuse(message):
+    raise ServingError(INVALID_ARGUMENT, message)
