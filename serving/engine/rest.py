@@ -5,7 +5,6 @@ import logging
 import re
 import socket
 import threading
-import time
 from urllib.parse import unquote
 
 from google.protobuf import json_format
@@ -116,7 +115,7 @@ class Application:
         if label is not None:
             spec.version_label = unquote(label)
         if version is not None:
-            if int(version) >= 2**63:
+            if len(version) > 19 or int(version) >= 2**63:
                 raise ServingError(
                     INVALID_ARGUMENT, f"Failed to convert version: {version} to numeric."
                 )
@@ -177,13 +176,14 @@ class RestServer:
     """
 
     def __init__(self, application, host, port, *, threads, timeout):
-        self._permits, self._threads = threading.Semaphore(threads), threads
+        self._permits = threading.Semaphore(threads)
+        self._in_flight, self._changed = 0, threading.Condition()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as listening:
             self._server = make_server(
                 host,
                 port,
-                self._permitted(application),
+                self._limited(application),
                 threaded=True,
                 request_handler=type("Handler", (_QuietHandler,), {"timeout": timeout}),
                 fd=listening.fileno(),
@@ -200,17 +200,25 @@ class RestServer:
         """
         self._server.shutdown()
         self._thread.join()
-        end = time.monotonic() + grace
-        for _ in range(self._threads):
-            self._permits.acquire(timeout=max(0, end - time.monotonic()))
+        with self._changed:
+            self._changed.wait_for(lambda: self._in_flight == 0, grace)
         self._server.server_close()
 
-    def _permitted(self, application):
+    def _limited(self, application):
         def limited(environ, start_response):
-            with self._permits:
-                yield from application(environ, start_response)
+            self._count(1)
+            try:
+                with self._permits:
+                    yield from application(environ, start_response)
+            finally:  # When the answer is sent, or its client is gone.
+                self._count(-1)
 
         return limited
+
+    def _count(self, change):
+        with self._changed:
+            self._in_flight += change
+            self._changed.notify_all()
 
 
 class _QuietHandler(WSGIRequestHandler):

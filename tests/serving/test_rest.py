@@ -221,7 +221,7 @@ def flags(**options):
 
 
 def test_requests_beyond_the_threads_wait_and_stopping_lets_all_finish(slow):
-    calls, turns = [], 50_000
+    calls, turns = [], 20_000
     rest = server.start_rest(slow, flags(rest_api_num_threads=1), [calls.append])
     answers, asking = [], []
     url = f"http://127.0.0.1:{rest.port}/v1/models/turning:predict"
