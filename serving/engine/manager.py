@@ -92,11 +92,13 @@ class Manager:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        for version in self._all():
+        versions = self._all()
+        for version in versions:
             with self._changed:
                 version.retire()
-                self._changed.wait_for(lambda version=version: not version.requests)
             self._end_if_unused(version)
+        with self._changed:
+            self._changed.wait_for(lambda: all(version.state == END for version in versions))
 
     def reload(self, config):
         """Replaces the configuration; models that it leaves out are unloaded in the background.
@@ -147,8 +149,6 @@ class Manager:
         finally:
             with self._changed:
                 version.requests -= 1
-                if version.state == UNLOADING:
-                    self._changed.notify_all()
             self._end_if_unused(version)
 
     def statuses(self, model_spec):

@@ -174,7 +174,15 @@ class Servable:
                 )
             if alias in fetches:
                 raise ServingError(INVALID_ARGUMENT, f"duplicate output tensor alias: {alias}")
-            fetches[alias] = self._tensor(signature.outputs[alias].name)
+            name = signature.outputs[alias].name
+            if ":" not in name:  # The operation that initializes the model is in its signatures.
+                raise ServingError(
+                    INVALID_ARGUMENT,
+                    f"Tried to fetch data for '{name}', which produces no output.  To run to a "
+                    f"node but not fetch any data, pass '{name}' as an argument to the "
+                    "'target_node_names' argument of the Session::Run API.",
+                )
+            fetches[alias] = self._tensor(name)
         return fetches
 
     def _tensor(self, name):
