@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import serving.engine.json_tensors
 import serving.engine.servable
 import serving.engine.versions
 import serving.failures
@@ -25,6 +26,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     [
         *MODULES,
         serving.failures.__name__,
+        serving.engine.json_tensors.__name__,
         serving.engine.servable.__name__,
         serving.engine.versions.__name__,
     ],

@@ -1,33 +1,20 @@
 """Local servers to point clients at, and images to send."""
 
-import base64
 import io
-import json
 import threading
+import time
 from concurrent import futures
 from contextlib import contextmanager
 
 import grpc
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_service_pb2_grpc
-from tensorflow_serving.apis.model_pb2 import ModelSpec
-from werkzeug.routing import Map, Rule
 from werkzeug.serving import make_server
-from werkzeug.wrappers import Request, Response
 
-from serving.engine.servable import ServingError
+from serving.engine.rest import Application
 from serving.engine.services import PredictionService
 from tfpix2pix.data import images
-
-STATUSES = {3: 400, 9: 400, 5: 404}  # As TensorFlow Serving's REST API answers.
-RULES = Map(
-    [
-        Rule("/v1/models/<name>:predict", defaults={"version": None}),
-        Rule("/v1/models/<name>/versions/<int:version>:predict"),
-    ]
-)
 
 
 def picture(index=0, size=(8, 12)):
@@ -43,6 +30,14 @@ def check_translated(encoded, generator, pixels):
     made = generator(images.to_signed(pixels)[None], training=False)
     served = np.asarray(Image.open(io.BytesIO(encoded))).astype(int)
     assert np.abs(served - images.to_pixels(made)[0].numpy().astype(int)).max() <= 1
+
+
+def until(condition, seconds=60):
+    """Waits until a condition holds; fails if it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 class Interceptor(grpc.ServerInterceptor):
@@ -82,25 +77,9 @@ def serving(manager, *refusals, port=0, credentials=None, options=()):
 
 
 @contextmanager
-def resting(manager, ssl_context=None):
-    """Serves `:predict` over REST in the JSON of TensorFlow Serving; yields the URL."""
-
-    @Request.application
-    def application(request):
-        _, asked = RULES.bind_to_environ(request.environ).match()
-        spec = ModelSpec(name=asked["name"])
-        if asked["version"] is not None:
-            spec.version.value = asked["version"]
-        files = [base64.b64decode(row["b64"]) for row in request.get_json()["instances"]]
-        inputs = {"image_bytes": tf.make_tensor_proto(np.array(files, object))}
-        try:
-            with manager.acquire(spec) as (_, servable):
-                _, outputs = servable.predict("", inputs, ())
-        except ServingError as error:
-            return Response(json.dumps({"error": error.message}), STATUSES[error.code])
-        encoded = [base64.b64encode(png).decode() for png in outputs["output_bytes"]]
-        return Response(json.dumps({"predictions": [{"b64": png} for png in encoded]}))
-
+def resting(manager, ssl_context=None, **options):
+    """Serves over REST, behind TLS where there is a context; yields the URL."""
+    application = Application(manager, **options)
     server = make_server("127.0.0.1", 0, application, threaded=True, ssl_context=ssl_context)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

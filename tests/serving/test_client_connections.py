@@ -1,7 +1,6 @@
 import asyncio
 import socket
 import ssl
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -19,30 +18,6 @@ LONG = 60  # Seconds of patience that no test is to use up.
 @pytest.fixture(scope="module")
 def models(exported):
     return Manager(server.configuration(exported[1])).start()
-
-
-@pytest.fixture(scope="module")
-def pems(tmp_path_factory):
-    """Files of a server and of a client, each of which vouches for itself."""
-    folder = tmp_path_factory.mktemp("pems")
-    for name in ("server", "client"):
-        command = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ]
-        command += ["-nodes", "-days", "2", "-subj", f"/CN={name}"]
-        command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-        command += ["-keyout", f"{name}.key", "-out", f"{name}.pem"]
-        try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        except FileNotFoundError:
-            pytest.skip("openssl is not installed")
-    return folder
 
 
 def translated(address, asynchronous=False, **options):

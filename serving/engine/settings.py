@@ -1,0 +1,79 @@
+"""Files that configure the edges of a server, in the text format of protocol buffers."""
+
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+
+from tfpix2pix.errors import InputError
+
+# The package tensorflow-serving-api lacks tensorflow_serving/config/{ssl,monitoring}_config.proto.
+FILE = """
+name: "tfpix2pix/settings.proto" package: "tfpix2pix.settings" syntax: "proto3"
+message_type {
+  name: "SSLConfig"
+  field { name: "server_key" number: 1 type: TYPE_STRING }
+  field { name: "server_cert" number: 2 type: TYPE_STRING }
+  field { name: "custom_ca" number: 3 type: TYPE_STRING }
+  field { name: "client_verify" number: 4 type: TYPE_BOOL }
+}
+message_type {
+  name: "PrometheusConfig"
+  field { name: "enable" number: 1 type: TYPE_BOOL }
+  field { name: "path" number: 2 type: TYPE_STRING }
+}
+message_type {
+  name: "MonitoringConfig"
+  field {
+    name: "prometheus_config" number: 1
+    type: TYPE_MESSAGE type_name: ".tfpix2pix.settings.PrometheusConfig"
+  }
+}
+"""
+DEFAULT_PATH = "/monitoring/prometheus/metrics"
+
+
+def ssl_config(path):
+    """Reads what `--ssl_config_file` names.
+
+    Args:
+        path: Text file of an `SSLConfig`; keys and certificates are in it, not their paths.
+
+    Returns:
+        Message with `server_key`, `server_cert`, `custom_ca` (PEM) and `client_verify` (bool).
+
+    Raises:
+        InputError: If there is no such file, or something else is in it.
+    """
+    return _read(path, "SSLConfig")
+
+
+def metrics_path(path):
+    """Reads what `--monitoring_config_file` names.
+
+    Args:
+        path: Text file of a `MonitoringConfig`, or `None`.
+
+    Returns:
+        Path of the metrics in the REST API, or `None` if they are not enabled.
+
+    Raises:
+        InputError: If there is no such file, or something else is in it.
+    """
+    if path is None:
+        return None
+    config = _read(path, "MonitoringConfig").prometheus_config
+    return (config.path or DEFAULT_PATH) if config.enable else None
+
+
+def _read(path, name):
+    file = text_format.Parse(FILE, descriptor_pb2.FileDescriptorProto())
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    message = message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}"))
+    try:
+        return text_format.Parse(Path(path).read_text("utf-8"), message())
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise InputError(
+            f"The file must be a {name} of TensorFlow Serving, as text. Received: {str(path)!r}: "
+            f"{error}. Correct it, or its name."
+        ) from error
