@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFl
 import jsonargparse
 
 from serving import benchmark_faults, benchmark_freezing, benchmark_load
-from serving.process import serving
+from serving.process import QUIET, serving
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import versions
@@ -54,7 +54,7 @@ def load(
         )
     options = (export / str(numbers[-1]), export.name, size, rounds, clients, seconds)
     if address is None:
-        with serving(export.parent, "--log_format", "none") as server:
+        with serving(export.parent, *QUIET) as server:
             results = _load(server.address, *options)
     else:
         results = _load(address, *options)

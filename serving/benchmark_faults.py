@@ -19,7 +19,7 @@ from serving.connection import OPTIONS, PREDICT, Target, translation
 from serving.engine.servable import Servable
 from serving.malformed import malformed
 from serving.messages import PredictRequest, PredictResponse
-from serving.process import Server, serving
+from serving.process import QUIET, Server, serving
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
 from tfpix2pix.networks import unet_generator
@@ -28,7 +28,7 @@ MODEL = "tiny"
 IMAGES = 64  # Different ones, of different sizes.
 CLIENTS = 8
 ANSWER_LIMIT = 60  # Seconds.
-POLL = ("--file_system_poll_wait_seconds", "0.2", "--log_format", "none")
+FLAGS = ("--file_system_poll_wait_seconds", "0.2", *QUIET)
 MOST_GROWTH = 0.05  # Of the memory.
 
 
@@ -57,12 +57,14 @@ def swaps(folder, requests, changes):
     models = folder / "models"
     _publish(made[0], models / MODEL)
     answered, order = collections.Counter(), itertools.count()
-    with serving(models, *POLL) as server, tqdm(total=requests, unit=" requests") as bar:
+    ended = threading.Event()  # One client has failed, or all is done.
+    with serving(models, *FLAGS) as server, tqdm(total=requests, unit=" requests") as bar:
 
-        def ask_all(_):
+        def ask_all():
             with grpc.insecure_channel(server.address, OPTIONS) as channel:
                 predict = _predict(channel)
-                while (index := next(order)) < requests or len(answered) <= changes:
+                while not ended.is_set():
+                    index = next(order)
                     image = index % IMAGES
                     request = Target(server.address, MODEL).request(translation(images[image]))
                     response = predict(request, timeout=ANSWER_LIMIT)
@@ -77,14 +79,17 @@ def swaps(folder, requests, changes):
                     bar.update()
 
         with ThreadPoolExecutor(CLIENTS) as pool:
-            asking = [pool.submit(ask_all, number) for number in range(CLIENTS)]
-            for number, version in enumerate(made[1:], 1):
-                # The version before has answered, and its share of the requests is through.
-                while not any(one.done() for one in asking) and (
-                    len(answered) < number or answered.total() < number * requests / len(made)
-                ):
+            asking = [pool.submit(ask_all) for _ in range(CLIENTS)]
+            for number, version in enumerate(made, 1):
+                if number > 1:
+                    _publish(version, models / MODEL)
+                # Each version answers, and as many requests as it has a share in.
+                share = number * requests / len(made)
+                while number not in answered or answered.total() < share:
+                    if any(one.done() for one in asking):
+                        break
                     time.sleep(0.01)
-                _publish(version, models / MODEL)
+            ended.set()
             for one in asking:
                 one.result()
     return dict(sorted(answered.items()))
@@ -111,7 +116,7 @@ def nonsense(folder, requests):
     (expected,) = _answers(version, [image])
     statuses, megabytes = collections.Counter(), []
     with (
-        serving(models, *POLL) as server,
+        serving(models, *FLAGS) as server,
         Client(server.address, MODEL) as client,
         grpc.insecure_channel(server.address, OPTIONS) as channel,
     ):
@@ -161,14 +166,14 @@ def death(folder, requests):
     version, _ = export(unet_generator((None, None, 3), depth=3, base_filters=4), models / MODEL)
     images = [picture(16 + index % 7, index) for index in range(IMAGES)]
     expected = _answers(version, images)
-    server = Server(models, *POLL)
+    server = Server(models, *FLAGS)
     address, revived = server.address, []
     port = address.rpartition(":")[2]
 
     def revive():
         server.kill()
         killed.append(time.monotonic())
-        revived.append(Server(models, *POLL, port=port))
+        revived.append(Server(models, *FLAGS, port=port))
 
     killed, thread = [], threading.Thread(target=revive)
     try:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 READY = re.compile(r"Running gRPC ModelServer at (\S+)")
 STOPPING = 30  # Seconds that requests on the way may still take.
+# Without a line for each request, and with as many at once as a measurement likes.
+QUIET = ("--log_format", "none", "--grpc_max_threads", "64")
 
 
 class Server:
