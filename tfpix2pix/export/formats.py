@@ -56,7 +56,7 @@ def convert(generator, file, *, task=None, size=None, card=None, tolerance=1e-4)
         )
     task = task or task_of_8_bits(generator)
     described = model_card(generator, task, file.stem, size=size, **(card or {}))
-    content, run, with_card = FORMATS[file.suffix](_floats(generator))
+    content, run, with_card = FORMATS[file.suffix](_module(generator))
     differences = []
     for pixels in example_pixels(generator, task, size):
         source = task.source(pixels)
@@ -75,19 +75,22 @@ def convert(generator, file, *, task=None, size=None, card=None, tolerance=1e-4)
     return difference
 
 
-def _floats(generator):
-    channels = generator.input_shape[-1]
+def _module(generator):
+    """Returns a module of the variables and `translate`; without them no signature is kept."""
+    module, channels = tf.Module(), generator.input_shape[-1]
+    module.weights = generator.weights
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, channels), name="image")])
     def translate(image):
         return {"output": inference.translate(generator, image)}
 
-    return translate
+    module.translate = translate
+    return module
 
 
-def _tflite(translate):
+def _tflite(module):
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [translate.get_concrete_function()], translate
+        [module.translate.get_concrete_function()], module
     )
     content = converter.convert()
     interpreter = tf.lite.Interpreter(model_content=content)
@@ -111,7 +114,7 @@ def _tflite(translate):
     return content, run, with_card
 
 
-def _onnx(translate):
+def _onnx(module):
     try:
         import onnx
         import onnxruntime
@@ -121,7 +124,9 @@ def _onnx(translate):
             "ONNX files need the packages onnx, onnxruntime and tf2onnx. Received: no "
             f"{error.name}. Install them by `pip install tfpix2pix[onnx]`."
         ) from error
-    model, _ = tf2onnx.convert.from_function(translate, translate.input_signature, opset=OPSET)
+    model, _ = tf2onnx.convert.from_function(
+        module.translate, module.translate.input_signature, opset=OPSET
+    )
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
