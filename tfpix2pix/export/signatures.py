@@ -56,12 +56,7 @@ def signatures(generator, task, card, *, size=None, most_pixels=MOST_PIXELS):
         return {"output": task.picture(source, translate(source))}
 
     def translate_file(encoded, network):
-        # One by one: files of a batch may differ in size, and no image may depend on its
-        # neighbours.
-        with tf.control_dependencies([_check_size(_declared_size(encoded), most_pixels)]):
-            decoded = images.decode(encoded, kind.channels, kind.dtype)
-        source = task.source(decoded)[tf.newaxis]
-        return images.encode(task.picture(source, network(source))[0])
+        return _translated_file(task, encoded, network, most_pixels)
 
     def sample(image, seed):
         _check_size(tf.shape(image)[1:3], most_pixels)
@@ -96,18 +91,31 @@ def signatures(generator, task, card, *, size=None, most_pixels=MOST_PIXELS):
         )
         return {"output": sampled}
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="request")])
-    def serve_card(request):
-        return {"model_card": tf.fill(tf.shape(request), json.dumps(card))}
-
     as_files = served_as_files(task)
-    served = {"float": serve_floats, "model_card": serve_card}
+    served = {"float": serve_floats, "model_card": _card_server(card)}
     if {kind.dtype, task.target_kind.dtype} == {"uint8"}:
         served["uint8"] = serve_pixels
     if any(isinstance(layer, Dropout) for layer in generator.layers):
         served["sampled"] = serve_sampled_files if as_files else serve_samples
     served["serving_default"] = serve_files if as_files else serve_floats
     return served
+
+
+def _card_server(card):
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="request")])
+    def serve_card(request):
+        return {"model_card": tf.fill(tf.shape(request), json.dumps(card))}
+
+    return serve_card
+
+
+def _translated_file(task, encoded, network, most_pixels):
+    # One by one: files of a batch may differ in size, and no image may depend on its neighbours.
+    kind = task.source_kind
+    with tf.control_dependencies([_check_size(_declared_size(encoded), most_pixels)]):
+        decoded = images.decode(encoded, kind.channels, kind.dtype)
+    source = task.source(decoded)[tf.newaxis]
+    return images.encode(task.picture(source, network(source))[0])
 
 
 def served_as_files(task):
