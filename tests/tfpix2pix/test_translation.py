@@ -528,10 +528,11 @@ def test_the_newest_version_is_taken_or_the_one_that_is_named(tmp_path, exported
 
 
 @pytest.mark.slow
-def test_an_export_of_floats_takes_what_fills_its_range(tmp_path):
+def test_an_export_of_floats_without_a_card_takes_what_fills_its_range(tmp_path):
     generator = fixed_weights(unet_generator((None, None, 5), 1, depth=2, base_filters=4))
     kind = Kind(5, "float32", (0.0, 1.0))
-    export(generator, tmp_path, task=Pairs((kind, Kind(1, "float32", (0.0, 1.0)))))
+    version, _ = export(generator, tmp_path, task=Pairs((kind, Kind(1, "float32", (0.0, 1.0)))))
+    (version / "model_card.json").unlink()
     translator = translation.of_export(tmp_path)
     pixels = RANDOM.random((6, 7, 5), "float32")
     (made,) = translator.translate(pixels)
@@ -545,13 +546,33 @@ def test_an_export_of_floats_takes_what_fills_its_range(tmp_path):
         translator.translate(noise(4, 4, 3))
 
 
-def test_pixels_that_an_export_of_files_cannot_be_given_are_refused(exported):
-    translator = translation.of_export(exported[1] / "tiny")
+def test_pixels_that_an_export_of_files_cannot_be_given_are_refused(tmp_path, exported):
+    shutil.copytree(exported[1] / "tiny", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "1/model_card.json").unlink()
+    translator = translation.of_export(tmp_path)
     with refused(
         "This export translates images of 1 to 4 channels of 8 or 16 bits. Received: 3 channels "
         "of float32. Give files such as it was trained on."
     ):
         translator.translate(RANDOM.random((4, 4, 3), "float32"))
+
+
+def test_an_export_takes_and_gives_the_ranges_of_its_card(tmp_path):
+    generator = fixed_weights(unet_generator((None, None, 2), 1, depth=2, base_filters=4))
+    kinds = Kind(2, "float32", (-4.0, 6.0)), Kind(1, "uint16", (0.0, 4095.0))
+    export(generator, tmp_path, task=Pairs(kinds))
+    translator = translation.of_export(tmp_path)
+    assert (translator.source, translator.target) == kinds
+    pixels = RANDOM.uniform(-4, 6, (6, 7, 2)).astype("float32")
+    (made,) = translator.translate(pixels)
+    own = inference.translate(generator, (pixels[np.newaxis] + 4) / 5 - 1)[0]
+    assert made.dtype == np.uint16
+    np.testing.assert_allclose(made.astype(float), (own + 1) / 2 * 4095, atol=1)
+    with refused(
+        "Pixels must be in the range of what was trained on, -4 to 6. Received: values from 7 to "
+        "7. Rescale them; label maps need the classes of the training."
+    ):
+        translator.translate(np.full((1, 1, 2), 7, "float32"))
 
 
 def test_what_is_no_export_is_refused(tmp_path):
