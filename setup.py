@@ -9,8 +9,12 @@ SERVING = [
     *PROGRAMS,
     "tensorflow-serving-api>=2.15.1,<2.16",
     "grpcio>=1.60",
+    "grpcio-health-checking>=1.60,<1.63",
     "protobuf>=4.21.6,<5",
+    "prometheus-client>=0.20",
 ]
+DEMO = [*SERVING, "gradio>=6.31", "pandas>=2,<3"]
+ONNX = ["onnx>=1.17,<1.18", "onnxruntime>=1.20", "tf2onnx>=1.17,<1.18"]
 
 setup(
     name="tfpix2pix",
@@ -29,6 +33,7 @@ setup(
         "pillow>=10.1",
         "scikit-image>=0.22",
         "tifffile>=2023.9",
+        "scipy>=1.10",
         "ImageHash>=4.3",
         "platformdirs>=3",
         "requests>=2.31",
@@ -37,13 +42,18 @@ setup(
     ],
     extras_require={
         "serving": SERVING,
+        "demo": DEMO,
+        "onnx": ONNX,
         "torch": ["torch>=2.2"],
         "test": [
-            *SERVING,
+            *DEMO,
+            *ONNX,
             "pytest>=8",
             "pytest-xdist>=3.5",
             "hypothesis>=6",
             "ovmsclient==2023.1",
+            "openvino>=2024.1",
+            "playwright>=1.40",
             "ruff",
         ],
     },

@@ -32,8 +32,10 @@ def card_of_run(run, config, *, best=False):
     folder = Path(run) / (factory.BEST if best else factory.CHECKPOINTS)
     variables = tf.train.load_checkpoint(str(folder))
     step = int(variables.get_tensor("step/.ATTRIBUTES/VARIABLE_VALUE"))
+    # A server tells the card to everybody, but not where the data lie.
+    shown = dataclasses.replace(config, data=dataclasses.replace(config.data, folder=None))
     card = {
-        "config": dataclasses.asdict(config),
+        "config": dataclasses.asdict(shown),
         "step": step,
         "metrics": _last_validation(Path(run) / METRICS, step),
         "drawing": PICTURE,

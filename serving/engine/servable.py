@@ -1,5 +1,6 @@
 """One version of a model, run exactly as TensorFlow Serving runs it."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ TYPED_FIELDS = {
     "bool": "bool_val",
     "object": "string_val",
 }
+MOST_PADDING = 2**26  # Bytes that a tensor may take beyond those of its message.
 FLOAT_VAL_TAG = b"\x2a"  # Field 5, length-delimited: a packed field.
 
 
@@ -150,7 +152,7 @@ class Servable:
                 )
             proto = inputs[alias] if alias in inputs else defaults[alias]
             try:
-                array = feeds[self._tensor(name)] = tf.make_ndarray(proto)
+                array = feeds[self._tensor(name)] = _array(proto)
             except (TypeError, ValueError) as error:
                 raise ServingError(INVALID_ARGUMENT, f"tensor parsing error: {alias}") from error
             _require_rank_of_images(signature.inputs[alias], array)
@@ -234,6 +236,18 @@ def _compiled(library):
     while callers := {name for name in calls if calls[name] & compiled} - compiled:
         compiled |= callers
     return compiled
+
+
+def _array(proto):
+    """Decodes a tensor, whose last value stands for all that the message leaves out.
+
+    Unlike TensorFlow Serving it refuses to make gigabytes of a few bytes.
+    """
+    size = max(map(len, proto.string_val), default=0) + np.dtype("int64").itemsize
+    held = len(proto.string_val) or proto.ByteSize()  # Of numbers this many at most.
+    if size * (math.prod(dim.size for dim in proto.tensor_shape.dim) - held) > MOST_PADDING:
+        raise ValueError("A message must hold the values of its tensor.")
+    return tf.make_ndarray(proto)
 
 
 def _require_rank_of_images(tensor, array):

@@ -89,103 +89,6 @@ def test_an_empty_signature_name_is_resolved_and_files_come_back_as_png(exported
     assert np.abs(served.astype(int) - expected).max() <= 1
 
 
-def bad_tensor():
-    message = request()
-    message.inputs["image"].dtype = tf.float32.as_datatype_enum
-    message.inputs["image"].tensor_shape.dim.add(size=3)
-    message.inputs["image"].tensor_content = b"five!"
-    return message
-
-
-# Rows of the table of errors that TensorFlow Serving 2.15.1 answers with.
-REFUSALS = {
-    "no model spec": (predict_pb2.PredictRequest(), Code.INVALID_ARGUMENT, "Missing ModelSpec"),
-    "no name": (request(name=""), Code.INVALID_ARGUMENT, "ModelSpec has no name specified."),
-    "label": (
-        request(label="stable"),
-        Code.INVALID_ARGUMENT,
-        "Unrecognized servable version label: stable",
-    ),
-    "model": (request(name="x"), Code.NOT_FOUND, "Servable not found for request: Latest(x)"),
-    "version": (
-        request(version=7),
-        Code.NOT_FOUND,
-        "Servable not found for request: Specific(tiny, 7)",
-    ),
-    "signature": (
-        request(signature="X"),
-        Code.FAILED_PRECONDITION,
-        'Serving signature key "X" not found.',
-    ),
-    "too few inputs": (
-        request(),
-        Code.INVALID_ARGUMENT,
-        "input size does not match signature: 0!=1 len({}) != len({image}). Sent extra: {}. "
-        "Missing but required: {image}.",
-    ),
-    "too many inputs": (
-        request({"image": FLOATS, "b": 1, "a": 1}),
-        Code.INVALID_ARGUMENT,
-        "input size does not match signature: 3!=1 len({a,b,image}) != len({image}). Sent extra: "
-        "{a,b}. Missing but required: {}.",
-    ),
-    "alias": (
-        request({"foo": FLOATS}),
-        Code.INVALID_ARGUMENT,
-        "Signature input alias: image(feed name: float_image:0) not found in request and no "
-        "default value provided. Inputs expected to be in the request {foo}, or default input "
-        "alias set: ",
-    ),
-    "tensor": (bad_tensor(), Code.INVALID_ARGUMENT, "tensor parsing error: image"),
-    "unknown output": (
-        request({"image": FLOATS}, wanted=["foo"]),
-        Code.INVALID_ARGUMENT,
-        "output tensor alias not found in signature: foo Outputs expected to be in the set "
-        "{output}.",
-    ),
-    "output twice": (
-        request({"image": FLOATS}, wanted=["output", "output"]),
-        Code.INVALID_ARGUMENT,
-        "duplicate output tensor alias: output",
-    ),
-    "type": (
-        request({"image": FLOATS.astype("uint8")}),
-        Code.INVALID_ARGUMENT,
-        "Expects arg[0] to be float but uint8 is provided",
-    ),
-}
-
-
-@pytest.mark.parametrize("row", list(REFUSALS))
-def test_predict_refuses_with_the_code_and_text_of_tensorflow_serving(predict, row):
-    message, code, text = REFUSALS[row]
-    assert refusal(predict, message) == (code, text)
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        (b"no image", "Unknown image file format. One of JPEG, PNG, GIF, BMP required."),
-        (b"", "Input is empty."),
-    ],
-)
-def test_predict_refuses_what_is_no_image(predict, content, text):
-    message = request({"image_bytes": np.array([content], object)}, signature="")
-    code, details = refusal(predict, message)
-    assert code is Code.INVALID_ARGUMENT
-    assert details.startswith(text)
-    assert "[[{{" in details, "the node is named as by TF_SessionRun"
-
-
-def test_a_scalar_where_a_batch_is_due_is_refused(predict):
-    message = request({"image_bytes": b"one"}, signature="")
-    code, details = refusal(predict, message)
-    assert code is Code.INVALID_ARGUMENT
-    # Two operations find it at the same time; either may be the first to say so.
-    texts = ("slice index 0 of dimension 0 out of bounds.", "Tensor must be at least a vector")
-    assert details.startswith(texts)
-
-
 def test_a_deadline_that_cannot_be_met_is_reported(predict):
     large = np.zeros((1, 2048, 2048, 3), "float32")
     with pytest.raises(grpc.RpcError) as caught:
@@ -218,7 +121,7 @@ def test_metadata_describes_all_signatures(channel):
     described = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(described)
     names = set(described.signature_def)
-    assert names == {"serving_default", "float", "uint8", "__saved_model_init_op"}
+    assert names == {"serving_default", "float", "uint8", "model_card", "__saved_model_init_op"}
     assert list(described.signature_def["float"].inputs) == ["image"]
 
 

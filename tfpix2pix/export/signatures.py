@@ -48,11 +48,11 @@ def signatures(generator, task, card, *, size=None, most_pixels=MOST_PIXELS):
 
     @tf.function(input_signature=[floats])
     def serve_floats(image):
-        return {"output": translate(image)}
+        return {"output": translate(_of_four_axes(image))}
 
     @tf.function(input_signature=[pixels])
     def serve_pixels(image):
-        source = task.source(image)
+        source = task.source(_of_four_axes(image))
         return {"output": task.picture(source, translate(source))}
 
     def translate_file(encoded, network):
@@ -158,6 +158,11 @@ def _sampled(generator, images, seed):
         generator, padded, lambda layer, *inputs: output_of(layer, inputs, "per_image", pair)
     )
     return translated[:, top : top + height, left : left + width]
+
+
+def _of_four_axes(image):
+    """Refuses what has not four axes, with which oneDNN ends the whole process of a server."""
+    return tf.ensure_shape(image, (None, None, None, image.shape[3]))
 
 
 def _check_size(size, most_pixels):

@@ -46,6 +46,17 @@ def unparsable():
     return message
 
 
+def padded(name, alias, dtype, *shape, values=()):
+    """A request of a tensor whose last value, or 0, stands for the rest."""
+    message = request(name)
+    tensor = message.inputs[alias]
+    tensor.dtype = dtype.as_datatype_enum
+    for side in shape:
+        tensor.tensor_shape.dim.add(size=side)
+    tensor.string_val.extend(values)
+    return message
+
+
 def files(content):
     return request("tiny", {"image_bytes": content})
 
@@ -110,6 +121,16 @@ ROWS = {
         "provided. Inputs expected to be in the request {by}, or default input alias set: by",
     ),
     "9": (unparsable(), Code.INVALID_ARGUMENT, "tensor parsing error: x"),
+    "9 four gigabytes of no value": (
+        padded("m", "x", tf.float32, 2**20, 2**10),
+        Code.INVALID_ARGUMENT,
+        "tensor parsing error: x",
+    ),
+    "9 two gigabytes of one file": (
+        padded("tiny", "image_bytes", tf.string, 2**20, values=[b"x" * 2**11]),
+        Code.INVALID_ARGUMENT,
+        "tensor parsing error: image_bytes",
+    ),
     "10": (
         request("m", {"x": X, "foo": X}, "shift"),
         Code.INVALID_ARGUMENT,
@@ -153,7 +174,7 @@ RUNTIME_ROWS = {
     "14 channels": (
         request("tiny", {"image": IMAGE[..., :2]}, "float"),
         Code.INVALID_ARGUMENT,
-        ("input depth must be evenly divisible by filter depth: 2 vs 3",),
+        ("Shape of tensor _arg_float_image_0_0 [1,8,8,2] is not compatible with expected shape",),
     ),
     "15": (
         files([b"no image"]),
