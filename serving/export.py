@@ -2,40 +2,64 @@
 
 import os
 import sys
-from typing import Optional
+from typing import Literal, Optional
 
 import jsonargparse
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
+from serving.cards import card_of_run
 from serving.warmup import write_warmup
 from tfpix2pix import config, factory
 from tfpix2pix.errors import InputError
-from tfpix2pix.export import export
+from tfpix2pix.export import convert, export
 
 
-def main(run: str, to: str, best: bool = False, averaged: bool = False, keep: Optional[int] = None):
+def main(
+    run: str,
+    to: str,
+    format: Literal["saved_model", "tflite", "onnx"] = "saved_model",
+    best: bool = False,
+    averaged: bool = False,
+    keep: Optional[int] = None,
+):
     """Exports the newest checkpoint of a run as the next version of a served model.
 
     Args:
         run: Folder of the run.
-        to: Folder of the served model; its name is the model's name.
+        to: Folder of the served model; its name is the model's name. Of other formats, the path of
+            the file without its suffix.
+        format: saved_model is a version for TensorFlow Serving; tflite and onnx are single files
+            of floats in [-1, 1] for other runtimes.
         best: Whether to take the checkpoint that was best in validation.
         averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
         keep: How many of the newest versions stay; by default all.
     """
+    if keep is not None and format != "saved_model":
+        raise InputError(
+            "--keep is for versions of a served model. Received: --format "
+            f"{format}, a single file that is replaced. Leave --keep out."
+        )
     generator = factory.restored_generator(run, best=best, averaged=averaged)
     options = config.load(run)
     size = options.data.image_size
-    version, difference = export(
-        generator,
-        to,
-        task=factory.task(options),
-        size=size,
-        keep=keep,
-        finish=lambda part: write_warmup(part, size),
-    )
-    print(f"{version} agrees with the trained model within {difference:.1g}.")
+    described = {
+        "task": factory.task(options),
+        "size": size,
+        "card": card_of_run(run, options, best=best),
+    }
+    if format == "saved_model":
+        path, difference = export(
+            generator,
+            to,
+            **described,
+            keep=keep,
+            finish=lambda part: write_warmup(part, size),
+        )
+    else:
+        path = f"{os.path.normpath(to)}.{format}"
+        difference = convert(generator, path, **described)
+    print(f"{path} agrees with the trained model within {difference:.1g}.")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "importers": {"networks"},
     "inference": {"data", "layers"},
     "translation": {"data", "export", "inference", "report"},
-    "export": {"data", "metrics", "inference", "layers"},
+    "export": {"__version__", "data", "doctor", "inference", "layers"},
     "report": {"data", "metrics"},
     "doctor": {"data"},
     "health": set(),

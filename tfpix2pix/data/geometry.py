@@ -194,10 +194,11 @@ def reflect_to_multiple(images, multiple):
     starts = []
     for axis in (1, 2):
         side = tf.shape(images)[axis]
-        missing = -side % multiple
+        # No remainders of negative numbers: as ONNX they have another sign.
+        missing = (multiple - side % multiple) % multiple
         starts.append(missing // 2)
         # Positions run to and fro over the image with this period; a single pixel is repeated.
         period = tf.maximum(2 * side - 2, 1)
-        positions = (tf.range(side + missing) - starts[-1]) % period
+        positions = tf.abs(tf.range(side + missing) - starts[-1]) % period
         images = tf.gather(images, tf.minimum(positions, period - positions), axis=axis)
     return images, *starts

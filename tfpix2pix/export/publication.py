@@ -4,18 +4,25 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
-from tfpix2pix import inference
-from tfpix2pix.data import images
-from tfpix2pix.data.kinds import Kind, full_range
-from tfpix2pix.data.tasks import Pairs
 from tfpix2pix.errors import InputError
-from tfpix2pix.export.signatures import served_as_files, signatures
+from tfpix2pix.export.cards import model_card, seal
+from tfpix2pix.export.comparison import check_parity, parity, task_of_8_bits
+from tfpix2pix.export.signatures import signatures
 
 
-def export(generator, folder, *, task=None, size=None, keep=None, finish=None, tolerance=1e-4):
+def export(
+    generator,
+    folder,
+    *,
+    task=None,
+    size=None,
+    card=None,
+    keep=None,
+    finish=None,
+    tolerance=1e-4,
+):
     """Writes a generator as the next version of a served model.
 
     The SavedModel takes images of any size up to `tfpix2pix.export.MOST_PIXELS`. Its signatures:
@@ -27,13 +34,16 @@ def export(generator, folder, *, task=None, size=None, keep=None, finish=None, t
       `[batch, height, width, output_channels]`.
     * `uint8`, where files have 8 bits: `image`, their pixels `[batch, height, width, channels]`, to
       `output`, pixels of the translations.
-    * `sampled`, where the generator has dropout: as `float`, with noise by `seed`, int64 `[batch]`.
-      An image with its seed is translated alike in any batch, as the first of
+    * `sampled`, where the generator has dropout: as `serving_default`, with noise by `seed`, int64
+      `[batch]`. An image with its seed is translated alike in any batch, as the first of
       `inference.translate(..., samples=1, seed=seed)`.
+    * `model_card`: `request`, string `[batch]`, whose content is ignored, to `model_card`, string
+      `[batch]`, each the JSON of the card.
 
     Else dropout is off; the statistics are those of each image. All signatures share one body of
     variables. The version is written under a name that servers pass over, loaded back, compared
-    with the generator, and only then renamed.
+    with the generator, and only then renamed. Its file `model_card.json` is the card with `parity`,
+    the difference measured, and `files`, the SHA-256 of every other file.
 
     Args:
         generator: `keras.Model` with open sides, such as
@@ -42,6 +52,8 @@ def export(generator, folder, *, task=None, size=None, keep=None, finish=None, t
         task: `tfpix2pix.data.tasks.Pairs` or another, what lies between files and the generator; by
             default that of pairs of 8 bits.
         size: `(height, width)` in pixels of most images that will be served; it makes these faster.
+        card: Dict of what is known of the training, the last five arguments of
+            `tfpix2pix.export.model_card`.
         keep: How many of the newest versions stay; by default all. The oldest are removed once the
             new one is in place.
         finish: Function of the folder of the new version that adds to it before it is published.
@@ -63,27 +75,23 @@ def export(generator, folder, *, task=None, size=None, keep=None, finish=None, t
         raise InputError(
             f"`keep` must be at least 1. Received: keep={keep}. Leave it out to keep all versions."
         )
-    task = task or _task_of_8_bits(generator)
+    task = task or task_of_8_bits(generator)
     folder = Path(folder)
+    described = model_card(generator, task, folder.resolve().name, size=size, **(card or {}))
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".part-{os.getpid()}"
     try:
         module = tf.Module()
         module.weights = generator.weights
-        served = signatures(generator, task, size=size)
+        served = signatures(generator, task, described, size=size)
         tf.saved_model.save(module, str(part), signatures=served)
         difference = parity(generator, part, task, size)
-        if not difference <= tolerance:
-            raise InputError(
-                f"The exported model must agree with the trained one within {tolerance}. "
-                f"Received: a difference of {difference:.3g}; nothing was published to {folder}. "
-                "Leave layers that are random or depend on the batch at inference out of the "
-                "generator."
-            )
+        check_parity(difference, tolerance, folder)
         if finish is not None:
             finish(part)
+        seal(part, {**described, "parity": difference})
         version = folder / str(max(versions(folder), default=0) + 1)
-        os.rename(part, version)
+        publish(part, version)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     if keep is not None:
@@ -108,64 +116,36 @@ def versions(folder):
     return sorted(number for number in numbers if number is not None)
 
 
-def parity(generator, version, task=None, size=None):
-    """Measures how far a SavedModel is from the generator it was made of.
+def publish(part, path):
+    """Gives what is complete its name, once all of it is on the disk.
 
-    Compares every signature, at a size that the network takes, at one that is padded, and at `size`
-    if it is given.
+    Without waiting for the disk, a rename may reach it before what it names: after a power cut
+    there would be a version of empty files.
 
     Args:
-        generator: `keras.Model`.
-        version: Folder of the SavedModel.
-        task: As it was exported with.
-        size: As it was exported with.
-
-    Returns:
-        float: the largest difference in [-1, 1]; pixels count with what exceeds one level of 255,
-            since a difference of any size can turn the rounding.
+        part: Path of a file or of a folder.
+        path: Path that it gets; a file there is replaced.
 
     Example:
-        >>> from tfpix2pix.networks import unet_generator
-        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
-        >>> parity(generator, export(generator, "exports/parity")[0]) < 1e-4
-        True
+        >>> Path("whole.part").write_bytes(b"whole")
+        5
+        >>> publish("whole.part", "whole")
+        >>> Path("whole").read_bytes()
+        b'whole'
     """
-    task = task or _task_of_8_bits(generator)
-    served = tf.saved_model.load(str(version)).signatures
-    multiple, kind = inference.size_multiple(generator), task.source_kind
-    sizes = [(2 * multiple, multiple), (multiple + 1, 2 * multiple - 1), *([size] if size else [])]
-    random = np.random.default_rng(0)
-    differences = []
-    for height, width in sizes:
-        values = random.uniform(*kind.value_range, (2, height, width, kind.channels))
-        pixels = tf.constant(values.astype(kind.dtype))
-        source = task.source(pixels)
-        expected = inference.translate(generator, source)
-        differences.append(np.abs(served["float"](image=source)["output"] - expected).max())
-        own = task.picture(source, expected)
-        if "uint8" in served:
-            differences.append(_excess(served["uint8"](image=pixels)["output"], own))
-        if served_as_files(task):
-            encoded = tf.stack([images.encode(image) for image in pixels])
-            files = served["serving_default"](image_bytes=encoded)["output_bytes"]
-            decoded = [images.decode(png, own.shape[-1], own.dtype.name) for png in files]
-            differences.append(_excess(decoded, own))
-        if "sampled" in served:
-            sampled = served["sampled"](image=source, seed=tf.constant([5, 5], "int64"))["output"]
-            own = inference.translate(generator, source, samples=1, seed=5)[0]
-            differences.append(np.abs(sampled - own).max())
-    return float(np.max(differences))
+    part, path = Path(part), Path(path)
+    for written in (*part.rglob("*"), part):
+        _flush(written)
+    os.replace(part, path)
+    _flush(path.parent)
 
 
-def _excess(pixels, expected):
-    """Returns by how much pixels differ beyond one level, in [-1, 1]."""
-    levels = np.abs(np.subtract(pixels, expected, dtype=int)).max()
-    return max(levels - 1, 0) * 2 / expected.dtype.max
-
-
-def _task_of_8_bits(generator):
-    shapes = (generator.input_shape, generator.output_shape)
-    return Pairs(tuple(Kind(shape[-1], "uint8", full_range("uint8")) for shape in shapes))
+def _flush(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove_oldest(folder, keep):

@@ -1,5 +1,7 @@
 """Signatures: what a served model can be asked, as functions of one body of weights."""
 
+import json
+
 import tensorflow as tf
 
 from tfpix2pix import inference
@@ -11,12 +13,13 @@ from tfpix2pix.layers import Dropout
 MOST_PIXELS = 2**24  # Of an image that is served, such as 4096 x 4096.
 
 
-def signatures(generator, task, *, size=None, most_pixels=MOST_PIXELS):
+def signatures(generator, task, card, *, size=None, most_pixels=MOST_PIXELS):
     """Makes the signatures of a served model; see `tfpix2pix.export.export`.
 
     Args:
         generator: `keras.Model` with open sides.
         task: `tfpix2pix.data.tasks.Pairs` or another.
+        card: What `model_card` answers, as JSON; see `tfpix2pix.export.model_card`.
         size: `(height, width)` in pixels of most images, or `None`. For these the graph knows the
             sizes of all maps, and takes matrix products where they are faster.
         most_pixels: Height times width of the largest image that is translated.
@@ -30,8 +33,8 @@ def signatures(generator, task, *, size=None, most_pixels=MOST_PIXELS):
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4, dropout_levels=0)
         >>> task = Pairs((Kind(3, "uint8", (0.0, 255.0)),) * 2)
-        >>> list(signatures(generator, task))
-        ['float', 'uint8', 'serving_default']
+        >>> list(signatures(generator, task, {}))
+        ['float', 'model_card', 'uint8', 'serving_default']
     """
     floats = tf.TensorSpec((None, None, None, generator.input_shape[-1]), name="image")
     kind = task.source_kind
@@ -52,34 +55,58 @@ def signatures(generator, task, *, size=None, most_pixels=MOST_PIXELS):
         source = task.source(image)
         return {"output": task.picture(source, translate(source))}
 
-    def translate_file(encoded):
+    def translate_file(encoded, network):
         # One by one: files of a batch may differ in size, and no image may depend on its
         # neighbours.
         with tf.control_dependencies([_check_size(_declared_size(encoded), most_pixels)]):
             decoded = images.decode(encoded, kind.channels, kind.dtype)
         source = task.source(decoded)[tf.newaxis]
-        return images.encode(task.picture(source, translate(source))[0])
+        return images.encode(task.picture(source, network(source))[0])
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
+    def sample(image, seed):
+        _check_size(tf.shape(image)[1:3], most_pixels)
+        return _sampled(generator, image, seed)
+
+    files = tf.TensorSpec((None,), tf.string, name="image_bytes")
+    seeds = tf.TensorSpec((None,), "int64", name="seed")
+
+    @tf.function(input_signature=[files])
     def serve_files(image_bytes):
-        translated = tf.map_fn(translate_file, image_bytes, fn_output_signature=tf.string)
+        translated = tf.map_fn(
+            lambda file: translate_file(file, translate), image_bytes, fn_output_signature=tf.string
+        )
         return {"output_bytes": translated}
 
-    @tf.function(input_signature=[floats, tf.TensorSpec((None,), "int64", name="seed")])
+    @tf.function(input_signature=[files, seeds])
+    def serve_sampled_files(image_bytes, seed):
+        translated = tf.map_fn(
+            lambda one: translate_file(one[0], lambda source: sample(source, one[1])),
+            (image_bytes, seed),
+            fn_output_signature=tf.string,
+        )
+        return {"output_bytes": translated}
+
+    @tf.function(input_signature=[floats, seeds])
     def serve_samples(image, seed):
-        _check_size(tf.shape(image)[1:3], most_pixels)
         output = tf.TensorSpec((None, None, generator.output_shape[-1]))
         sampled = tf.map_fn(
-            lambda one: _sampled(generator, *one), (image, seed), fn_output_signature=output
+            lambda one: sample(one[0][tf.newaxis], one[1])[0],
+            (image, seed),
+            fn_output_signature=output,
         )
         return {"output": sampled}
 
-    served = {"float": serve_floats}
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="request")])
+    def serve_card(request):
+        return {"model_card": tf.fill(tf.shape(request), json.dumps(card))}
+
+    as_files = served_as_files(task)
+    served = {"float": serve_floats, "model_card": serve_card}
     if {kind.dtype, task.target_kind.dtype} == {"uint8"}:
         served["uint8"] = serve_pixels
     if any(isinstance(layer, Dropout) for layer in generator.layers):
-        served["sampled"] = serve_samples
-    served["serving_default"] = serve_files if served_as_files(task) else serve_floats
+        served["sampled"] = serve_sampled_files if as_files else serve_samples
+    served["serving_default"] = serve_files if as_files else serve_floats
     return served
 
 
@@ -114,16 +141,15 @@ def _translated(generator, image, size):
     return tf.cond(known, of_known_size, lambda: inference.translate(generator, image))
 
 
-def _sampled(generator, image, seed):
-    """Translates one image with the noise of the first sample of `inference.translate`."""
-    height, width = tf.unstack(tf.shape(image)[:2])
-    multiple = inference.size_multiple(generator)
-    padded, top, left = reflect_to_multiple(image[tf.newaxis], multiple)
+def _sampled(generator, images, seed):
+    """Translates a batch with the noise of the first sample of `inference.translate`."""
+    height, width = tf.unstack(tf.shape(images)[1:3])
+    padded, top, left = reflect_to_multiple(images, inference.size_multiple(generator))
     pair = tf.stack([seed, tf.zeros_like(seed)])
     translated = evaluate(
         generator, padded, lambda layer, *inputs: output_of(layer, inputs, "per_image", pair)
     )
-    return translated[0, top : top + height, left : left + width]
+    return translated[:, top : top + height, left : left + width]
 
 
 def _check_size(size, most_pixels):

@@ -10,7 +10,7 @@ from tfpix2pix import inference
 from tfpix2pix.data import codecs, images, kinds
 from tfpix2pix.data.kinds import Kind
 from tfpix2pix.errors import InputError
-from tfpix2pix.export import versions
+from tfpix2pix.export import read_card, task_of, versions
 
 
 class Translator(NamedTuple):
@@ -86,9 +86,9 @@ def of_generator(
 def of_export(folder, *, kernel="bilinear"):
     """Returns the translator of a SavedModel that `tfpix2pix.export.export` wrote.
 
-    It takes and gives what the signature `serving_default` does. Where that is floats, an export
-    tells no ranges: 0 and 1, or the least and greatest integer, become -1 and 1, and translations
-    are float32 from 0 to 1.
+    It takes and gives the kinds of files that its model card tells. An export without a card takes
+    and gives what the signature `serving_default` does: where that is floats, 0 and 1, or the least
+    and greatest integer, become -1 and 1, and translations are float32 from 0 to 1.
 
     Args:
         folder: Folder of the served model, whose newest version is taken, or of a version.
@@ -120,6 +120,10 @@ def of_export(folder, *, kernel="bilinear"):
     channels = signatures["float"].structured_input_signature[1]["image"].shape[-1]
     takes_files = "image_bytes" in default.structured_input_signature[1]
 
+    card = read_card(version)
+    if card is not None:
+        return _of_card(default, task_of(card), takes_files, kernel)
+
     def translate_file(pixels):
         if pixels.dtype == "float32" or pixels.shape[-1] > 4:
             raise InputError(
@@ -145,6 +149,21 @@ def of_export(folder, *, kernel="bilinear"):
     (example,) = translate(np.zeros((1, 1, 1 if takes_files else channels), "uint8"))
     target = Kind(example.shape[-1], str(example.dtype), kinds.full_range(example.dtype))
     return Translator(translate, Kind(channels), target, kernel)
+
+
+def _of_card(default, task, takes_files, kernel):
+    source_kind, target_kind = task.source_kind, task.target_kind
+
+    def translate(pixels):
+        pixels = kinds.convert(pixels, source_kind.channels, source_kind.dtype)
+        pixels = _in_range(pixels, source_kind)
+        if takes_files:
+            encoded = tf.constant([codecs.encode(pixels, ".png")])
+            return [codecs.decode(default(image_bytes=encoded)["output_bytes"][0].numpy()).pixels]
+        source = task.source(pixels)[tf.newaxis]
+        return [task.picture(source, default(image=source)["output"])[0].numpy()]
+
+    return Translator(translate, source_kind, target_kind, kernel)
 
 
 def _newest(folder):
