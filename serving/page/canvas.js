@@ -99,10 +99,28 @@ canvas.addEventListener("pointerdown", (event) => {
   draw(event);
 });
 canvas.addEventListener("pointermove", (event) => last && draw(event));
+// Browsers smooth the borders of strokes; between the colours of two classes may lie a third's.
+function sharpen() {
+  const [before, now] = [past.at(-1).data, snapshot()];
+  const data = now.data;
+  const drawn = (tool === "pen" ? color : css(background)).match(/\d+/g).map(Number);
+  for (let i = 0; i < data.length; i += 4) {
+    let [fromDrawn, fromBefore] = [0, 0];
+    for (let j = 0; j < 3; j++) {
+      fromDrawn += Math.abs(data[i + j] - drawn[j]);
+      fromBefore += Math.abs(data[i + j] - before[i + j]);
+    }
+    for (let j = 0; j < 3; j++) data[i + j] = fromDrawn < fromBefore ? drawn[j] : before[i + j];
+  }
+  pen.putImageData(now, 0, 0);
+}
+
 for (const end of ["pointerup", "pointercancel"]) {
   canvas.addEventListener(end, () => {
-    if (last) announce();
+    if (!last) return;
     last = null;
+    if (kind === "labels") sharpen();
+    announce();
   });
 }
 

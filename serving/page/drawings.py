@@ -38,7 +38,7 @@ class Convention(NamedTuple):
     def of_card(cls, card):
         """Reads the convention out of a model card."""
         return cls(
-            size=tuple(card["image_size"]),
+            size=tuple(card["image_size"] or cls().size),
             examples=tuple(base64.b64decode(example) for example in card["examples"]),
             **card["drawing"],
         )
@@ -76,8 +76,8 @@ def normalized(drawing, convention):
         convention: `Convention`.
 
     Returns:
-        uint8 `[*convention.size, 3]`: of lines only the two colours, the lines as wide as the
-        model's whatever pen drew them; of labels only colours of the palette.
+        uint8 `[*convention.size, 3]`: lines of the model's colours, and as wide as its lines
+        whatever pen drew them; of labels only colours of the palette.
     """
     return KINDS[convention.kind](_on_background(drawing, convention), convention)
 
@@ -95,19 +95,19 @@ def _on_background(drawing, convention):
 
 
 def _lines(pixels, convention):
-    colors = np.array([convention.background, convention.line_color], "uint8")
-    ink = np.argmin(_distances(pixels, colors), 0).astype("uint8")
+    background, line_color = np.array([convention.background, convention.line_color], float)
+    ink = np.argmin(_distances(pixels, [background, line_color]), 0).astype("uint8")
+    cover = np.zeros(convention.size)
     if ink.any():
-        # Around the middle of each stroke, a line of the model's width, drawn finely.
+        # Around the middle of each stroke a line of the model's width, drawn finely and reduced:
+        # so are thin lines of training images paler, not broken.
         height, width = (max(FINE * side, have) for side, have in zip(convention.size, ink.shape))
         middle = skeletonize(_resized(ink, (height, width), Image.Resampling.NEAREST) > 0)
         radius = convention.line_width * width / convention.size[1] / 2
-        cover = np.clip(radius + 0.5 - ndimage.distance_transform_edt(~middle), 0, 1)
-        fine = np.round(255 * cover).astype("uint8")
-        ink = _resized(fine, convention.size, Image.Resampling.BOX) > 127
-    else:
-        ink = np.zeros(convention.size)
-    return colors[ink.astype(int)]
+        fine = np.clip(radius + 0.5 - ndimage.distance_transform_edt(~middle), 0, 1)
+        cover = _resized(fine.astype("float32"), convention.size, Image.Resampling.BOX)
+    mixed = background + (line_color - background) * cover[..., np.newaxis]
+    return np.round(mixed).astype("uint8")
 
 
 def _labels(pixels, convention):

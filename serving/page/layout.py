@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import html
 import io
 import os
 from pathlib import Path
@@ -21,8 +22,8 @@ AT_ONCE = 4  # Visitors whose drawings are translated at the same time.
 STYLE = """
 .gradio-container { max-width: 1160px !important; margin: 0 auto !important; }
 #result img { width: 100%; }
-#failure { color: #b42318; }
-#failure:empty { display: none; }
+#drawing { padding: 0; }
+#failure { color: #b42318; padding: 10px; border: 1px solid currentColor; border-radius: 6px; }
 """
 HINTS = {
     "lines": "Draw with lines. They are sent as wide and in the colours that the model knows.",
@@ -41,24 +42,24 @@ def build(translator):
         `gradio.Blocks`; `launch` starts it.
     """
 
-    def translate(drawing, seed, samples):
+    def translated(drawing, seed, samples):
         if drawing is None:
-            return gr.skip(), gr.skip(), gr.skip(), ""
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
             made = translator.translate(drawing, int(seed or 0), int(samples))
         except ClientError as error:
             # The last result stays, and so does the drawing.
-            return gr.skip(), gr.skip(), gr.skip(), f"{error}"
+            return gr.skip(), gr.skip(), gr.skip(), gr.HTML(html.escape(str(error)), visible=True)
         times = f"Model: {made.model:.0f} ms. Network: {made.network:.0f} ms."
         pair = (_image(made.sent), _image(made.translated))
         noisy = [(_image(sample), f"Seed {seed + i}") for i, sample in enumerate(made.samples)]
-        return pair, gr.Gallery(noisy, visible=bool(noisy)), times, ""
+        return pair, gr.Gallery(noisy, visible=bool(noisy)), times, gr.HTML(visible=False)
 
     def drawn(seed, samples, event: gr.EventData):
         drawing = base64.b64decode(event.drawing.partition(",")[2])
-        return drawing, *translate(drawing, seed, samples)
+        return drawing, *translated(drawing, seed, samples)
 
-    def answer(image: str, seed: Optional[int] = None) -> str:
+    def translate(image: str, seed: Optional[int] = None) -> str:
         """Translates the base64 of an image file into that of a PNG file.
 
         The image is fitted and normalized as a drawing is. With a seed there is noise, of models
@@ -79,13 +80,13 @@ def build(translator):
                 canvas = _canvas(translator.convention)
             with gr.Column(min_width=300):
                 result = gr.ImageSlider(
-                    label="What was sent | what the model makes of it",
+                    label="Drawing as sent | result",
                     format="png",
                     interactive=False,
                     max_height=620,
                     elem_id="result",
                 )
-                failure = gr.HTML(elem_id="failure")
+                failure = gr.HTML(visible=False, elem_id="failure")
                 again = gr.Button("Translate again", size="sm")
                 times = gr.Markdown(elem_id="times")
                 with gr.Row(visible=translator.noisy):
@@ -104,12 +105,12 @@ def build(translator):
         canvas.input(drawn, [seed, samples], [drawing, *shown], **options)
         gr.on(
             [again.click, seed.change, samples.release],
-            translate,
+            translated,
             [drawing, seed, samples],
             shown,
             **options,
         )
-        gr.api(answer, api_name="translate", concurrency_limit=AT_ONCE)
+        gr.api(translate, concurrency_limit=AT_ONCE)
     return page
 
 
