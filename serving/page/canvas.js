@@ -28,7 +28,7 @@ function announce() {
   find("[data-action=undo]").disabled = past.length === 0;
   find("[data-action=redo]").disabled = future.length === 0;
   clearTimeout(timer);
-  timer = setTimeout(() => trigger("input", { drawing: canvas.toDataURL("image/png") }), MOMENT);
+  timer = setTimeout(() => trigger("input"), MOMENT);
 }
 
 function remember() {

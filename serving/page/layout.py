@@ -25,6 +25,9 @@ STYLE = """
 #drawing { padding: 0; }
 #failure { color: #b42318; padding: 10px; border: 1px solid currentColor; border-radius: 6px; }
 """
+# Read when the request is sent: an event that had to wait comes with the data of an earlier one.
+CURRENT_DRAWING = """(_, seed, samples) =>
+    [document.querySelector("#drawing canvas").toDataURL("image/png"), seed, samples]"""
 HINTS = {
     "lines": "Draw with lines. They are sent as wide and in the colours that the model knows.",
     "labels": "Pick a class, and paint where it shall be.",
@@ -43,8 +46,7 @@ def build(translator):
     """
 
     def translated(drawing, seed, samples):
-        if drawing is None:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        drawing = base64.b64decode(drawing.partition(",")[2])
         try:
             made = translator.translate(drawing, int(seed or 0), int(samples))
         except ClientError as error:
@@ -54,10 +56,6 @@ def build(translator):
         pair = (_image(made.sent), _image(made.translated))
         noisy = [(_image(sample), f"Seed {seed + i}") for i, sample in enumerate(made.samples)]
         return pair, gr.Gallery(noisy, visible=bool(noisy)), times, gr.HTML(visible=False)
-
-    def drawn(seed, samples, event: gr.EventData):
-        drawing = base64.b64decode(event.drawing.partition(",")[2])
-        return drawing, *translated(drawing, seed, samples)
 
     def translate(image: str, seed: Optional[int] = None) -> str:
         """Translates the base64 of an image file into that of a PNG file.
@@ -73,7 +71,6 @@ def build(translator):
         return base64.b64encode((made.samples or [made.translated])[0]).decode("ascii")
 
     with gr.Blocks(title=translator.name, delete_cache=(KEPT, KEPT)) as page:
-        drawing = gr.State()  # Of this visitor alone.
         gr.Markdown(f"# {translator.name}\n{HINTS[translator.convention.kind]}")
         with gr.Row():
             with gr.Column(min_width=300):
@@ -95,20 +92,16 @@ def build(translator):
                 gallery = gr.Gallery(
                     label="Samples", visible=False, columns=3, format="png", elem_id="samples"
                 )
-        shown = [result, gallery, times, failure]
-        options = {
-            "trigger_mode": "always_last",
-            "show_progress": "hidden",
-            "api_visibility": "private",
-            "concurrency_limit": AT_ONCE,
-        }
-        canvas.input(drawn, [seed, samples], [drawing, *shown], **options)
         gr.on(
-            [again.click, seed.change, samples.release],
+            [canvas.input, again.click, seed.change, samples.release],
             translated,
-            [drawing, seed, samples],
-            shown,
-            **options,
+            [canvas, seed, samples],
+            [result, gallery, times, failure],
+            js=CURRENT_DRAWING,
+            trigger_mode="always_last",
+            show_progress="hidden",
+            api_visibility="private",
+            concurrency_limit=AT_ONCE,
         )
         gr.api(translate, concurrency_limit=AT_ONCE)
     return page
