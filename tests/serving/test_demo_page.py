@@ -246,6 +246,7 @@ def test_strokes_are_erased_undone_redone_and_cleared(visitor):
         visitor.stroke((0.2, y), (0.8, y))
     visitor.result(lambda sent: all(is_inked(sent, 0.5, y) for y in (0.2, 0.5, 0.8)))
     visitor.click("Eraser")
+    visitor.page.locator("#drawing .size").fill("8")
     visitor.stroke((0.5, 0.3), (0.5, 0.7))
     visitor.result(lambda sent: not is_inked(sent, 0.5, 0.5) and is_inked(sent, 0.3, 0.5))
     visitor.click("Undo")
