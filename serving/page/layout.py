@@ -28,6 +28,10 @@ STYLE = """
 # Read when the request is sent: an event that had to wait comes with the data of an earlier one.
 CURRENT_DRAWING = """(_, seed, samples) =>
     [document.querySelector("#drawing canvas").toDataURL("image/png"), seed, samples]"""
+TIMES = (
+    "Model: {0.model:.0f} ms. Network: {0.network:.0f} ms, what the server takes for an answer without "
+    "the model."
+)
 HINTS = {
     "lines": "Draw with lines. They are sent as wide and in the colours that the model knows.",
     "labels": "Pick a class, and paint where it shall be.",
@@ -52,7 +56,7 @@ def build(translator):
         except ClientError as error:
             # The last result stays, and so does the drawing.
             return gr.skip(), gr.skip(), gr.skip(), gr.HTML(html.escape(str(error)), visible=True)
-        times = f"Model: {made.model:.0f} ms. Network: {made.network:.0f} ms."
+        times = TIMES.format(made)
         pair = (_image(made.sent), _image(made.translated))
         noisy = [(_image(sample), f"Seed {seed + i}") for i, sample in enumerate(made.samples)]
         return pair, gr.Gallery(noisy, visible=bool(noisy)), times, gr.HTML(visible=False)

@@ -393,6 +393,7 @@ def call(url, *arguments):
         return response.read().decode()
 
 
+@pytest.mark.slow
 def test_the_page_answers_http_clients(address):
     encoded, pixels = picture(4, (256, 256))
     with launched(address, "foreign") as url:
