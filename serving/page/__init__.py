@@ -1,0 +1,1 @@
+"""The parts of the demo page: drawings, the model behind it, the canvas, the layout."""

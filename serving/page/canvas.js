@@ -1,0 +1,226 @@
+// The canvas: everything about a drawing stays in the visitor's browser; the page is told of each
+// change, a moment after the last one.
+const { size, kind, background, line_color, line_width, palette, examples } = props.convention;
+const [height, width] = size;
+const SCALE = Math.max(1, Math.round(512 / Math.max(height, width)));
+const MOMENT = 120; // Milliseconds.
+const MOST_STEPS = 40; // To undo.
+
+const find = (selector) => element.querySelector(selector);
+const css = (color) => `rgb(${color.join(",")})`;
+const canvas = find("canvas");
+const video = find("video");
+const file = find("input[type=file]");
+const pen = canvas.getContext("2d", { willReadFrequently: true });
+canvas.width = width * SCALE;
+canvas.height = height * SCALE;
+
+let tool = "pen";
+let color = kind === "lines" ? css(line_color) : "#000000";
+let past = [];
+let future = [];
+let timer = null;
+
+const note = (text) => { find(".note").textContent = text; };
+const snapshot = () => pen.getImageData(0, 0, canvas.width, canvas.height);
+
+function announce() {
+  find("[data-action=undo]").disabled = past.length === 0;
+  find("[data-action=redo]").disabled = future.length === 0;
+  clearTimeout(timer);
+  timer = setTimeout(() => trigger("input"), MOMENT);
+}
+
+function remember() {
+  past.push(snapshot());
+  past = past.slice(-MOST_STEPS);
+  future = [];
+  note("");
+}
+
+function step(from, to) {
+  if (from.length === 0) return;
+  to.push(snapshot());
+  pen.putImageData(from.pop(), 0, 0);
+  announce();
+}
+
+function fill() {
+  pen.fillStyle = css(background);
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+}
+
+function place(image, imageWidth, imageHeight) {
+  remember();
+  fill();
+  const scale = Math.min(canvas.width / imageWidth, canvas.height / imageHeight);
+  const [w, h] = [imageWidth * scale, imageHeight * scale];
+  pen.imageSmoothingEnabled = kind === "picture"; // Colours of classes must not be mixed.
+  pen.drawImage(image, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
+  announce();
+}
+
+async function load(blob) {
+  try {
+    const image = await createImageBitmap(blob);
+    place(image, image.width, image.height);
+  } catch {
+    note("This is no image that the browser can read.");
+  }
+}
+
+// Pen and eraser.
+let last = null;
+
+function point(event) {
+  const box = canvas.getBoundingClientRect();
+  const x = ((event.clientX - box.left) * canvas.width) / box.width;
+  return [x, ((event.clientY - box.top) * canvas.height) / box.height];
+}
+
+function draw(event) {
+  const next = point(event);
+  pen.strokeStyle = tool === "pen" ? color : css(background);
+  pen.lineWidth = find(".size").value * SCALE * (tool === "pen" ? 1 : 2);
+  pen.lineCap = pen.lineJoin = "round";
+  pen.beginPath();
+  pen.moveTo(...last);
+  pen.lineTo(...next);
+  pen.stroke();
+  last = next;
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  if (event.button !== 0 || last) return;
+  event.preventDefault();
+  canvas.setPointerCapture(event.pointerId);
+  remember();
+  last = point(event);
+  draw(event);
+});
+canvas.addEventListener("pointermove", (event) => last && draw(event));
+// Browsers smooth the borders of strokes; between the colours of two classes may lie a third's.
+function sharpen() {
+  const [before, now] = [past.at(-1).data, snapshot()];
+  const data = now.data;
+  const drawn = (tool === "pen" ? color : css(background)).match(/\d+/g).map(Number);
+  for (let i = 0; i < data.length; i += 4) {
+    let [fromDrawn, fromBefore] = [0, 0];
+    for (let j = 0; j < 3; j++) {
+      fromDrawn += Math.abs(data[i + j] - drawn[j]);
+      fromBefore += Math.abs(data[i + j] - before[i + j]);
+    }
+    for (let j = 0; j < 3; j++) data[i + j] = fromDrawn < fromBefore ? drawn[j] : before[i + j];
+  }
+  pen.putImageData(now, 0, 0);
+}
+
+for (const end of ["pointerup", "pointercancel"]) {
+  canvas.addEventListener(end, () => {
+    if (!last) return;
+    last = null;
+    if (kind === "labels") sharpen();
+    announce();
+  });
+}
+
+// Tools.
+function choose(name) {
+  tool = name;
+  for (const button of element.querySelectorAll("[data-tool]")) {
+    button.setAttribute("aria-pressed", button.dataset.tool === name);
+  }
+}
+
+function stopWebcam() {
+  video.srcObject?.getTracks().forEach((track) => track.stop());
+  video.srcObject = null;
+  video.hidden = true;
+  find("[data-action=webcam]").textContent = "Webcam";
+}
+
+async function webcam() {
+  if (video.srcObject) {
+    place(video, video.videoWidth, video.videoHeight);
+    stopWebcam();
+    return;
+  }
+  try {
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
+    video.hidden = false;
+    find("[data-action=webcam]").textContent = "Take picture";
+  } catch (error) {
+    note(`The webcam cannot be used: ${error.message}`);
+  }
+}
+
+async function paste() {
+  try {
+    for (const item of await navigator.clipboard.read()) {
+      const type = item.types.find((name) => name.startsWith("image/"));
+      if (type) return load(await item.getType(type));
+    }
+    note("There is no image in the clipboard.");
+  } catch {
+    note("Press Ctrl+V: the browser does not let the page read the clipboard.");
+  }
+}
+
+const ACTIONS = {
+  undo: () => step(past, future),
+  redo: () => step(future, past),
+  clear: () => { remember(); fill(); announce(); },
+  upload: () => file.click(),
+  paste,
+  webcam,
+};
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.tool) choose(button.dataset.tool);
+  if (button?.dataset.action) ACTIONS[button.dataset.action]();
+});
+file.addEventListener("change", () => {
+  if (file.files.length) load(file.files[0]);
+  file.value = ""; // So that the same file can be chosen again.
+});
+document.addEventListener("paste", (event) => {
+  const found = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+  if (found) load(found);
+});
+canvas.addEventListener("dragover", (event) => event.preventDefault());
+canvas.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer.files.length) load(event.dataTransfer.files[0]);
+});
+
+// What the model's card tells.
+find(".color").hidden = kind !== "picture";
+find(".color input").addEventListener("input", (event) => { color = event.target.value; });
+find(".size").value = kind === "lines" ? Math.round(line_width) : 4;
+for (const [name, value] of Object.entries(palette)) {
+  const button = document.createElement("button");
+  const swatch = document.createElement("i");
+  swatch.style.background = css(value);
+  button.append(swatch, name);
+  button.setAttribute("role", "radio");
+  button.addEventListener("click", () => {
+    color = css(value);
+    choose("pen");
+    for (const other of find(".palette").children) {
+      other.setAttribute("aria-checked", other === button);
+    }
+  });
+  find(".palette").append(button);
+}
+find(".palette button")?.click();
+examples.forEach((example, index) => {
+  const button = document.createElement("button");
+  const image = new Image();
+  image.src = `data:image/png;base64,${example}`;
+  image.alt = `Example ${index + 1}`;
+  button.append(image);
+  button.addEventListener("click", () => place(image, image.naturalWidth, image.naturalHeight));
+  find(".examples").append(button);
+});
+fill();
+find("[data-action=undo]").disabled = find("[data-action=redo]").disabled = true;

@@ -1,0 +1,138 @@
+"""Drawings become what a model was trained on: its size, its colours, its width of lines."""
+
+import base64
+import io
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+from scipy import ndimage
+from skimage.morphology import skeletonize
+
+SURE = 32  # Levels from a colour of the palette within which a pixel was meant to have it.
+FINE = 4  # Times finer than the model's pixels, at least, are lines drawn.
+
+
+class Convention(NamedTuple):
+    """How the inputs of a model look; the default is that of models that do not tell.
+
+    Attributes:
+        size: `(height, width)` in pixels.
+        kind: `"lines"`, `"labels"` or `"picture"`.
+        background: `(red, green, blue)` in [0, 255].
+        line_color: Likewise, of lines.
+        line_width: Pixels.
+        palette: Dict of the name of each class to its `(red, green, blue)`, of labels.
+        examples: bytes of PNG files.
+    """
+
+    size: tuple = (256, 256)
+    kind: str = "picture"
+    background: tuple = (255, 255, 255)
+    line_color: tuple = (0, 0, 0)
+    line_width: float = 2.0
+    palette: dict = {}  # noqa: RUF012, nobody changes it.
+    examples: tuple = ()
+
+    @classmethod
+    def of_card(cls, card):
+        """Reads the convention out of a model card."""
+        return cls(
+            size=tuple(card["image_size"] or cls().size),
+            examples=tuple(base64.b64decode(example) for example in card["examples"]),
+            **card["drawing"],
+        )
+
+
+def read(encoded):
+    """Reads an image file.
+
+    Args:
+        encoded: bytes of a file that Pillow reads.
+
+    Returns:
+        uint8 `[height, width, 4]`, the last channel the opacity.
+
+    Raises:
+        OSError: If it is no image.
+    """
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def write(pixels):
+    """Returns the bytes of the PNG file of uint8 `[height, width, channels]`."""
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "png")
+    return encoded.getvalue()
+
+
+def normalized(drawing, convention):
+    """Makes of any drawing an input as the model was trained on.
+
+    Args:
+        drawing: uint8 `[height, width, 4]` of any size; it is fitted into the model's, and the rest
+            is background.
+        convention: `Convention`.
+
+    Returns:
+        uint8 `[*convention.size, 3]`: lines of the model's colours, and as wide as its lines
+        whatever pen drew them; of labels only colours of the palette.
+    """
+    return KINDS[convention.kind](_on_background(drawing, convention), convention)
+
+
+def _on_background(drawing, convention):
+    """Fits a drawing into background of the model's proportions, not smaller than it is."""
+    height, width = convention.size
+    background = tuple(convention.background)
+    image = Image.fromarray(drawing)
+    page = Image.new("RGBA", image.size, background)
+    page.alpha_composite(image)
+    scale = max(1, image.width / width, image.height / height)
+    size = (round(width * scale), round(height * scale))
+    return np.asarray(ImageOps.pad(page.convert("RGB"), size, color=background))
+
+
+def _lines(pixels, convention):
+    background, line_color = np.array([convention.background, convention.line_color], float)
+    ink = np.argmin(_distances(pixels, [background, line_color]), 0).astype("uint8")
+    cover = np.zeros(convention.size)
+    if ink.any():
+        # Around the middle of each stroke a line of the model's width, drawn finely and reduced:
+        # so are thin lines of training images paler, not broken.
+        height, width = (max(FINE * side, have) for side, have in zip(convention.size, ink.shape))
+        middle = skeletonize(_resized(ink, (height, width), Image.Resampling.NEAREST) > 0)
+        radius = convention.line_width * width / convention.size[1] / 2
+        fine = np.clip(radius + 0.5 - ndimage.distance_transform_edt(~middle), 0, 1)
+        cover = _resized(fine.astype("float32"), convention.size, Image.Resampling.BOX)
+    mixed = background + (line_color - background) * cover[..., np.newaxis]
+    return np.round(mixed).astype("uint8")
+
+
+def _labels(pixels, convention):
+    palette = np.array(list(convention.palette.values()), "uint8")
+    distances = _distances(pixels, palette)
+    classes, sure = np.argmin(distances, 0), np.min(distances, 0) <= SURE
+    if sure.any():
+        # A border that a browser smoothed has colours between two classes, often those of a third.
+        nearest = ndimage.distance_transform_edt(~sure, return_distances=False, return_indices=True)
+        classes = classes[tuple(nearest)]
+    return palette[_resized(classes.astype("uint8"), convention.size, Image.Resampling.NEAREST)]
+
+
+def _picture(pixels, convention):
+    return _resized(pixels, convention.size, Image.Resampling.LANCZOS)
+
+
+def _distances(pixels, colors):
+    """Returns the largest difference of a channel, int16 `[colors, height, width]`."""
+    signed = pixels.astype("int16")
+    return np.stack([np.abs(signed - np.array(color, "int16")).max(-1) for color in colors])
+
+
+def _resized(pixels, size, resampling):
+    return np.asarray(Image.fromarray(pixels).resize(size[::-1], resampling))
+
+
+KINDS = {"lines": _lines, "labels": _labels, "picture": _picture}
