@@ -80,11 +80,15 @@ def _local_server(folder):
     config.model_config_list.config.add(
         name=folder.name, base_path=str(folder), model_platform="tensorflow"
     )
-    server, port = start(Manager(config))
+    manager = Manager(config).start()
     try:
-        yield f"127.0.0.1:{port}"
+        server, port = start(manager)
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.stop(grace=5).wait()
     finally:
-        server.stop(grace=5).wait()
+        manager.stop()
 
 
 def _export(run, folder):

@@ -47,9 +47,9 @@ def build(translator):
     """
 
     def translated(drawing, seed, samples):
-        drawing = base64.b64decode(drawing.partition(",")[2])
+        drawing, seed = base64.b64decode(drawing.partition(",")[2]), int(seed or 0)
         try:
-            made = translator.translate(drawing, int(seed or 0), int(samples))
+            made = translator.translate(drawing, seed, int(samples))
         except ClientError as error:
             # The last result stays, and so does the drawing.
             return gr.skip(), gr.skip(), gr.skip(), gr.HTML(html.escape(str(error)), visible=True)

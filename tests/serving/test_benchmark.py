@@ -87,7 +87,7 @@ def test_the_table_has_medians_rates_and_percentiles():
 
 
 def test_the_loops_ask_as_often_as_they_say(exported):
-    with serving(Manager(configuration(exported[1]))) as (address, interceptor):
+    with serving(Manager(configuration(exported[1])).start()) as (address, interceptor):
         measured = overhead(exported[1] / "tiny/1", address, "tiny", 8, 4)
         assert [len(seconds) for seconds in measured.values()] == [4, 4]
         calls = interceptor.calls

@@ -64,7 +64,7 @@ def manager(generator, tmp_path_factory):
         )
     foreign = Foreign()
     tf.saved_model.save(foreign, str(folder / "foreign/1"), {"serving_default": foreign.turn})
-    return Manager(server.configuration(folder))
+    return Manager(server.configuration(folder)).start()
 
 
 @pytest.fixture(scope="module")
