@@ -37,3 +37,11 @@ def exported(tmp_path_factory):
     exports = tmp_path_factory.mktemp("exports")
     export(generator, exports / "tiny")
     return generator, exports
+
+
+@pytest.fixture(scope="session")
+def mirrored():
+    """A strategy of two replicas; two such in one process would share the keys of collectives."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert strategy.num_replicas_in_sync == 2
+    return strategy

@@ -30,13 +30,6 @@ def trained(facades, strategy, norm="instance", steps=3):
 
 
 @pytest.fixture(scope="module")
-def mirrored():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    assert strategy.num_replicas_in_sync == 2
-    return strategy
-
-
-@pytest.fixture(scope="module")
 def models(facades, mirrored):
     return trained(facades, tf.distribute.get_strategy()), trained(facades, mirrored)
 
@@ -51,6 +44,7 @@ def test_the_logs_of_two_replicas_are_means_over_both(models):
     assert two == pytest.approx(one, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_synchronized_batch_norm_takes_the_statistics_of_all_replicas(facades, mirrored):
     one = trained(facades, tf.distribute.get_strategy(), norm="batch", steps=1)
     two = trained(facades, mirrored, norm="batch_sync", steps=1)

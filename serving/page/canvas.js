@@ -24,9 +24,13 @@ let timer = null;
 const note = (text) => { find(".note").textContent = text; };
 const snapshot = () => pen.getImageData(0, 0, canvas.width, canvas.height);
 
+// What is sent, whenever that is: never a stroke that is still being drawn.
+const keep = () => { canvas.drawing = canvas.toDataURL("image/png"); };
+
 function announce() {
   find("[data-action=undo]").disabled = past.length === 0;
   find("[data-action=redo]").disabled = future.length === 0;
+  keep();
   clearTimeout(timer);
   timer = setTimeout(() => trigger("input"), MOMENT);
 }
@@ -223,4 +227,5 @@ examples.forEach((example, index) => {
   find(".examples").append(button);
 });
 fill();
+keep();
 find("[data-action=undo]").disabled = find("[data-action=redo]").disabled = true;

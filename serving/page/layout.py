@@ -27,7 +27,7 @@ STYLE = """
 """
 # Read when the request is sent: an event that had to wait comes with the data of an earlier one.
 CURRENT_DRAWING = """(_, seed, samples) =>
-    [document.querySelector("#drawing canvas").toDataURL("image/png"), seed, samples]"""
+    [document.querySelector("#drawing canvas").drawing, seed, samples]"""
 TIMES = "Model: {0.model:.0f} ms. Network: {0.network:.0f} ms (an answer without the model)."
 HINTS = {
     "lines": "Draw with lines. They are sent as wide and in the colours that the model knows.",

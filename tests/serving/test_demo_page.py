@@ -15,7 +15,7 @@ from PIL import Image
 from serving import demo, server
 from serving.client import Client
 from serving.engine.manager import Manager
-from serving.failures import BadArgument, BadImage, UnknownModel, UnsuitableModel
+from serving.failures import BadImage, UnknownModel, UnsuitableModel
 from serving.page.drawings import write
 from serving.page.layout import build, launch
 from serving.page.translator import Translator
@@ -25,6 +25,8 @@ from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.export import export
 from tfpix2pix.networks import unet_generator
+
+pytestmark = pytest.mark.slow
 
 SIZE = (32, 64)
 LINES = {
@@ -118,24 +120,6 @@ def test_a_drawing_is_translated_with_samples_and_times(address):
 def test_an_unknown_model_is_reported_before_there_is_a_page(address):
     with pytest.raises(UnknownModel):
         demo.main(address, "nothing")
-
-
-@pytest.mark.parametrize(
-    ("given", "received"),
-    [
-        ({}, "none"),
-        ({"address": "a:1"}, "--address"),
-        ({"export": "a", "run": "b"}, "--export --run"),
-        ({"export": "a", "model": "b"}, "--export --model"),
-    ],
-)
-def test_one_source_of_the_model_is_asked_for(given, received):
-    with pytest.raises(BadArgument) as caught:
-        demo.main(**given)
-    assert str(caught.value) == (
-        "One of --address with --model, --export and --run must be given. Received: "
-        f"{received}. Choose one."
-    )
 
 
 @contextmanager
@@ -240,7 +224,6 @@ def test_a_house_drawn_with_the_mouse_is_translated(visitor, address):
     visitor.until(lambda: "Network" in visitor.page.locator("#times").inner_text())
 
 
-@pytest.mark.slow
 def test_strokes_are_erased_undone_redone_and_cleared(visitor):
     for y in (0.2, 0.5, 0.8):  # The last of quick strokes wins.
         visitor.stroke((0.2, y), (0.8, y))
@@ -257,7 +240,6 @@ def test_strokes_are_erased_undone_redone_and_cleared(visitor):
     visitor.result(lambda sent: sent.min() == 255)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("visitor", ["foreign"], indirect=True)
 def test_a_picture_comes_by_upload_by_paste_and_from_the_webcam(visitor):
     # Smooth, as the browser enlarges it to the canvas.
@@ -299,7 +281,6 @@ def test_a_picture_comes_by_upload_by_paste_and_from_the_webcam(visitor):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("visitor", ["labels"], indirect=True)
 def test_a_class_is_picked_by_its_name(visitor):
     visitor.click("door")
@@ -316,7 +297,6 @@ def test_a_class_is_picked_by_its_name(visitor):
     visitor.result(lambda sent: (sent == nearest).all())
 
 
-@pytest.mark.slow
 def test_samples_have_seeds_and_the_result_can_be_kept(visitor, address):
     visitor.stroke(*HOUSE)
     sent, translated = visitor.result()
@@ -343,7 +323,6 @@ def test_samples_have_seeds_and_the_result_can_be_kept(visitor, address):
     assert len(sources) == 2
 
 
-@pytest.mark.slow
 def test_a_server_that_goes_away_is_reported_and_the_drawing_stays(chromium, manager):
     with ExitStack() as stack:
         first = ExitStack()
@@ -367,7 +346,6 @@ def test_a_server_that_goes_away_is_reported_and_the_drawing_stays(chromium, man
         failure.wait_for(state="hidden")
 
 
-@pytest.mark.slow
 def test_visitors_do_not_see_each_other(chromium, address):
     with launched(address, "lines") as url:
         one, two = Visitor(chromium, url), Visitor(chromium, url)
@@ -393,7 +371,6 @@ def call(url, *arguments):
         return response.read().decode()
 
 
-@pytest.mark.slow
 def test_the_page_answers_http_clients(address):
     encoded, pixels = picture(4, (256, 256))
     with launched(address, "foreign") as url:

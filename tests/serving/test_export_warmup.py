@@ -12,12 +12,12 @@ def test_every_signature_has_a_request_that_the_loaded_version_answers(tmp_path)
     generator = fixed_weights(unet_generator((None, None, 3), depth=3, base_filters=4))
     version, _ = export(generator, tmp_path, finish=lambda part: write_warmup(part, (8, 16)))
     records = tf.data.TFRecordDataset(str(version / "assets.extra/tf_serving_warmup_requests"))
-    answered = {}
+    servable, answered = Servable(version), {}
     for record in records.as_numpy_iterator():
         log = prediction_log_pb2.PredictionLog.FromString(record)
         assert log.WhichOneof("log_type") == "predict_log"
         request = log.predict_log.request
-        name, outputs = Servable(version).predict(
+        name, outputs = servable.predict(
             request.model_spec.signature_name, request.inputs, request.output_filter
         )
         (answered[name],) = outputs.values()

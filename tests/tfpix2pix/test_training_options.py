@@ -187,6 +187,7 @@ def test_parts_of_synchronized_batch_norm_are_refused():
         tiny_pix2pix(norm="batch_sync").compile(accumulate=2)
 
 
+@pytest.mark.slow
 def test_xla_takes_the_same_step():
     pair = (SOURCE[:1, :16, :16], TARGET[:1, :16, :16])
 

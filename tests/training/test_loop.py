@@ -54,6 +54,7 @@ def test_fit_and_the_loop_train_alike(facades):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_run_folder_holds_what_it_takes_and_a_resumed_run_ends_the_same(config, tmp_path):
     loop.train(config, tmp_path / "parts")
     _, step = loop.train(longer(config, 7), tmp_path / "parts")
@@ -187,11 +188,10 @@ def test_the_first_interrupt_is_noted_and_the_second_acts():
 
 
 @pytest.mark.slow
-def test_a_run_on_two_devices_resumes_and_is_read_on_one(config, tmp_path):
+def test_a_run_on_two_devices_resumes_and_is_read_on_one(config, mirrored, tmp_path):
     config = dataclasses.replace(
         config, train=dataclasses.replace(config.train, batch_size=2, steps=2)
     )
-    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     loop.train(config, tmp_path / "two", mirrored)
     model, step = loop.train(longer(config, 3), tmp_path / "two", mirrored)
     assert step == 3

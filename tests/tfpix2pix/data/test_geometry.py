@@ -22,7 +22,7 @@ def examples_of(*sizes):
     return Examples(names, None, (KIND,) * sizes.shape[1], sizes, [])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(PREPROCESSES),
     st.tuples(st.integers(1, 40), st.integers(1, 40)),

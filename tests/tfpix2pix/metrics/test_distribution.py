@@ -145,9 +145,8 @@ def test_parts_merged_and_a_graph_give_the_same(kind, features):
         assert float(tf.function(traced.result)()) == pytest.approx(expected)
 
 
-def test_replicas_count_into_one_metric(features):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+def test_replicas_count_into_one_metric(features, mirrored):
+    with mirrored.scope():
         fid, colors = metrics.FID(raw), metrics.LabIntersection()
     images = [tf.constant(images_of(np.tanh(side[:80, :3]))) for side in features]
 
@@ -157,12 +156,12 @@ def test_replicas_count_into_one_metric(features):
         colors.update_state(*batch)
 
     halves = [
-        strategy.experimental_distribute_values_from_function(
+        mirrored.experimental_distribute_values_from_function(
             lambda replica, side=side: tf.split(side, 2)[replica.replica_id_in_sync_group]
         )
         for side in images
     ]
-    strategy.run(update, halves)
+    mirrored.run(update, halves)
     expected = metrics.LabIntersection()
     expected.update_state(*images)
     np.testing.assert_allclose(colors.result(), expected.result(), rtol=1e-6)
