@@ -16,6 +16,7 @@ from typing import Optional
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
 import jsonargparse
+import tensorflow as tf
 
 from serving import benchmark_faults, benchmark_freezing, benchmark_load
 from serving.process import QUIET, serving
@@ -122,6 +123,7 @@ def _write(results, path):
 
 
 if __name__ == "__main__":
+    tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     try:
         jsonargparse.auto_cli(
             {"load": load, "freezing": freezing, "faults": faults}, as_positional=False
