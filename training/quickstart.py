@@ -153,7 +153,9 @@ def _python(module, *arguments):
 @contextmanager
 def _server(models):
     command = [sys.executable, "-m", "serving.server", "--models", str(models), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, "--log_format", "none"], stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             line = process.stdout.readline()
             print(f"    {line.strip()}")
