@@ -20,7 +20,7 @@ from serving.page.drawings import write
 from serving.page.layout import build, launch
 from serving.page.translator import Translator
 from tests import cases
-from tests.serving.local import picture, serving
+from tests.serving.local import picture, resting, serving
 from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.export import export
@@ -79,9 +79,10 @@ def pixels_of(encoded):
     return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
 
 
-def test_the_client_brings_the_card_and_the_noise_of_a_seed(generator, address):
+@pytest.mark.parametrize("api", ["grpc", "rest"])
+def test_the_client_brings_the_card_and_the_noise_of_a_seed(generator, manager, address, api):
     encoded, pixels = picture(0, SIZE)
-    with Client(address, "lines") as client:
+    with resting(manager) as url, Client({"grpc": address, "rest": url}[api], "lines") as client:
         assert client.model_card()["drawing"] == LINES
         noisy = pixels_of(client.translate(encoded, seed=7))
     source = images.to_signed(pixels)[tf.newaxis]
