@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from serving.page.drawings import Convention, normalized, read, write
 
@@ -45,6 +46,31 @@ def test_lines_get_the_colours_of_the_model(drawn):
     grey = normalized(np.asarray(image), black)
     assert (grey == grey[..., :1]).all()
     assert grey.min() == 0
+
+
+def pale_example():
+    """Lines of half a pixel, as they look where a training image of twice the size was reduced."""
+    image, draw = canvas((64, 64))
+    draw.line((10, 50, 30, 12, 52, 40), (0, 0, 0), 1)
+    return np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BOX))
+
+
+@pytest.mark.parametrize("scale", [1, 16])
+def test_an_example_is_sent_as_it_is(scale):
+    example = pale_example()
+    convention = Convention((32, 32), "lines", line_width=0.5, examples=(write(example),))
+    shown = np.repeat(np.repeat(example, scale, 0), scale, 1)
+    np.testing.assert_array_equal(normalized(read(write(shown)), convention), example)
+
+
+def test_lines_paler_than_the_model_s_are_not_lost():
+    example = pale_example()
+    shown = read(write(np.repeat(np.repeat(example, 16, 0), 16, 1)))
+    sent = normalized(shown, Convention((32, 32), "lines", line_width=0.5))
+    inked, meant = sent[..., 0] < 255, example[..., 0] < 200
+    assert meant.sum() > 20
+    assert ndimage.binary_dilation(inked)[meant].all()
+    assert not inked[~ndimage.binary_dilation(example[..., 0] < 255)].any()
 
 
 def test_an_empty_sheet_is_background():
