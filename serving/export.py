@@ -9,7 +9,7 @@ import jsonargparse
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
 from serving.cards import card_of_run
-from serving.warmup import write_warmup
+from serving.warmup import check_served, write_warmup
 from tfpix2pix import config, factory
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import convert, export
@@ -48,13 +48,18 @@ def main(
         "size": size,
         "card": card_of_run(run, options, best=best),
     }
+
+    def finish(part):
+        check_served(part, generator, size)
+        write_warmup(part, size)
+
     if format == "saved_model":
         path, difference = export(
             generator,
             to,
             **described,
             keep=keep,
-            finish=lambda part: write_warmup(part, size),
+            finish=finish,
         )
     else:
         path = f"{os.path.normpath(to)}.{format}"

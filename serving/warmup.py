@@ -1,11 +1,14 @@
-"""Warm-up: requests in a version that TensorFlow Serving runs before it answers others."""
+"""Before publication: what a server answers is proved, and requests to warm up with are written."""
 
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.engine.servable import Servable
+from tfpix2pix import inference
+from tfpix2pix.export.comparison import check_parity
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 
@@ -36,6 +39,27 @@ def write_warmup(version, size):
                 request.inputs[alias].CopyFrom(tf.make_tensor_proto(_example(tensor, size)))
             servable.predict(name, request.inputs, ())
             writer.write(log.SerializeToString())
+
+
+def check_served(version, generator, size, tolerance=1e-4):
+    """Compares what a server answers with the generator, besides what Python makes of the graph.
+
+    Args:
+        version: Folder of the SavedModel.
+        generator: `keras.Model` that it was made of.
+        size: `(height, width)` in pixels.
+        tolerance: Largest difference allowed, in the range [-1, 1].
+
+    Raises:
+        ValueError: If the difference is larger.
+    """
+    servable = Servable(version)
+    shape = (1, *size, generator.input_shape[-1])
+    image = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+    _, outputs = servable.predict("float", {"image": tf.make_tensor_proto(image)}, ())
+    servable.close()
+    difference = np.abs(outputs["output"] - inference.translate(generator, tf.constant(image)))
+    check_parity(float(np.max(difference)), tolerance, Path(version).parent)
 
 
 def _example(tensor, size):
