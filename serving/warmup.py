@@ -7,10 +7,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.engine.servable import Servable
+from serving.engine.warmup import FILE
 from tfpix2pix import inference
 from tfpix2pix.export.comparison import check_parity
-
-FILE = "assets.extra/tf_serving_warmup_requests"
 
 
 def write_warmup(version, size):

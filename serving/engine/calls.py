@@ -7,7 +7,7 @@ from typing import Optional
 
 import grpc
 
-CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 @dataclass

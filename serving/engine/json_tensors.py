@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from serving.engine.servable import INVALID_ARGUMENT, ServingError
+from serving.engine.servable import INVALID_ARGUMENT, UNIMPLEMENTED, ServingError
 
 # Type -> (largest whole number that it holds with all smaller ones, largest number).
 FLOATS = {
@@ -28,7 +28,6 @@ INTEGERS = {
 }
 JSON_TYPES = {dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 JSON_NAMES = {None: "Null", False: "False", True: "True"}
-UNIMPLEMENTED = 12
 
 
 def parse(body):

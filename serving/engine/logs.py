@@ -5,9 +5,10 @@ import logging
 from dataclasses import asdict
 from datetime import datetime, timezone
 
+from serving.engine.servable import cut
+
 LOGGER = logging.getLogger("serving.requests")
 FAULTS = ("UNKNOWN", "INTERNAL", "DATA_LOSS")  # The server's own; the rest is the client's.
-LONGEST_ERROR = 1024
 
 
 def configure(log_format):
@@ -26,7 +27,7 @@ def configure(log_format):
 def log_call(call):
     """Logs a `serving.engine.calls.Call`."""
     level = logging.INFO if call.code == "OK" else logging.WARNING
-    fields = asdict(call) | {"error": " ".join(call.error[:LONGEST_ERROR].split())}
+    fields = asdict(call) | {"error": " ".join(cut(call.error).split())}
     LOGGER.log(
         logging.ERROR if call.code in FAULTS else level,
         "%(api)s %(method)s %(model)s version %(version)s %(signature)s: %(code)s in "

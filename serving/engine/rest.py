@@ -15,13 +15,16 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import get_input_stream
 
-from serving.engine.calls import CODE_NAMES, Call, observed
-from serving.engine.json_tensors import UNIMPLEMENTED, parse, read_inputs, write_outputs
+from serving.engine.calls import STATUS_CODES, Call, observed
+from serving.engine.json_tensors import parse, read_inputs, write_outputs
 from serving.engine.servable import (
     DEFAULT_SIGNATURE,
+    INTERNAL,
     INVALID_ARGUMENT,
     NOT_FOUND,
+    UNIMPLEMENTED,
     ServingError,
+    cut,
 )
 
 MODEL = r"(?i)/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?"
@@ -30,8 +33,7 @@ LOOK = re.compile(MODEL + "(/metadata)?")
 # gRPC status -> HTTP status (model_servers/http_rest_api_util.cc and http_server.cc).
 HTTP = {0: 200, 1: 499, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409}
 HTTP |= {2: 500, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401}
-INTERNAL, RESOURCE_EXHAUSTED = 13, 8
-LONGEST_ERROR = 1024  # As over gRPC; a text can have the whole request in it.
+RESOURCE_EXHAUSTED = 8
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, GET",
@@ -96,9 +98,8 @@ class Application:
         except Exception as error:
             logging.getLogger(__name__).exception("A request failed by a fault of the server.")
             code, status, text = INTERNAL, 500, f"{type(error).__name__}: {error}"
-        if len(text) > LONGEST_ERROR:
-            text = text[:LONGEST_ERROR] + "...TRUNCATED"
-        call.code, call.error = CODE_NAMES[code], text
+        text = cut(text)  # As over gRPC; it can have the whole request in it.
+        call.code, call.error = STATUS_CODES[code].name, text
         return Response(json.dumps({"error": text}), status, mimetype="application/json")
 
     def _answer(self, request, path, call):

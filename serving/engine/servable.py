@@ -33,7 +33,26 @@ TYPED_FIELDS = {
     "object": "string_val",
 }
 MOST_PADDING = 2**26  # Bytes that a tensor may take beyond those of its message.
+LONGEST_MESSAGE = 1024  # Characters of an error.
 FLOAT_VAL_TAG = b"\x2a"  # Field 5, length-delimited: a packed field.
+
+
+def cut(message):
+    """Cuts the text of an error as TensorFlow Serving does (model_servers/grpc_status_util.cc).
+
+    Args:
+        message: str.
+
+    Returns:
+        str of at most 1024 characters, and a suffix where it was longer.
+
+    Example:
+        >>> len(cut("x" * 2000)), cut("short")
+        (1036, 'short')
+    """
+    return (
+        message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "...TRUNCATED"
+    )
 
 
 class ServingError(Exception):

@@ -1,6 +1,5 @@
 """The gRPC services of the local server, answering as TensorFlow Serving 2.15 does."""
 
-import grpc
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -12,10 +11,8 @@ from tensorflow_serving.apis import (
 )
 
 from serving.engine import examples
-from serving.engine.servable import INVALID_ARGUMENT, ServingError, typed_tensor
-
-LONGEST_MESSAGE = 1024  # grpc_status_util.cc cuts here.
-STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
+from serving.engine.calls import STATUS_CODES
+from serving.engine.servable import INVALID_ARGUMENT, ServingError, cut, typed_tensor
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -139,7 +136,4 @@ class _failing:
 
     def __exit__(self, kind, error, _):
         if isinstance(error, ServingError):
-            message = error.message
-            if len(message) > LONGEST_MESSAGE:
-                message = message[:LONGEST_MESSAGE] + "...TRUNCATED"
-            self._context.abort(STATUS_CODES[error.code], message)
+            self._context.abort(STATUS_CODES[error.code], cut(error.message))

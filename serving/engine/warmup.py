@@ -9,8 +9,8 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from serving.engine import examples
 from serving.engine.servable import INVALID_ARGUMENT, UNIMPLEMENTED, ServingError
-from serving.warmup import FILE
 
+FILE = "assets.extra/tf_serving_warmup_requests"  # In a version.
 MOST_RECORDS = 1000
 
 
