@@ -18,9 +18,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFl
 import jsonargparse
 import tensorflow as tf
 
-from serving import benchmark_faults, benchmark_freezing, benchmark_load
+from serving.benchmarks import faults as measured_faults
+from serving.benchmarks import freezing as measured_freezing
+from serving.benchmarks import load as measured_load
 from serving.process import QUIET, serving
-from tfpix2pix.data import codecs
+from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import versions
 
@@ -59,7 +61,7 @@ def load(
             results = _load(server.address, *options)
     else:
         results = _load(address, *options)
-    print("\n".join(benchmark_load.table(results, seconds)))
+    print("\n".join(measured_load.table(results, seconds)))
     _write(results, to)
 
 
@@ -72,7 +74,7 @@ def freezing(export: Path, size: int = 256, rounds: int = 15, to: Optional[Path]
         rounds: How often each is measured, in turns.
         to: JSON file for the results.
     """
-    results = benchmark_freezing.measure(export / str(versions(export)[-1]), size, rounds)
+    results = measured_freezing.measure(export / str(versions(export)[-1]), size, rounds)
     medians = {name: statistics.median(seconds) for name, seconds in results.items()}
     for name, median in medians.items():
         print(f"{name:10} {1000 * median:8.1f} ms {median / medians['variables']:6.2f}")
@@ -96,16 +98,16 @@ def faults(
         survivors: Images that are translated while the server is killed and started again.
     """
     to.mkdir(parents=True)
-    answered = benchmark_faults.swaps(to / "swaps", requests, swaps)
+    answered = measured_faults.swaps(to / "swaps", requests, swaps)
     print(
         f"{sum(answered.values())} requests, none lost or mixed up, by versions "
         f"{', '.join(f'{version}: {count}' for version, count in answered.items())}."
     )
-    statuses, megabytes = benchmark_faults.nonsense(to / "malformed", malformed)
+    statuses, megabytes = measured_faults.nonsense(to / "malformed", malformed)
     print(f"{malformed} malformed requests, none with a wrong status:")
     print("\n".join(f"  {kind:30} {count:6}" for kind, count in statuses.items()))
     print(f"Memory from {megabytes[0]:.0f} to {megabytes[-1]:.0f} MB.")
-    seconds = benchmark_faults.death(to / "death", survivors)
+    seconds = measured_faults.death(to / "death", survivors)
     print(
         f"{survivors} images translated, the server killed amid them; they waited {seconds:.1f} s."
     )
@@ -114,12 +116,12 @@ def faults(
 
 
 def _load(address, version, *options):
-    return benchmark_load.measure(version, address, *options)
+    return measured_load.measure(version, address, *options)
 
 
 def _write(results, path):
     if path is not None:
-        codecs.write_bytes(json.dumps(results, indent=1).encode(), path)
+        atomic.write_bytes(json.dumps(results, indent=1).encode(), path)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import jsonargparse
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
 from serving.client import Client
-from serving.failures import BadArgument, ClientError
+from serving.client.failures import BadArgument, ClientError
 from serving.page.layout import build, launch
 from serving.page.translator import Translator
 

@@ -10,8 +10,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFl
 
 import tensorflow as tf
 
-from serving.cards import card_of_run
-from serving.warmup import check_served, write_warmup
+from serving.publishing.proof import check_served, write_warmup
+from serving.publishing.run_card import card_of_run
 from tfpix2pix import config, factory
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import convert, export

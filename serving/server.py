@@ -27,11 +27,11 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.engine import logs, settings, tls
+from serving.engine import edge_files, logs, tls
 from serving.engine.calls import Interceptor
-from serving.engine.configuration import read
 from serving.engine.manager import Manager
-from serving.engine.metrics import Metrics
+from serving.engine.model_config import read
+from serving.engine.prometheus import Metrics
 from serving.engine.rest import Application, RestServer
 from serving.engine.servable import ServingError
 from serving.engine.services import ModelService, PredictionService
@@ -254,7 +254,7 @@ def main(flags):
     tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     logs.configure(flags.log_format)
     credentials, verified = tls.credentials(flags.ssl_config_file)
-    path, metrics = settings.metrics_path(flags.monitoring_config_file), Metrics()
+    path, metrics = edge_files.metrics_path(flags.monitoring_config_file), Metrics()
     observers = (logs.log_call, metrics.observe)
     health_service = health.HealthServicer() if flags.enable_grpc_healthcheck_service else None
     file = flags.model_config_file

@@ -14,7 +14,7 @@ import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
 import tensorflow as tf
 
 from tests import cases
-from tfpix2pix.data import synthetic
+from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
 
 CPUS = tf.config.list_physical_devices("CPU")

@@ -11,7 +11,7 @@ from tests.cases import smooth_images, tiny_pix2pix
 from tfpix2pix import InputError
 from tfpix2pix.data import pipeline, sources
 from tfpix2pix.data.geometry import Geometry
-from training import loop
+from training.engine import loop
 
 
 def trained(facades, strategy, norm="instance", steps=3):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import serving.client.failures
 import serving.engine.json_tensors
 import serving.engine.servable
 import serving.engine.versions
-import serving.failures
 import tfpix2pix
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     "name",
     [
         *MODULES,
-        serving.failures.__name__,
+        serving.client.failures.__name__,
         serving.engine.json_tensors.__name__,
         serving.engine.servable.__name__,
         serving.engine.versions.__name__,

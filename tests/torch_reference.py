@@ -1,9 +1,9 @@
-"""pytorch-CycleGAN-and-pix2pix's networks: those of `training.reference_step` and what it lacks."""
+"""Networks of pytorch-CycleGAN-and-pix2pix that `training.benchmarks.pytorch_step` has not."""
 
 import torch
 from torch import nn
 
-from training.reference_step import PatchGAN, UNet, norm_of
+from training.benchmarks.pytorch_step import PatchGAN, UNet, norm_of
 
 __all__ = ["PatchGAN", "PixelGAN", "UNet", "randomized"]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import health, report
+from tfpix2pix import report
 from tfpix2pix.errors import InputError
+from tfpix2pix.models import faults
 
 
 class _EverySteps(keras.callbacks.Callback):
@@ -64,8 +65,8 @@ class ImageGrid(_EverySteps):
         ValueError: If `every` is below 1.
 
     Example:
-        >>> from tfpix2pix.data import kinds, tasks
-        >>> task = tasks.Pairs((kinds.Kind(3, "uint8", (0, 255)),) * 2)
+        >>> from tfpix2pix.data import formats, tasks
+        >>> task = tasks.Pairs((formats.PixelFormat(3, "uint8", (0, 255)),) * 2)
         >>> images = tf.zeros((2, 32, 32, 3))
         >>> ImageGrid((images, images), task, "samples", every=500).every
         500
@@ -143,7 +144,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
         if all(math.isfinite(value) for value in (logs or {}).values()):
             return
         step = int(self.model.optimizers["generator"].iterations)
-        symptom = health.non_finite(step, logs, self.model, *self.batch)
+        measured = faults.non_finite(logs, step, self.model, self.batch)
         raise InputError(
-            f"All losses must be finite. Received: {symptom.measured}. {symptom.remedy}"
+            f"All losses must be finite. Received: {measured}. Lower the learning rates, or look "
+            "for broken images with `tfpix2pix.doctor`."
         )

@@ -13,3 +13,23 @@ class InputError(ValueError):
         ...
         tfpix2pix.errors.InputError: `depth` must be at least 2. Received: depth=1. Use 2 or more.
     """
+
+
+MOST_NAMED = 5  # How many faulty files or names an error lists.
+
+
+def listed(names):
+    """Returns the first of many names as text.
+
+    Args:
+        names: List of str.
+
+    Returns:
+        str.
+
+    Example:
+        >>> listed(list("abcdefg"))
+        'a, b, c, d, e and 2 more'
+    """
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -24,18 +24,18 @@ def columns(model, task, samples):
 
     Example:
         >>> from types import SimpleNamespace
-        >>> from tfpix2pix.data.kinds import Kind
+        >>> from tfpix2pix.data.formats import PixelFormat
         >>> from tfpix2pix.data.tasks import Pairs
         >>> negative = SimpleNamespace(translate=lambda source: -source)
         >>> white = np.ones((1, 8, 8, 1), "float32")
-        >>> task = Pairs((Kind(1, "uint8", (0, 255)),) * 2)
+        >>> task = Pairs((PixelFormat(1, "uint8", (0, 255)),) * 2)
         >>> columns(negative, task, [(white, white)])["output"][0].shape
         TensorShape([8, 8, 3])
     """
     shown = {"input": [], "output": [], "target": []}
     for source, target in samples:
         translated = model.translate(source)
-        of_source, of_target = task.source_kind.value_range, task.target_kind.value_range
+        of_source, of_target = task.source_format.value_range, task.target_format.value_range
         shown["input"].append(images.displayed(task.source_picture(source), of_source)[0])
         for title, result in (("output", translated), ("target", target)):
             shown[title].append(images.displayed(task.picture(source, result), of_target)[0])

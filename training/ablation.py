@@ -15,15 +15,15 @@ import jsonargparse
 import numpy as np
 import tensorflow as tf
 
+from tfpix2pix import atomic, factory, inference, metrics, report
 from tfpix2pix import config as configs
-from tfpix2pix import factory, inference, metrics, report
-from tfpix2pix.data import codecs, images
+from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
 from tfpix2pix.metrics.segmentation import SegmentationScores
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
 from tfpix2pix.presets import QUICKSTART
-from training import loop
 from training import segmenter as segmenters
+from training.engine import loop
 
 # Row -> options that are not those of the paper's whole method: U-Net, L1+cGAN, 70x70.
 TABLES = {
@@ -131,9 +131,9 @@ def main(
     settings = {"data": data, "direction": direction, "size": size, "steps": steps}
     settings |= {"filters": filters, "segmenter": segmenter and str(segmenter), "seeds": seeds}
     content = json.dumps({**settings, "tables": told}, indent=1)
-    codecs.write_bytes(content.encode(), to / "ablation.json")
+    atomic.write_bytes(content.encode(), to / "ablation.json")
     page = markdown(told, settings)
-    codecs.write_bytes(page.encode(), to / "ablation.md")
+    atomic.write_bytes(page.encode(), to / "ablation.md")
     print(page)
 
 
@@ -230,7 +230,7 @@ class Judge:
         self.task = factory.task(config)
         self.pairs = _held_out(config)
         source = next(iter(self.pairs))[0]
-        self.sources = _shown(self.task.source_picture(source), self.task.source_kind)
+        self.sources = _shown(self.task.source_picture(source), self.task.source_format)
         self.segment, self.labelled = None, itertools.repeat((None, None))
         if segmenter is not None:
             self.segment, labels = segmenters.load(segmenter)
@@ -259,7 +259,7 @@ class Judge:
                 found = found or SegmentationScores(one_hot.shape[-1])
                 found.update_state(tf.argmax(one_hot, axis=-1), self.segment(translated))
             pictures = pictures or _shown(
-                self.task.picture(source, translated), self.task.target_kind
+                self.task.picture(source, translated), self.task.target_format
             )
         scores = {name: measure.result() for name, measure in measures.items()}
         if found:

@@ -22,11 +22,11 @@ import jsonargparse
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfpix2pix import factory
-from tfpix2pix.data import codecs
+from tfpix2pix import atomic, factory
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import FACADES
-from training import benchmark_quality, benchmark_step
+from training.benchmarks import quality as measured_quality
+from training.benchmarks import step as measured_step
 
 WARM_UP = 50  # Batches before anything is measured.
 
@@ -77,7 +77,7 @@ def data(
     if steps:
         results["wait"] = _wait(cached, examples, steps)
     if to:
-        codecs.write_bytes(json.dumps(results, indent=1).encode(), to)
+        atomic.write_bytes(json.dumps(results, indent=1).encode(), to)
 
 
 def step(
@@ -98,12 +98,12 @@ def step(
         threads: Threads of each contender; by default as many as there are cores.
         to: JSON file for the results.
     """
-    results = benchmark_step.measure(size, filters, batch, rounds, threads)
+    results = measured_step.measure(size, filters, batch, rounds, threads)
     print(f"{size} pixels, {filters} filters, batches of {batch}")
-    print("\n".join(benchmark_step.table(results)))
+    print("\n".join(measured_step.table(results)))
     if to:
         options = {"size": size, "filters": filters, "batch": batch, "threads": threads}
-        codecs.write_bytes(json.dumps({**options, **results}, indent=1).encode(), to)
+        atomic.write_bytes(json.dumps({**options, **results}, indent=1).encode(), to)
 
 
 def quality(
@@ -127,16 +127,16 @@ def quality(
         seed: Seed of weights, dropout and data.
     """
     options = {"size": size, "filters": filters, "steps": steps, "direction": direction}
-    results = benchmark_quality.measure(data, to, **options, seed=seed)
-    print("\n".join(benchmark_quality.table(results)))
+    results = measured_quality.measure(data, to, **options, seed=seed)
+    print("\n".join(measured_quality.table(results)))
     content = {**options, "seed": seed, **results}
-    codecs.write_bytes(json.dumps(content, indent=1).encode(), to / "quality.json")
+    atomic.write_bytes(json.dumps(content, indent=1).encode(), to / "quality.json")
 
 
 def _of_pytorch(folder):
     """Returns the batches of the reference, if PyTorch is installed."""
     try:
-        from training import reference_data
+        from training.benchmarks import pytorch_data
     except ModuleNotFoundError:
         return {}
     folder = folder / "train" if (folder / "train").is_dir() else folder
@@ -145,7 +145,7 @@ def _of_pytorch(folder):
         while True:
             yield from loader
 
-    return {"PyTorch": endless(reference_data.batches(folder))}
+    return {"PyTorch": endless(pytorch_data.batches(folder))}
 
 
 def _take(batches, count):

@@ -16,14 +16,15 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from tfpix2pix import atomic, factory, metrics
 from tfpix2pix import config as configs
-from tfpix2pix import factory, metrics
 from tfpix2pix.data import codecs, layouts
 from tfpix2pix.errors import InputError
-from training import evaluation_page, journal, loop
 from training import segmenter as segmenters
-from training.contender import Contender
-from training.measures import MEASURES
+from training.engine import loop, run_log
+from training.evaluation import results_page
+from training.evaluation.evaluated_run import Contender
+from training.evaluation.scores import MEASURES
 
 RESULT, TABLE, PAGE, PICTURES = "metrics.json", "images.csv", "index.html", "pictures"
 MEAN_OF = 1000  # Training targets; more hardly change their mean.
@@ -104,7 +105,7 @@ def evaluate(
             "features": first.feature_model,
             "segmenter": segmenter and str(segmenter),
             "statistics": statistics,
-            "packages": journal.packages(),
+            "packages": run_log.packages(),
             "runs": [contender.told(first) for contender in contenders],
         }
         _write(result, contenders, sizes, folder)
@@ -127,7 +128,7 @@ def main(arguments=None):
     print(" ".join([f"{'mean':28}", *(f"{run['title']:>12}" for run in runs)]))
     for name, measure in MEASURES.items():
         if name in runs[0]["mean"]:
-            cells = (f"{evaluation_page.number(run['mean'][name]):>12}" for run in runs)
+            cells = (f"{results_page.number(run['mean'][name]):>12}" for run in runs)
             print(" ".join([f"{measure.title:28}", *cells]))
     print(f"Look at {parsed.to / PAGE}.")
 
@@ -211,8 +212,8 @@ def _write(result, contenders, sizes, folder):
         (title, f"{PICTURES}/{place}")
         for title, place in zip(["input", *outputs, "target"], places)
     ]
-    page = evaluation_page.html(result, names, sizes, scores, columns)
-    codecs.write_bytes(page.encode("utf-8", "replace"), folder / PAGE)
+    page = results_page.html(result, names, sizes, scores, columns)
+    atomic.write_bytes(page.encode("utf-8", "replace"), folder / PAGE)
     rows = io.StringIO()
     table = csv.writer(rows, lineterminator="\n")
     table.writerow(["number", "name", "run", *scores[0]])
@@ -221,8 +222,8 @@ def _write(result, contenders, sizes, folder):
             table.writerow(
                 [index, name, contender.title, *(values[index] for values in of.values())]
             )
-    codecs.write_bytes(rows.getvalue().encode("utf-8", "replace"), folder / TABLE)
-    codecs.write_bytes(json.dumps(result, indent=1).encode(), folder / RESULT)
+    atomic.write_bytes(rows.getvalue().encode("utf-8", "replace"), folder / TABLE)
+    atomic.write_bytes(json.dumps(result, indent=1).encode(), folder / RESULT)
 
 
 def _check_same(first, other, same):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfpix2pix import config as configs
 from tfpix2pix import factory, importers
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig
-from tfpix2pix.data.kinds import full_range
+from tfpix2pix.data.formats import full_range
 from tfpix2pix.errors import InputError
 
 

@@ -7,11 +7,13 @@ from typing import Literal, Optional, Union
 import jsonargparse
 import tqdm
 
-from tfpix2pix.data import codecs, derive, jobs, layouts, records
-from tfpix2pix.data import fetch as fetching
-from tfpix2pix.data import prepare as preparing
+from tfpix2pix import atomic
+from tfpix2pix.data import layouts, records
+from tfpix2pix.datasets import combine as preparing
+from tfpix2pix.datasets import derive, jobs
+from tfpix2pix.datasets import fetch as fetching
 from tfpix2pix.doctor import check as doctor
-from tfpix2pix.doctor import report
+from tfpix2pix.doctor import presentation
 from tfpix2pix.errors import InputError
 
 Size = Union[int, tuple[int, int]]
@@ -158,10 +160,10 @@ def check(
         classes: Number of classes if label maps are to have ids below it.
     """
     diagnosis = doctor.check(data, layout, classes=classes, progress=_bar)
-    print(report.text(diagnosis))
+    print(presentation.text(diagnosis))
     if to:
-        codecs.write_bytes(report.html(diagnosis).encode(), to / "check.html")
-        codecs.write_bytes(report.to_json(diagnosis).encode(), to / "check.json")
+        atomic.write_bytes(presentation.html(diagnosis).encode(), to / "check.html")
+        atomic.write_bytes(presentation.to_json(diagnosis).encode(), to / "check.json")
         print(f"\nLook at {to / 'check.html'}.")
     if not diagnosis.is_fit:
         sys.exit(1)

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from tfpix2pix import factory, metrics, report
-from tfpix2pix.data import images, synthetic
+from tfpix2pix.data import images
+from tfpix2pix.datasets import synthetic
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import QUICKSTART
-from training import loop
+from training.engine import loop
 
 TRAINING_PAIRS, HELD_OUT_PAIRS = 400, 32
 SHOWN = 6

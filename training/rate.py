@@ -18,7 +18,7 @@ from tfpix2pix import config as configs
 from tfpix2pix import factory, inference
 from tfpix2pix.data import codecs, images
 from tfpix2pix.errors import InputError
-from training import rating, rating_page
+from training.rating import rating_page, real_or_fake
 
 
 def main(
@@ -48,7 +48,7 @@ def main(
         port: Port to listen at; 0 for any that is free.
     """
     if report is not None:
-        print(as_text(rating.summary(report)))
+        print(as_text(real_or_fake.summary(report)))
         return
     if run is None or to is None:
         raise InputError(
@@ -56,7 +56,7 @@ def main(
             "--run RUN --to ANSWERS, or --report ANSWERS for what was answered."
         )
     prepare(run, to, data, practice=practice, trials=trials, best=best, averaged=averaged)
-    server = rating_page.make(rating.Answers(to), host, port)
+    server = rating_page.make(real_or_fake.Answers(to), host, port)
     print(f"Rate at http://{host}:{server.port}/ until Ctrl-C here. Answers: {to}.", flush=True)
     server.serve_forever()
     print(f"The same command goes on. Report: python -m training.rate --report {to}")
@@ -69,7 +69,7 @@ def prepare(run, to, data=None, *, practice, trials, best=False, averaged=False)
         run: Folder of the run.
         to: Folder of the answers. Images that are there stay.
         data: Folder of the images; by default that of the run.
-        practice: See `training.rating.Protocol`.
+        practice: See `training.rating.real_or_fake.Protocol`.
         trials: The same.
         best: The same.
         averaged: The same.
@@ -86,7 +86,7 @@ def prepare(run, to, data=None, *, practice, trials, best=False, averaged=False)
     examples = factory.examples(config, "held_out")
     generator = factory.restored_generator(run, best=best, averaged=averaged)
     checkpoints = Path(run, factory.BEST if best else factory.CHECKPOINTS)
-    protocol = rating.Protocol(
+    protocol = real_or_fake.Protocol(
         run=str(run),
         step=int(tf.train.load_variable(str(checkpoints), "step/.ATTRIBUTES/VARIABLE_VALUE")),
         best=best,
@@ -96,25 +96,25 @@ def prepare(run, to, data=None, *, practice, trials, best=False, averaged=False)
         practice=practice,
         trials=trials,
     )
-    rating.begin(protocol, to)
+    real_or_fake.begin(protocol, to)
     task = factory.task(config)
     batches = factory.evaluation_batches(config, examples)
     bar = tqdm(batches, "Translations", len(examples.names), unit=" images")
     for index, (source, target) in enumerate(bar):
-        if rating.image_path(to, "fake", index).exists():  # It is written last.
+        if real_or_fake.image_path(to, "fake", index).exists():  # It is written last.
             continue
         translated = inference.translate(generator, source)
         for kind, result in {"real": target, "fake": translated}.items():
             # Both through the same steps, so that nothing but the content differs.
-            pixels = images.displayed(task.picture(source, result), task.target_kind.value_range)
-            codecs.write(pixels[0].numpy(), rating.image_path(to, kind, index))
+            pixels = images.displayed(task.picture(source, result), task.target_format.value_range)
+            codecs.write(pixels[0].numpy(), real_or_fake.image_path(to, kind, index))
 
 
 def as_text(summary):
     """Returns a summary as a table, and on the last line as JSON.
 
     Args:
-        summary: See `training.rating.summary`.
+        summary: See `training.rating.real_or_fake.summary`.
     """
     low, high = summary["interval"]
     rows = [f"{rater:20} {rate:7.1%}" for rater, rate in summary["raters"].items()]

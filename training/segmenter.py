@@ -17,13 +17,13 @@ import tensorflow as tf
 from tensorflow import keras
 from tqdm import tqdm
 
-from tfpix2pix import factory, inference, optimizers
+from tfpix2pix import atomic, factory, inference, optimizers
 from tfpix2pix.config import DataConfig, Labels, ModelConfig
-from tfpix2pix.data import codecs, tasks
+from tfpix2pix.data.palettes import palette
 from tfpix2pix.errors import InputError
 from tfpix2pix.metrics.segmentation import SegmentationScores
 from tfpix2pix.presets import QUICKSTART
-from training import loop
+from training.engine import loop
 
 DESCRIPTION = "assets.extra/classes.json"
 DEPTH = 4  # Halvings; the statistics of the norms carry what is of the whole photo.
@@ -133,7 +133,7 @@ def save(module, description, to):
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
         tf.saved_model.save(module, str(part))
-        codecs.write_bytes(json.dumps(description, indent=1).encode(), part / DESCRIPTION)
+        atomic.write_bytes(json.dumps(description, indent=1).encode(), part / DESCRIPTION)
         os.rename(part, to)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -168,7 +168,7 @@ def load(folder):
 
 
 def _classes(labels):
-    colors = tasks.palette(labels)
+    colors = palette(labels)
     if isinstance(colors, int):
         return {"names": [str(number) for number in range(colors)], "colors": None}
     return {"names": list(colors), "colors": list(colors.values())}

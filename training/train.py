@@ -15,8 +15,8 @@ from tqdm import tqdm
 from tfpix2pix.config import SECTIONS
 from tfpix2pix.errors import InputError
 from tfpix2pix.presets import PRESETS, preset
-from training import devices, loop
-from training.journal import RUN
+from training.engine import devices, loop
+from training.engine.run_log import RUN
 
 DRY_STEPS = 6
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tensorflow.core.protobuf import error_codes_pb2
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-from serving.engine import warmup
+from serving.engine import warmup_replay
 from serving.engine.servable import UNKNOWN, Servable, ServingError
 
 START, LOADING = ModelVersionStatus.START, ModelVersionStatus.LOADING
@@ -79,7 +79,7 @@ def load(path):
     """
     servable = Servable(path)
     try:
-        warmup.replay(servable, path)
+        warmup_replay.replay(servable, path)
     except ServingError:
         servable.close()
         raise

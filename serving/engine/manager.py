@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.engine import configuration
+from serving.engine import model_config
 from serving.engine.lifecycle import (
     AVAILABLE,
     END,
@@ -204,7 +204,7 @@ class Manager:
 
     def _configure(self, config, kind):
         with self._reloading:
-            configuration.check(config, self._config)
+            model_config.check(config, self._config)
             with self._changed:
                 labels = self._checked_labels(config)
                 before = {model.name for model in self._config.model_config_list.config}
@@ -261,7 +261,7 @@ class Manager:
                 if self._changed.wait_for(lambda: self._stopping, seconds):
                     return
             try:
-                self.reload(configuration.read(path))
+                self.reload(model_config.read(path))
             except (InputError, ServingError) as error:
                 logger.error("Failed to reload %s: %s", path, error)
 

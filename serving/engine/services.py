@@ -10,7 +10,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.engine import examples
+from serving.engine import unsupported
 from serving.engine.calls import STATUS_CODES
 from serving.engine.servable import INVALID_ARGUMENT, ServingError, cut, typed_tensor
 
@@ -68,18 +68,18 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def Classify(self, request, context):
         """Refuses: a model of images takes no examples."""
-        self._refuse(context, request, examples.classify)
+        self._refuse(context, request, unsupported.classify)
 
     def Regress(self, request, context):
         """Refuses: a model of images takes no examples."""
-        self._refuse(context, request, examples.regress)
+        self._refuse(context, request, unsupported.regress)
 
     def MultiInference(self, request, context):
         """Refuses: a model of images takes no examples."""
         with _failing(context):
             spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
             with self._manager.acquire(spec) as (_, servable):
-                examples.multi_inference(servable, request)
+                unsupported.multi_inference(servable, request)
 
     def _refuse(self, context, request, refuse):
         with _failing(context):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import grpc
 
-from serving.engine.settings import ssl_config
+from serving.engine.edge_files import ssl_config
 from tfpix2pix.errors import InputError
 
 

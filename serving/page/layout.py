@@ -13,7 +13,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Nothing of a visitor leaves 
 import gradio as gr
 from PIL import Image
 
-from serving.failures import ClientError
+from serving.client.failures import ClientError
 
 FOLDER = Path(__file__).parent
 MOST_SAMPLES = 6

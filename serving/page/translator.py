@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from serving.failures import BadImage, Code, UnsuitableModel
-from serving.page.drawings import Convention, normalized, read, write
+from serving.client.failures import BadImage, Code, UnsuitableModel
+from serving.page.sketches import Convention, normalized, read, write
 
 
 class Translation(NamedTuple):

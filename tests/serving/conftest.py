@@ -1,11 +1,13 @@
 """Fixtures of the serving tests: certificates, a slow model, and servers."""
 
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 import tensorflow as tf
 
 from serving import server
+from serving.engine.manager import Manager
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +51,29 @@ def turning(tmp_path_factory):
     folder = tmp_path_factory.mktemp("turning")
     tf.saved_model.save(module, folder / "turning/3", {"serving_default": module.turn})
     return folder
+
+
+@contextmanager
+def managed(folder):
+    manager = Manager(server.configuration(folder)).start()
+    try:
+        yield manager
+    finally:
+        manager.stop()
+
+
+@pytest.fixture(scope="module")
+def manager(exported):
+    """The manager of `tiny/1`."""
+    with managed(exported[1]) as manager:
+        yield manager
+
+
+@pytest.fixture(scope="module")
+def slow(turning):
+    """The manager of `turning/3`."""
+    with managed(turning) as manager:
+        yield manager
 
 
 @pytest.fixture

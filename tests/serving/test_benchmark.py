@@ -10,11 +10,9 @@ from google.protobuf.message import DecodeError
 from PIL import Image
 from tensorflow_serving.apis import predict_pb2
 
-from serving.benchmark_load import closed_loop, open_loop, overhead, picture, table
-from serving.connection import Target, translation
-from serving.engine.manager import Manager
-from serving.malformed import Code, malformed
-from serving.server import configuration
+from serving.benchmarks.load import closed_loop, open_loop, overhead, picture, table
+from serving.benchmarks.malformed import Code, malformed
+from serving.client.connection import Target, translation
 from tests.serving.local import serving
 
 LIMIT = 600  # Seconds.
@@ -86,8 +84,8 @@ def test_the_table_has_medians_rates_and_percentiles():
     ]
 
 
-def test_the_loops_ask_as_often_as_they_say(exported):
-    with serving(Manager(configuration(exported[1])).start()) as (address, interceptor):
+def test_the_loops_ask_as_often_as_they_say(exported, manager):
+    with serving(manager) as (address, interceptor):
         measured = overhead(exported[1] / "tiny/1", address, "tiny", 8, 4)
         assert [len(seconds) for seconds in measured.values()] == [4, 4]
         calls = interceptor.calls

@@ -1,7 +1,7 @@
 import pytest
 
 from serving import demo
-from serving.failures import BadArgument
+from serving.client.failures import BadArgument
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from serving import server
 from serving.client import Client
-from serving.engine.manager import Manager
-from serving.failures import TooLarge
+from serving.client.failures import TooLarge
 from tests.cases import smooth_images
 from tests.serving.local import check_translated, picture, resting, until
 from tfpix2pix import InputError
@@ -25,23 +24,9 @@ FLOATS = smooth_images((2, 8, 12, 3)).numpy()
 
 
 @pytest.fixture(scope="module")
-def manager(exported):
-    manager = Manager(server.configuration(exported[1])).start()
-    yield manager
-    manager.stop()
-
-
-@pytest.fixture(scope="module")
 def url(manager):
     with resting(manager) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def slow(turning):
-    manager = Manager(server.configuration(turning)).start()
-    yield manager
-    manager.stop()
 
 
 def ask(url, content=None, method=None):

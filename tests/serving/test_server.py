@@ -31,8 +31,8 @@ ANSWER_LIMIT = 60  # Seconds.
 
 
 @pytest.fixture(scope="module")
-def address(exported):
-    running, port = server.start(Manager(server.configuration(exported[1])).start())
+def address(manager):
+    running, port = server.start(manager)
     yield f"127.0.0.1:{port}"
     running.stop(None)
 
@@ -203,6 +203,7 @@ def test_only_the_newest_version_of_every_model_is_loaded(exported, tmp_path):
         name: [status.version for status in manager.statuses(ModelSpec(name=name))]
         for name in ("a", "b")
     }
+    manager.stop()
     assert loaded == {"a": [3], "b": [10]}
 
 

@@ -16,30 +16,15 @@ import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving import failures, server
-from serving.client import Client
-from serving.engine import settings, tls
-from serving.engine.manager import Manager
+from serving import server
+from serving.client import Client, failures
+from serving.engine import edge_files, tls
 from tests.serving.local import check_translated, picture, until
 from tfpix2pix import InputError
 
 Code = grpc.StatusCode
 ANSWER_LIMIT = 60  # Seconds.
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def manager(exported):
-    manager = Manager(server.configuration(exported[1])).start()
-    yield manager
-    manager.stop()
-
-
-@pytest.fixture(scope="module")
-def slow(turning):
-    manager = Manager(server.configuration(turning)).start()
-    yield manager
-    manager.stop()
 
 
 def stub(address, service=prediction_service_pb2_grpc.PredictionServiceStub):
@@ -115,7 +100,7 @@ def test_wrong_texts_of_tls_are_refused(pems, tmp_path, texts, reason):
 
 def test_the_deployed_monitoring_file_names_the_path(tmp_path):
     path = ROOT / "serving/deploy/config/monitoring.config"
-    assert settings.metrics_path(path) == "/monitoring/prometheus/metrics"
+    assert edge_files.metrics_path(path) == "/monitoring/prometheus/metrics"
     own = tmp_path / "monitoring.config"
     for text, expected in (
         ("prometheus_config { enable: true }", "/monitoring/prometheus/metrics"),
@@ -123,10 +108,10 @@ def test_the_deployed_monitoring_file_names_the_path(tmp_path):
         ('prometheus_config { path: "/m" }', None),
     ):
         own.write_text(text)
-        assert settings.metrics_path(own) == expected
+        assert edge_files.metrics_path(own) == expected
     own.write_text("prometheus {}")
     with pytest.raises(InputError) as caught:
-        settings.metrics_path(own)
+        edge_files.metrics_path(own)
     assert str(caught.value) == (
         "The file must be a MonitoringConfig of TensorFlow Serving, as text. Received: "
         f'{str(own)!r}: 1:1 : Message type "tfpix2pix.settings.MonitoringConfig" has no field '

@@ -10,21 +10,12 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving import failures, server
-from serving.client import Client
+from serving.client import Client, failures
 from serving.engine import calls, logs
-from serving.engine.manager import Manager
-from serving.engine.metrics import Metrics
+from serving.engine.prometheus import Metrics
 from tests.serving.local import picture, resting
 
 ANSWER_LIMIT = 60  # Seconds.
-
-
-@pytest.fixture(scope="module")
-def manager(exported):
-    manager = Manager(server.configuration(exported[1])).start()
-    yield manager
-    manager.stop()
 
 
 def test_metrics_are_those_of_tensorflow_serving(manager, start):

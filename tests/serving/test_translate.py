@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from serving import translate
-from tfpix2pix import inference
+from tfpix2pix import atomic, inference
 from tfpix2pix.data import codecs, images
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (11, 14, 3)).astype("uint8")
@@ -42,7 +42,7 @@ def test_options_decide_what_is_written(exported):
 
 
 def test_what_failed_is_listed_at_the_end(exported):
-    codecs.write_bytes(b"Dear diary", "photos/3.png")
+    atomic.write_bytes(b"Dear diary", "photos/3.png")
     with pytest.raises(SystemExit) as caught:
         translate.main(["photos", "--export", str(exported[1] / "tiny"), "--to", "out"])
     assert caught.value.code == (

@@ -8,10 +8,10 @@ from tensorflow import keras
 
 from tests.cases import smooth_images, tiny_pix2pix, values
 from tfpix2pix import InputError, callbacks, factory
-from tfpix2pix.data.kinds import Kind
+from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.tasks import Pairs
 
-TASK = Pairs((Kind(3, "uint8", (0, 255)),) * 2)
+TASK = Pairs((PixelFormat(3, "uint8", (0, 255)),) * 2)
 BATCH = smooth_images((2, 32, 32, 3)), smooth_images((2, 32, 32, 3), seed=1)
 
 
@@ -68,7 +68,7 @@ def test_a_loss_that_is_not_finite_stops_the_fit_and_says_where():
     message = (
         "All losses must be finite. Received: discriminator_gan, generator_gan, generator_l1 at "
         "step 3; first in all layers of the generator, to which the step has spread it. Lower "
-        "--train.learning_rate, or look for broken images with `python -m training.prepare check`."
+        "the learning rates, or look for broken images with `tfpix2pix.doctor`."
     )
     stopping = [Breaking(), callbacks.StopOnNonFinite(BATCH)]
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):

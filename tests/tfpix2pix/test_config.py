@@ -297,7 +297,7 @@ def test_what_is_left_open_is_rgb_of_8_bits(facades):
     config = dataclasses.replace(
         presets.preset("facades"), data=DataConfig(str(facades), image_size=32)
     )
-    assert factory.task(config).source_kind == (3, "uint8", (0.0, 255.0))
+    assert factory.task(config).source_format == (3, "uint8", (0.0, 255.0))
     source, target = next(
         iter(factory.evaluation_batches(config, factory.examples(config, "train")))
     )

@@ -13,7 +13,8 @@ import tensorflow as tf
 from tests import torch_reference as reference
 from tests.cases import smooth_images
 from tfpix2pix import InputError, Pix2Pix, config, factory, importers, losses
-from tfpix2pix.data import codecs, images, synthetic
+from tfpix2pix.data import codecs, images
+from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
 from training import import_checkpoint
 

@@ -11,7 +11,9 @@ from PIL import Image
 from tests.cases import open_generator
 from tfpix2pix import InputError, factory, losses
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
-from tfpix2pix.data import codecs, synthetic
+from tfpix2pix.data import codecs
+from tfpix2pix.data.palettes import CMP_FACADES
+from tfpix2pix.datasets import synthetic
 from tfpix2pix.networks import patch_discriminator
 from training import ablation, segmenter
 
@@ -141,8 +143,8 @@ class _ByColor(tf.Module):
 @pytest.fixture(scope="module")
 def by_color(tmp_path_factory):
     folder = tmp_path_factory.mktemp("segmenters") / "by_color"
-    colors = [list(color) for color in synthetic.CLASSES.values()]
-    segmenter.save(_ByColor(), {"names": list(synthetic.CLASSES), "colors": colors}, folder)
+    colors = [list(color) for color in CMP_FACADES.values()]
+    segmenter.save(_ByColor(), {"names": list(CMP_FACADES), "colors": colors}, folder)
     return folder
 
 

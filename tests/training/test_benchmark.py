@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.torch]
 
 
 def test_both_contenders_of_the_data_benchmark_do_the_same_work(facades):
-    reference_data = pytest.importorskip("training.reference_data")
+    reference_data = pytest.importorskip("training.benchmarks.pytorch_data")
     random.seed(0)
     pairs = sources.pairs(facades)
     geometry = Geometry((48, 48), kernels=("bicubic", "bicubic"))
@@ -64,10 +64,10 @@ def test_the_step_benchmark_measures_all_contenders_in_turns(tmp_path, capsys):
 
 
 def test_the_tutorial_s_networks_have_their_published_number_of_parameters():
-    from training import benchmark_tutorial
+    from training.benchmarks import tutorial
 
-    assert benchmark_tutorial.generator(256, 64).count_params() == 54_425_859
-    assert benchmark_tutorial.discriminator(256, 64).count_params() == 2_770_433
+    assert tutorial.generator(256, 64).count_params() == 54_425_859
+    assert tutorial.discriminator(256, 64).count_params() == 2_770_433
 
 
 def test_the_step_benchmark_refuses_sizes_that_are_no_powers_of_2():

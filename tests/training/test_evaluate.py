@@ -19,10 +19,11 @@ from tests.cases import fixed_weights
 from tfpix2pix import InputError, factory, metrics
 from tfpix2pix import config as configs
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
-from tfpix2pix.data import synthetic
+from tfpix2pix.data.palettes import CMP_FACADES
+from tfpix2pix.datasets import synthetic
 from training import evaluate as program
-from training import evaluation_page, measures
 from training.evaluate import evaluate
+from training.evaluation import results_page, scores
 
 NAMES = ["00000.png", "00001.png", "00002.png"]
 
@@ -232,7 +233,7 @@ def test_several_runs_are_compared_on_the_same_examples(both, alone):
         "psnr": np.greater,
         "sharpness_ratio": lambda a, b: abs(a - 1) < abs(b - 1),
     }
-    names = [name for name in measures.MEASURES if name in one["mean"]]
+    names = [name for name in scores.MEASURES if name in one["mean"]]
     assert len(bold) == len(names)
     for name, is_better in better.items():
         first = bool(is_better(one["mean"][name], two["mean"][name]))
@@ -243,8 +244,8 @@ def test_the_interval_is_that_of_scipy(monkeypatch):
     random = np.random.default_rng(3)
     first, other = random.normal(0, 1, 60), random.normal(0.5, 2, 60)
     # So many that chance moves a bound, of a mean of deviation 0.34, by 0.013 (one deviation).
-    monkeypatch.setattr(measures, "RESAMPLES", 5000)
-    change = measures.difference(first, other, seed=1)
+    monkeypatch.setattr(scores, "RESAMPLES", 5000)
+    change = scores.difference(first, other, seed=1)
     expected = scipy.stats.bootstrap(
         (other - first,),
         np.mean,
@@ -254,19 +255,19 @@ def test_the_interval_is_that_of_scipy(monkeypatch):
     ).confidence_interval
     assert change["mean"] == pytest.approx((other - first).mean())
     np.testing.assert_allclose([change["low"], change["high"]], expected, atol=0.045)
-    assert change == measures.difference(first, other, seed=1)
-    assert measures.difference(np.array([np.inf]), np.array([np.inf])) is None
+    assert change == scores.difference(first, other, seed=1)
+    assert scores.difference(np.array([np.inf]), np.array([np.inf])) is None
 
 
 def test_the_histogram_counts_every_example():
     values = np.random.default_rng(0).uniform(0.1, 0.4, 200)
-    drawing = evaluation_page.histogram([values], 0.5)
+    drawing = results_page.histogram([values], 0.5)
     heights = np.array([float(y) for y in re.findall(r"V([\d.]+)H", drawing)])
-    counts, _ = np.histogram(values, evaluation_page.BINS, (values.min(), 0.5))
-    bottom, top = evaluation_page.HEIGHT - 20, 10
+    counts, _ = np.histogram(values, results_page.BINS, (values.min(), 0.5))
+    bottom, top = results_page.HEIGHT - 20, 10
     np.testing.assert_allclose(bottom - heights, counts / counts.max() * (bottom - top), atol=0.06)
     assert "mean image" in drawing
-    assert "mean image" not in evaluation_page.histogram([values[:1]], None)
+    assert "mean image" not in results_page.histogram([values[:1]], None)
 
 
 def test_other_data_and_a_limit_in_place_of_an_earlier_evaluation(runs, alone, segmenter, tmp_path):
@@ -331,8 +332,8 @@ def test_what_cannot_be_used_is_refused_and_leaves_all_as_it_was(runs, alone, fa
 
 def test_a_segmenter_gives_the_paper_s_score(alone):
     folder, result = alone
-    colors = {color: index for index, color in enumerate(synthetic.CLASSES.values())}
-    for place, scores in (("output", result["runs"][0]["mean"]), ("target", result["targets"])):
+    colors = {color: index for index, color in enumerate(CMP_FACADES.values())}
+    for place, values in (("output", result["runs"][0]["mean"]), ("target", result["targets"])):
         confusion = np.zeros((12, 12))
         for index in range(3):
             labels = picture(folder, "input", index).reshape(-1, 3).tolist()
@@ -345,7 +346,7 @@ def test_a_segmenter_gives_the_paper_s_score(alone):
             "class_accuracy": np.mean(right[of_class > 0] / of_class[of_class > 0]),
             "iou": np.mean(right[union > 0] / union[union > 0]),
         }
-        assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-3)
+        assert {name: values[name] for name in expected} == pytest.approx(expected, abs=1e-3)
     assert "<th>target</th>" in (folder / "index.html").read_text("utf-8")
 
 
@@ -356,7 +357,7 @@ def test_rgb_sources_in_the_colours_of_a_segmenter_s_classes_are_labels(
     shutil.copytree(segmenter, tmp_path / "segmenter")
     description = tmp_path / "segmenter/assets.extra/classes.json"
     description.parent.mkdir()
-    names, colors = zip(*synthetic.CLASSES.items())
+    names, colors = zip(*CMP_FACADES.items())
     description.write_text(json.dumps({"names": names, "colors": colors}))
     result = evaluate(runs[1], tmp_path / "to", segmenter=tmp_path / "segmenter")
     assert result["targets"] == pytest.approx(alone[1]["targets"], abs=1e-6)

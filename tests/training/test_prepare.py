@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfpix2pix import InputError
+from tfpix2pix import InputError, atomic
 from tfpix2pix.data import codecs, sources
 from training import prepare
 
@@ -133,7 +133,7 @@ def test_tfrecord_packs_every_split_once(capsys):
 def test_fetch_unpacks_an_archive_that_was_downloaded_by_hand(capsys):
     for split, count in (("train", 400), ("val", 100), ("test", 106)):
         for index in range(count):
-            codecs.write_bytes(b"", f"facades/{split}/{index}.jpg")
+            atomic.write_bytes(b"", f"facades/{split}/{index}.jpg")
     with tarfile.open("facades.tar.gz", "w:gz") as archive:
         archive.add("facades")
     prepare.main(["fetch", "facades", "--to", "data", "--from", "facades.tar.gz"])

@@ -20,7 +20,9 @@ from tfpix2pix import InputError, factory
 from tfpix2pix import config as configs
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
 from tfpix2pix.data import codecs
-from training import rate, rating, rating_page
+from training import rate
+from training.rating import rating_page, real_or_fake
+from training.rating.real_or_fake import bootstrap_interval
 
 ROOT = Path(__file__).parents[2]
 IMAGES = 40
@@ -30,17 +32,17 @@ KINDS = ("real", "fake")
 def protocol(**changes):
     names = [f"photo{index}.png" for index in range(IMAGES)]
     options = {"practice": 2, "trials": 18, "names": names, **changes}
-    return rating.Protocol("runs/a", 700, best=True, averaged=False, data="data", **options)
+    return real_or_fake.Protocol("runs/a", 700, best=True, averaged=False, data="data", **options)
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A folder of answers in which every image has a colour of its own."""
-    rating.begin(protocol(), tmp_path / "answers")
+    real_or_fake.begin(protocol(), tmp_path / "answers")
     for number, kind in enumerate(KINDS):
         for index in range(IMAGES):
             pixels = np.full((4, 6, 3), (number, index, 9), "uint8")
-            codecs.write(pixels, rating.image_path(tmp_path / "answers", kind, index))
+            codecs.write(pixels, real_or_fake.image_path(tmp_path / "answers", kind, index))
     return tmp_path / "answers"
 
 
@@ -50,7 +52,7 @@ def serve():
     running = []
 
     def start(folder, host="127.0.0.1"):
-        server = rating_page.make(rating.Answers(folder), host, 0)
+        server = rating_page.make(real_or_fake.Answers(folder), host, 0)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         running.append((server, thread))
@@ -69,7 +71,7 @@ def begin(address):
 
 def seen(session, trial):
     """Returns `(kind, index)` of the left and the right image, as their pixels tell."""
-    images = (requests.get(f"{session}/{trial}/{side}", timeout=9) for side in rating.SIDES)
+    images = (requests.get(f"{session}/{trial}/{side}", timeout=9) for side in real_or_fake.SIDES)
     pixels = [codecs.decode(image.content).pixels[0, 0].tolist() for image in images]
     return [(KINDS[number], index) for number, index, _ in pixels]
 
@@ -80,7 +82,7 @@ def send(session, trial, answer, **changes):
 
 
 def side_of_fake(session, trial):
-    return rating.SIDES[[kind for kind, _ in seen(session, trial)].index("fake")]
+    return real_or_fake.SIDES[[kind for kind, _ in seen(session, trial)].index("fake")]
 
 
 def rates(session, skill, seed):
@@ -89,8 +91,8 @@ def rates(session, skill, seed):
     for trial in range(1, 21):
         shown.append(seen(session, trial))
         right = [kind for kind, _ in shown[-1]].index("fake")
-        response = send(session, trial, rating.SIDES[right ^ int(random.random() > skill)])
-        assert response.json() == {"fake": rating.SIDES[right] if trial <= 2 else None}
+        response = send(session, trial, real_or_fake.SIDES[right ^ int(random.random() > skill)])
+        assert response.json() == {"fake": real_or_fake.SIDES[right] if trial <= 2 else None}
     return shown
 
 
@@ -110,7 +112,7 @@ def test_raters_of_known_skill_are_fooled_as_often_as_they_are(folder, serve, ca
     for thread in threads:
         thread.join()
     assert send(unfinished := begin(address), 1, "left").ok
-    found = rating.summary(folder)
+    found = real_or_fake.summary(folder)
     low, high = found["interval"]
     assert low < 0.3 < high
     assert 0.1 < high - low < 0.3
@@ -145,11 +147,11 @@ def test_a_session_keeps_to_the_protocol(folder, serve):
     for line, pair in zip(lines, shown):
         indices = dict(pair)
         assert (line["real"], line["fake"]) == (names[indices["real"]], names[indices["fake"]])
-        assert line["side"] == line["answer"] == rating.SIDES[pair[1][0] == "fake"]
+        assert line["side"] == line["answer"] == real_or_fake.SIDES[pair[1][0] == "fake"]
         assert line["correct"]
     others = {"shown_ms": 1000.2, "answer_ms": 345, "run": "runs/a", "step": 700}
     assert others.items() <= lines[4].items()
-    found = rating.summary(folder)
+    found = real_or_fake.summary(folder)
     assert (found["fooling_rate"], found["interval"]) == (0.0, [0.0, 0.0])
     assert found["resampled"] == "trials"
     page = requests.get(session, timeout=9).text
@@ -158,7 +160,7 @@ def test_a_session_keeps_to_the_protocol(folder, serve):
 
 
 def test_sides_and_order_differ_from_session_to_session():
-    plans = [rating.plan(protocol(), f"{seed:016x}") for seed in range(50)]
+    plans = [real_or_fake.plan(protocol(), f"{seed:016x}") for seed in range(50)]
     assert len({tuple(trials) for trials in plans}) == 50
     left = sum(trial.side == "left" for trials in plans for trial in trials)
     assert 0.44 < left / 1000 < 0.56  # 4 deviations.
@@ -169,7 +171,7 @@ def test_sides_and_order_differ_from_session_to_session():
 def test_images_suffice_for_a_session_without_one_twice():
     tight = protocol(practice=0, trials=3, names=["a", "b", "c"])
     for seed in range(20):
-        trials = rating.plan(tight, f"{seed:x}")
+        trials = real_or_fake.plan(tight, f"{seed:x}")
         assert sorted(trial.real for trial in trials) == [0, 1, 2]
         assert sorted(trial.fake for trial in trials) == [0, 1, 2]
         assert all(trial.real != trial.fake for trial in trials)
@@ -182,7 +184,9 @@ def test_nothing_tells_which_is_fake_before_the_answer(folder, serve):
     assert len(pages) == 1  # So it is the same whatever their plans are.
     assert len({side_of_fake(session, 1) for session in sessions}) == 2
     assert not re.search(r"photo\d|https?:|\.png", pages.pop())
-    left, right = (requests.get(f"{sessions[0]}/1/{side}", timeout=9) for side in rating.SIDES)
+    left, right = (
+        requests.get(f"{sessions[0]}/1/{side}", timeout=9) for side in real_or_fake.SIDES
+    )
     told = [{**image.headers, "Date": "", "Content-Length": ""} for image in (left, right)]
     assert told[0] == told[1]
     assert "default-src 'none'" in told[0]["Content-Security-Policy"]
@@ -191,8 +195,8 @@ def test_nothing_tells_which_is_fake_before_the_answer(folder, serve):
     assert left.info == {}
     # The address of a session alone does not either: another folder has another secret.
     session, same = "00000000000000ab", protocol()
-    assert rating.plan(same, session) == rating.plan(same, session)
-    assert rating.plan(same, session) != rating.plan(protocol(), session)
+    assert real_or_fake.plan(same, session) == real_or_fake.plan(same, session)
+    assert real_or_fake.plan(same, session) != real_or_fake.plan(protocol(), session)
 
 
 def refusal(trial, expected):
@@ -244,7 +248,7 @@ def test_what_is_no_answer_is_refused(folder, given):
         f"milliseconds. Received: {given!r}. Reload the page and answer there."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        rating.Answers(folder).add("ab", given)
+        real_or_fake.Answers(folder).add("ab", given)
     assert not (folder / "answers.jsonl").exists()
 
 
@@ -283,9 +287,9 @@ def test_the_interval_is_scipys():
     theirs = stats.bootstrap(
         (values,), np.mean, n_resamples=10_000, method="percentile", random_state=1
     ).confidence_interval
-    np.testing.assert_allclose(rating.bootstrap_interval(values), theirs, atol=1e-3)
-    assert rating.bootstrap_interval(values) == rating.bootstrap_interval(values)
-    assert rating.bootstrap_interval(values, seed=5) != rating.bootstrap_interval(values)
+    np.testing.assert_allclose(bootstrap_interval(values), theirs, atol=1e-3)
+    assert bootstrap_interval(values) == bootstrap_interval(values)
+    assert bootstrap_interval(values, seed=5) != bootstrap_interval(values)
 
 
 @pytest.fixture(scope="module")
@@ -312,16 +316,16 @@ def test_the_images_are_targets_and_translations_of_held_out_examples(run, facad
     for index in range(3):
         photo, labels = np.split(codecs.read(facades / f"test/{index:05d}.png"), 2, axis=1)
         translated = generator(labels[np.newaxis].astype("float32") / 127.5 - 1)[0].numpy()
-        fake = codecs.read(rating.image_path(tmp_path, "fake", index))
+        fake = codecs.read(real_or_fake.image_path(tmp_path, "fake", index))
         np.testing.assert_array_equal(
-            codecs.read(rating.image_path(tmp_path, "real", index)), photo
+            codecs.read(real_or_fake.image_path(tmp_path, "real", index)), photo
         )
         np.testing.assert_allclose(fake, (translated + 1) * 127.5, atol=0.51)
-    made = rating.load(tmp_path)
+    made = real_or_fake.load(tmp_path)
     assert (made.step, made.data) == (7, str(facades))
     assert made.names == [f"{index:05d}.png" for index in range(3)]
     # The same goes on and makes nothing anew; another test is refused.
-    kept = rating.image_path(tmp_path, "fake", 1)
+    kept = real_or_fake.image_path(tmp_path, "fake", 1)
     kept.write_bytes(b"kept")
     rate.prepare(run, tmp_path, practice=1, trials=2)
     assert kept.read_bytes() == b"kept"
@@ -367,7 +371,7 @@ def test_missing_folders_and_missing_answers_are_named(folder):
         "Answer all trials of one."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        rating.summary(folder)
+        real_or_fake.summary(folder)
 
 
 @pytest.mark.slow

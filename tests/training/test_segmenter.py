@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix import InputError
+from tfpix2pix import InputError, atomic
 from tfpix2pix.config import DataConfig
-from tfpix2pix.data import codecs, pipeline, sources, synthetic, tasks
+from tfpix2pix.data import codecs, pipeline, sources, tasks
 from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.data.palettes import CMP_FACADES
+from tfpix2pix.datasets import synthetic
 from training import segmenter
 
 
@@ -24,11 +26,11 @@ def test_a_segmenter_finds_what_was_labelled(tmp_path, capsys):
     described = json.loads((to / "assets.extra/classes.json").read_text())
     assert (described["direction"], described["steps"], described["seed"]) == ("AtoB", 150, 0)
     segment, labels = segmenter.load(to)
-    assert labels == synthetic.CLASSES
+    assert labels == CMP_FACADES
 
     # What the photos show is found in them, not in their neighbours.
     pairs = sources.pairs(tmp_path / "pairs", "test")
-    task = tasks.task("pairs", pairs.kinds, (None, labels))
+    task = tasks.task("pairs", pairs.formats, (None, labels))
     batches = pipeline.evaluation_batches(pairs, Geometry((32, 32)), task=task, batch_size=6)
     photo, one_hot = next(iter(batches))
     logits = segment(photo)
@@ -77,7 +79,7 @@ def test_what_is_no_segmenter_is_refused(tmp_path):
         f"training.segmenter` makes it. Received: {str(tmp_path)!r}, which is none. Check the "
         "spelling or train it first."
     )
-    codecs.write_bytes(b'{"names": ["sky"], "colors": null}', tmp_path / segmenter.DESCRIPTION)
+    atomic.write_bytes(b'{"names": ["sky"], "colors": null}', tmp_path / segmenter.DESCRIPTION)
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         segmenter.load(tmp_path)
 

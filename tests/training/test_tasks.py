@@ -10,9 +10,11 @@ from PIL import Image
 from tfpix2pix import config as configs
 from tfpix2pix import factory, inference
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
-from tfpix2pix.data import codecs, images, synthetic
+from tfpix2pix.data import codecs, images
+from tfpix2pix.data.palettes import CMP_FACADES
+from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
-from training import loop
+from training.engine import loop
 
 MODEL = ModelConfig(base_filters=2, depth=2, receptive_field=16)
 
@@ -59,8 +61,8 @@ def test_sixteen_bits_of_any_size_go_through_all_of_it(tmp_path):
     task, generator = trained(
         tmp_path / "run", tmp_path / "data", preprocess="pad", source_range=(0, 4095)
     )
-    assert task.source_kind == (1, "uint16", (0, 4095))
-    assert task.target_kind == (3, "uint16", (0, 65535))
+    assert task.source_format == (1, "uint16", (0, 4095))
+    assert task.target_format == (3, "uint16", (0, 65535))
     answer, own = served(generator, task, tmp_path / "exports", source)
     assert (answer.dtype, answer.shape) == (np.uint16, (18, 21, 3))
     np.testing.assert_allclose(answer.astype(int), own, atol=1)
@@ -107,7 +109,7 @@ def test_every_task_goes_through_all_of_it(tmp_path, options, channels):
     assert np.mean(np.abs(answer.astype(int) - own) <= 1) > 0.999
     if "target_labels" in options:
         colors = {tuple(color) for color in answer.reshape(-1, 3).tolist()}
-        assert colors <= set(synthetic.CLASSES.values())
+        assert colors <= set(CMP_FACADES.values())
 
 
 @pytest.mark.slow

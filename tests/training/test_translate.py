@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.cases import fixed_weights
-from tfpix2pix import InputError, factory, inference
+from tfpix2pix import InputError, atomic, factory, inference
 from tfpix2pix import config as configs
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig
 from tfpix2pix.data import codecs
@@ -84,7 +84,7 @@ def test_samples_are_numbered(run):
 
 
 def test_what_failed_is_listed_at_the_end(run):
-    codecs.write_bytes(b"Dear diary", "photos/3.png")
+    atomic.write_bytes(b"Dear diary", "photos/3.png")
     with pytest.raises(SystemExit) as caught:
         translate.main(["photos", "--run", str(run), "--to", "out", "--size", "8"])
     assert caught.value.code == (

@@ -6,7 +6,6 @@ TensorFlow (PNG) and tifffile (TIFF).
 """
 
 import io
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import tensorflow as tf
 import tifffile
 from PIL import Image, ImageOps
 
+from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy")
@@ -198,29 +198,7 @@ def write(pixels, path):
         >>> read("out/black.png").max()
         0
     """
-    write_bytes(encode(pixels, Path(path).suffix), path)
-
-
-def write_bytes(content, path):
-    """Writes a file under a temporary name and renames it: it is whole or it is not there.
-
-    Args:
-        content: bytes.
-        path: Path of the file; its folder is made if it is missing.
-
-    Example:
-        >>> write_bytes(b"whole", "out/file.txt")
-        >>> Path("out/file.txt").read_text()
-        'whole'
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    atomic.write_bytes(encode(pixels, Path(path).suffix), path)
 
 
 def _decode_by_pillow(image):

@@ -8,7 +8,7 @@ what is dark.
 import numpy as np
 from skimage import feature, filters, measure, morphology
 
-from tfpix2pix.data import kinds
+from tfpix2pix.data import formats
 from tfpix2pix.errors import InputError
 
 # Sigma, low and high of each method; Canny's come nearest to the published HED edges by eye.
@@ -106,7 +106,7 @@ def _labelled_lines(photo, method, sigma, low, high, min_size):
             "`sigma` must be positive, and 0 <= low <= high <= 1. Received: "
             f"sigma={sigma}, low={low}, high={high}."
         )
-    luminance = kinds.convert(photo.astype("float32"), 1, "float32")[..., 0]
+    luminance = formats.convert(photo.astype("float32"), 1, "float32")[..., 0]
     # Borders are repeated: to skimage's default, nothing but noise of rounding is an edge too.
     if method == "canny":
         edges = feature.canny(luminance, sigma, low, high, use_quantiles=True, mode="nearest")

@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data import images
-from tfpix2pix.data.layouts import MOST_NAMED
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import MOST_NAMED, InputError
 
 PREPROCESSES = (
     "resize_and_crop",

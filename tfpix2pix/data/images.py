@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfpix2pix.data import codecs, kinds
+from tfpix2pix.data import codecs, formats
 from tfpix2pix.errors import InputError
 
 KERNELS = ("bilinear", "bicubic", "area", "nearest")
@@ -44,7 +44,7 @@ def read(encoded, channels, dtype, *, native):
 
     Args:
         encoded: string scalar, the bytes of a file.
-        channels: Channels wanted; see `tfpix2pix.data.kinds.convert`.
+        channels: Channels wanted; see `tfpix2pix.data.formats.convert`.
         dtype: `"uint8"`, `"uint16"` or `"float32"`; at least as wide as the file's.
         native: bool or bool scalar, whether `decode` reads it alike; it is several times faster.
 
@@ -61,7 +61,7 @@ def read(encoded, channels, dtype, *, native):
 
     def by_libraries(encoded):
         encoded = encoded if isinstance(encoded, bytes) else encoded.item()
-        return kinds.convert(codecs.decode(encoded).pixels, channels, dtype)
+        return formats.convert(codecs.decode(encoded).pixels, channels, dtype)
 
     def anything():
         image = tf.numpy_function(by_libraries, [encoded], dtype, stateful=False)
@@ -95,7 +95,8 @@ def to_signed(pixels, value_range=None):
 
     Args:
         pixels: uint8, uint16 or float32 of any shape.
-        value_range: `(low, high)`, the pixels that become -1 and 1; by default `kinds.full_range`.
+        value_range: `(low, high)`, the pixels that become -1 and 1; by default
+            `formats.full_range`.
 
     Returns:
         float32 of the same shape.
@@ -105,7 +106,7 @@ def to_signed(pixels, value_range=None):
         [-1.0, 1.0]
     """
     pixels = tf.convert_to_tensor(pixels)
-    low, high = value_range or kinds.full_range(pixels.dtype)
+    low, high = value_range or formats.full_range(pixels.dtype)
     pixels = tf.cast(pixels, "float32")
     return (pixels - low if low else pixels) / ((high - low) / 2) - 1.0
 
@@ -116,7 +117,7 @@ def to_pixels(signed, dtype="uint8", value_range=None):
     Args:
         signed: float of any shape.
         dtype: `"uint8"` or `"uint16"`, rounded and clipped to what they hold, or `"float32"`.
-        value_range: `(low, high)`, what -1 and 1 become; by default `kinds.full_range`.
+        value_range: `(low, high)`, what -1 and 1 become; by default `formats.full_range`.
 
     Returns:
         `dtype` of the same shape.
@@ -125,7 +126,7 @@ def to_pixels(signed, dtype="uint8", value_range=None):
         >>> to_pixels(tf.constant([-1.5, 0.0, 1.0])).numpy().tolist()
         [0, 128, 255]
     """
-    low, high = value_range or kinds.full_range(dtype)
+    low, high = value_range or formats.full_range(dtype)
     pixels = (tf.cast(signed, "float32") + 1.0) * ((high - low) / 2) + low
     return _rounded(pixels, tf.as_dtype(dtype))
 
@@ -136,7 +137,7 @@ def displayed(pixels, value_range=None):
     Args:
         pixels: uint8, uint16 or float32 `[..., channels]`; of more than 4 channels the first 3 are
             shown, of 2 the first.
-        value_range: `(low, high)`, black and white; by default `kinds.full_range`.
+        value_range: `(low, high)`, black and white; by default `formats.full_range`.
 
     Returns:
         uint8 `[..., 3]`.

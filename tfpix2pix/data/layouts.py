@@ -11,7 +11,6 @@ from tfpix2pix.errors import InputError
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
 SPLITS = ("train", "val", "test")
 MANIFESTS = (".csv", ".jsonl")
-MOST_NAMED = 5  # How many faulty files an error names.
 
 
 class Listing(NamedTuple):
@@ -47,7 +46,8 @@ def splits(data):
         ValueError: As `listing`.
 
     Example:
-        >>> codecs.write_bytes(b"", "cats/train/1.png")
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "cats/train/1.png")
         >>> splits("cats")
         ['train']
     """
@@ -86,8 +86,9 @@ def listing(data, split, layout="auto"):
         ValueError: If there is no such data, split or layout, or nothing in it.
 
     Example:
+        >>> from tfpix2pix import atomic
         >>> for name in ("cats/A/1.png", "cats/B/1.jpg", "cats/B/2.jpg"):
-        ...     codecs.write_bytes(b"", name)
+        ...     atomic.write_bytes(b"", name)
         >>> found = listing("cats", "train")
         >>> found.layout, found.names, [Path(file).name for file in found.unmatched]
         ('folders', ['1'], ['2.jpg'])
@@ -150,7 +151,8 @@ def detect(data):
         ValueError: If there is no such data.
 
     Example:
-        >>> codecs.write_bytes(b"", "horses/trainA/1.png")
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "horses/trainA/1.png")
         >>> detect("horses")
         'unpaired'
     """
@@ -177,8 +179,9 @@ def image_files(folder):
         Sorted list of `pathlib.Path`.
 
     Example:
-        >>> codecs.write_bytes(b"", "dogs/b/1.PNG")
-        >>> codecs.write_bytes(b"", "dogs/notes.txt")
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "dogs/b/1.PNG")
+        >>> atomic.write_bytes(b"", "dogs/notes.txt")
         >>> [file.as_posix() for file in image_files("dogs")]
         ['dogs/b/1.PNG']
     """

@@ -69,13 +69,13 @@ def training_batches(
         ValueError: If the examples do not fit the geometry.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.datasets import synthetic
         >>> from tfpix2pix.data.geometry import Geometry
         >>> pairs = synthetic.write_pairs("facades", 4, (32, 32))
         >>> training_batches(pairs, Geometry((32, 32))).element_spec[0].shape
         TensorShape([1, 32, 32, 3])
     """
-    task = task or tasks.Pairs(examples.kinds)
+    task = task or tasks.Pairs(examples.formats)
     geometry.check(examples, batch_size)
     load = _cached(examples, geometry, cache_gigabytes)
 
@@ -143,7 +143,7 @@ def unpaired_batches(
             if count < max(counts):
                 index = tf.random.stateless_uniform([], key, 0, count, tf.int64)
             images = augment.jitter(load(index), geometry.window, flip=augmentation.flip, seed=key)
-            signed.append(to_signed(images[0], domain.kinds[0].value_range))
+            signed.append(to_signed(images[0], domain.formats[0].value_range))
         return augment.perturb(signed[0], augmentation, tf.stack([seed, position])), signed[1]
 
     return _stream(example, batch_size, first_step)
@@ -167,14 +167,14 @@ def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
         ValueError: If the examples do not fit the geometry.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.datasets import synthetic
         >>> from tfpix2pix.data.geometry import Geometry
         >>> pairs = synthetic.write_pairs("facades", 4, (32, 32))
         >>> batches = evaluation_batches(pairs, Geometry((32, 32)), batch_size=3)
         >>> [len(source) for source, _ in batches]
         [3, 1]
     """
-    task, geometry = task or tasks.Pairs(examples.kinds), geometry.still
+    task, geometry = task or tasks.Pairs(examples.formats), geometry.still
     geometry.check(examples, batch_size)
     load = _loader(examples, geometry)
 
@@ -216,25 +216,25 @@ def _loader(examples, geometry):
 def _cached(examples, geometry, gigabytes):
     """Returns a function of an index to loaded images, from memory where they fit into it."""
     load, sizes = _loader(examples, geometry), geometry.loaded_sizes(examples.sizes)
-    count, kinds = len(examples.names), examples.kinds
-    values = sizes.prod(axis=-1) * [kind.channels for kind in kinds]
-    if (values * [np.dtype(kind.dtype).itemsize for kind in kinds]).sum() > gigabytes * 1e9:
+    count, formats = len(examples.names), examples.formats
+    values = sizes.prod(axis=-1) * [kind.channels for kind in formats]
+    if (values * [np.dtype(kind.dtype).itemsize for kind in formats]).sum() > gigabytes * 1e9:
         return load
     # One flat array for each place, since sizes may differ.
     ends = values.cumsum(axis=0)
-    flats = [np.empty(total, kind.dtype) for total, kind in zip(ends[-1], kinds)]
+    flats = [np.empty(total, kind.dtype) for total, kind in zip(ends[-1], formats)]
     loaded = tf.data.Dataset.range(count).map(load, tf.data.AUTOTUNE).as_numpy_iterator()
     for images, lengths, to in zip(loaded, values, ends):
         for flat, image, length, end in zip(flats, images, lengths, to):
             flat[end - length : end] = image.ravel()
-    shapes = [np.insert(sizes[:, k], 2, kind.channels, axis=1) for k, kind in enumerate(kinds)]
+    shapes = [np.insert(sizes[:, k], 2, kind.channels, axis=1) for k, kind in enumerate(formats)]
     constants = [
         tuple(map(tf.constant, of)) for of in zip(flats, (ends - values).T, values.T, shapes)
     ]
 
     def cached(index):
         images = []
-        for (flat, starts, lengths, shapes), kind in zip(constants, kinds):
+        for (flat, starts, lengths, shapes), kind in zip(constants, formats):
             start, length, shape = (tf.gather(of, index) for of in (starts, lengths, shapes))
             image = tf.reshape(tf.slice(flat, [start], [length]), shape)
             images.append(tf.ensure_shape(image, (None, None, kind.channels)))

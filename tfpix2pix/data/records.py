@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data import jobs
+from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 
 _HEADER, _FOOTER = 12, 4  # Bytes: a length with its checksum, and the checksum of the content.
 
 
-def write_shards(listing, split, to, *, shards=None, progress=jobs.silent):
+def write_shards(listing, split, to, *, shards=None, progress=silent):
     """Writes the examples of a split as TFRecord shards, the bytes of each file as they are.
 
     Every record is a `tf.train.Example` of the features `a` and, where B is a file of its own,

@@ -7,10 +7,11 @@ from typing import Callable, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data import codecs, images, jobs, layouts, records
-from tfpix2pix.data.kinds import Kind, convertible, full_range, without_alpha
+from tfpix2pix.data import codecs, images, layouts, records
+from tfpix2pix.data.formats import PixelFormat, convertible, full_range, without_alpha
+from tfpix2pix.data.parallel import silent
 from tfpix2pix.data.survey import Column, survey
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import MOST_NAMED, InputError
 
 DIRECTIONS = ("AtoB", "BtoA")
 BAD_FILES = ("refuse", "skip")
@@ -23,12 +24,12 @@ class Examples(NamedTuple):
         names: Name of each example, no two alike.
         read: TensorFlow function of an index, int64 scalar, to a tuple of images: the source and
             the target of a pair, or the one photo; each `[height, width, channels]` of its kind.
-        kinds: Tuple of `Kind`, one for each image of an example.
+        formats: Tuple of `PixelFormat`, one for each image of an example.
         sizes: int `[examples, images, 2]`: height and width of each in pixels.
         skipped: What was left out, and why.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.datasets import synthetic
         >>> pairs = synthetic.write_pairs("facades", 2, (32, 48))
         >>> [image.shape for image in pairs.read(tf.constant(1, tf.int64))]
         [TensorShape([32, 48, 3]), TensorShape([32, 48, 3])]
@@ -36,20 +37,26 @@ class Examples(NamedTuple):
 
     names: list[str]
     read: Callable
-    kinds: tuple[Kind, ...]
+    formats: tuple[PixelFormat, ...]
     sizes: np.ndarray
     skipped: list[str]
 
 
 def pairs(
-    data, split="train", kinds=(Kind(), Kind()), *, layout="auto", direction="AtoB", **options
+    data,
+    split="train",
+    formats=(PixelFormat(), PixelFormat()),
+    *,
+    layout="auto",
+    direction="AtoB",
+    **options,
 ):
     """Finds image pairs in any layout, and looks at every file once.
 
     Args:
         data: Path of a folder or of a manifest.
         split: `"train"`, `"val"` or `"test"`; see `tfpix2pix.data.layouts.listing`.
-        kinds: `Kind` of the source and of the target, as far as the files are not to decide.
+        formats: `PixelFormat` of the source and of the target; the files decide what is left open.
         layout: One of `tfpix2pix.data.layouts.LAYOUTS` that holds pairs, or `"auto"`.
         direction: `"AtoB"` when A (the left half) is the source, `"BtoA"` when B is.
         **options: Those of `examples`.
@@ -77,22 +84,22 @@ def pairs(
             f"{listing.layout!r}. Give pairs, or a task that makes its sources of photos."
         )
     if direction == "AtoB":
-        return examples(listing, kinds, halves=True, **options)
-    found = examples(listing, kinds[::-1], halves=True, **options)
+        return examples(listing, formats, halves=True, **options)
+    found = examples(listing, formats[::-1], halves=True, **options)
     return found._replace(
         read=lambda index: found.read(index)[::-1],
-        kinds=found.kinds[::-1],
+        formats=found.formats[::-1],
         sizes=found.sizes[:, ::-1],
     )
 
 
-def photos(data, split="train", kind=Kind(), **options):
+def photos(data, split="train", kind=PixelFormat(), **options):
     """Finds single images in a folder, in the folders in it, or in TFRecords.
 
     Args:
         data: Path of a folder.
         split: As for `pairs`.
-        kind: `Kind` of the photos, as far as the files are not to decide.
+        kind: `PixelFormat` of the photos, as far as the files are not to decide.
         **options: Those of `examples`.
 
     Returns:
@@ -103,20 +110,20 @@ def photos(data, split="train", kind=Kind(), **options):
 
     Example:
         >>> codecs.write(np.zeros((4, 8, 1), "uint8"), "cats/1.png")
-        >>> photos("cats").kinds[0].channels
+        >>> photos("cats").formats[0].channels
         1
     """
     layout = "tfrecord" if layouts.detect(data) == "tfrecord" else "photos"
     return examples(layouts.listing(data, split, layout), (kind,), **options)
 
 
-def unpaired(data, split="train", kinds=(Kind(), Kind()), **options):
+def unpaired(data, split="train", formats=(PixelFormat(), PixelFormat()), **options):
     """Finds the images of two domains that do not belong together.
 
     Args:
         data: Path of a folder with `trainA` and `trainB`.
         split: As for `pairs`.
-        kinds: `Kind` of A and of B, as far as the files are not to decide.
+        formats: `PixelFormat` of A and of B, as far as the files are not to decide.
         **options: Those of `examples`.
 
     Returns:
@@ -133,7 +140,7 @@ def unpaired(data, split="train", kinds=(Kind(), Kind()), **options):
     """
     both = layouts.listing(data, split, "unpaired")
     domains = []
-    for domain, kind in zip("AB", kinds):
+    for domain, kind in zip("AB", formats):
         chosen = [i for i, name in enumerate(both.names) if name.split("/")[0].endswith(domain)]
         names, files = ([items[i] for i in chosen] for items in both[1:3])
         of_domain = layouts.Listing("photos", names, files, [])
@@ -143,19 +150,19 @@ def unpaired(data, split="train", kinds=(Kind(), Kind()), **options):
 
 def examples(
     listing,
-    kinds,
+    formats,
     *,
     halves=False,
     bad_files="refuse",
-    progress=jobs.silent,
+    progress=silent,
 ):
     """Makes examples of listed files, which are decoded once to see that they can be.
 
     Args:
         listing: `tfpix2pix.data.layouts.Listing`.
-        kinds: `Kind` of each image of an example, as far as the files are not to decide: they give
-            the deepest type there is, its range, and their channels without alpha, RGB where some
-            are grey and some in colour.
+        formats: `PixelFormat` of each image of an example. The files decide what is left open: they
+            give the deepest type there is, its range, and their channels without alpha, RGB where
+            some are grey and some in colour.
         halves: Whether a file that is alone in its example holds A in its left half and B in its
             right one.
         bad_files: `"refuse"` raises an error when files are unusable, `"skip"` leaves them out.
@@ -170,8 +177,8 @@ def examples(
 
     Example:
         >>> codecs.write(np.zeros((4, 8, 1), "uint16"), "deep/1.png")
-        >>> both = (Kind(), Kind())
-        >>> examples(layouts.listing("deep", "train"), both, halves=True).kinds[1].dtype
+        >>> both = (PixelFormat(), PixelFormat())
+        >>> examples(layouts.listing("deep", "train"), both, halves=True).formats[1].dtype
         'uint16'
     """
     if bad_files not in BAD_FILES:
@@ -193,25 +200,25 @@ def examples(
     found = [[of[index] for index in good] for of in found]
     if halves:
         found = [[record._replace(width=record.width // 2) for record in found[0]]] * 2
-    if len(found) != len(kinds):
+    if len(found) != len(formats):
         raise InputError(
-            f"Examples must have as many images as are asked for, {len(kinds)}. Received: "
+            f"Examples must have as many images as are asked for, {len(formats)}. Received: "
             f"{len(found)} in the layout {listing.layout!r}. Use another layout or task."
         )
-    kinds = tuple(_kind(of, wanted, halves) for of, wanted in zip(found, kinds))
-    if halves and kinds[0][:2] != kinds[1][:2]:
+    formats = tuple(_kind(of, wanted, halves) for of, wanted in zip(found, formats))
+    if halves and formats[0][:2] != formats[1][:2]:
         raise InputError(
             "The halves of a file have equal channels. Received: source and target channels of "
-            f"{kinds[0].channels} and {kinds[1].channels}. Use equal ones, or A and B as files of "
-            "their own."
+            f"{formats[0].channels} and {formats[1].channels}. Use equal ones, or A and B as files "
+            "of their own."
         )
-    native = [_native(of, kind) for of, kind in zip(found, kinds)]
+    native = [_native(of, kind) for of, kind in zip(found, formats)]
     order = tf.constant(good, tf.int64)
 
     def read(index):
         decoded = tuple(
             images.read(encoded, kind.channels, kind.dtype, native=_at(flags, index))
-            for encoded, kind, flags in zip(fetch(tf.gather(order, index)), kinds, native)
+            for encoded, kind, flags in zip(fetch(tf.gather(order, index)), formats, native)
         )
         if not halves:
             return decoded
@@ -219,7 +226,7 @@ def examples(
         return decoded[0][:, :width], decoded[0][:, width:]
 
     sizes = np.stack([[(record.height, record.width) for record in of] for of in found], axis=1)
-    return Examples([names[index] for index in good], read, kinds, sizes, faults)
+    return Examples([names[index] for index in good], read, formats, sizes, faults)
 
 
 def stored(listing):
@@ -272,20 +279,18 @@ def _fault(record, halves):
 
 
 def _refusal(faults, count, halves):
-    more = (
-        f" and {len(faults) - layouts.MOST_NAMED} more" if len(faults) > layouts.MOST_NAMED else ""
-    )
+    more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
     width = " of even width, A in its left and B in its right half" if halves else ""
     return (
         f"Every file must be a readable image{width}, and have its partner where there are two. "
         f"Received {len(faults)} of {count} that are not: "
-        f"{'; '.join(faults[: layouts.MOST_NAMED])}{more}. Replace or remove them, or leave them "
+        f"{'; '.join(faults[:MOST_NAMED])}{more}. Replace or remove them, or leave them "
         "out by --data.bad_files skip."
     )
 
 
 def _kind(found, wanted, halves):
-    """Returns the `Kind` of all records: as wanted, and as they are where that leaves it open."""
+    """Returns the `PixelFormat` of all records: as wanted, and where that is open as they are."""
     counts = Counter((record.channels, record.dtype) for record in found)
     dtype = wanted.dtype or max((of for _, of in counts), key=codecs.DTYPES.index)
     channels = wanted.channels or max(without_alpha(own) for own, _ in counts)
@@ -309,7 +314,7 @@ def _kind(found, wanted, halves):
             f"--data.source_range or --data.target_range, such as [{low:g},{high:g}]; of label "
             "maps, the right count of classes."
         )
-    return Kind(channels, dtype, value_range)
+    return PixelFormat(channels, dtype, value_range)
 
 
 def _native(found, kind):

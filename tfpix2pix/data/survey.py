@@ -14,7 +14,9 @@ from typing import Callable, NamedTuple, Optional
 import numpy as np
 import platformdirs
 
-from tfpix2pix.data import codecs, jobs
+from tfpix2pix import atomic
+from tfpix2pix.data import codecs
+from tfpix2pix.data.parallel import parallel, silent
 
 VERSION = 1  # Of what is kept; others are surveyed anew.
 
@@ -97,7 +99,7 @@ class Column(NamedTuple):
         return f"{self.files[index]} at {self.parts[index]}" if self.parts else self.files[index]
 
 
-def survey(column, *, progress=jobs.silent):
+def survey(column, *, progress=silent):
     """Examines images, unless they were before and their files have not changed since.
 
     Args:
@@ -120,7 +122,7 @@ def survey(column, *, progress=jobs.silent):
     changed = [i for i, key in enumerate(keys) if kept.get(key, [None])[0] != stamps[i]]
     if changed:
         try:
-            records = jobs.parallel(lambda index: examine(column.content(index)), changed, progress)
+            records = parallel(lambda index: examine(column.content(index)), changed, progress)
             for index, record in zip(changed, records):
                 kept[keys[index]] = [stamps[index], *record]
         finally:  # Ctrl-C in the middle of a large set loses nothing.
@@ -147,4 +149,4 @@ def _kept(files):
 def _keep(kept, path):
     # A home that cannot be written to costs time only.
     with contextlib.suppress(OSError):
-        codecs.write_bytes(json.dumps(kept).encode(), path)
+        atomic.write_bytes(json.dumps(kept).encode(), path)

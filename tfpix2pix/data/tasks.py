@@ -10,12 +10,10 @@ from typing import Optional, Union
 import tensorflow as tf
 
 from tfpix2pix.data import color, edges
+from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.data.images import to_pixels, to_signed
-from tfpix2pix.data.kinds import Kind, full_range
-from tfpix2pix.data.synthetic import CLASSES
+from tfpix2pix.data.palettes import class_count, palette
 from tfpix2pix.errors import InputError
-
-PALETTES = {"cmp_facades": CLASSES}
 
 
 @dataclass(frozen=True)
@@ -23,35 +21,35 @@ class Pairs:
     """Source and target are the two images of a pair; the base of all tasks.
 
     Attributes:
-        kinds: Tuple of `tfpix2pix.data.kinds.Kind`, of the source and of the target.
+        formats: Tuple of `tfpix2pix.data.formats.PixelFormat`, of the source and of the target.
 
     Example:
-        >>> Pairs((Kind(1, "uint8", (0, 255)), Kind(3, "uint8", (0, 255)))).channels
+        >>> Pairs((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255)))).channels
         (1, 3)
     """
 
-    kinds: tuple[Kind, ...]
+    formats: tuple[PixelFormat, ...]
 
     @property
     def channels(self):
         """Channels of source and target as networks see them."""
-        return self.source_kind.channels, self.target_kind.channels
+        return self.source_format.channels, self.target_format.channels
 
     @property
-    def source_kind(self):
-        """The `Kind` of files that can be translated."""
-        return self.kinds[0]
+    def source_format(self):
+        """The `PixelFormat` of files that can be translated."""
+        return self.formats[0]
 
     @property
-    def target_kind(self):
-        """The `Kind` of files that translations become."""
-        return self.kinds[-1]
+    def target_format(self):
+        """The `PixelFormat` of files that translations become."""
+        return self.formats[-1]
 
     def example(self, images, key):
         """Makes a training example.
 
         Args:
-            images: Tuple of pixels `[height, width, channels]` of the kinds.
+            images: Tuple of pixels `[height, width, channels]` of the formats.
             key: int64 `[2]` that chance may depend on.
 
         Returns:
@@ -62,20 +60,20 @@ class Pairs:
 
     def source(self, pixels):
         """Returns what the generator sees of a file: float32 in [-1, 1]."""
-        return to_signed(pixels, self.source_kind.value_range)
+        return to_signed(pixels, self.source_format.value_range)
 
     def target(self, pixels):
         """Returns what the discriminator sees of a file: float32 in [-1, 1]."""
-        return to_signed(pixels, self.target_kind.value_range)
+        return to_signed(pixels, self.target_format.value_range)
 
     def picture(self, source, translated):
         """Returns what the translation of a source is in a file: pixels of the target's kind."""
         del source
-        return to_pixels(translated, self.target_kind.dtype, self.target_kind.value_range)
+        return to_pixels(translated, self.target_format.dtype, self.target_format.value_range)
 
     def source_picture(self, source):
         """Returns what a source is in a file: pixels of the source's kind."""
-        return to_pixels(source, self.source_kind.dtype, self.source_kind.value_range)
+        return to_pixels(source, self.source_format.dtype, self.source_format.value_range)
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ class Labels(Pairs):
             their numbers, or a dict of class name to RGB colour.
 
     Example:
-        >>> kinds = (Kind(3, "uint8", (0, 255)),) * 2
-        >>> task = Labels(kinds, labels=({"sky": (0, 0, 255), "sea": (0, 99, 99)}, None))
+        >>> formats = (PixelFormat(3, "uint8", (0, 255)),) * 2
+        >>> task = Labels(formats, labels=({"sky": (0, 0, 255), "sea": (0, 99, 99)}, None))
         >>> task.source(tf.constant([[[9, 9, 255]]], "uint8")).numpy().tolist()
         [[[1.0, -1.0]]]
     """
@@ -103,8 +101,8 @@ class Labels(Pairs):
     def channels(self):
         """Channels of source and target as networks see them."""
         return tuple(
-            kind.channels if labels is None else _count(labels)
-            for kind, labels in zip(self.kinds, self.labels)
+            kind.channels if labels is None else class_count(labels)
+            for kind, labels in zip(self.formats, self.labels)
         )
 
     def source(self, pixels):
@@ -123,13 +121,13 @@ class Labels(Pairs):
         """Returns what the translation of a source is in a file."""
         if self.labels[1] is None:
             return super().picture(source, translated)
-        return _map(translated, self.labels[1], self.kinds[1].dtype)
+        return _map(translated, self.labels[1], self.formats[1].dtype)
 
     def source_picture(self, source):
         """Returns what a source is in a file."""
         if self.labels[0] is None:
             return super().source_picture(source)
-        return _map(source, self.labels[0], self.kinds[0].dtype)
+        return _map(source, self.labels[0], self.formats[0].dtype)
 
 
 @dataclass(frozen=True)
@@ -139,10 +137,10 @@ class Colorization(Pairs):
     L in [0, 100] and ab in [-110, 110] become [-1, 1], as in the reference code.
 
     Attributes:
-        kinds: `(Kind,)` of the photos, which have 3 channels.
+        formats: `(PixelFormat,)` of the photos, which have 3 channels.
 
     Example:
-        >>> Colorization((Kind(3, "uint8", (0, 255)),)).channels
+        >>> Colorization((PixelFormat(3, "uint8", (0, 255)),)).channels
         (1, 2)
     """
 
@@ -172,10 +170,10 @@ class Inpainting(Pairs):
     """Source is a photo whose centre, half of each side, is white; target is the photo.
 
     Attributes:
-        kinds: `(Kind,)` of the photos.
+        formats: `(PixelFormat,)` of the photos.
 
     Example:
-        >>> task = Inpainting((Kind(1, "uint8", (0, 255)),))
+        >>> task = Inpainting((PixelFormat(1, "uint8", (0, 255)),))
         >>> task.source(tf.zeros((4, 4, 1), "uint8"))[1, :, 0].numpy().tolist()
         [-1.0, 1.0, 1.0, -1.0]
     """
@@ -195,14 +193,14 @@ class Edges(Pairs):
     """Source is a line drawing of a photo, a little other each time; target is the photo.
 
     Attributes:
-        kinds: `(Kind,)` of the photos.
+        formats: `(PixelFormat,)` of the photos.
 
     Example:
-        >>> Edges((Kind(1, "uint8", (0, 255)),)).channels
+        >>> Edges((PixelFormat(1, "uint8", (0, 255)),)).channels
         (3, 1)
     """
 
-    source_kind = Kind(3, "uint8", full_range("uint8"))
+    source_format = PixelFormat(3, "uint8", full_range("uint8"))
 
     def example(self, images, key):
         """Draws the photo and makes a training example."""
@@ -219,13 +217,13 @@ OF_PHOTOS = {"colorization": Colorization, "inpainting": Inpainting, "edges": Ed
 TASKS = ("pairs", *OF_PHOTOS)
 
 
-def task(name, kinds, labels=(None, None)):
+def task(name, formats, labels=(None, None)):
     """Returns the task called `name`.
 
     Args:
         name: One of `TASKS`.
-        kinds: Tuple of `tfpix2pix.data.kinds.Kind`: two for pairs, else that of the photos.
-        labels: See `Labels`; a name of `PALETTES` stands for its colours.
+        formats: Tuple of `PixelFormat`: two for pairs, else that of the photos.
+        labels: See `Labels`; a name of `tfpix2pix.data.palettes.PALETTES` stands for its colours.
 
     Returns:
         A task, see `Pairs`.
@@ -234,47 +232,17 @@ def task(name, kinds, labels=(None, None)):
         ValueError: If there is no such task or palette.
 
     Example:
-        >>> kinds = (Kind(3, "uint8", (0, 255)),) * 2
-        >>> task("pairs", kinds, labels=("cmp_facades", None)).channels
+        >>> formats = (PixelFormat(3, "uint8", (0, 255)),) * 2
+        >>> task("pairs", formats, labels=("cmp_facades", None)).channels
         (12, 3)
     """
     if name not in TASKS:
         raise InputError(f"`task` must be one of {', '.join(TASKS)}. Received: {name!r}.")
     if name in OF_PHOTOS:
-        return OF_PHOTOS[name](kinds)
+        return OF_PHOTOS[name](formats)
     if labels == (None, None):
-        return Pairs(kinds)
-    return Labels(kinds, tuple(palette(of) for of in labels))
-
-
-def palette(labels):
-    """Returns labels with the colours of a palette for its name.
-
-    Args:
-        labels: `None`, a count, a dict of class name to RGB colour, or a name of `PALETTES`.
-
-    Returns:
-        The same, or the dict of the palette.
-
-    Raises:
-        ValueError: If there is no such palette, or a count is below 2.
-
-    Example:
-        >>> palette("cmp_facades")["window"]
-        (0, 128, 255)
-    """
-    if isinstance(labels, str) and labels in PALETTES:
-        return PALETTES[labels]
-    if labels is None or (not isinstance(labels, str) and _count(labels) > 1):
-        return labels
-    raise InputError(
-        "Labels must be a count of at least 2 classes, a dict of 2 or more class names to RGB "
-        f"colours, or one of {', '.join(PALETTES)}. Received: {labels!r}."
-    )
-
-
-def _count(labels):
-    return labels if isinstance(labels, int) else len(labels)
+        return Pairs(formats)
+    return Labels(formats, tuple(palette(of) for of in labels))
 
 
 def _one_hot(pixels, labels):
@@ -285,7 +253,7 @@ def _one_hot(pixels, labels):
         # The nearest: of |x - c|^2 the part with |x|^2 is the same for all.
         near = tf.linalg.matvec(colors, tf.cast(pixels, "float32"))
         ids = tf.argmax(2 * near - tf.reduce_sum(colors**2, axis=-1), axis=-1)
-    return tf.one_hot(ids, _count(labels), 1.0, -1.0)
+    return tf.one_hot(ids, class_count(labels), 1.0, -1.0)
 
 
 def _map(one_hot, labels, dtype):

@@ -53,7 +53,7 @@ def placement(a, b):
         `Placement`.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.datasets import synthetic
         >>> photo, labels = synthetic.facade((128, 128), seed=1)
         >>> found = placement(photo, np.roll(labels, 16, axis=1))
         >>> found.down, found.right

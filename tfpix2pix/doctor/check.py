@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tfpix2pix.data import jobs, kinds
+from tfpix2pix.data import formats
+from tfpix2pix.data.looks import to_rgb
+from tfpix2pix.data.parallel import parallel, silent
 from tfpix2pix.doctor import findings, suspicions
 from tfpix2pix.doctor.evidence import gather
-from tfpix2pix.doctor.features import to_rgb
 from tfpix2pix.doctor.findings import Finding
 
 SHOWN = 5  # Items of a finding that are named and pictured; JSON has all.
@@ -96,14 +97,14 @@ class Diagnosis:
         return all(finding.severity != "error" for finding in self.findings)
 
 
-def check(data, layout="auto", *, classes=None, progress=jobs.silent):
+def check(data, layout="auto", *, classes=None, progress=silent):
     """Examines a data set.
 
     Args:
         data: Path of a folder or of a manifest.
         layout: As in `tfpix2pix.data.layouts.listing`.
         classes: Number of classes of the label maps, if they are to have ids below it.
-        progress: As in `tfpix2pix.data.jobs.run`.
+        progress: As in `tfpix2pix.datasets.jobs.run`.
 
     Returns:
         `Diagnosis`.
@@ -112,7 +113,7 @@ def check(data, layout="auto", *, classes=None, progress=jobs.silent):
         ValueError: If there is no data set.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.datasets import synthetic
         >>> pairs = synthetic.write_pairs("houses", 3, (32, 32))
         >>> diagnosis = check("houses")
         >>> diagnosis.is_fit, diagnosis.findings, diagnosis.suggestions[2].text
@@ -133,7 +134,7 @@ def check(data, layout="auto", *, classes=None, progress=jobs.silent):
     sides = [_side(side, look, evidence.pictures(side)) for side, look in seen.items()]
     shown = {file for of in found for item in of.items[:SHOWN] for file in item.files[:SHOWN]}
     shown = sorted(shown & set(evidence.places) - set(evidence.faults))
-    thumbnails = jobs.parallel(lambda name: _thumbnail(evidence.read(name)), shown)
+    thumbnails = parallel(lambda name: _thumbnail(evidence.read(name)), shown)
     return Diagnosis(
         str(data),
         evidence.layout,
@@ -154,7 +155,7 @@ def _side(side, look, pictures):
         look.palette.tolist(),
         look.exact,
         tuple(np.median(sizes, axis=0).astype(int).tolist()),
-        max(kinds.without_alpha(p.record.channels) for p in pictures),
+        max(formats.without_alpha(p.record.channels) for p in pictures),
         tuple(np.mean([p.features.mean for p in pictures], axis=0).round(1).tolist()),
         tuple(np.mean([p.features.spread for p in pictures], axis=0).round(1).tolist()),
     )

@@ -13,14 +13,14 @@ def equal(features):
     """Finds examples of equal pixels.
 
     Args:
-        features: List of examples: tuples of `tfpix2pix.doctor.features.Features`.
+        features: List of examples: tuples of `tfpix2pix.data.looks.Features`.
 
     Returns:
         List of lists of indices, each of at least two examples that are equal in all images.
 
     Example:
-        >>> from tfpix2pix.doctor import features
-        >>> of = [features.features(np.full((8, 8, 1), grey, "uint8")) for grey in (1, 2, 1)]
+        >>> from tfpix2pix.data import looks
+        >>> of = [looks.features(np.full((8, 8, 1), grey, "uint8")) for grey in (1, 2, 1)]
         >>> equal([(one,) for one in of])
         [[0, 2]]
     """
@@ -40,11 +40,11 @@ def near(features):
         List of lists of indices, each of at least two examples; in a list, each is near another.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
-        >>> from tfpix2pix.doctor import features
+        >>> from tfpix2pix.datasets import synthetic
+        >>> from tfpix2pix.data import looks
         >>> photo = synthetic.facade((64, 64), seed=1)[0]
         >>> other = synthetic.facade((64, 64), seed=2)[0]
-        >>> near([(features.features(image),) for image in (photo, other, photo // 2)])
+        >>> near([(looks.features(image),) for image in (photo, other, photo // 2)])
         [[0, 2]]
     """
     if not features:

@@ -9,10 +9,11 @@ from typing import NamedTuple, Optional
 import numpy as np
 from PIL import Image
 
-from tfpix2pix.data import codecs, jobs, layouts, sources
+from tfpix2pix.data import codecs, layouts, sources
+from tfpix2pix.data.looks import Features, features, to_rgb
+from tfpix2pix.data.parallel import parallel, silent
 from tfpix2pix.data.survey import Column, Record, survey
 from tfpix2pix.doctor.alignment import Placement, placement
-from tfpix2pix.doctor.features import Features, features, to_rgb
 
 _EXIF_ORIENTATION = 0x0112  # A tag.
 _LOSSY = ("JPEG", "MPO")
@@ -25,7 +26,7 @@ class Picture(NamedTuple):
         name: Path of its file from the data's folder.
         side: `"A"` or `"B"`, or empty for photos.
         record: What the survey found, with the width of the half.
-        features: `tfpix2pix.doctor.features.Features`.
+        features: `tfpix2pix.data.looks.Features`.
         is_turned: Whether the file notes that it is to be turned or mirrored.
 
     Example:
@@ -109,13 +110,13 @@ class Evidence(NamedTuple):
         return codecs.decode(column.content(index)).pixels
 
 
-def gather(data, layout="auto", *, progress=jobs.silent):
+def gather(data, layout="auto", *, progress=silent):
     """Looks at every image of a data set, on all cores; only its features are kept.
 
     Args:
         data: Path of a folder or of a manifest.
         layout: As in `tfpix2pix.data.layouts.listing`.
-        progress: As in `tfpix2pix.data.jobs.run`.
+        progress: As in `tfpix2pix.datasets.jobs.run`.
 
     Returns:
         `Evidence`.
@@ -169,7 +170,7 @@ def gather(data, layout="auto", *, progress=jobs.silent):
         pictures = map(Picture, files, sides or ("",), records, seen, turned)
         return Example(split, tuple(pictures), place)
 
-    examples = list(jobs.parallel(look, readable, progress))
+    examples = list(parallel(look, readable, progress))
     unmatched = [name(file) for listing in listings.values() for file in listing.unmatched]
     strays = _files(data) - {*places, *unmatched} if layout not in ("manifest", "tfrecord") else ()
     return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places)

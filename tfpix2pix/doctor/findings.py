@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import PurePath
 from typing import NamedTuple
 
-from tfpix2pix.data import codecs, kinds
+from tfpix2pix.data import codecs, formats
 
 SEVERITIES = ("error", "warning", "note")
 # The suffixes of each format; only these mean something to other programs.
@@ -81,8 +81,9 @@ def of_files(evidence):
         `Finding`; some may have no items.
 
     Example:
+        >>> from tfpix2pix import atomic
         >>> from tfpix2pix.doctor import evidence
-        >>> codecs.write_bytes(b"", "cats/1.png")
+        >>> atomic.write_bytes(b"", "cats/1.png")
         >>> [finding.code for finding in of_files(evidence.gather("cats")) if finding.items]
         ['unreadable']
     """
@@ -132,9 +133,10 @@ def of_formats(evidence):
         `Finding`; some may have no items.
 
     Example:
+        >>> from tfpix2pix import atomic
         >>> import numpy as np
         >>> from tfpix2pix.doctor import evidence
-        >>> codecs.write_bytes(codecs.encode(np.zeros((4, 8, 3), "uint8"), ".png"), "hens/1.jpg")
+        >>> atomic.write_bytes(codecs.encode(np.zeros((4, 8, 3), "uint8"), ".png"), "hens/1.jpg")
         >>> [finding.code for finding in of_formats(evidence.gather("hens")) if finding.items]
         ['suffix']
     """
@@ -212,9 +214,9 @@ def of_kinds(evidence):
         counts = Counter((p.record.channels, p.record.dtype) for p in pictures)
         usual = counts.most_common(1)[0][0]
         unlike = [p for p in pictures if (p.record.channels, p.record.dtype) != usual]
-        wanted = max(kinds.without_alpha(channels) for channels, _ in counts)
+        wanted = max(formats.without_alpha(channels) for channels, _ in counts)
         deepest = max((dtype for _, dtype in counts), key=codecs.DTYPES.index)
-        fit = all(kinds.convertible(*kind, wanted, deepest) for kind in counts)
+        fit = all(formats.convertible(*kind, wanted, deepest) for kind in counts)
         yield Finding(
             "mixed_kinds" if fit else "unfit_kinds",
             "warning" if fit else "error",

@@ -4,8 +4,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from tfpix2pix.doctor import alignment, duplicates, looks
-from tfpix2pix.doctor.features import packed, to_rgb
+from tfpix2pix.data import looks
+from tfpix2pix.data.looks import packed, to_rgb
+from tfpix2pix.doctor import alignment, duplicates
 from tfpix2pix.doctor.findings import Finding, Item
 
 _SAMPLE = 16  # Images of which the pixels are counted again.
@@ -122,7 +123,7 @@ def of_pairs(evidence):
         "warning",
         "Pairs that seem to have A and B exchanged",
         "Look at them; exchange A and B.",
-        [Item(pairs[index].names) for index in (looks.swapped(*zip(*both)) if both else ())],
+        [Item(pairs[index].names) for index in (swapped(*zip(*both)) if both else ())],
     )
 
 
@@ -131,7 +132,7 @@ def of_looks(evidence, seen, classes=None):
 
     Args:
         evidence: `tfpix2pix.doctor.evidence.Evidence`.
-        seen: dict of side to `tfpix2pix.doctor.looks.Look`, as of `sides`.
+        seen: dict of side to `tfpix2pix.data.looks.Look`, as of `sides`.
         classes: Number of classes of the label maps, if they are to have ids below it.
 
     Yields:
@@ -195,7 +196,7 @@ def sides(evidence):
         evidence: `tfpix2pix.doctor.evidence.Evidence`.
 
     Returns:
-        dict of side to `tfpix2pix.doctor.looks.Look`.
+        dict of side to `tfpix2pix.data.looks.Look`.
 
     Example:
         >>> from tfpix2pix.data import codecs
@@ -239,3 +240,48 @@ def _off_palette(evidence, pictures, look):
         off += np.isin(codes, palette, invert=True).sum()
         total += codes.size
     return off / total
+
+
+def swapped(a, b):
+    """Finds pairs that have A where the others have B.
+
+    Args:
+        a: List of `tfpix2pix.data.looks.Features`.
+        b: The same of the partners.
+
+    Returns:
+        List of the indices of such pairs; empty where A and B look much alike.
+
+    Example:
+        >>> from tfpix2pix.datasets import synthetic
+        >>> pairs = [synthetic.facade((32, 32), seed) for seed in range(6)]
+        >>> pairs[2] = pairs[2][::-1]
+        >>> swapped(*([looks.features(image) for image in half] for half in zip(*pairs)))
+        [2]
+    """
+    telling = [i for i, both in enumerate(zip(a, b)) if not any(of.is_blank for of in both)]
+    if len(telling) < 4:
+        return []
+    difference = np.array([_profile(a[i]) - _profile(b[i]) for i in telling])
+    middle = np.median(difference, axis=0)
+    deviation = np.median(np.abs(difference - middle), axis=0) + 0.02
+    # One number for each pair: 1 for the usual one, -1 for the same the other way round.
+    weight = middle / deviation**2
+    place = difference @ weight / max(middle @ weight, 1e-9)
+    if np.mean(place > 0.25) < 0.5 or np.mean(place < 0) > 0.3:
+        return []
+    return [telling[i] for i in np.flatnonzero(place < -0.4)]
+
+
+def _profile(of):
+    return np.array(
+        [
+            of.top_share,
+            of.flat,
+            of.solid,
+            of.thick,
+            of.saturation / 255,
+            np.mean(of.spread) / 128,
+            of.colors is not None,
+        ]
+    )

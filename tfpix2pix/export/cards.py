@@ -8,9 +8,9 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from tfpix2pix import __version__, inference
+from tfpix2pix import __version__, atomic, inference
 from tfpix2pix.data import codecs, tasks
-from tfpix2pix.data.kinds import Kind
+from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.drawings import PICTURE
 from tfpix2pix.export.signatures import served_as_files
@@ -55,7 +55,8 @@ def model_card(
     Example:
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
-        >>> card = model_card(generator, tasks.Pairs((Kind(3, "uint8", (0.0, 255.0)),) * 2), "tiny")
+        >>> task = tasks.Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
+        >>> card = model_card(generator, task, "tiny")
         >>> card["size_multiple"], card["source"]["dtype"]
         (4, 'uint8')
     """
@@ -66,8 +67,8 @@ def model_card(
         "name": name,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "task": task_name,
-        "source": task.source_kind._asdict(),
-        "target": task.target_kind._asdict(),
+        "source": task.source_format._asdict(),
+        "target": task.target_format._asdict(),
         "image_size": size and list(size),
         "size_multiple": inference.size_multiple(generator),
         "drawing": drawing,
@@ -111,13 +112,13 @@ def task_of(card):
         (3, 3)
     """
     source, target = (
-        Kind(of["channels"], of["dtype"], tuple(of["value_range"]))
+        PixelFormat(of["channels"], of["dtype"], tuple(of["value_range"]))
         for of in (card["source"], card["target"])
     )
-    kinds = (source, target) if card["task"] == "pairs" else (target,)
+    formats = (source, target) if card["task"] == "pairs" else (target,)
     options = card["config"].get("data", {})
     labels = tuple(options.get(f"{place}_labels") for place in ("source", "target"))
-    return tasks.task(card["task"], kinds, labels)
+    return tasks.task(card["task"], formats, labels)
 
 
 def seal(version, card):
@@ -128,13 +129,13 @@ def seal(version, card):
         card: See `model_card`.
 
     Example:
-        >>> codecs.write_bytes(b"graph", "sealed/saved_model.pb")
+        >>> atomic.write_bytes(b"graph", "sealed/saved_model.pb")
         >>> seal("sealed", {"format": 1})
         >>> verify("sealed")
         1
     """
     content = json.dumps({**card, "files": _hashes(version)}, indent=1)
-    codecs.write_bytes(content.encode(), Path(version) / FILE)
+    atomic.write_bytes(content.encode(), Path(version) / FILE)
 
 
 def verify(version):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfpix2pix import inference
 from tfpix2pix.data import images
-from tfpix2pix.data.kinds import Kind, full_range
+from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.data.tasks import Pairs
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.signatures import served_as_files
@@ -89,7 +89,7 @@ def example_pixels(generator, task, size=None):
         >>> [tuple(x.shape[1:3]) for x in example_pixels(generator, task_of_8_bits(generator))]
         [(8, 4), (5, 7)]
     """
-    multiple, kind = inference.size_multiple(generator), task.source_kind
+    multiple, kind = inference.size_multiple(generator), task.source_format
     sizes = [(2 * multiple, multiple), (multiple + 1, 2 * multiple - 1), *([size] if size else [])]
     random = np.random.default_rng(0)
     for height, width in sizes:
@@ -135,4 +135,4 @@ def task_of_8_bits(generator):
         (1, 3)
     """
     shapes = (generator.input_shape, generator.output_shape)
-    return Pairs(tuple(Kind(shape[-1], "uint8", full_range("uint8")) for shape in shapes))
+    return Pairs(tuple(PixelFormat(shape[-1], "uint8", full_range("uint8")) for shape in shapes))

@@ -4,9 +4,8 @@ import numpy as np
 from scipy import ndimage
 from skimage import morphology, transform
 
-from tfpix2pix.data.tasks import PALETTES
-from tfpix2pix.doctor.features import FAR, features, packed, to_rgb, unpacked
-from tfpix2pix.doctor.looks import look
+from tfpix2pix.data.looks import FAR, features, look, packed, to_rgb, unpacked
+from tfpix2pix.data.palettes import PALETTES
 
 PICTURE = {"kind": "picture", "background": [255, 255, 255]}
 LEAST_TWO_COLORED = 0.9  # Share of pixels near one of two colours; JPEG blurs the rest.
@@ -25,7 +24,7 @@ def drawing(sources, *, labels=None, scale=1.0, value_range=None):
         sources: List of uint8, uint16 or float32 `[height, width, channels]`.
         labels: If they are known to be label maps, see `tfpix2pix.data.tasks.Labels`.
         scale: By what their sides are multiplied before networks see them.
-        value_range: Pixels that are black and white, see `tfpix2pix.data.kinds.full_range`.
+        value_range: Pixels that are black and white, see `tfpix2pix.data.formats.full_range`.
 
     Returns:
         Dict with `kind`; `background`, an RGB colour of 8 bits, the most frequent but where a class

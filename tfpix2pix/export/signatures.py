@@ -28,16 +28,16 @@ def signatures(generator, task, card, *, size=None, most_pixels=MOST_PIXELS):
         Dict of name to `tf.function`. They refer to the variables of the generator.
 
     Example:
-        >>> from tfpix2pix.data.kinds import Kind
+        >>> from tfpix2pix.data.formats import PixelFormat
         >>> from tfpix2pix.data.tasks import Pairs
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4, dropout_levels=0)
-        >>> task = Pairs((Kind(3, "uint8", (0.0, 255.0)),) * 2)
+        >>> task = Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
         >>> list(signatures(generator, task, {}))
         ['float', 'model_card', 'uint8', 'serving_default']
     """
     floats = tf.TensorSpec((None, None, None, generator.input_shape[-1]), name="image")
-    kind = task.source_kind
+    kind = task.source_format
     pixels = tf.TensorSpec((None, None, None, kind.channels), kind.dtype, name="image")
 
     # One trace for all signatures.
@@ -93,7 +93,7 @@ def signatures(generator, task, card, *, size=None, most_pixels=MOST_PIXELS):
 
     as_files = served_as_files(task)
     served = {"float": serve_floats, "model_card": _card_server(card)}
-    if {kind.dtype, task.target_kind.dtype} == {"uint8"}:
+    if {kind.dtype, task.target_format.dtype} == {"uint8"}:
         served["uint8"] = serve_pixels
     if any(isinstance(layer, Dropout) for layer in generator.layers):
         served["sampled"] = serve_sampled_files if as_files else serve_samples
@@ -111,7 +111,7 @@ def _card_server(card):
 
 def _translated_file(task, encoded, network, most_pixels):
     # One by one: files of a batch may differ in size, and no image may depend on its neighbours.
-    kind = task.source_kind
+    kind = task.source_format
     with tf.control_dependencies([_check_size(_declared_size(encoded), most_pixels)]):
         decoded = images.decode(encoded, kind.channels, kind.dtype)
     source = task.source(decoded)[tf.newaxis]
@@ -128,13 +128,13 @@ def served_as_files(task):
         bool.
 
     Example:
-        >>> from tfpix2pix.data.kinds import Kind
+        >>> from tfpix2pix.data.formats import PixelFormat
         >>> from tfpix2pix.data.tasks import Pairs
-        >>> served_as_files(Pairs((Kind(6, "uint8", (0.0, 255.0)),) * 2))
+        >>> served_as_files(Pairs((PixelFormat(6, "uint8", (0.0, 255.0)),) * 2))
         False
     """
-    kinds = (task.source_kind, task.target_kind)
-    return all(kind.channels in (1, 3, 4) and kind.dtype != "float32" for kind in kinds)
+    formats = (task.source_format, task.target_format)
+    return all(kind.channels in (1, 3, 4) and kind.dtype != "float32" for kind in formats)
 
 
 def _translated(generator, image, size):

@@ -2,15 +2,16 @@
 
 import dataclasses
 
-from tfpix2pix.data import jobs, layouts, pipeline, sources, tasks
+from tfpix2pix.data import layouts, pipeline, sources, tasks
 from tfpix2pix.data.augment import Augmentation
+from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.data.geometry import Geometry
-from tfpix2pix.data.kinds import Kind, full_range
+from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.networks.unet import checked_depth
 
 
-def examples(config, split, *, progress=jobs.silent):
+def examples(config, split, *, progress=silent):
     """Finds and checks the examples of one split.
 
     Args:
@@ -38,15 +39,15 @@ def examples(config, split, *, progress=jobs.silent):
     if split == "held_out":
         available = layouts.splits(data.folder)
         split = next((name for name in ("test", "val") if name in available), "train")
-    kinds = _kinds(config)
-    if len(kinds) == 1:
+    formats = _formats(config)
+    if len(formats) == 1:
         return sources.photos(
-            data.folder, split, *kinds, bad_files=data.bad_files, progress=progress
+            data.folder, split, *formats, bad_files=data.bad_files, progress=progress
         )
     return sources.pairs(
         data.folder,
         split,
-        kinds,
+        formats,
         layout=data.layout,
         direction=data.direction,
         bad_files=data.bad_files,
@@ -68,17 +69,17 @@ def completed(config, examples):
         ValueError: If the model is to have other channels than the data's classes give.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.datasets import synthetic
         >>> from tfpix2pix.presets import FACADES
         >>> completed(FACADES, synthetic.write_pairs("facades", 2, (32, 32))).data.target_dtype
         'uint8'
     """
-    places = ("source", "target")[-len(examples.kinds) :]
+    places = ("source", "target")[-len(examples.formats) :]
     filled = {}
-    for place, kind in zip(places, examples.kinds):
+    for place, kind in zip(places, examples.formats):
         filled |= {f"{place}_dtype": kind.dtype, f"{place}_range": kind.value_range}
     labels = (config.data.source_labels, config.data.target_labels)
-    channels = tasks.task(config.data.task, examples.kinds, labels).channels
+    channels = tasks.task(config.data.task, examples.formats, labels).channels
     wanted = (config.model.source_channels, config.model.target_channels)
     if any(want not in (None, count) for want, count in zip(wanted, channels)):
         raise InputError(
@@ -110,12 +111,14 @@ def task(config):
         >>> task(FACADES).channels
         (3, 3)
     """
-    kinds = []
-    for kind in _kinds(config):
+    formats = []
+    for kind in _formats(config):
         dtype = kind.dtype or "uint8"
-        kinds.append(Kind(kind.channels or 3, dtype, kind.value_range or full_range(dtype)))
+        formats.append(
+            PixelFormat(kind.channels or 3, dtype, kind.value_range or full_range(dtype))
+        )
     labels = (config.data.source_labels, config.data.target_labels)
-    return tasks.task(config.data.task, tuple(kinds), labels)
+    return tasks.task(config.data.task, tuple(formats), labels)
 
 
 def geometry(config):
@@ -209,7 +212,7 @@ def evaluation_batches(config, examples, *, batch_size=1):
         ValueError: If the examples do not fit.
 
     Example:
-        >>> from tfpix2pix.data import synthetic
+        >>> from tfpix2pix.datasets import synthetic
         >>> from tfpix2pix.presets import QUICKSTART
         >>> pairs = synthetic.write_pairs("facades", 2, (64, 64))
         >>> evaluation_batches(QUICKSTART, pairs).element_spec[0].shape
@@ -220,12 +223,12 @@ def evaluation_batches(config, examples, *, batch_size=1):
     )
 
 
-def _kinds(config):
-    """Returns the `Kind`s of an example's images, as far as the configuration decides them."""
+def _formats(config):
+    """Returns the `PixelFormat`s of an example's images; `None` is what the files decide."""
     data, model = config.data, config.model
     if data.task != "pairs":
         channels = 3 if data.task == "colorization" else model.target_channels
-        return (Kind(channels, data.target_dtype, data.target_range),)
+        return (PixelFormat(channels, data.target_dtype, data.target_range),)
     source = (model.source_channels, data.source_dtype, data.source_range, data.source_labels)
     target = (model.target_channels, data.target_dtype, data.target_range, data.target_labels)
     return tuple(_kind(*of) for of in (source, target))
@@ -233,6 +236,10 @@ def _kinds(config):
 
 def _kind(channels, dtype, value_range, labels):
     if labels is None:
-        return Kind(channels, dtype, value_range)
+        return PixelFormat(channels, dtype, value_range)
     numbered = isinstance(labels, int)
-    return Kind(1, dtype, (0.0, labels - 1.0)) if numbered else Kind(3, dtype, value_range)
+    return (
+        PixelFormat(1, dtype, (0.0, labels - 1.0))
+        if numbered
+        else PixelFormat(3, dtype, value_range)
+    )

@@ -1,6 +1,6 @@
 """Inference: translation of images of any size and number, and what becomes of norm and dropout."""
 
-from tfpix2pix.inference.surgery import output_difference, recalibrated, with_instance_norm
+from tfpix2pix.inference.norm_surgery import output_difference, recalibrated, with_instance_norm
 from tfpix2pix.inference.translation import size_multiple, translate
 
 __all__ = [

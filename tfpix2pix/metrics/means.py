@@ -4,8 +4,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix.losses import l1, l2
-from tfpix2pix.metrics.color import color_distance
 from tfpix2pix.metrics.image import ms_ssim, psnr, sharpness_ratio, ssim
+from tfpix2pix.metrics.lab import color_distance
 
 
 class _MeanOfExamples(keras.metrics.MeanMetricWrapper):

@@ -90,6 +90,21 @@ class Pix2Pix(TranslationModel):
         """The network that judges pairs."""
         return self.players["discriminator"]
 
+    def images(self, batch):
+        """Returns the images of a batch by their names."""
+        source, target = batch
+        return {"source": source, "target": target}
+
+    def passes(self, batch):
+        """Returns the passes of a step as `(player, inputs)`."""
+        source, target = batch
+        translated = self.generator(source, training=False)
+        return [
+            ("generator", source),
+            ("discriminator", [source, target]),
+            ("discriminator", [source, translated]),
+        ]
+
     def train_step(self, data):
         """Trains on one batch of pairs: the discriminator first, then the generator against it."""
         if self.update == "simultaneous":

@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence
 
-from tfpix2pix.data import codecs, kinds
+from tfpix2pix.data import codecs, formats
 from tfpix2pix.errors import InputError
 
 # Format of what holds frames -> suffix. A JPEG's further images are other views of the same.
@@ -105,7 +105,9 @@ def encode(frames, kind, *, loop=None):
             f"{channels} channels of {dtype}. Write the frames as files of their own."
         )
     # All alike, and grey with alpha, which GIF does not have, as colour with alpha.
-    alike = [kinds.convert(pixels, 4 if channels == 2 else channels, dtype) for pixels, _ in frames]
+    alike = [
+        formats.convert(pixels, 4 if channels == 2 else channels, dtype) for pixels, _ in frames
+    ]
     first, *others = (Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in alike)
     options = {**_OPTIONS[kind], **({} if loop is None else {"loop": loop})}
     durations = [duration for _, duration in frames]

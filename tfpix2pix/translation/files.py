@@ -8,8 +8,9 @@ from typing import NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix import report
-from tfpix2pix.data import codecs, images, jobs
+from tfpix2pix import atomic, report
+from tfpix2pix.data import codecs, folders, images
+from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.translation import animations
 from tfpix2pix.translation.translators import Translator
@@ -59,7 +60,7 @@ def translate_files(
     frames="folder",
     size=None,
     overwrite=False,
-    progress=jobs.silent,
+    progress=silent,
 ):
     """Translates an image file, an animation, or a folder of such.
 
@@ -78,7 +79,7 @@ def translate_files(
             format with the same durations, and keeps one in memory while it is translated.
         size: Pixels that the longer side is resized to before; by default it stays.
         overwrite: Whether to make what is there already anew.
-        progress: See `tfpix2pix.data.jobs.run`; counts files.
+        progress: See `tfpix2pix.datasets.jobs.run`; counts files.
 
     Returns:
         `Done`.
@@ -88,8 +89,8 @@ def translate_files(
             or the format cannot hold translations.
 
     Example:
-        >>> from tfpix2pix.data.kinds import Kind
-        >>> grey = Kind(1, "uint8", (0.0, 255.0))
+        >>> from tfpix2pix.data.formats import PixelFormat
+        >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
         >>> negative = Translator(lambda pixels: [255 - pixels], grey, grey)
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black/1.bmp")
         >>> print(translate_files(negative, "black", "white"))
@@ -136,8 +137,8 @@ def contact_sheet(done, translator):
         `PIL.Image.Image`.
 
     Example:
-        >>> from tfpix2pix.data.kinds import Kind
-        >>> grey = Kind(1, "uint8", (0.0, 255.0))
+        >>> from tfpix2pix.data.formats import PixelFormat
+        >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black.png")
         >>> done = Done(1, 0, {}, [("black.png", ["black.png"])])
         >>> contact_sheet(done, Translator(None, grey, grey)).size
@@ -203,7 +204,7 @@ class _Work(NamedTuple):
             for pixels, duration in _ahead(animation.frames)
         ]
         encoded = animations.encode(translated, animation.format, loop=animation.loop)
-        codecs.write_bytes(encoded, output)
+        atomic.write_bytes(encoded, output)
         return [output], True
 
     def _outputs(self, name):
@@ -231,7 +232,7 @@ class _Work(NamedTuple):
 def _files(source, to):
     """Returns `(name, file)` of all files, a name being the relative path without the suffix."""
     if source.is_dir():
-        return list(jobs.images_by_name(source, to).items())
+        return list(folders.images_by_name(source, to).items())
     if not source.is_file():
         raise InputError(
             "What is translated must be an image file or a folder of such. Received: "

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix import inference
-from tfpix2pix.data import codecs, images, kinds
-from tfpix2pix.data.kinds import Kind
+from tfpix2pix.data import codecs, formats, images
+from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import read_card, task_of, versions
 
@@ -19,21 +19,21 @@ class Translator(NamedTuple):
     Attributes:
         translate: Function of uint8, uint16 or float32 `[height, width, channels]` to a list of
             images of the same height and width, of the kind `target`.
-        source: `Kind` of the files; `None` for what is not known.
-        target: `Kind` of the translations.
+        source: `PixelFormat` of the files; `None` for what is not known.
+        target: `PixelFormat` of the translations.
         kernel: How files are resized, see `tfpix2pix.data.images.resize`.
         samples: How many translations a file has; `None` for one without chance.
 
     Example:
-        >>> grey = Kind(1, "uint8", (0.0, 255.0))
+        >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
         >>> negative = Translator(lambda pixels: [255 - pixels], grey, grey)
         >>> negative.translate(np.zeros((1, 2, 1), "uint8"))[0].tolist()
         [[[255], [255]]]
     """
 
     translate: Callable
-    source: Kind
-    target: Kind
+    source: PixelFormat
+    target: PixelFormat
     kernel: str = "bilinear"
     samples: Optional[int] = None
 
@@ -64,14 +64,15 @@ def of_generator(
         >>> from tfpix2pix.data.tasks import Pairs
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
-        >>> translator = of_generator(generator, Pairs((Kind(3, "uint8", (0.0, 255.0)),) * 2))
+        >>> task = Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
+        >>> translator = of_generator(generator, task)
         >>> translator.translate(np.zeros((5, 7, 1), "uint8"))[0].shape
         (5, 7, 3)
     """
-    kind = task.source_kind
+    kind = task.source_format
 
     def translate(pixels):
-        source = task.source(_in_range(kinds.convert(pixels, kind.channels, kind.dtype), kind))
+        source = task.source(_in_range(formats.convert(pixels, kind.channels, kind.dtype), kind))
         source = source[tf.newaxis]
         translated = inference.translate(
             generator, source, statistics=statistics, samples=samples, seed=seed, strip=strip
@@ -80,7 +81,7 @@ def of_generator(
         return [task.picture(source, one)[0].numpy() for one in drawn]
 
     translate(np.full((1, 1, kind.channels), kind.value_range[0], kind.dtype))
-    return Translator(translate, kind, task.target_kind, kernel, samples)
+    return Translator(translate, kind, task.target_format, kernel, samples)
 
 
 def of_export(folder, *, kernel="bilinear"):
@@ -106,7 +107,7 @@ def of_export(folder, *, kernel="bilinear"):
         >>> generator = unet_generator((None, None, 1), 1, depth=2, base_filters=4)
         >>> version, _ = export(generator, "exports/tiny")
         >>> of_export("exports/tiny").target
-        Kind(channels=1, dtype='uint8', value_range=(0.0, 255.0))
+        PixelFormat(channels=1, dtype='uint8', value_range=(0.0, 255.0))
     """
     version = _newest(Path(folder))
     signatures = tf.saved_model.load(str(version)).signatures
@@ -140,30 +141,30 @@ def of_export(folder, *, kernel="bilinear"):
                 f"This export translates images of {channels} channels. Received: "
                 f"{pixels.shape[-1]}. Give files such as it was trained on."
             )
-        kind = Kind(channels, str(pixels.dtype), kinds.full_range(pixels.dtype))
+        kind = PixelFormat(channels, str(pixels.dtype), formats.full_range(pixels.dtype))
         source = images.to_signed(_in_range(pixels, kind))[tf.newaxis]
         return [images.to_pixels(default(image=source)["output"][0], "float32").numpy()]
 
     translate = translate_file if takes_files else translate_floats
     # What it gives shows in what it gives.
     (example,) = translate(np.zeros((1, 1, 1 if takes_files else channels), "uint8"))
-    target = Kind(example.shape[-1], str(example.dtype), kinds.full_range(example.dtype))
-    return Translator(translate, Kind(channels), target, kernel)
+    target = PixelFormat(example.shape[-1], str(example.dtype), formats.full_range(example.dtype))
+    return Translator(translate, PixelFormat(channels), target, kernel)
 
 
 def _of_card(default, task, takes_files, kernel):
-    source_kind, target_kind = task.source_kind, task.target_kind
+    source_format, target_format = task.source_format, task.target_format
 
     def translate(pixels):
-        pixels = kinds.convert(pixels, source_kind.channels, source_kind.dtype)
-        pixels = _in_range(pixels, source_kind)
+        pixels = formats.convert(pixels, source_format.channels, source_format.dtype)
+        pixels = _in_range(pixels, source_format)
         if takes_files:
             encoded = tf.constant([codecs.encode(pixels, ".png")])
             return [codecs.decode(default(image_bytes=encoded)["output_bytes"][0].numpy()).pixels]
         source = task.source(pixels)[tf.newaxis]
         return [task.picture(source, default(image=source)["output"])[0].numpy()]
 
-    return Translator(translate, source_kind, target_kind, kernel)
+    return Translator(translate, source_format, target_format, kernel)
 
 
 def _newest(folder):

@@ -14,7 +14,7 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.engine import configuration
+from serving.engine import model_config
 from serving.engine.manager import Manager
 from serving.engine.servable import ServingError
 from tests.serving.engine.models import (
@@ -239,8 +239,8 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path):
     cure = 'Write model_config_list { config { name: "..." base_path: "/..." } } to it.'
     message = f"{rule} Received: {path}: No such file or directory. {cure}"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        configuration.read(path)
+        model_config.read(path)
     path.write_text("model_config_list { config { nam: 1 } }")
     found = 'Message type "tensorflow.serving.ModelConfig" has no field named "nam".'
     with pytest.raises(InputError, match=re.escape(found)):
-        configuration.read(path)
+        model_config.read(path)

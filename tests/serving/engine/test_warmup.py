@@ -9,7 +9,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from serving.engine.lifecycle import load
 from serving.engine.manager import Manager
 from serving.engine.servable import ServingError
-from serving.warmup import FILE
+from serving.publishing.proof import FILE
 from tests.serving.engine.models import configured, publish, request
 
 X = np.ones(1, "float32")

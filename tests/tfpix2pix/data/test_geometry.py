@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tfpix2pix import InputError
+from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.geometry import PREPROCESSES, Geometry, reflect_to_multiple
-from tfpix2pix.data.kinds import Kind
 from tfpix2pix.data.sources import Examples
 
-KIND = Kind(3, "uint8", (0.0, 255.0))
+KIND = PixelFormat(3, "uint8", (0.0, 255.0))
 
 
 def examples_of(*sizes):

@@ -167,7 +167,7 @@ def uneven(tmp_path):
 def test_any_preprocess_streams_the_same_with_and_without_cache(uneven, preprocess):
     photos = sources.photos(uneven)
     geometry = Geometry((16, 16), preprocess=preprocess, multiple=8)
-    task = tasks.task("inpainting", photos.kinds)
+    task = tasks.task("inpainting", photos.formats)
     streams = [
         list(
             pipeline.training_batches(
@@ -250,7 +250,7 @@ def test_evaluation_takes_the_centre_of_what_is_larger(tmp_path):
     pixels = RANDOM.integers(0, 256, (20, 30, 3)).astype("uint8")
     codecs.write(pixels, tmp_path / "1.png")
     photos = sources.photos(tmp_path)
-    task = tasks.task("inpainting", photos.kinds)
+    task = tasks.task("inpainting", photos.formats)
     batches = pipeline.evaluation_batches(photos, Geometry((16, 8), preprocess="crop"), task=task)
     ((_, target),) = batches
     np.testing.assert_array_equal(images.to_pixels(target)[0], pixels[2:18, 11:19])

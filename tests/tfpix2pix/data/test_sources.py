@@ -10,7 +10,7 @@ from PIL import Image
 
 from tfpix2pix import InputError
 from tfpix2pix.data import codecs, layouts, records, sources, survey
-from tfpix2pix.data.kinds import Kind, convert, full_range
+from tfpix2pix.data.formats import PixelFormat, convert, full_range
 
 RANDOM = np.random.default_rng(0)
 
@@ -78,9 +78,9 @@ def test_what_files_hold_is_read_to_the_bit_within_a_dataset(
     a, b = noise(3, 5, channels, dtype=dtype), noise(3, 5, 1, dtype=dtype)
     codecs.write(a, folder / f"A/1{suffix}")
     codecs.write(b, folder / f"B/1{suffix}")
-    wanted = (Kind(channels, None, (0, 65535)), Kind(None, None, (0, 65535)))
-    examples = sources.pairs(folder, kinds=wanted)
-    assert [kind[:2] for kind in examples.kinds] == [(channels, dtype), (1, dtype)]
+    wanted = (PixelFormat(channels, None, (0, 65535)), PixelFormat(None, None, (0, 65535)))
+    examples = sources.pairs(folder, formats=wanted)
+    assert [kind[:2] for kind in examples.formats] == [(channels, dtype), (1, dtype)]
     ((source, target),) = all_images(examples)
     np.testing.assert_array_equal(source, a)
     np.testing.assert_array_equal(target, b)
@@ -93,7 +93,7 @@ def test_files_of_many_kinds_become_one(tmp_path):
         codecs.write(pixels, tmp_path / f"{i}.png")
     Image.fromarray(noise(4, 4, 3)).save(tmp_path / "4.jpg")
     examples = sources.photos(tmp_path)
-    assert examples.kinds == (Kind(3, "uint16", (0.0, 65535.0)),)
+    assert examples.formats == (PixelFormat(3, "uint16", (0.0, 65535.0)),)
     read = [image for (image,) in all_images(examples)]
     for image, pixels in zip(read, written):
         scale = 257 if pixels.dtype == "uint8" else 1
@@ -106,14 +106,14 @@ def test_files_of_many_kinds_become_one(tmp_path):
 def test_colour_becomes_grey_by_its_luma(tmp_path):
     pixels = noise(4, 4, 3)
     codecs.write(pixels, tmp_path / "1.png")
-    ((grey,),) = all_images(sources.photos(tmp_path, kind=Kind(1)))
+    ((grey,),) = all_images(sources.photos(tmp_path, kind=PixelFormat(1)))
     expected = np.asarray(Image.fromarray(pixels).convert("L")).astype(int)  # Also BT.601.
     assert np.abs(grey[..., 0] - expected).max() <= 1
 
 
 def test_alpha_can_be_kept_and_is_opaque_where_there_is_none(tmp_path):
     codecs.write(noise(4, 4, 3), tmp_path / "1.png")
-    ((image,),) = all_images(sources.photos(tmp_path, kind=Kind(4)))
+    ((image,),) = all_images(sources.photos(tmp_path, kind=PixelFormat(4)))
     assert set(image[..., 3].ravel()) == {255}
     assert convert(np.ones((1, 1, 1), "float32"), 2, "float32").tolist() == [[[1.0, 1.0]]]
 
@@ -195,7 +195,9 @@ def test_floats_need_a_range_unless_they_are_fractions(tmp_path):
     )
     with refuses(message):
         sources.photos(tmp_path)
-    assert sources.photos(tmp_path, kind=Kind(None, None, (-4, 10))).kinds[0].value_range == (
+    assert sources.photos(tmp_path, kind=PixelFormat(None, None, (-4, 10))).formats[
+        0
+    ].value_range == (
         -4,
         10,
     )
@@ -242,7 +244,7 @@ def test_the_halves_of_a_file_have_equal_channels(tmp_path):
         "3. Use equal ones, or A and B as files of their own."
     )
     with refuses(message):
-        sources.pairs(tmp_path, kinds=(Kind(1), Kind(3)))
+        sources.pairs(tmp_path, formats=(PixelFormat(1), PixelFormat(3)))
 
 
 def test_a_file_is_examined_once_until_it_changes(tmp_path):

@@ -9,11 +9,13 @@ from hypothesis.extra import numpy as arrays
 from skimage import color as reference
 
 from tfpix2pix import InputError
-from tfpix2pix.data import color, edges, synthetic, tasks
-from tfpix2pix.data.kinds import Kind
+from tfpix2pix.data import color, edges, tasks
+from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.palettes import CMP_FACADES
+from tfpix2pix.datasets import synthetic
 
 RANDOM = np.random.default_rng(0)
-RGB = Kind(3, "uint8", (0.0, 255.0))
+RGB = PixelFormat(3, "uint8", (0.0, 255.0))
 KEY = tf.constant([3, 5], tf.int64)
 
 
@@ -36,8 +38,8 @@ def test_colours_beyond_a_screen_are_clipped_as_in_scikit_image():
 
 
 def test_a_pair_is_mapped_by_its_kinds_and_back():
-    kinds = (RGB, Kind(1, "uint16", (0.0, 4095.0)))
-    task = tasks.task("pairs", kinds)
+    formats = (RGB, PixelFormat(1, "uint16", (0.0, 4095.0)))
+    task = tasks.task("pairs", formats)
     images = photo(4, 6), tf.constant([[[0], [4095]]], "uint16")
     source, target = task.example(images, KEY)
     np.testing.assert_allclose(source, images[0].numpy() / 127.5 - 1, atol=1e-6)
@@ -48,7 +50,7 @@ def test_a_pair_is_mapped_by_its_kinds_and_back():
 
 
 def test_numbered_labels_are_one_hot_and_come_back():
-    task = tasks.task("pairs", (Kind(1, "uint8", (0.0, 4.0)), RGB), labels=(5, None))
+    task = tasks.task("pairs", (PixelFormat(1, "uint8", (0.0, 4.0)), RGB), labels=(5, None))
     ids = tf.constant([[[0], [4], [2]]], "uint8")
     source, _ = task.example((ids, photo(1, 3)), KEY)
     expected = [[1, -1, -1, -1, -1], [-1, -1, -1, -1, 1], [-1, -1, 1, -1, -1]]
@@ -69,7 +71,7 @@ def test_coloured_labels_survive_jpeg():
     assert same.mean() > 0.97  # Blur makes a third colour of two only at their borders.
     assert task.channels == (3, 12)
     # The nearest by brute force.
-    palette = np.array(list(synthetic.CLASSES.values()), float)
+    palette = np.array(list(CMP_FACADES.values()), float)
     nearest = ((jpeg.numpy()[..., None, :] - palette) ** 2).sum(-1).argmin(-1)
     np.testing.assert_array_equal(target.numpy().argmax(-1), nearest)
 
@@ -89,7 +91,7 @@ def test_colourization_learns_ab_from_l_as_the_reference_code():
 
 
 def test_inpainting_lacks_the_centre_of_each_side_and_of_each_image():
-    task = tasks.task("inpainting", (Kind(1, "uint16", (0.0, 65535.0)),))
+    task = tasks.task("inpainting", (PixelFormat(1, "uint16", (0.0, 65535.0)),))
     pixels = tf.zeros((2, 8, 13, 1), "uint16")
     expected = np.full((8, 13), -1.0)
     expected[2:6, 3:10] = 1  # From a quarter to three quarters.

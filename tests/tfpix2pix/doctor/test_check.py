@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tfpix2pix import InputError
-from tfpix2pix.data import codecs, layouts, prepare, records, synthetic
+from tfpix2pix import InputError, atomic
+from tfpix2pix.data import codecs, layouts, records
+from tfpix2pix.data.palettes import CMP_FACADES
+from tfpix2pix.datasets import combine, synthetic
 from tfpix2pix.doctor import check
 
 SIZE = (64, 64)
@@ -68,7 +70,7 @@ def test_a_clean_set_has_no_findings_and_is_described(folder):
         3,
     )
     assert (b.side, b.kind, b.is_exact) == ("B", "labels", True)
-    assert {tuple(color) for color in b.palette} <= set(synthetic.CLASSES.values())
+    assert {tuple(color) for color in b.palette} <= set(CMP_FACADES.values())
     labels = np.stack([labels for pairs in PAIRS.values() for _, labels in pairs])
     np.testing.assert_allclose(b.mean, labels.mean((0, 1, 2)), atol=0.051)
     np.testing.assert_allclose(b.spread, labels.std((1, 2)).mean(0), atol=0.051)
@@ -92,9 +94,9 @@ def test_files_without_partner_are_named(folders):
 
 def test_files_that_are_broken_are_named(folder):
     whole = (folder / "train/0.png").read_bytes()
-    codecs.write_bytes(whole[: len(whole) // 2], folder / "train/0.png")
-    codecs.write_bytes(b"", folder / "train/1.png")
-    codecs.write_bytes(b"a letter", folder / "test/2.png")
+    atomic.write_bytes(whole[: len(whole) // 2], folder / "train/0.png")
+    atomic.write_bytes(b"", folder / "train/1.png")
+    atomic.write_bytes(b"a letter", folder / "test/2.png")
     with (folder / "train/bomb.npy").open("wb") as bomb:
         header = {"descr": "|u1", "fortran_order": False, "shape": (99999, 99999)}
         np.lib.format.write_array_header_1_0(bomb, header)
@@ -113,8 +115,8 @@ def test_odd_widths_are_named(folder):
 
 def test_formats_under_other_suffixes_are_named(folder):
     shutil.move(folder / "train/3.png", folder / "train/3.jpg")
-    codecs.write_bytes(b"", folder / "train/notes.txt")
-    codecs.write_bytes(b"", folder / ".hidden")
+    atomic.write_bytes(b"", folder / "train/notes.txt")
+    atomic.write_bytes(b"", folder / ".hidden")
     assert found(folder) == {
         "suffix": ("warning", ["train/3.jpg (PNG)"]),
         "strays": ("note", ["train/notes.txt"]),
@@ -187,7 +189,7 @@ def test_nearly_equal_examples_are_found(folder, how):
         if how == "encoded":
             return codecs.decode(codecs.encode(pixels, ".jpg")).pixels
         if how == "smaller":
-            return prepare.fit(pixels, (56, 56))
+            return combine.fit(pixels, (56, 56))
         noise = np.random.default_rng(0).normal(0, 5, pixels.shape) if how == "noisy" else 9
         return np.clip(pixels.astype(int) + noise, 0, 255).astype("uint8")
 
@@ -279,7 +281,7 @@ def test_label_maps_in_jpeg_are_found_with_their_colours(tmp_path):
     (finding,) = diagnosis.findings
     assert (finding.code, finding.severity, finding.count) == ("blurred_labels", "warning", 8)
     palette = np.array(diagnosis.sides[1].palette)
-    colors = np.array(list(synthetic.CLASSES.values()))
+    colors = np.array(list(CMP_FACADES.values()))
     nearest = np.abs(palette[:, None] - colors).max(-1)
     assert nearest.min(1).max() <= 4
     assert len(set(nearest.argmin(1))) == len(palette) >= 9

@@ -1,0 +1,174 @@
+"""Load: how fast a server answers, alone and to many, and how much of that is not the model."""
+
+import asyncio
+import io
+import random
+import statistics
+import threading
+import time
+
+import numpy as np
+from PIL import Image
+from tensorflow_serving.apis import predict_pb2
+from tqdm import tqdm
+
+from serving.client import AsyncClient, Client
+from serving.client.connection import Target, translation
+from serving.engine.servable import Servable
+
+WARM_UP = 3  # Requests before anything is measured: oneDNN prepares itself for a size.
+PERCENTILES = (50, 95, 99)
+SHARES = (0.25, 0.5, 0.75, 0.9)  # Of the throughput of the closed loop.
+
+
+def picture(size, seed=0):
+    """Returns the bytes of a PNG file of `size` x `size` pixels, smooth as photos are."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), "uint8")
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC).save(file, "png")
+    return file.getvalue()
+
+
+def overhead(version, address, model, size, rounds):
+    """Measures what server and client add to the model, in turns.
+
+    Args:
+        version: Folder of the SavedModel, which is also loaded here.
+        address: Of a server with it.
+        model: Its name there.
+        size: Side of the images in pixels.
+        rounds: How often each is asked.
+
+    Returns:
+        Dict of name to seconds of each round.
+    """
+    servable, image = Servable(version), picture(size)
+    message = Target(address, model).request(translation(image)).SerializeToString()
+    request = predict_pb2.PredictRequest.FromString(message)
+    with Client(address, model) as client:
+        contenders = {
+            "model": lambda: servable.predict("", request.inputs, ()),
+            "model, server and client": lambda: client.translate(image),
+        }
+        measured = {name: [] for name in contenders}
+        for index in tqdm(range(WARM_UP + rounds), "Overhead", unit=" rounds"):
+            for name, contender in contenders.items():
+                seconds = _seconds(contender)
+                if index >= WARM_UP:
+                    measured[name].append(seconds)
+    return measured
+
+
+def closed_loop(address, model, size, clients, seconds):
+    """Lets clients ask one after the other, each with a connection of its own.
+
+    Args:
+        address: Of the server.
+        model: Name of the model.
+        size: Side of the images in pixels.
+        clients: Their number.
+        seconds: How long.
+
+    Returns:
+        List of the seconds of each answer.
+    """
+    image, latencies = picture(size), []
+    end = time.monotonic() + seconds
+
+    def ask():
+        with Client(address, model) as client:
+            while time.monotonic() < end:
+                latencies.append(_seconds(lambda: client.translate(image)))
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return latencies
+
+
+def open_loop(address, model, size, rate, seconds):
+    """Sends requests at random moments, whether or not earlier ones are answered.
+
+    An answer's time counts from the moment when its request was due, so that a server which falls
+    behind cannot hide it.
+
+    Args:
+        address: Of the server.
+        model: Name of the model.
+        size: Side of the images in pixels.
+        rate: Requests a second, in the mean; their distances are exponential.
+        seconds: How long.
+
+    Returns:
+        List of the seconds of each answer.
+    """
+    chance, image = random.Random(0), picture(size)
+
+    async def ask(client, due):
+        await asyncio.sleep(due - time.monotonic())
+        await client.translate(image)
+        return time.monotonic() - due
+
+    async def ask_all():
+        async with AsyncClient(address, model) as client:
+            await client.translate(image)
+            due, asked = time.monotonic(), []
+            end = due + seconds
+            while (due := due + chance.expovariate(rate)) < end:
+                asked.append(asyncio.create_task(ask(client, due)))
+            return await asyncio.gather(*asked)
+
+    return asyncio.run(ask_all())
+
+
+def measure(version, address, model, size, rounds, clients, seconds):
+    """Measures all of it; the arguments are those of the parts, `clients` a list.
+
+    Returns:
+        Dict of the overhead, and of latencies by clients and by requests a second.
+    """
+    results = {"overhead": overhead(version, address, model, size, rounds)}
+    results["closed"] = {
+        count: closed_loop(address, model, size, count, seconds)
+        for count in tqdm(clients, "Closed loop", unit=" counts")
+    }
+    capacity = max(map(len, results["closed"].values())) / seconds
+    rates = [round(share * capacity, 2) for share in SHARES]
+    results["open"] = {
+        rate: open_loop(address, model, size, rate, seconds)
+        for rate in tqdm(rates, "Open loop", unit=" rates")
+    }
+    return results
+
+
+def table(results, seconds):
+    """Lays the results out.
+
+    Args:
+        results: As from `measure`.
+        seconds: As there.
+
+    Returns:
+        List of lines.
+    """
+    model, served = map(statistics.median, results["overhead"].values())
+    lines = [
+        f"Model {1000 * model:.1f} ms, with server and client {1000 * served:.1f} ms: "
+        f"{served / model - 1:+.1%} of the model's time (medians, in turns)"
+    ]
+    for name, of in (("clients", results["closed"]), ("asked/s", results["open"])):
+        heads = [name, "images/s", *(f"p{percent} ms" for percent in PERCENTILES)]
+        lines.append("".join(f"{head:>10}" for head in heads))
+        for asked, latencies in of.items():
+            values = 1000 * np.percentile(latencies, PERCENTILES)
+            cells = [f"{len(latencies) / seconds:.2f}", *(f"{value:.0f}" for value in values)]
+            lines.append("".join(f"{cell:>10}" for cell in [asked, *cells]))
+    return lines
+
+
+def _seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start

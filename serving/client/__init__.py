@@ -1,0 +1,260 @@
+"""Translates images through TensorFlow Serving: as a library, and as a command.
+
+    python -m serving.client IMAGE_OR_FOLDER... --model NAME --address HOST:PORT --to FOLDER
+
+It needs grpcio, protobuf and Pillow, but neither TensorFlow nor tfpix2pix, so it starts in a moment
+and runs where they are not installed.
+"""
+
+import asyncio
+import itertools
+import json
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from serving.client import tiles
+from serving.client.connection import (
+    MODEL_CARD,
+    TRANSIENT,
+    AsyncGrpcConnection,
+    AsyncRestConnection,
+    Certificates,
+    GrpcConnection,
+    RestConnection,
+    Target,
+    attempts,
+    translation,
+)
+from serving.client.failures import BadArgument, ClientError, ServerUnavailable
+
+
+class _Connected:
+    """The arguments of both clients, and their connections."""
+
+    def __init__(
+        self,
+        address,
+        model,
+        *,
+        version=None,
+        timeout=60.0,
+        patience=5.0,
+        in_flight=4,
+        ca=None,
+        cert=None,
+        key=None,
+    ):
+        certificates = _certificates(ca, cert, key)
+        addresses = [part.strip() for part in address.split(",")]
+        if not all(addresses):
+            raise BadArgument(
+                "The address must be HOST:PORT or a URL, several with commas between. Received: "
+                f"{address!r}. Name one server at least."
+            )
+        if in_flight < 1:
+            raise BadArgument(
+                f"At least one image must be in flight. Received: {in_flight}. Use 1 or more."
+            )
+        self.patience, self.in_flight = patience, in_flight
+        self._turns = itertools.count()
+        targets = [Target(part, model, version, timeout, certificates) for part in addresses]
+        self._connections = [self._KINDS[target.rest](target) for target in targets]
+
+    def _attempts(self):
+        return attempts(self._connections, next(self._turns), self.patience)
+
+
+class Client(_Connected):
+    """A connection to servers of the TensorFlow Serving API; close it, or use it in `with`.
+
+    It may be used by several threads. An image is sent again, to the next address and with growing
+    pauses, while no server answers or all have too much to do; no other failure is tried again.
+
+    Args:
+        address: `"host:port"` for gRPC, or `"http://host:port"` for REST; several with commas
+            between take turns.
+        model: Name of the served model.
+        version: Version of the model; by default the newest.
+        timeout: Seconds that one answer may take.
+        patience: Seconds to try again; also how late a server may start.
+        in_flight: Images that `translate_all` sends at once, so that no server waits.
+        ca: PEM file of the authorities that vouch for the server; gRPC uses TLS where it is given.
+        cert: PEM file of this client's certificate, where the server asks for one.
+        key: PEM file of the key of `cert`.
+
+    Raises:
+        BadArgument: A ValueError: there is no address, or the files of TLS do not do.
+
+    Example:
+        >>> with Client("127.0.0.1:8500", "facades") as client:
+        ...     output = client.translate(open("input.png", "rb").read())
+    """
+
+    _KINDS = (GrpcConnection, RestConnection)
+
+    def __enter__(self):
+        """Returns the client."""
+        return self
+
+    def __exit__(self, *_):
+        """Closes the connections."""
+        self.close()
+
+    def close(self):
+        """Closes the connections."""
+        for connection in self._connections:
+            connection.close()
+
+    def translate(self, image, seed=None, tiling=None):
+        """Translates one image.
+
+        Args:
+            image: bytes of a PNG or JPEG file.
+            seed: int that decides the noise of dropout, of a model that has it; by default there is
+                none.
+            tiling: `serving.client.tiles.Tiling` by which to send an image that is too large for
+                the server. A model that normalizes by the image sees each tile as one of its own.
+
+        Returns:
+            bytes of a PNG file of the same size.
+
+        Raises:
+            ClientError: Of the class that names the cure, such as `ServerUnavailable`.
+        """
+        if tiling is None:
+            return self._answer(translation(image, seed))
+        boxes, cut = tiles.cut(image, tiling)
+        return tiles.join(boxes, [self._answer(translation(tile, seed)) for tile in cut])
+
+    def model_card(self):
+        """Asks for what the model was made for: a dict, as `python -m serving.export` wrote it.
+
+        Raises:
+            UnsuitableModel: If the model has no card.
+            ClientError: As in `translate`.
+        """
+        return json.loads(self._answer(MODEL_CARD))
+
+    def _answer(self, call):
+        for pause, connection in self._attempts():
+            time.sleep(pause)
+            try:
+                return connection.answer(call)
+            except TRANSIENT as error:
+                failure = error
+        raise failure
+
+    def translate_all(self, images, tiling=None):
+        """Translates a stream of images, `in_flight` at once, in order.
+
+        Args:
+            images: Iterable of bytes of PNG or JPEG files, read no further ahead than they are
+                sent; a `ClientError` in place of one is passed on.
+            tiling: As of `translate`.
+
+        Yields:
+            For each the bytes of a PNG file, or the `ClientError` that kept it from being made.
+
+        Raises:
+            ServerUnavailable: If no server answers any more, as the rest could not be made either.
+        """
+        with ThreadPoolExecutor(self.in_flight) as pool:
+            pending = deque()
+            for image in images:
+                pending.append(pool.submit(self._outcome, image, tiling))
+                if len(pending) >= self.in_flight:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+
+    def _outcome(self, image, tiling):
+        if isinstance(image, ClientError):
+            return image
+        try:
+            return self.translate(image, tiling=tiling)
+        except ServerUnavailable:
+            raise
+        except ClientError as error:
+            return error
+
+
+class AsyncClient(_Connected):
+    """The same for asyncio, to be used in `async with`; the arguments are those of `Client`.
+
+    Example:
+        >>> async def translate(image):
+        ...     async with AsyncClient("127.0.0.1:8500", "facades") as client:
+        ...         return await client.translate(image)
+    """
+
+    _KINDS = (AsyncGrpcConnection, AsyncRestConnection)
+
+    async def __aenter__(self):
+        """Returns the client."""
+        return self
+
+    async def __aexit__(self, *_):
+        """Closes the connections."""
+        await self.close()
+
+    async def close(self):
+        """Closes the connections."""
+        for connection in self._connections:
+            await connection.close()
+
+    async def translate(self, image, seed=None, tiling=None):
+        """Translates one image, as `Client.translate` does."""
+        if tiling is None:
+            return await self._answer(translation(image, seed))
+        boxes, cut = tiles.cut(image, tiling)
+        return tiles.join(boxes, [await self._answer(translation(tile, seed)) for tile in cut])
+
+    async def model_card(self):
+        """Asks for what the model was made for, as `Client.model_card` does."""
+        return json.loads(await self._answer(MODEL_CARD))
+
+    async def _answer(self, call):
+        for pause, connection in self._attempts():
+            await asyncio.sleep(pause)
+            try:
+                return await connection.answer(call)
+            except TRANSIENT as error:
+                failure = error
+        raise failure
+
+    async def translate_all(self, images, tiling=None):
+        """Translates a stream of images in order, as `Client.translate_all` does."""
+        pending = deque()
+        try:
+            for image in images:
+                pending.append(asyncio.create_task(self._outcome(image, tiling)))
+                if len(pending) >= self.in_flight:
+                    yield await pending.popleft()
+            while pending:
+                yield await pending.popleft()
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _outcome(self, image, tiling):
+        if isinstance(image, ClientError):
+            return image
+        try:
+            return await self.translate(image, tiling=tiling)
+        except ServerUnavailable:
+            raise
+        except ClientError as error:
+            return error
+
+
+def _certificates(ca, cert, key):
+    given = [path for path in (ca, cert, key) if path is not None]
+    if given and (ca is None or (cert is None) != (key is None)):
+        raise BadArgument(
+            "TLS needs ca, and cert and key together or neither. Received: "
+            f"{', '.join(map(str, given))}. Give the files that are missing."
+        )
+    return Certificates(*(path and Path(path) for path in (ca, cert, key))) if given else None

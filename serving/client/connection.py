@@ -1,0 +1,333 @@
+"""Connections to a server of the TensorFlow Serving API: gRPC, gRPC in asyncio, and REST."""
+
+import asyncio
+import base64
+import http.client
+import json
+import random
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import grpc
+import grpc.aio
+
+from serving.client.failures import BadArgument, Code, Overloaded, ServerUnavailable, failure
+from serving.client.messages import DT_INT64, DT_STRING, PredictRequest, PredictResponse
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+OPTIONS = (
+    # One 1024-pixel image as floats exceeds gRPC's default of 4 MiB; Serving itself allows 2 GiB.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # By default gRPC looks for a server that comes back only after up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.lb_policy_name", "round_robin"),  # Where one name stands for several servers.
+)
+# An HTTP status -> the code that TensorFlow Serving's REST API means by it; 413 and 502 come from
+# proxies before it.
+STATUSES = {
+    400: Code.INVALID_ARGUMENT,
+    401: Code.UNAUTHENTICATED,
+    403: Code.PERMISSION_DENIED,
+    404: Code.NOT_FOUND,
+    429: Code.RESOURCE_EXHAUSTED,
+    501: Code.UNIMPLEMENTED,
+    502: Code.UNAVAILABLE,
+    503: Code.UNAVAILABLE,
+    504: Code.DEADLINE_EXCEEDED,
+}
+# Translating an image twice does no harm, so these may be tried again. What took too long or was
+# refused would be so again.
+TRANSIENT = (ServerUnavailable, Overloaded)
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # Seconds.
+
+
+class Certificates(NamedTuple):
+    """Files of TLS, in PEM.
+
+    Attributes:
+        ca: Certificates of the authorities that vouch for the server.
+        cert: Of this client, where the server asks for one.
+        key: The key of `cert`.
+    """
+
+    ca: Path
+    cert: Optional[Path] = None
+    key: Optional[Path] = None
+
+
+class Call(NamedTuple):
+    """What to ask a model.
+
+    Attributes:
+        signature: Name of the signature; the default one is `""`.
+        inputs: Dict of name to bytes or int, of one example.
+        output: Name of the output to return, of strings.
+    """
+
+    signature: str
+    inputs: dict
+    output: str
+
+
+MODEL_CARD = Call("model_card", {"request": b""}, "model_card")
+
+
+def translation(image, seed=None):
+    """Returns the `Call` that translates the bytes of an image file, with noise by a seed."""
+    if seed is None:
+        return Call("", {"image_bytes": image}, "output_bytes")
+    return Call("sampled", {"image_bytes": image, "seed": seed}, "output_bytes")
+
+
+class Target(NamedTuple):
+    """Whom to ask for what.
+
+    Attributes:
+        address: `"host:port"` for gRPC; a URL such as `"http://host:8501"` for REST.
+        model: Name of the served model.
+        version: Version of the model, `None` for the newest.
+        timeout: Seconds that one answer may take.
+        certificates: `Certificates`; with `None` gRPC goes without TLS, and an https URL is
+            trusted by the system's authorities.
+    """
+
+    address: str
+    model: str
+    version: Optional[int] = None
+    timeout: float = 60.0
+    certificates: Optional[Certificates] = None
+
+    @property
+    def rest(self):
+        """Whether the address is one of REST."""
+        return self.address.startswith(("http://", "https://"))
+
+    def request(self, call):
+        """Returns the `PredictRequest` of a `Call`."""
+        request = PredictRequest()
+        request.model_spec.name = self.model
+        request.model_spec.signature_name = call.signature
+        if self.version is not None:
+            request.model_spec.version.value = self.version
+        for name, value in call.inputs.items():
+            tensor = request.inputs[name]
+            tensor.tensor_shape.dim.add(size=1)
+            if isinstance(value, bytes):
+                tensor.dtype = DT_STRING
+                tensor.string_val.append(value)
+            else:
+                tensor.dtype = DT_INT64
+                tensor.int64_val.append(value)
+        return request
+
+    def output(self, call, response):
+        """Returns the bytes that a `PredictResponse` has for a `Call`."""
+        if not response.outputs[call.output].string_val:
+            raise self.failure(Code.FAILED_PRECONDITION, f"an answer without `{call.output}`")
+        return response.outputs[call.output].string_val[0]
+
+    def failure(self, code, details):
+        """Returns the `ClientError` for what was answered."""
+        return failure(self.address, self.model, code, details)
+
+
+class GrpcConnection:
+    """A gRPC connection.
+
+    Args:
+        target: `Target`.
+    """
+
+    def __init__(self, target):
+        self.target = target
+        self._channel = _channel(grpc, target)
+        self._predict = _predict(self._channel)
+
+    def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        try:
+            response = self._predict(self.target.request(call), timeout=self.target.timeout)
+        except grpc.RpcError as error:
+            raise self.target.failure(error.code(), error.details() or "") from None
+        return self.target.output(call, response)
+
+    def close(self):
+        """Closes the connection."""
+        self._channel.close()
+
+
+class AsyncGrpcConnection:
+    """A gRPC connection for asyncio.
+
+    Args:
+        target: `Target`.
+    """
+
+    def __init__(self, target):
+        self.target = target
+        self._channel = _channel(grpc.aio, target)
+        self._predict = _predict(self._channel)
+
+    async def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        try:
+            response = await self._predict(self.target.request(call), timeout=self.target.timeout)
+        except grpc.RpcError as error:
+            raise self.target.failure(error.code(), error.details() or "") from None
+        return self.target.output(call, response)
+
+    async def close(self):
+        """Closes the connection."""
+        await self._channel.close()
+
+
+class RestConnection:
+    """The REST API, for networks that let only HTTP pass; images travel as base64.
+
+    Args:
+        target: `Target`.
+    """
+
+    def __init__(self, target):
+        self.target = target
+        version = "" if target.version is None else f"/versions/{target.version}"
+        name = urllib.parse.quote(target.model, safe="")
+        self._url = f"{target.address.rstrip('/')}/v1/models/{name}{version}:predict"
+        self._tls = tls_context(target.certificates)
+
+    def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        row = {name: _json(value) for name, value in call.inputs.items()}
+        body = json.dumps(
+            # Where there is a single input, the API takes it without its name too.
+            {
+                "signature_name": call.signature or "serving_default",
+                "instances": [row if len(row) > 1 else next(iter(row.values()))],
+            }
+        )
+        request = urllib.request.Request(
+            self._url, body.encode("ascii"), {"Content-Type": "application/json"}
+        )
+        failure = self.target.failure
+        try:
+            with urllib.request.urlopen(
+                request, timeout=self.target.timeout, context=self._tls
+            ) as response:
+                answer = response.read()
+        except urllib.error.HTTPError as error:
+            details = error.read().decode("utf-8", "replace")
+            if error.code == 413:
+                raise failure(Code.RESOURCE_EXHAUSTED, f"larger than max: {details}") from None
+            raise failure(STATUSES.get(error.code, Code.INTERNAL), _error_text(details)) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            slow = isinstance(reason, socket.timeout)
+            code = Code.DEADLINE_EXCEEDED if slow else Code.UNAVAILABLE
+            raise failure(code, str(reason)) from None
+        try:
+            (value,) = json.loads(answer)["predictions"]
+            if not call.output.endswith("_bytes"):  # The API encodes what is named so, else not.
+                return value.encode("utf-8")
+            return base64.b64decode(value["b64"], validate=True)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise failure(Code.FAILED_PRECONDITION, "an answer without a `b64` image") from None
+
+    def close(self):
+        """Does nothing: each request has a connection of its own."""
+
+
+class AsyncRestConnection(RestConnection):
+    """The REST API for asyncio, each request in a thread.
+
+    Args:
+        target: `Target`.
+    """
+
+    async def answer(self, call):
+        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        return await asyncio.to_thread(super().answer, call)
+
+    async def close(self):
+        """Does nothing: each request has a connection of its own."""
+
+
+def tls_context(certificates):
+    """Returns the `ssl.SSLContext` of `Certificates`, or the system's for `None`.
+
+    Raises:
+        BadArgument: If a file is not what it must be.
+    """
+    if certificates is None:
+        return ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=certificates.ca)
+        if certificates.cert is not None:
+            # The empty password keeps an encrypted key from being asked for at the terminal.
+            context.load_cert_chain(certificates.cert, certificates.key, password="")
+    except OSError as error:
+        names = ", ".join(str(path) for path in certificates if path is not None)
+        raise BadArgument(
+            "TLS needs PEM files, and the key of the certificate, unencrypted. Received: "
+            f"{names}: {error}. Correct the files."
+        ) from error
+    return context
+
+
+def attempts(connections, turn, patience):
+    """Yields whom to ask next and after how many seconds, until patience is over.
+
+    Every address is asked once without a pause; then the pauses double, with jitter, so that many
+    clients do not come back at the same moment.
+
+    Args:
+        connections: The servers' connections.
+        turn: Index of the one to ask first; taken modulo their number.
+        patience: Seconds from the first failure within which it is tried again.
+
+    Yields:
+        `(pause, connection)`.
+    """
+    order = [connections[(turn + index) % len(connections)] for index in range(len(connections))]
+    yield 0, order[0]
+    end = time.monotonic() + patience
+    for connection in order[1:]:
+        yield 0, connection
+    pause, index = FIRST_PAUSE, 0
+    while (left := end - time.monotonic()) > 0:
+        yield min(pause * random.uniform(0.5, 1.0), left), order[index % len(order)]
+        pause, index = min(2 * pause, LONGEST_PAUSE), index + 1
+
+
+def _channel(api, target):
+    if target.certificates is None:
+        return api.insecure_channel(target.address, OPTIONS)
+    tls_context(target.certificates)  # gRPC would report wrong files as a server that is away.
+    ca, cert, key = (None if path is None else path.read_bytes() for path in target.certificates)
+    return api.secure_channel(target.address, grpc.ssl_channel_credentials(ca, key, cert), OPTIONS)
+
+
+def _predict(channel):
+    return channel.unary_unary(
+        PREDICT,
+        request_serializer=PredictRequest.SerializeToString,
+        response_deserializer=PredictResponse.FromString,
+    )
+
+
+def _json(value):
+    return {"b64": base64.b64encode(value).decode("ascii")} if isinstance(value, bytes) else value
+
+
+def _error_text(body):
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, LookupError, TypeError):
+        return body

@@ -1,0 +1,380 @@
+"""The demo page in a real browser, with real servers behind it."""
+
+import base64
+import io
+import json
+import shutil
+import urllib.request
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from serving import demo, server
+from serving.client import Client
+from serving.client.failures import BadImage, UnknownModel, UnsuitableModel
+from serving.engine.manager import Manager
+from serving.page.layout import build, launch
+from serving.page.sketches import write
+from serving.page.translator import Translator
+from tests import cases
+from tests.serving.local import picture, resting, serving
+from tfpix2pix import inference
+from tfpix2pix.data import images
+from tfpix2pix.export import export
+from tfpix2pix.networks import unet_generator
+
+pytestmark = pytest.mark.slow
+
+SIZE = (32, 64)
+LINES = {
+    "kind": "lines",
+    "background": [255, 255, 255],
+    "line_color": [0, 0, 0],
+    "line_width": 2.0,
+}
+PALETTE = {"wall": [250, 20, 30], "door": [10, 200, 60], "window": [130, 110, 45]}
+LABELS = {"kind": "labels", "background": [250, 20, 30], "palette": PALETTE}
+WAIT = 10_000  # Milliseconds.
+
+
+class Foreign(tf.Module):
+    """Serves images upside down, without a card."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
+    def turn(self, image_bytes):
+        def one(encoded):
+            return tf.io.encode_png(tf.reverse(tf.io.decode_png(encoded, 3), [0]))
+
+        return {"output_bytes": tf.map_fn(one, image_bytes)}
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return cases.fixed_weights(unet_generator((None, None, 3), depth=3, base_filters=4))
+
+
+@pytest.fixture(scope="module")
+def manager(generator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports")
+    example = np.zeros((*SIZE, 3), "uint8")
+    for name, drawing in {"lines": LINES, "labels": LABELS}.items():
+        export(
+            generator, folder / name, size=SIZE, card={"drawing": drawing, "examples": [example]}
+        )
+    foreign = Foreign()
+    tf.saved_model.save(foreign, str(folder / "foreign/1"), {"serving_default": foreign.turn})
+    return Manager(server.configuration(folder)).start()
+
+
+@pytest.fixture(scope="module")
+def address(manager):
+    with serving(manager) as (address, _):
+        yield address
+
+
+def pixels_of(encoded):
+    return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+
+
+@pytest.mark.parametrize("api", ["grpc", "rest"])
+def test_the_client_brings_the_card_and_the_noise_of_a_seed(generator, manager, address, api):
+    encoded, pixels = picture(0, SIZE)
+    with resting(manager) as url, Client({"grpc": address, "rest": url}[api], "lines") as client:
+        assert client.model_card()["drawing"] == LINES
+        noisy = pixels_of(client.translate(encoded, seed=7))
+    source = images.to_signed(pixels)[tf.newaxis]
+    expected = images.to_pixels(inference.translate(generator, source, samples=1, seed=7)[0, 0])
+    assert np.abs(noisy.astype(int) - expected.numpy().astype(int)).max() <= 1
+
+
+def test_a_model_without_a_card_is_told_so_and_gets_a_plain_canvas(address):
+    with Client(address, "foreign") as client:
+        with pytest.raises(UnsuitableModel):
+            client.model_card()
+        translator = Translator(client, "foreign")
+        assert translator.convention.size == (256, 256)
+        assert not translator.noisy
+        encoded, pixels = picture(1, (256, 256))
+        np.testing.assert_array_equal(
+            pixels_of(translator.translate(encoded).translated), pixels[::-1]
+        )
+
+
+def test_a_drawing_is_translated_with_samples_and_times(address):
+    encoded, _ = picture(2, (8, 12))
+    with Client(address, "lines") as client:
+        made = Translator(client, "lines").translate(encoded, seed=5, samples=2)
+        assert made.translated == client.translate(made.sent)
+        assert made.samples == [client.translate(made.sent, seed) for seed in (5, 6)]
+        assert made.model >= 0
+        assert made.network > 0
+        with pytest.raises(BadImage) as caught:
+            Translator(client, "lines").translate(b"broken")
+    assert str(caught.value).startswith(
+        "A drawing must be an image. Received: INVALID_ARGUMENT: cannot identify image file"
+    )
+
+
+def test_an_unknown_model_is_reported_before_there_is_a_page(address):
+    with pytest.raises(UnknownModel):
+        demo.main(address, "nothing")
+
+
+@contextmanager
+def launched(address, model):
+    """Serves a page; yields its URL."""
+    with Client(address, model, patience=0) as client:
+        page = build(Translator(client, model))
+        launch(page, "127.0.0.1", None, block=False)
+        try:
+            yield page.local_url
+        finally:
+            page.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no /usr/bin/chromium")
+    with api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream"]
+        arguments.append("--use-fake-device-for-media-stream")
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """A visitor with a browser of their own."""
+
+    def __init__(self, chromium, url):
+        self.page = chromium.new_context().new_page()
+        self.page.set_default_timeout(WAIT)
+        self.hosts, self.errors = set(), []
+        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(url)
+        self.page.wait_for_selector("#drawing canvas")
+
+    def stroke(self, *points):
+        """Draws through points, in shares of the canvas."""
+        box = self.page.locator("#drawing canvas").bounding_box()
+        for index, (x, y) in enumerate(points):
+            at = (box["x"] + x * box["width"], box["y"] + y * box["height"])
+            self.page.mouse.move(*at, steps=3)
+            if index == 0:
+                self.page.mouse.down()
+        self.page.mouse.up()
+
+    def click(self, name):
+        self.page.locator("#drawing button", has_text=name).first.click()
+
+    def result(self, accepted=lambda sent: True):
+        """Waits for a result of a drawing that is accepted; returns `(sent, translated)`."""
+        found = []
+
+        def ready():
+            sources = self.page.locator("#result img").evaluate_all("all => all.map(i => i.src)")
+            found[:] = [self.page.request.get(source).body() for source in sources]
+            return len(found) == 2 and accepted(pixels_of(found[0]))
+
+        self.until(ready)
+        return found
+
+    def until(self, condition):
+        for _ in range(WAIT // 100):
+            if condition():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("what was waited for did not come")
+
+
+@pytest.fixture
+def visitor(chromium, address, request):
+    with launched(address, getattr(request, "param", "lines")) as url:
+        visitor = Visitor(chromium, url)
+        yield visitor
+        assert visitor.errors == []
+        assert visitor.hosts == {url.split("/")[2]}
+        visitor.page.context.close()
+
+
+HOUSE = [(0.3, 0.8), (0.3, 0.4), (0.5, 0.15), (0.7, 0.4), (0.7, 0.8), (0.3, 0.8)]
+
+
+def is_inked(sent, x, y):
+    """Whether a drawing as it was sent has ink within 2 pixels of a point in shares."""
+    row, column = int(y * SIZE[0]), int(x * SIZE[1])
+    return sent[max(row - 2, 0) : row + 3, column - 2 : column + 3].min() < 128
+
+
+def test_a_house_drawn_with_the_mouse_is_translated(visitor, address):
+    visitor.stroke(*HOUSE)
+    sent, translated = visitor.result()
+    pixels = pixels_of(sent)
+    assert pixels.shape == (*SIZE, 3)
+    assert all(is_inked(pixels, *corner) for corner in HOUSE)
+    assert not is_inked(pixels, 0.5, 0.55)
+    with Client(address, "lines") as client:
+        np.testing.assert_array_equal(pixels_of(translated), pixels_of(client.translate(sent)))
+    visitor.until(lambda: "Network" in visitor.page.locator("#times").inner_text())
+
+
+def test_strokes_are_erased_undone_redone_and_cleared(visitor):
+    for y in (0.2, 0.5, 0.8):  # The last of quick strokes wins.
+        visitor.stroke((0.2, y), (0.8, y))
+    visitor.result(lambda sent: all(is_inked(sent, 0.5, y) for y in (0.2, 0.5, 0.8)))
+    visitor.click("Eraser")
+    visitor.page.locator("#drawing .size").fill("8")
+    visitor.stroke((0.5, 0.3), (0.5, 0.7))
+    visitor.result(lambda sent: not is_inked(sent, 0.5, 0.5) and is_inked(sent, 0.3, 0.5))
+    visitor.click("Undo")
+    visitor.result(lambda sent: is_inked(sent, 0.5, 0.5))
+    visitor.click("Redo")
+    visitor.result(lambda sent: not is_inked(sent, 0.5, 0.5))
+    visitor.click("Clear")
+    visitor.result(lambda sent: sent.min() == 255)
+
+
+@pytest.mark.parametrize("visitor", ["foreign"], indirect=True)
+def test_a_picture_comes_by_upload_by_paste_and_from_the_webcam(visitor):
+    # Smooth, as the browser enlarges it to the canvas.
+    pixels = np.mgrid[0:256, 0:256, 0:1].sum(0).repeat(3, -1).astype("uint8") // 4
+    encoded = write(pixels)
+
+    def canvas_is_it(sent):
+        return np.abs(sent.astype(int) - pixels).mean() < 3
+
+    file = {"name": "p.png", "mimeType": "image/png", "buffer": encoded}
+    visitor.page.locator("#drawing input[type=file]").set_input_files(file)
+    sent, translated = visitor.result(canvas_is_it)
+    np.testing.assert_array_equal(pixels_of(translated), pixels_of(sent)[::-1])
+    visitor.click("Clear")
+    visitor.result(lambda sent: sent.min() == 255)
+    visitor.page.evaluate(
+        """async (data) => {
+            const blob = await (await fetch("data:image/png;base64," + data)).blob();
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([blob], "p.png", { type: "image/png" }));
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
+        }""",
+        base64.b64encode(encoded).decode(),
+    )
+    visitor.result(canvas_is_it)
+    visitor.click("Webcam")
+    visitor.page.wait_for_function(
+        "document.querySelector('#drawing video').videoWidth > 0", timeout=WAIT
+    )
+    visitor.click("Take picture")
+    visitor.result(lambda sent: not canvas_is_it(sent) and sent.std() > 1)
+    broken = {**file, "buffer": b"broken"}
+    visitor.page.locator("#drawing input[type=file]").set_input_files(broken)
+    visitor.until(
+        lambda: (
+            visitor.page.locator("#drawing .note").inner_text()
+            == "This is no image that the browser can read."
+        )
+    )
+
+
+@pytest.mark.parametrize("visitor", ["labels"], indirect=True)
+def test_a_class_is_picked_by_its_name(visitor):
+    visitor.click("door")
+    visitor.stroke((0.2, 0.5), (0.8, 0.5))
+    visitor.click("window")
+    visitor.stroke((0.2, 0.8), (0.8, 0.8))
+    sent, _ = visitor.result(lambda sent: len(np.unique(sent.reshape(-1, 3), axis=0)) == 3)
+    pixels = pixels_of(sent)
+    assert pixels[16, 32].tolist() == PALETTE["door"]
+    assert pixels[25, 32].tolist() == PALETTE["window"]
+    assert {tuple(c) for c in pixels.reshape(-1, 3)} == {tuple(c) for c in PALETTE.values()}
+    visitor.page.locator("#drawing .examples button").first.click()
+    visitor.result(lambda sent: (sent == 0).all())  # The example as it is, though of no class.
+
+
+def test_samples_have_seeds_and_the_result_can_be_kept(visitor, address):
+    visitor.stroke(*HOUSE)
+    sent, translated = visitor.result()
+    with visitor.page.expect_download() as download:
+        visitor.page.locator("#result a[download]").click()
+    with open(download.value.path(), "rb") as file:
+        np.testing.assert_array_equal(pixels_of(file.read()), pixels_of(translated))
+    number = visitor.page.locator("input[aria-label$='Samples with noise'][type=number]")
+    number.fill("2")
+    number.press("Enter")
+    seed = visitor.page.get_by_label("Seed", exact=True)
+    seed.fill("40")
+    seed.press("Enter")
+    visitor.page.get_by_text("Seed 41").wait_for()
+    sources = visitor.page.locator("#samples .grid-container img").evaluate_all(
+        "all => all.map(i => i.src)"
+    )
+    with Client(address, "lines") as client:
+        for source, seed in zip(sources, (40, 41)):
+            np.testing.assert_array_equal(
+                pixels_of(visitor.page.request.get(source).body()),
+                pixels_of(client.translate(sent, seed)),
+            )
+    assert len(sources) == 2
+
+
+def test_a_server_that_goes_away_is_reported_and_the_drawing_stays(chromium, manager):
+    with ExitStack() as stack:
+        first = ExitStack()
+        address, _ = first.enter_context(serving(manager))
+        visitor = Visitor(chromium, stack.enter_context(launched(address, "lines")))
+        visitor.stroke(*HOUSE)
+        before = visitor.result()
+        first.close()
+        visitor.stroke((0.1, 0.9), (0.9, 0.9))
+        failure = visitor.page.locator("#failure")
+        failure.wait_for()
+        assert f"The server at {address} must translate with the model 'lines'. Received: " in (
+            failure.inner_text()
+        )
+        assert visitor.result() == before
+        stack.enter_context(serving(manager, port=int(address.rpartition(":")[2])))
+        visitor.page.wait_for_timeout(1500)  # gRPC connects anew after a second at most.
+        visitor.page.get_by_role("button", name="Translate again").click()
+        drawn = visitor.result(lambda sent: is_inked(sent, 0.5, 0.9))[0]
+        assert all(is_inked(pixels_of(drawn), *corner) for corner in HOUSE)
+        failure.wait_for(state="hidden")
+
+
+def test_visitors_do_not_see_each_other(chromium, address):
+    with launched(address, "lines") as url:
+        one, two = Visitor(chromium, url), Visitor(chromium, url)
+        one.stroke((0.2, 0.2), (0.8, 0.2))
+        first = one.result()
+        assert two.page.locator("#result img").count() == 0
+        two.stroke((0.2, 0.8), (0.8, 0.8))
+        two.result(lambda sent: is_inked(sent, 0.5, 0.8) and not is_inked(sent, 0.5, 0.2))
+        one.page.get_by_role("button", name="Translate again").click()
+        one.page.wait_for_timeout(1000)
+        assert one.result()[0] == first[0]
+
+
+def call(url, *arguments):
+    """Calls the page's interface as any HTTP client does; returns the events."""
+    body = json.dumps({"data": arguments}).encode()
+    asked = urllib.request.Request(
+        f"{url}gradio_api/call/translate", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(asked, timeout=10) as response:
+        event = json.load(response)["event_id"]
+    with urllib.request.urlopen(f"{asked.full_url}/{event}", timeout=10) as response:
+        return response.read().decode()
+
+
+def test_the_page_answers_http_clients(address):
+    encoded, pixels = picture(4, (256, 256))
+    with launched(address, "foreign") as url:
+        made = call(url, base64.b64encode(encoded).decode(), None)
+        (translated,) = json.loads(made.partition("data: ")[2])
+        np.testing.assert_array_equal(pixels_of(base64.b64decode(translated)), pixels[::-1])
+        assert "event: error" in call(url, base64.b64encode(b"broken").decode(), None)

@@ -1,0 +1,113 @@
+import base64
+import hashlib
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests.cases import open_generator
+from tfpix2pix import InputError, export
+from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.tasks import Colorization, Pairs
+
+COLOR = PixelFormat(3, "uint8", (0.0, 255.0))
+NOISE = np.random.default_rng(0).integers(0, 256, (8, 200, 160, 3)).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports") / "trees"
+    known = {"step": 70, "metrics": {"l1": 0.25}, "examples": [NOISE[0]], "config": {"name": "x"}}
+    drawing = {"kind": "picture", "background": [1, 2, 3]}
+    generator = open_generator(dropout_levels=0)
+    return export.export(generator, folder, size=(12, 8), card={**known, "drawing": drawing})[0]
+
+
+def test_the_graph_answers_the_card_of_the_folder_once_for_each_request(version):
+    serve = tf.saved_model.load(str(version)).signatures["model_card"]
+    answers = serve(request=tf.constant([b"any", b"\xff"]))["model_card"].numpy()
+    served, again = map(json.loads, answers)
+    written = json.loads((version / "model_card.json").read_text("utf-8"))
+    assert written.pop("parity") < 1e-4
+    assert written.pop("files")
+    assert served == again == written
+    assert {name: served[name] for name in ("format", "name", "task", "step", "metrics")} == {
+        "format": 1,
+        "name": "trees",
+        "task": "pairs",
+        "step": 70,
+        "metrics": {"l1": 0.25},
+    }
+    kind = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
+    assert (served["source"], served["target"]) == (kind, kind)
+    assert (served["image_size"], served["size_multiple"]) == ([12, 8], 4)
+    assert served["drawing"] == {"kind": "picture", "background": [1, 2, 3]}
+    assert served["config"] == {"name": "x"}
+    assert served["versions"]["tensorflow"] == tf.__version__
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", served["created"])
+    (example,) = served["examples"]
+    sent = Image.open(io.BytesIO(base64.b64decode(example)))
+    np.testing.assert_array_equal(np.asarray(sent), NOISE[0])
+
+
+def test_files_are_listed_by_the_hashes_of_their_bytes(version):
+    files = {str(path.relative_to(version)): path for path in version.rglob("*") if path.is_file()}
+    del files["model_card.json"]
+    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    assert export.read_card(version)["files"] == hashes
+    assert export.verify(version) == len(files)
+
+
+def test_files_that_are_not_as_published_are_named(tmp_path, version):
+    copy = tmp_path / "1"
+    shutil.copytree(version, copy)
+    with (copy / "saved_model.pb").open("ab") as file:
+        file.write(b"x")
+    (copy / "fingerprint.pb").unlink()
+    (copy / "notes.txt").write_text("mine")
+    message = (
+        f"The files of a version must be those that were published. Received: {copy}, where "
+        "fingerprint.pb is missing, notes.txt is new, saved_model.pb is changed. Copy the version "
+        "anew, or export the run again."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        export.verify(copy)
+    (copy / "model_card.json").unlink()
+    message = (
+        f"A version must have a model_card.json. Received: '{copy}', which has none. Check the "
+        "spelling, or export the run again."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        export.verify(copy)
+
+
+def test_examples_are_limited_in_number_and_bytes():
+    task = Pairs((COLOR, COLOR))
+    small = export.model_card(open_generator(), task, "x", examples=list(NOISE[:, :8, :8]))
+    assert len(small["examples"]) == 6
+    # Noise of 200 x 160 pixels takes 96 kB as PNG, and 128 kB in base64.
+    large = export.model_card(open_generator(), task, "x", examples=list(NOISE))
+    assert len(large["examples"]) == 2
+    floats = Pairs((PixelFormat(3, "float32", (0.0, 1.0)), COLOR))
+    assert export.model_card(open_generator(), floats, "x", examples=[NOISE[0]])["examples"] == []
+
+
+@pytest.mark.parametrize(
+    "task", [Pairs((PixelFormat(5, "uint16", (0.0, 9.0)), COLOR)), Colorization((COLOR,))]
+)
+def test_a_card_gives_the_task_back(task):
+    card = export.model_card(open_generator(), task, "x")
+    assert export.task_of(json.loads(json.dumps(card))) == task
+
+
+def test_a_card_gives_the_classes_of_label_maps_back():
+    kind = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
+    classes = {"a": [1, 2, 3], "b": [9, 8, 7]}
+    config = {"data": {"source_labels": classes, "target_labels": None}}
+    task = export.task_of({"task": "pairs", "source": kind, "target": kind, "config": config})
+    assert task.source(tf.constant([[[9, 9, 9]]], "uint8")).numpy().tolist() == [[[-1.0, 1.0]]]

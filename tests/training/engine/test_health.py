@@ -1,0 +1,199 @@
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.cases import fixed_weights, smooth_images, tiny_pix2pix
+from tfpix2pix import losses
+from tfpix2pix.data import pipeline, sources
+from tfpix2pix.data.geometry import Geometry
+from training.engine import health
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def held_out(facades):
+    """Sources and targets of facades: one batch each."""
+    pairs = sources.pairs(facades, "test", direction="BtoA")
+    ((source, target),) = pipeline.evaluation_batches(pairs, Geometry((SIZE, SIZE)), batch_size=3)
+    return source.numpy(), target.numpy()
+
+
+def codes(samples, **options):
+    return [symptom.code for symptom in health.Doctor(patience=1).examine(samples, **options)]
+
+
+@pytest.mark.slow
+def test_a_training_on_facades_is_healthy_from_the_first_step_on(facades, held_out):
+    source, target = held_out
+    pairs = sources.pairs(facades, "train", direction="BtoA")
+    batches = pipeline.training_batches(pairs, Geometry((SIZE, SIZE)), batch_size=1, seed=3)
+    model = tiny_pix2pix()
+    step, lines = tf.function(model.train_step), []
+    for now, batch in zip(range(201), batches):
+        if now in (0, 1, 10, 50, 200):
+            sample = (source, model.translate(source), target)
+            assert codes([sample], lines=lines, adversarial=losses.cross_entropy) == [], now
+        logs = step(batch)
+        assert np.isfinite([float(value) for value in logs.values()]).all()
+        lines.append({"step": now * 10, **{name: float(value) for name, value in logs.items()}})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_untrained_generator_is_not_called_ill(held_out, seed):
+    source, target = held_out
+    for gain in (1, 2):
+        model = tiny_pix2pix()
+        for variable in model.generator.trainable_variables:
+            shape = variable.shape
+            noise = tf.random.stateless_normal(shape, (seed, len(shape)), stddev=0.02 * gain)
+            variable.assign(noise if "kernel" in variable.name else variable)
+        assert codes([(source, model.translate(source), target)]) == []
+
+
+def test_perfect_noisy_and_blurred_translations_are_healthy(held_out):
+    source, target = held_out
+    noise = np.random.default_rng(0).normal(0, 0.2, target.shape)
+    blurred = sum(np.roll(target, (i, j), (1, 2)) for i in range(4) for j in range(4)) / 16
+    for translated in (target, target + noise, blurred, 0.1 * target):
+        assert codes([(source, translated, target)]) == []
+
+
+def test_one_answer_for_all_is_a_collapse(held_out):
+    source, target = held_out
+    for answer in (np.repeat(target[:1], 3, axis=0), np.full_like(target, 0.3)):
+        (symptom,) = health.Doctor(1).examine([(source, answer, target)])
+        assert symptom.code == "collapse"
+        assert symptom.measured.startswith("translations differ by 0.0% of their variance from")
+        assert "--model.l1_weight" in symptom.remedy
+
+
+def test_one_answer_is_right_for_one_source_and_for_alike_sources_alone(held_out):
+    source, target = (images[:1] for images in held_out)
+    assert codes([(source, target, target)]) == []
+    assert codes([(source, target, target)] * 3) == []
+
+
+def test_negatives_are_inverted(held_out):
+    source, target = held_out
+    (symptom,) = health.Doctor(1).examine([(source, -0.7 * target, target)])
+    assert symptom.code == "inverted"
+    assert symptom.measured == "the correlation of translations with their targets is -1.00"
+
+
+def test_a_checkerboard_is_measured_by_its_amplitude(held_out):
+    source, target = held_out
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    for pattern in ((-1.0) ** rows, (-1.0) ** columns, (-1.0) ** (rows + columns)):
+        board = target + 0.2 * pattern[..., np.newaxis]
+        (symptom,) = health.Doctor(1).examine([(source, board, target)])
+        assert symptom.code == "checkerboard"
+        amplitude = float(re.search(r"amplitude (\d\.\d+),", symptom.measured).group(1))
+        assert amplitude == pytest.approx(0.2, abs=0.015)
+        assert codes([(source, board, board)]) == []  # As it should be.
+        assert codes([(source, target + 0.05 * pattern[..., np.newaxis], target)]) == []
+
+
+def test_the_doctor_waits_for_a_symptom_to_last(held_out):
+    source, target = held_out
+    well, ill = [(source, target, target)], [(source, -target, target)]
+    doctor = health.Doctor(patience=2)
+    told = [len(doctor.examine(sample)) for sample in (ill, well, ill, ill, ill)]
+    assert told == [0, 0, 0, 1, 1]
+
+
+def test_samples_of_different_sizes_are_compared_where_both_are(held_out):
+    source, target = held_out
+    samples = [
+        (x[:1], -y[:1], y[:1]) for x, y in ((source, target), (source[:, 8:], target[:, 8:]))
+    ]
+    assert "inverted" in codes(samples)
+
+
+def test_images_too_small_for_a_spectrum_are_not_looked_at_for_one():
+    tiny = np.random.default_rng(0).uniform(-1, 1, (2, 4, 4, 1))
+    assert codes([(tiny, tiny, tiny)]) == []
+
+
+SATURATED = {
+    "cross_entropy": 0.01,
+    "least_squares": 0.004,
+    "hinge": 0.01,
+}
+
+
+@pytest.mark.parametrize("name", SATURATED)
+def test_a_discriminator_that_wins_for_long_is_told(name):
+    adversarial = losses.adversarial(name)
+
+    def told(values):
+        lines = [{"step": 100 * i, "discriminator_gan": v} for i, v in enumerate(values, 1)]
+        return health._strong_discriminator(lines, adversarial)
+
+    saturated = SATURATED[name]
+    symptom = told([0.5] * 3 + [saturated] * 20)
+    assert symptom.code == "strong_discriminator"
+    assert symptom.measured.startswith(f"discriminator_gan was at most {saturated:.2g} for 2000")
+    assert "--train.discriminator_learning_rate" in symptom.remedy
+    assert told([saturated] * 15) is None  # Not long enough.
+    assert told([saturated] * 20 + [0.1] + [saturated] * 5) is None
+    assert told([0.1] * 40) is None
+
+
+def test_smoothed_labels_have_a_least_loss_and_wasserstein_has_none():
+    def told(adversarial, value):
+        lines = [{"step": step, "discriminator_gan": value} for step in (0, 1500, 3000)]
+        return health._strong_discriminator(lines, adversarial)
+
+    smoothed = losses.adversarial("cross_entropy", real_label=0.9)
+    least = -0.5 * (0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert told(smoothed, least + 0.005) is not None
+    assert told(smoothed, least + 0.05) is None
+    assert told(losses.adversarial("wasserstein"), -1000.0) is None
+
+
+def test_lines_without_a_discriminator_tell_nothing():
+    assert health._strong_discriminator([], None) is None
+    lines = [{"step": step, "l1": 0.0} for step in (1, 5000)]
+    assert health._strong_discriminator(lines, None) is None
+
+
+LOGS = {"generator_l1": float("nan"), "generator_gan": 1.0}
+IMAGES = smooth_images((2, SIZE, SIZE, 3)), smooth_images((2, SIZE, SIZE, 3), seed=1)
+
+
+def broken(player, layer, value):
+    model = tiny_pix2pix()
+    for network in model.players.values():
+        fixed_weights(network)
+    weight = getattr(model, player).get_layer(layer).weights[0]
+    weight.assign(tf.fill(weight.shape, value))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        (("generator", "up2_conv", float("nan")), "the weights of up2_conv of the generator"),
+        (("generator", "down2_conv", 3e38), "the output of down2_conv of the generator"),
+        (
+            ("discriminator", "patch2_conv", float("inf")),
+            "the weights of patch2_conv of the discriminator",
+        ),
+        (("discriminator", "patch2_conv", 1.0), "the losses; the layers are finite on this batch"),
+    ],
+)
+def test_the_first_layer_that_is_not_finite_is_named(model, place):
+    symptom = health.non_finite(12, LOGS, broken(*model), IMAGES)
+    assert symptom.code == "non_finite"
+    assert symptom.measured == f"generator_l1 at step 12; first in {place}"
+
+
+def test_broken_images_are_told_from_broken_networks():
+    source, target = IMAGES
+    nothing = tiny_pix2pix()
+    told = health.non_finite(1, LOGS, nothing, (source, target * float("nan")))
+    assert told.measured == "generator_l1 at step 1; first in the target images"
+    assert health.non_finite(1, {"l1": 1.0}, nothing, (source, target)) is None

@@ -1,0 +1,69 @@
+"""Folders: the images of a folder that is read while another is written."""
+
+from pathlib import Path
+
+from tfpix2pix.data import codecs, layouts
+from tfpix2pix.errors import InputError
+
+
+def images_by_name(folder, to):
+    """Finds the images of a folder that is to be prepared.
+
+    Args:
+        folder: Folder of images and of folders with such.
+        to: Folder that will be written to.
+
+    Returns:
+        dict of relative path without suffix, such as `"train/1"`, to `pathlib.Path`, sorted.
+
+    Raises:
+        ValueError: If there is no image, two differ by nothing but their suffix, or `to` lies
+            within the folder.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "cats/train/1.jpg")
+        >>> images_by_name("cats", "kittens")
+        {'train/1': PosixPath('cats/train/1.jpg')}
+    """
+    return layouts.by_name(folder, image_files(folder, to))
+
+
+def image_files(folder, to):
+    """Lists the images of a folder that is to be prepared.
+
+    Args:
+        folder: Folder of images and of folders with such.
+        to: Folder that will be written to.
+
+    Returns:
+        Sorted list of `pathlib.Path`.
+
+    Raises:
+        ValueError: If there is no image, or `to` lies within the folder.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "dogs/1.jpg")
+        >>> image_files("dogs", "puppies")
+        [PosixPath('dogs/1.jpg')]
+    """
+    folder, to = Path(folder), Path(to)
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise InputError(
+            f"What is prepared must be a folder of images. Received: {str(folder)!r}, where there "
+            f"is {found}. Check the spelling."
+        )
+    if folder.resolve() in (to.resolve(), *to.resolve().parents):
+        raise InputError(
+            "The folder to write to must not lie in one that is read, or it would be read the "
+            f"next time. Received: {str(to)!r} in {str(folder)!r}. Use another."
+        )
+    files = [file for file in layouts.image_files(folder) if file.is_file()]
+    if not files:
+        raise InputError(
+            f"What is prepared must be a folder of images, {', '.join(codecs.SUFFIXES)} files. "
+            f"Received: {str(folder)!r}, which has none. Give the folder that holds them."
+        )
+    return files

@@ -1,0 +1,125 @@
+"""Kinds: channels, bits and range of images, and the conversions that lose nothing by surprise."""
+
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from tfpix2pix.errors import InputError
+
+
+class PixelFormat(NamedTuple):
+    """What the images in one place of all examples are.
+
+    Attributes:
+        channels: Number of channels.
+        dtype: `"uint8"`, `"uint16"` or `"float32"`.
+        value_range: `(low, high)`, the pixels that become -1 and 1.
+
+    Where a kind is asked for, `None` leaves it to the files.
+
+    Example:
+        >>> PixelFormat(3, "uint8", (0.0, 255.0)).dtype
+        'uint8'
+    """
+
+    channels: Optional[int] = None
+    dtype: Optional[str] = None
+    value_range: Optional[tuple[float, float]] = None
+
+
+def full_range(dtype):
+    """Returns the range of values that becomes [-1, 1] by default.
+
+    Args:
+        dtype: `"uint8"`, `"uint16"` or `"float32"`.
+
+    Returns:
+        `(low, high)`: those of the integers, or (0, 1) for float32.
+
+    Example:
+        >>> full_range("uint16")
+        (0.0, 65535.0)
+    """
+    dtype = np.dtype(getattr(dtype, "as_numpy_dtype", dtype))
+    return (0.0, float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0)
+
+
+def without_alpha(channels):
+    """Returns how many channels an image of 1 to 4 has besides alpha; others have none.
+
+    Args:
+        channels: Number of channels.
+
+    Returns:
+        int.
+
+    Example:
+        >>> [without_alpha(channels) for channels in (1, 2, 3, 4, 5)]
+        [1, 1, 3, 3, 5]
+    """
+    return {2: 1, 4: 3}.get(channels, channels)
+
+
+def convertible(channels, dtype, wanted_channels, wanted_dtype):
+    """Whether `convert` can.
+
+    Args:
+        channels: Channels of an image.
+        dtype: Its type.
+        wanted_channels: Channels wanted.
+        wanted_dtype: Type wanted.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> convertible(6, "uint16", 3, "uint16")
+        False
+    """
+    channels_fit = channels == wanted_channels or max(channels, wanted_channels) <= 4
+    return channels_fit and (dtype == wanted_dtype or (dtype, wanted_dtype) == ("uint8", "uint16"))
+
+
+def convert(pixels, channels, dtype):
+    """Converts an image to other channels and more bits, so that white stays white.
+
+    Grey becomes RGB by repetition and RGB grey by its luma (ITU-R BT.601); alpha is dropped or
+    added, opaque.
+
+    Args:
+        pixels: uint8, uint16 or float32 `[height, width, channels]`.
+        channels: Channels wanted.
+        dtype: Type wanted; the same, or `"uint16"` for uint8.
+
+    Returns:
+        `dtype` `[height, width, channels]`.
+
+    Raises:
+        ValueError: If there is no such conversion.
+
+    Example:
+        >>> convert(np.full((1, 1, 1), 255, "uint8"), 3, "uint16").tolist()
+        [[[65535, 65535, 65535]]]
+    """
+    own, old = pixels.shape[-1], str(pixels.dtype)
+    if not convertible(own, old, channels, dtype):
+        raise InputError(
+            "Images of 1 to 4 channels can be converted to each other, and 8 bits to 16. Received: "
+            f"{own} channels of {old} for {channels} of {dtype}. Use images of one kind."
+        )
+    if dtype != old:
+        pixels = pixels.astype(dtype) * 257
+    if own == channels:
+        return pixels
+    alpha = pixels[..., 3:] if own == 4 else pixels[..., 1:] if own == 2 else None
+    color = pixels[..., :3] if own > 2 else pixels[..., :1]
+    if color.shape[-1] == 3 and channels < 3:
+        luma = color @ np.array([[0.299], [0.587], [0.114]])
+        color = luma.astype(dtype) if dtype == "float32" else np.rint(luma).astype(dtype)
+    elif color.shape[-1] == 1 and channels > 2:
+        color = np.repeat(color, 3, axis=-1)
+    if channels in (1, 3):
+        return color
+    if alpha is None:
+        alpha = np.full_like(color[..., :1], 1 if dtype == "float32" else np.iinfo(dtype).max)
+    return np.concatenate([color, alpha], axis=-1)

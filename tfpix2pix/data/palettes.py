@@ -1,0 +1,65 @@
+"""Palettes: the colours of the classes of label maps."""
+
+from tfpix2pix.errors import InputError
+
+# The classes of the CMP Facade Database (Tylecek and Sara, 2013) in the colours of pix2pix's label
+# maps, which are not those of the database: the commonest colours of its 506 JPEG files, as
+# `training.prepare check` finds them.
+CMP_FACADES = {
+    "background": (0, 0, 222),
+    "facade": (0, 48, 255),
+    "window": (0, 128, 255),
+    "door": (1, 207, 255),
+    "cornice": (32, 255, 224),
+    "sill": (112, 254, 142),
+    "balcony": (192, 255, 63),
+    "blind": (255, 240, 1),
+    "deco": (255, 159, 0),
+    "molding": (255, 80, 0),
+    "pillar": (254, 0, 0),
+    "shop": (174, 0, 1),
+}
+
+PALETTES = {"cmp_facades": CMP_FACADES}
+
+
+def palette(labels):
+    """Returns labels with the colours of a palette for its name.
+
+    Args:
+        labels: `None`, a count, a dict of class name to RGB colour, or a name of `PALETTES`.
+
+    Returns:
+        The same, or the dict of the palette.
+
+    Raises:
+        ValueError: If there is no such palette, or a count is below 2.
+
+    Example:
+        >>> palette("cmp_facades")["window"]
+        (0, 128, 255)
+    """
+    if isinstance(labels, str) and labels in PALETTES:
+        return PALETTES[labels]
+    if labels is None or (not isinstance(labels, str) and class_count(labels) > 1):
+        return labels
+    raise InputError(
+        "Labels must be a count of at least 2 classes, a dict of 2 or more class names to RGB "
+        f"colours, or one of {', '.join(PALETTES)}. Received: {labels!r}."
+    )
+
+
+def class_count(labels):
+    """Returns how many classes labels have.
+
+    Args:
+        labels: The count itself, or a dict of class name to RGB colour.
+
+    Returns:
+        int.
+
+    Example:
+        >>> class_count(5), class_count(PALETTES["cmp_facades"])
+        (5, 12)
+    """
+    return labels if isinstance(labels, int) else len(labels)

@@ -1,0 +1,1 @@
+"""Makes data sets: combines, splits, resizes, derives and fetches them."""

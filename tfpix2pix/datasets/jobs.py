@@ -1,0 +1,153 @@
+"""Jobs: files made of files, many at a time, and none twice.
+
+What is there and not older than what it is made of stays, so other options need another folder.
+Every file is written whole or not at all, so a preparation may be interrupted and started again.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from tfpix2pix.data import codecs
+from tfpix2pix.data.parallel import parallel, silent
+from tfpix2pix.errors import InputError
+
+
+class Job(NamedTuple):
+    """What makes one file.
+
+    Attributes:
+        inputs: Paths of the files it is made of.
+        outputs: Paths of which one will be the file.
+        make: Function without arguments that writes it.
+
+    Example:
+        >>> Job(("a.png",), ("b.png",), lambda: None).outputs
+        ('b.png',)
+    """
+
+    inputs: tuple[Path, ...]
+    outputs: tuple[str, ...]
+    make: Callable[[], None]
+
+
+class Done(NamedTuple):
+    """What a preparation did.
+
+    Attributes:
+        made: Number of files that were written.
+        skipped: Number of files that were there already.
+
+    Example:
+        >>> run([])
+        Done(made=0, skipped=0)
+    """
+
+    made: int
+    skipped: int
+
+
+def run(jobs, progress=silent):
+    """Does all jobs whose output is missing or older than an input, on all cores.
+
+    Args:
+        jobs: List of `Job`.
+        progress: Function of an iterable and its length to an iterable of the same, such as tqdm's
+            progress bar.
+
+    Returns:
+        `Done`.
+
+    Raises:
+        ValueError: If jobs failed by such an error; names the inputs after all else was done.
+
+    Example:
+        >>> import numpy as np
+        >>> codecs.write(np.full((2, 4, 3), 255, "uint8"), "white.png")
+        >>> job = image_job(("white.png",), "black", lambda white: white * 0)
+        >>> run([job]), run([job])
+        (Done(made=1, skipped=0), Done(made=0, skipped=1))
+    """
+    results = list(parallel(_attempt, jobs, progress))
+    faults = [result for result in results if isinstance(result, str)]
+    if faults:
+        raise InputError(
+            f"Every file must be an image that can be used. Received {len(faults)} of {len(jobs)} "
+            f"that are not: {', '.join(faults)}; the rest was written. Replace or remove them and "
+            "run the same command again."
+        )
+    return Done(sum(results), len(jobs) - sum(results))
+
+
+def is_done(job):
+    """Whether a job's output is there and not older than its inputs.
+
+    Args:
+        job: `Job`.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> for name in ("input.png", "output.png"):
+        ...     atomic.write_bytes(b"", name)
+        >>> is_done(Job(("input.png",), ("output.png",), None))
+        True
+    """
+    newest = max(os.stat(file).st_mtime_ns for file in job.inputs)
+    return any(
+        os.path.exists(output) and os.stat(output).st_mtime_ns >= newest for output in job.outputs
+    )
+
+
+def image_job(inputs, stem, work):
+    """Returns the job that makes an image of images.
+
+    Args:
+        inputs: Paths of the images.
+        stem: Path of the output without its suffix, which is `.png`, or `.tiff` for what PNG
+            cannot hold: float32 and more than 4 channels.
+        work: Function of as many arrays, uint8, uint16 or float32 `[height, width, channels]`, to
+            one such array.
+
+    Returns:
+        `Job`.
+
+    Example:
+        >>> image_job(("a.jpg",), "out/a", lambda image: image).outputs
+        ('out/a.png', 'out/a.tiff')
+    """
+    outputs = f"{stem}.png", f"{stem}.tiff"
+
+    def make():
+        read = []
+        for file in inputs:
+            with _naming(file):
+                read.append(codecs.read(file))
+        with _naming(*inputs):
+            image = work(*read)
+        codecs.write(image, outputs[image.dtype == "float32" or image.shape[-1] > 4])
+
+    return Job(tuple(inputs), outputs, make)
+
+
+def _attempt(job):
+    """Returns whether the file was made, or why it could not be."""
+    if is_done(job):
+        return False
+    try:
+        job.make()
+    except InputError as error:
+        return str(error)
+    return True
+
+
+@contextlib.contextmanager
+def _naming(*files):
+    """Says in front of an error of which files it is."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{' and '.join(map(str, files))} ({error})") from error

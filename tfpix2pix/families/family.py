@@ -1,0 +1,128 @@
+"""The protocol of a family: what a paper has to say for all programs to know it.
+
+A paper is `networks/NAME.py`, `models/NAME.py`, `families/NAME.py` and one line in
+`tfpix2pix.families.FAMILIES`. Programs know what stands here and the hooks of
+`tfpix2pix.models.TranslationModel`, nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable, NamedTuple
+
+from tfpix2pix.config import ExperimentConfig
+
+
+class Phase(NamedTuple):
+    """A part of a training: a resolution of a growing network, or a stage.
+
+    Attributes:
+        name: Name of the phase, unique in the training.
+        steps: How many steps it has.
+        batch_size: Examples per step, over all devices together.
+        image_size: `(height, width)` in pixels of the training images.
+
+    Example:
+        >>> Phase("grow to 8", steps=1000, batch_size=16, image_size=(8, 8)).steps
+        1000
+    """
+
+    name: str
+    steps: int
+    batch_size: int
+    image_size: tuple[int, int]
+
+
+class Place(NamedTuple):
+    """What part of every batch a worker makes.
+
+    Attributes:
+        replicas: How many replicas each worker has; each is given an equal part of a batch.
+        worker: Number of the worker.
+        workers: How many workers there are.
+
+    Example:
+        >>> Place(replicas=2, worker=1, workers=4).devices
+        8
+    """
+
+    replicas: int = 1
+    worker: int = 0
+    workers: int = 1
+
+    @property
+    def devices(self) -> int:
+        """How many replicas there are, of all workers together."""
+        return self.replicas * self.workers
+
+
+@dataclass(frozen=True)
+class Feed:
+    """From a configuration to examples, and to the batches of them that networks see.
+
+    Attributes:
+        examples: `(config, split, progress) -> examples`: what can be read of one split, "train",
+            "val", "test", or "held_out" for the first that there is of test, val and train; its
+            `names` has the names of all examples, `skipped` what was left out.
+        completed: `(config, examples) -> config` without open ends: with the channels, types and
+            ranges of the data.
+        training: `(config, examples, phase, place, first_step) -> tf.data.Dataset`, the endless
+            batches of one worker, of one of its replicas after the other, from a step on.
+        held_out: `(config, examples, phase) -> tf.data.Dataset`: every example once, in order,
+            one a batch, without chance.
+
+    Example:
+        >>> from tfpix2pix.families import pairs
+        >>> isinstance(pairs.FEED, Feed)
+        True
+    """
+
+    examples: Callable
+    completed: Callable
+    training: Callable
+    held_out: Callable
+
+
+def whole(config: ExperimentConfig) -> tuple[Phase, ...]:
+    """Returns the training as one phase.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Returns:
+        Tuple of one `Phase`.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> whole(preset("facades"))[0].image_size
+        (256, 256)
+    """
+    train = config.train
+    return (Phase("whole", train.steps, train.batch_size, config.data.image_size),)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A paper: its options, its experiments, and the functions that put its parts together.
+
+    Attributes:
+        options: Frozen dataclass of the section `model` of a configuration, whose method
+            `multiple(image_size)` says what the sides of images must be multiples of.
+        presets: Dict of name to `tfpix2pix.config.ExperimentConfig`.
+        feed: `Feed`.
+        model: `config -> ` compiled `tfpix2pix.models.TranslationModel`.
+        directions: `(config, players) -> ` dict of name to `tfpix2pix.inference.Direction`, the
+            default one first. `players` are those of the model, or their averages.
+        phases: `config -> ` tuple of `Phase`.
+
+    Example:
+        >>> from tfpix2pix.families import FAMILIES
+        >>> "facades" in FAMILIES["pix2pix"].presets
+        True
+    """
+
+    options: type
+    presets: Mapping[str, ExperimentConfig]
+    feed: Feed
+    model: Callable
+    directions: Callable
+    phases: Callable = whole

@@ -1,0 +1,115 @@
+"""Directions: the ways in which a model translates, and what a user may set beside the image.
+
+Families build them; export, translation, evaluation and serving go by them alone, so none of these
+knows a paper.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Callable, NamedTuple, Optional
+
+import tensorflow as tf
+from tensorflow import keras
+
+_NOTHING = MappingProxyType({})
+
+
+class Control(NamedTuple):
+    """An input beside the image that a user may set: a seed, hints, instances, style, attributes.
+
+    Attributes:
+        name: Name of the signature's input, of the command's option and of the page's widget.
+        spec: `tf.TensorSpec` of one example, without the batch; `None` stands for open sides.
+        neutral: Function of a batch of sources, float `[batch, height, width, channels]`, to the
+            batch of values that ask for nothing. `None` for the seed, which is no input of the
+            network: without it there is no noise.
+        about: What the model card and the page say of it: `kind` of widget ("seed", "slider",
+            "choice", "numbers" or "text"), `title`, `range`, `names`.
+
+    Example:
+        >>> SEED.name, SEED.spec.dtype
+        ('seed', tf.int64)
+    """
+
+    name: str
+    spec: tf.TensorSpec
+    neutral: Optional[Callable] = None
+    about: Mapping[str, Any] = _NOTHING
+
+
+class Example(NamedTuple):
+    """What one direction sees of a batch of held-out examples.
+
+    Attributes:
+        source: float32 `[batch, height, width, channels]` in [-1, 1].
+        target: float32 `[batch, height, width, output_channels]` in [-1, 1]; `None` where sources
+            have no targets to compare with.
+        controls: Dict of the names of controls to their batches; what is missing is neutral.
+
+    Example:
+        >>> Example(tf.zeros((1, 8, 8, 3))).target is None
+        True
+    """
+
+    source: tf.Tensor
+    target: Optional[tf.Tensor] = None
+    controls: Mapping[str, tf.Tensor] = _NOTHING
+
+
+def paired_example(batch) -> Example:
+    """Returns what a direction sees of a batch `(source, target)`.
+
+    Args:
+        batch: Tuple of two float `[batch, height, width, channels]` in [-1, 1].
+
+    Returns:
+        `Example`.
+
+    Example:
+        >>> paired_example((tf.zeros((2, 8, 8, 3)), tf.ones((2, 8, 8, 1)))).target.shape
+        TensorShape([2, 8, 8, 1])
+    """
+    source, target = batch
+    return Example(source, target)
+
+
+class Direction(NamedTuple):
+    """One way in which a model translates.
+
+    Attributes:
+        network: `keras.Model` with open sides, of an image or `[image, *controls]` to an image.
+        task: `tfpix2pix.data.tasks.Pairs` or another: pixels of files to what the network sees, and
+            back.
+        multiple: What the sides of the network's images must be multiples of, in pixels.
+        controls: `Control`s; those with a neutral value are the network's further inputs, in its
+            order.
+        paired: Whether held-out sources have targets to compare with.
+        kernel: How sources are resized, see `tfpix2pix.data.images.resize`.
+        example: Function of a batch of held-out examples to the `Example` of this direction.
+
+    Example:
+        >>> from tfpix2pix.data.formats import PixelFormat
+        >>> from tfpix2pix.data.tasks import Pairs
+        >>> from tfpix2pix.networks import unet_generator
+        >>> network = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> task = Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
+        >>> Direction(network, task, multiple=4, controls=(SEED,)).inputs
+        ()
+    """
+
+    network: keras.Model
+    task: Any
+    multiple: int
+    controls: tuple[Control, ...] = ()
+    paired: bool = True
+    kernel: str = "bilinear"
+    example: Callable = paired_example
+
+    @property
+    def inputs(self) -> tuple[Control, ...]:
+        """The controls that are inputs of the network, in its order."""
+        return tuple(control for control in self.controls if control.neutral is not None)
+
+
+# The noise of dropout; every network with dropout has this control (Isola et al., 2017, 3.4).
+SEED = Control("seed", tf.TensorSpec((), tf.int64), about={"kind": "seed", "title": "Seed"})

@@ -1,0 +1,52 @@
+"""Faults: where a training ceased to be finite."""
+
+import math
+from typing import Optional
+
+import tensorflow as tf
+from tensorflow import keras
+
+
+def non_finite(logs: dict, step: int, model: keras.Model, batch) -> Optional[str]:
+    """Describes which losses are not finite, and the first thing on a batch's way that is not.
+
+    Args:
+        logs: Dict of loss name to float.
+        step: Number of the step.
+        model: `tfpix2pix.models.TranslationModel`, as it is after that step.
+        batch: The step's batch, as `model.train_step` takes it.
+
+    Returns:
+        str, or `None` if all losses are finite. It names the layer if there are finite ones still:
+        as a rule the step's update makes them all alike.
+
+    Example:
+        >>> non_finite({"generator_l1": 3.0}, 7, None, None) is None
+        True
+    """
+    names = [name for name, value in logs.items() if not math.isfinite(value)]
+    if not names:
+        return None
+    return f"{', '.join(names)} at step {step}; first in {_first_fault(model, batch)}"
+
+
+def _first_fault(model, batch):
+    for name, images in model.images(batch).items():
+        if not _all_finite([images]):
+            return f"the {name} images"
+    for player, inputs in model.passes(batch):
+        network = model.players[player]
+        layers = [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]
+        if not any(_all_finite(layer.weights) for layer in layers if layer.trainable_weights):
+            return f"all layers of the {player}, to which the step has spread it"
+        outputs = keras.Model(network.inputs, [x.output for x in layers])(inputs, training=False)
+        for layer, output in zip(layers, outputs):
+            if not _all_finite(layer.weights):
+                return f"the weights of {layer.name} of the {player}"
+            if not _all_finite([output]):
+                return f"the output of {layer.name} of the {player}"
+    return "the losses; the layers are finite on this batch"
+
+
+def _all_finite(tensors):
+    return all(bool(tf.reduce_all(tf.math.is_finite(tf.cast(x, "float32")))) for x in tensors)

@@ -1,0 +1,69 @@
+"""Trains pytorch-CycleGAN-and-pix2pix, restated, to be compared with: a process of its own.
+
+`python -m training.benchmarks.pytorch_train JSON` with the arguments of `main`.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from training.benchmarks import pytorch_data, pytorch_step
+
+
+def main(data, folder, size, filters, steps, direction, seed):
+    """Trains on pairs, and translates `sources.npy` to `translated.npy`.
+
+    As in its `test.py`, batch norm takes the statistics of the image; its dropout is left out here,
+    as it is in ours.
+
+    Args:
+        data: Folder of the training pairs, side by side.
+        folder: Folder of both files, each float32 `[count, size, size, 3]` in [-1, 1].
+        size: Side of the images in pixels, a power of 2; they are cut out of larger ones.
+        filters: Filters of the networks' first level.
+        steps: Steps of one pair.
+        direction: `"AtoB"` or `"BtoA"`.
+        seed: Seed of weights, dropout and data.
+    """
+    torch.manual_seed(seed)
+    generator = pytorch_step.UNet(size.bit_length() - 1, filters)
+    discriminator = pytorch_step.PatchGAN(6, filters)
+    for network in (generator, discriminator):
+        network.apply(_initialize)
+    step = pytorch_step.Step(generator, discriminator)
+    batches = pytorch_data.batches(data, round(size * 286 / 256), size)
+    source, target = direction.split("to")
+    with tqdm(total=steps, desc="PyTorch", unit=" steps") as bar:
+        while bar.n < steps:
+            for batch in batches:
+                step(batch[source], batch[target])
+                bar.update()
+                if bar.n == steps:
+                    break
+    for module in generator.modules():
+        module.train(not isinstance(module, nn.Dropout))
+    sources = torch.from_numpy(np.load(Path(folder) / "sources.npy").transpose(0, 3, 1, 2).copy())
+    with torch.no_grad():
+        translated = torch.cat([generator(source) for source in sources.split(1)])
+    part = Path(folder) / "translated.part.npy"
+    np.save(part, translated.numpy().transpose(0, 2, 3, 1))
+    os.replace(part, Path(folder) / "translated.npy")
+
+
+def _initialize(module):
+    """Draws weights as its `init_weights` does: of deviation 0.02, scales of norms around 1."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)):
+        mean = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
+        nn.init.normal_(module.weight, mean, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))

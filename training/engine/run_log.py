@@ -1,0 +1,308 @@
+"""The journal of a run: what its folder tells of it, to programs, to TensorBoard and to people.
+
+Going on from an earlier step drops what was noted after it, so a run that was killed ends with the
+same notes as one that was not.
+"""
+
+import datetime
+import json
+import math
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections import deque
+from importlib import metadata
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import tensorflow as tf
+
+import tfpix2pix
+from tfpix2pix import atomic, report
+from tfpix2pix import config as configs
+
+EVENTS, SAMPLES, PAGE = "events", "samples", "index.html"
+METRICS, HEALTH, RUN = "metrics.jsonl", "health.jsonl", "run.json"
+WIDTH, HEIGHT = 360, 140  # Of a curve, in pixels.
+MOST_POINTS = 180  # Of a curve; of more, each is the mean of some.
+
+# All links are relative, so that the folder can be moved or sent. Without scripts the newest
+# picture and the list of all remain.
+_PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ config.name }}, step {{ step }}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+section { border-left: .4rem solid #d90; padding: .2rem 1rem; margin: 1rem 0; }
+h2 { font-size: 1.1rem; } figure { display: inline-block; margin: .5rem 1rem .5rem 0; }
+img { max-width: 100%; } input { width: 100%; } svg { background: #f6f6f6; }
+polyline { fill: none; stroke: #05a; stroke-width: 1.5; } text { font-size: 11px; fill: #555; }
+pre { background: #eee; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+</style>
+<h1>{{ config.name }}, step {{ step }} of {{ config.train.steps }}</h1>
+{% for warning in warnings %}
+<section>
+<b>{{ warning.code|replace("_", " ") }}</b>, steps {{ warning.first }} to {{ warning.step }}:
+{{ warning.measured }}. {{ warning.remedy }}
+</section>
+{% endfor %}
+{% if samples %}
+<h2>Held-out examples, step <span id="step">{{ samples[0][0] }}</span></h2>
+<img id="newest" src="{{ samples[0][1] }}" alt="input, output and target">
+{% if samples|length > 1 %}
+<input type="range" id="time" min="0" max="{{ samples|length - 1 }}"
+value="{{ samples|length - 1 }}" aria-label="step">
+<details><summary>All {{ samples|length }}, the newest first</summary>
+{% for at, source in samples %}
+<figure><img loading="lazy" src="{{ source }}" alt=""><figcaption>{{ at }}</figcaption></figure>
+{% endfor %}
+</details>
+<script>
+const samples = {{ samples|reverse|list|tojson }}, get = id => document.getElementById(id);
+get("time").oninput = event => {
+  [get("step").textContent, get("newest").src] = samples[event.target.value];
+};
+</script>
+{% endif %}
+{% endif %}
+<h2>Curves</h2>
+{% for name, last, drawing in curves %}
+<figure><figcaption>{{ name }}: {{ last }}</figcaption>{{ drawing|safe }}</figure>
+{% endfor %}
+<details><summary>Configuration</summary><pre>{{ options }}</pre></details>
+<h2>Started</h2>
+{% for session in sessions %}
+<details><summary>{{ session.started }}, from step {{ session.step }}:
+<code>{{ session.command }}</code></summary>
+<pre>{{ session|tojson(indent=1) }}</pre></details>
+{% endfor %}
+</html>
+""")
+
+
+class Journal:
+    """Notes what happens in a run: a context manager around its steps.
+
+    Args:
+        run: Folder of the run; made if it is missing.
+        config: `tfpix2pix.config.ExperimentConfig`; it is saved.
+        step: Number of steps taken before.
+
+    Attributes:
+        lines: Dicts of what is in `metrics.jsonl`, in the order of steps.
+    """
+
+    def __init__(self, run, config, step=0):
+        self.run = Path(run)
+        self.config = config
+        self.step = step
+        self._moments = deque(maxlen=1001)
+
+    def __enter__(self):
+        configs.save(self.config, self.run)
+        self.lines, self.warnings = (
+            _kept_lines(self.run / name, self.step) for name in (METRICS, HEALTH)
+        )
+        _drop_events(self.run / EVENTS, self.step)
+        path = self.run / RUN
+        self.sessions = json.loads(path.read_text("utf-8"))["sessions"] if path.exists() else []
+        self.sessions.append({"started": _now(), "step": self.step, **_circumstances()})
+        self._write_sessions()
+        self.writer = tf.summary.create_file_writer(str(self.run / EVENTS))
+        return self
+
+    def __exit__(self, *_):
+        self.writer.close()
+        self.sessions[-1].update(ended=_now(), last_step=self.step)
+        if len(self._moments) > 1:
+            self.sessions[-1]["seconds_per_step"] = float(np.median(np.diff(self._moments)))
+        self._write_sessions()
+        self._write_page()
+
+    def mark(self):
+        """Marks the end of a step; the median time between two of the last 1001 is told."""
+        self._moments.append(time.perf_counter())
+
+    def log(self, step, losses, **groups):
+        """Appends a line of numbers.
+
+        Args:
+            step: Number of steps taken.
+            losses: Dict of name to float.
+            **groups: More dicts, such as `learning_rate={"generator": 2e-4}`, or `None`.
+        """
+        self.step = step
+        told = {
+            f"{of}/{name}": float(value)
+            for of, group in {"loss": losses, **groups}.items()
+            for name, value in (group or {}).items()
+        }
+        line = {name.removeprefix("loss/"): value for name, value in told.items()}
+        _append({"step": step, **line}, self.lines, self.run / METRICS)
+        with self.writer.as_default(step):
+            for name, value in told.items():
+                tf.summary.scalar(name, value)
+        self.writer.flush()
+
+    def sample(self, step, columns):
+        """Saves a picture of examples, and brings the page up to date.
+
+        Args:
+            step: Number of steps taken.
+            columns: See `tfpix2pix.report.comparison`.
+        """
+        self.step = step
+        picture = report.comparison(columns)
+        report.save_picture(picture, self.run / SAMPLES / f"{step:06d}.png")
+        with self.writer.as_default(step):
+            tf.summary.image("samples", np.asarray(picture)[np.newaxis])
+        self.writer.flush()
+        self._write_page()
+
+    def warn(self, step, symptoms):
+        """Notes what the doctor found; the page shows it from the next picture on.
+
+        Args:
+            step: Number of steps taken.
+            symptoms: List of `training.engine.health.Symptom`.
+        """
+        for symptom in symptoms:
+            _append({"step": step, **symptom._asdict()}, self.warnings, self.run / HEALTH)
+
+    def histograms(self, step, networks):
+        """Writes the distribution of all weights for TensorBoard.
+
+        Args:
+            step: Number of steps taken.
+            networks: Dict of name to `keras.Model`, such as `model.players`.
+        """
+        with self.writer.as_default(step):
+            for name, network in networks.items():
+                for weight in network.trainable_weights:
+                    tf.summary.histogram(f"{name}/{weight.name.split(':')[0]}", weight)
+        self.writer.flush()
+
+    def _write_sessions(self):
+        content = {"seed": self.config.train.seed, "sessions": self.sessions}
+        atomic.write_bytes(json.dumps(content, indent=1).encode(), self.run / RUN)
+
+    def _write_page(self):
+        pictures = ((int(p.stem), p) for p in (self.run / SAMPLES).glob("[0-9]*.png"))
+        samples = [(at, f"{SAMPLES}/{p.name}") for at, p in pictures if at <= self.step]
+        first = {warning["code"]: warning["step"] for warning in reversed(self.warnings)}
+        latest = {warning["code"]: warning for warning in self.warnings}
+        names = dict.fromkeys(name for line in self.lines for name in line if name != "step")
+        points = {name: [(x["step"], x[name]) for x in self.lines if name in x] for name in names}
+        page = _PAGE.render(
+            config=self.config,
+            step=self.step,
+            samples=sorted(samples, reverse=True),
+            warnings=[{**warning, "first": first[code]} for code, warning in latest.items()],
+            curves=[(name, f"{of[-1][1]:.3g}", curve(of)) for name, of in points.items()],
+            options=(self.run / configs.FILE_NAME).read_text("utf-8"),
+            sessions=self.sessions[::-1],
+        )
+        atomic.write_bytes(page.encode("utf-8", "replace"), self.run / PAGE)
+
+
+def curve(points):
+    """Returns `(step, value)`s, in the order of steps, as SVG; what is not finite is left out."""
+    points = np.array([point for point in points if math.isfinite(point[1])], "float64")
+    if not len(points):
+        return ""
+    parts = np.array_split(points, min(len(points), MOST_POINTS))
+    steps, values = np.array([part.mean(axis=0) for part in parts]).T
+    low, high = values.min(), values.max()
+    left, top, bottom = 48, 10, HEIGHT - 20
+    x = left + (steps - steps[0]) / max(np.ptp(steps), 1) * (WIDTH - left - 10)
+    y = bottom - (values - low) / ((high - low) or 1) * (bottom - top)
+    at = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
+    return (
+        f'<svg width="{WIDTH}" height="{HEIGHT}" role="img"><polyline points="{at}"/>'
+        f'<text x="2" y="{top + 4}">{high:.3g}</text><text x="2" y="{bottom + 4}">{low:.3g}</text>'
+        f'<text x="{left}" y="{HEIGHT - 4}">{points[0, 0]:.0f}</text>'
+        f'<text x="{WIDTH - 6}" y="{HEIGHT - 4}" text-anchor="end">{points[-1, 0]:.0f}</text></svg>'
+    )
+
+
+def _append(line, lines, path):
+    lines.append(line)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _kept_lines(path, step):
+    """Drops what was noted after a step, and a last line that was cut off; returns the rest."""
+    if not path.exists():
+        return []
+    text = path.read_text("utf-8")
+    lines = [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+    kept = [line for line in lines if line["step"] <= step]
+    content = "".join(json.dumps(line) + "\n" for line in kept)
+    if content != text:
+        atomic.write_bytes(content.encode(), path)
+    return kept
+
+
+def _drop_events(folder, step):
+    """Drops what TensorBoard was told after a step; it would draw lines back and forth."""
+    for path in folder.glob("events.out.tfevents.*"):
+        kept, dropped = [], False
+        try:
+            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+                late = tf.compat.v1.Event.FromString(record).step > step
+                dropped |= late
+                kept += [] if late else [record]
+        except tf.errors.DataLossError:
+            dropped = True  # The last record was cut off.
+        if dropped:
+            part = path.with_name(f".{path.name}.part")
+            with tf.io.TFRecordWriter(str(part)) as writer:
+                for record in kept:
+                    writer.write(record)
+            os.replace(part, path)
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def packages():
+    """Returns a dict of what results depend on to its version."""
+    versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {"tfpix2pix": tfpix2pix.__version__, **versions}
+
+
+def _circumstances():
+    """Returns how, with what and on what a program was started."""
+    devices = [
+        tf.config.experimental.get_device_details(device).get("device_name", device.name)
+        for device in tf.config.list_physical_devices()
+    ]
+    return {
+        "command": shlex.join(getattr(sys, "orig_argv", sys.argv)),  # Python 3.9 has the latter.
+        "packages": packages(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "devices": devices,
+        "commit": _commit(),
+    }
+
+
+def _commit():
+    """Returns the commit of the checkout, `-dirty` where files differ, or `None` without one."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        told = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return told.stdout.strip()

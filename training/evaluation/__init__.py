@@ -1,0 +1,1 @@
+"""Evaluation of runs: scores of each image, the page of results, segmenters."""
