@@ -90,7 +90,7 @@ def test_tf_addons_and_private_tensorflow_have_single_homes():
             if re.search(rf"^\s*(import|from) {re.escape(library)}", text, re.MULTILINE):
                 homes.setdefault(library, []).append(name_of(path))
     assert homes == {
-        "tensorflow_addons": ["tfpix2pix/layers/normalization.py"],
+        "tensorflow_addons": ["tfpix2pix/layers/norms.py"],
         "tensorflow.python": ["serving/engine/servable.py"],
     }
 

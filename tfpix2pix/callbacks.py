@@ -1,10 +1,12 @@
-"""Callbacks for `model.fit`: pictures, checkpoints to go on from, a stop when losses break.
+"""Callbacks for `model.fit`: sample pictures, checkpoints and resume, a stop at the first NaN.
 
-A step is an update of the generator, so they count on where a restored training goes on.
+They count the updates of the model, so a restored training continues the count.
 """
 
 import math
+import os
 from pathlib import Path
+from typing import Union
 
 import tensorflow as tf
 from tensorflow import keras
@@ -17,7 +19,7 @@ from tfpix2pix.models import faults
 class _EverySteps(keras.callbacks.Callback):
     """Calls `act(step)` each time another `every` steps are done, and after the last."""
 
-    def __init__(self, every):
+    def __init__(self, every: int):
         super().__init__()
         if every < 1:
             raise InputError(f"`every` must be at least 1 step. Received: every={every}.")
@@ -25,23 +27,23 @@ class _EverySteps(keras.callbacks.Callback):
         self._acted = 0
 
     @property
-    def step(self):
-        """How many steps the model has taken."""
+    def step(self) -> int:
+        """How many steps the model has been trained for."""
         return int(self.model.optimizers["generator"].iterations)
 
     def on_train_begin(self, logs=None):
-        """Counts from where the model stands."""
+        """Starts to count at the model's step."""
         del logs
         self._acted = self.step
 
     def on_train_batch_end(self, batch, logs=None):
-        """Acts if it is time; there may be many steps in one call of Keras."""
+        """Acts if it is time; with `steps_per_execution` a call of Keras has many steps."""
         del batch, logs
         if self.step // self.every > self._acted // self.every:
             self._act_now()
 
     def on_train_end(self, logs=None):
-        """Acts unless it has for the last step."""
+        """Acts on the last step, unless it has."""
         del logs
         if self.step > self._acted:
             self._act_now()
@@ -72,13 +74,13 @@ class ImageGrid(_EverySteps):
         500
     """
 
-    def __init__(self, batch, task, folder, every=1000):
+    def __init__(self, batch, task, folder: Union[str, os.PathLike], every: int = 1000):
         super().__init__(every)
         self.samples = [tuple(x[i : i + 1] for x in batch) for i in range(len(batch[0]))]
         self.task = task
         self.folder = Path(folder)
 
-    def act(self, step):
+    def act(self, step: int):
         """Saves the picture of a step."""
         picture = report.comparison(report.columns(self.model, self.task, self.samples))
         report.save_picture(picture, self.folder / f"{step:06d}.png")
@@ -87,8 +89,9 @@ class ImageGrid(_EverySteps):
 class Checkpoint(_EverySteps):
     """Saves checkpoints, and restores the newest one before the training starts.
 
-    What comes before it in the list of callbacks does not see what it restores. The order of the
-    data is not restored: skip what was trained on.
+    Put it first in the list of callbacks: those before it see the model as it was. It does not
+    restore the position in the data, so start the data at the restored step. It
+    does not pass over damaged checkpoints.
 
     Args:
         checkpoint: `tf.train.Checkpoint` with a variable `step`, as of
@@ -106,7 +109,14 @@ class Checkpoint(_EverySteps):
         True
     """
 
-    def __init__(self, checkpoint, folder, every=1000, *, keep=3):
+    def __init__(
+        self,
+        checkpoint: tf.train.Checkpoint,
+        folder: Union[str, os.PathLike],
+        every: int = 1000,
+        *,
+        keep: int = 3,
+    ):
         super().__init__(every)
         self.manager = tf.train.CheckpointManager(checkpoint, str(folder), keep)
 
@@ -115,18 +125,18 @@ class Checkpoint(_EverySteps):
         self.manager.restore_or_initialize()
         super().on_train_begin(logs)
 
-    def act(self, step):
+    def act(self, step: int):
         """Saves the checkpoint of a step."""
         self.manager.checkpoint.step.assign(step)
         self.manager.save(checkpoint_number=step)
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops the training as soon as a loss is not finite, and says where that began.
+    """Stops the training at the first loss that is not finite, and names the layer at fault.
 
     Args:
-        batch: `(source, target)` on which the layer is looked for, float
-            `[batch, height, width, channels]` in [-1, 1]; Keras does not tell the failing one.
+        batch: `(source, target)`, float `[batch, height, width, channels]` in [-1, 1], with which
+            the layer is searched for, since Keras does not pass on the batch that failed.
 
     Example:
         >>> images = tf.zeros((1, 32, 32, 3))

@@ -1,19 +1,25 @@
-"""Importers: published checkpoints of other implementations become our networks.
+"""Importers: build our networks from PyTorch checkpoints of other implementations.
 
-Known are those of pytorch-CycleGAN-and-pix2pix (`latest_net_G.pth`, `latest_net_D.pth`): U-Nets and
-PatchGANs with batch or instance norm. What a network is, is read from the shapes in its file.
+They read those of pytorch-CycleGAN-and-pix2pix (`latest_net_G.pth`, `latest_net_D.pth`): U-Nets and
+PatchGANs with batch or instance norm. The shapes in a file give the options of its network.
 """
 
+import os
+from collections.abc import Mapping, Sequence
+from typing import Union
+
 import numpy as np
+from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.networks import patch_discriminator, unet_generator
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
 
-# Keras' convolutions have the kernel [height, width, inputs, outputs], transposed ones [height,
-# width, outputs, inputs]; PyTorch's [outputs, inputs, height, width] and [inputs, outputs, ...].
+# A kernel is [height, width, inputs, outputs] in Keras' convolutions and [height, width, outputs,
+# inputs] in its transposed ones; in PyTorch's [outputs, inputs, height, width] and [inputs,
+# outputs, height, width].
 KERNEL_AXES = (2, 3, 1, 0)
-PARTS = {
+TORCH_NAMES = {
     "kernel": "weight",
     "bias": "bias",
     "gamma": "weight",
@@ -23,8 +29,8 @@ PARTS = {
 }
 
 
-def read_state_dict(path):
-    """Reads a PyTorch checkpoint without running any code in it.
+def read_state_dict(path: Union[str, os.PathLike]) -> dict[str, np.ndarray]:
+    """Reads a PyTorch checkpoint, and runs no code that it may contain.
 
     Args:
         path: Path of a `.pth` file that holds a state dict.
@@ -33,7 +39,7 @@ def read_state_dict(path):
         Dict of name to `np.ndarray`.
 
     Raises:
-        ValueError: If PyTorch is missing, or the file holds anything else.
+        ValueError: If PyTorch is not installed, or the file holds anything but a state dict.
 
     Example:
         >>> read_state_dict("no-such-file.pth")
@@ -57,11 +63,11 @@ def read_state_dict(path):
             "The checkpoint must be a file of PyTorch that holds nothing but a state dict. "
             f"Received: {str(path)!r} ({reason}). Give a file such as latest_net_G.pth."
         ) from error
-    # Written by nn.DataParallel, every name starts with the module it was wrapped in.
+    # nn.DataParallel puts the name of its wrapper before every name.
     return {name.removeprefix("module."): value for name, value in arrays.items()}
 
 
-def imported_generator(state):
+def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, dict]:
     """Builds the U-Net of a state dict, with its weights.
 
     Args:
@@ -87,7 +93,8 @@ def imported_generator(state):
             f"A U-Net's state dict has {first} and {last}. Received: one that starts with "
             f"{sorted(state)[:3]}. Other generators, such as ResNets, are not known yet."
         )
-    prefix, prefixes = "model.model.1.model", ["model.model"]
+    prefix = "model.model.1.model"
+    prefixes = ["model.model"]
     while f"{prefix}.1.weight" in state:
         prefixes.append(prefix)
         prefix += ".3.model"
@@ -111,7 +118,9 @@ def imported_generator(state):
     return generator, options
 
 
-def imported_discriminator(state, *, source_channels, target_channels):
+def imported_discriminator(
+    state: Mapping[str, np.ndarray], *, source_channels: int, target_channels: int
+) -> tuple[keras.Model, dict]:
     """Builds the PatchGAN of a state dict, with its weights.
 
     Args:
@@ -165,12 +174,13 @@ def imported_discriminator(state, *, source_channels, target_channels):
     return discriminator, options
 
 
-def _unet_sources(prefixes, norm):
+def _unet_sources(prefixes: Sequence[str], norm: str) -> dict[str, str]:
     """Maps the names of our layers to those of PyTorch's nested modules, outermost first."""
     outermost, *middle, innermost = prefixes
     sources = {"down1_conv": f"{outermost}.0", "head_conv": f"{outermost}.3"}
     for level, prefix in enumerate(middle, start=2):
-        sources[f"down{level}_conv"], sources[f"up{level - 1}_conv"] = f"{prefix}.1", f"{prefix}.5"
+        sources[f"down{level}_conv"] = f"{prefix}.1"
+        sources[f"up{level - 1}_conv"] = f"{prefix}.5"
         if norm == "batch":
             sources[f"down{level}_norm"] = f"{prefix}.2"
             sources[f"up{level - 1}_norm"] = f"{prefix}.6"
@@ -183,32 +193,33 @@ def _unet_sources(prefixes, norm):
 
 
 def _load(network, state, sources, *, joined=()):
-    """Sets the weights of a network, layer by layer in the order of data.
+    """Sets the weights of a network from a state dict, layer by layer from input to output.
 
-    `joined` names the layers whose inputs are a skip and the decoder, in PyTorch the skip first.
+    `joined` names the layers whose input joins decoder and skip; PyTorch has the skip first.
     """
     for layer in network.layers:
         for variable in layer.weights:
             part = variable.name.split("/")[-1].split(":")[0]
-            name = f"{sources[layer.name]}.{PARTS[part]}"
+            name = f"{sources[layer.name]}.{TORCH_NAMES[part]}"
             value = state.get(name)
             if value is not None and part == "kernel":
                 if layer.name in joined:
-                    skip, decoder = np.array_split(value, 2)  # An odd number fails below.
+                    # The check of the shape below refuses an odd number of channels.
+                    skip, decoder = np.array_split(value, 2)
                     value = np.concatenate([decoder, skip])
                 value = value.transpose(KERNEL_AXES)
             if value is None or value.shape != tuple(variable.shape):
-                found = "nothing" if value is None else f"{value.shape}"
+                received = "nothing" if value is None else f"{value.shape}"
                 raise InputError(
                     "Every weight must have its place. The first that differs: "
                     f"{layer.name}/{part} of shape {tuple(variable.shape)}, for which the "
-                    f"checkpoint has {found} under {name!r}. Give a checkpoint of a U-Net or "
+                    f"checkpoint has {received} under {name!r}. Give a checkpoint of a U-Net or "
                     "PatchGAN as its authors build it."
                 )
             variable.assign(value)
 
 
 def _next_module(name):
-    """Returns the name of the module behind `name` in a PyTorch `Sequential`."""
+    """Returns the name of the module after `name` in a PyTorch `Sequential`."""
     *parents, index = name.split(".")
     return ".".join([*parents, str(int(index) + 1)])

@@ -1,9 +1,16 @@
 """Optimizers with the papers' settings."""
 
+from typing import Optional, Union
+
 from tensorflow import keras
 
 
-def adam(learning_rate=2e-4, beta_1=0.5, *, clip_norm=None):
+def adam(
+    learning_rate: Union[float, keras.optimizers.schedules.LearningRateSchedule] = 2e-4,
+    beta_1: float = 0.5,
+    *,
+    clip_norm: Optional[float] = None,
+) -> keras.optimizers.legacy.Adam:
     """Returns the Adam of pix2pix: beta2 0.999, epsilon 1e-8.
 
     It is Keras' legacy class because that one calls TensorFlow's fused kernel, which updates each
@@ -11,10 +18,10 @@ def adam(learning_rate=2e-4, beta_1=0.5, *, clip_norm=None):
     two cores takes 1.15 instead of 0.94 s.
 
     Args:
-        learning_rate: Step size, or a `keras.optimizers.schedules.LearningRateSchedule`.
-        beta_1: Decay of the first moment; 0.5 keeps the players from circling each other.
-        clip_norm: Longest gradient that is taken whole; longer ones are shortened to it. Its length
-            is that over all variables, summed over all devices.
+        learning_rate: Learning rate, or its schedule.
+        beta_1: Decay of the first moment; 0.5 dampens the oscillation of the players.
+        clip_norm: Largest gradient norm, over all variables and after the sum over all devices;
+            larger gradients are scaled down to it. `None` never clips.
 
     Returns:
         A `keras.optimizers.legacy.Adam`.

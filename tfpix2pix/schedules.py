@@ -1,6 +1,7 @@
-"""Schedules of the learning rate over the steps of a training."""
+"""Learning rate schedules: constant, linear and cosine decay, step decay, warm-up."""
 
 import math
+from typing import Optional, Union
 
 import tensorflow as tf
 from tensorflow import keras
@@ -10,21 +11,29 @@ from tfpix2pix.errors import InputError
 KINDS = ("constant", "linear", "cosine", "step")
 
 
-def schedule(kind, rate, *, steps, warmup=0, decay_from=None, decay_every=None):
-    """Returns the learning rate of every step of a training.
+def schedule(
+    kind: str,
+    rate: float,
+    *,
+    steps: int,
+    warmup: int = 0,
+    decay_from: Optional[int] = None,
+    decay_every: Optional[int] = None,
+) -> Union[float, "LearningRate"]:
+    """Builds the learning rate schedule of a training.
 
     Args:
-        kind: `"constant"`; `"linear"` or `"cosine"`, down to 0 one step after the last; or
-            `"step"`, a tenth at every `decay_every`-th step.
+        kind: `"constant"`; `"linear"` or `"cosine"` decay, to 0 one step after the last; or
+            `"step"` decay, by a factor of 10 every `decay_every` steps.
         rate: Highest learning rate.
-        steps: Length of the training.
-        warmup: Steps over which the rate rises linearly; the last of them has it whole.
-        decay_from: First step (from 0) of a lower rate, of linear and cosine; by default the middle
-            of the training for linear, and for cosine the end of the warm-up.
-        decay_every: Steps from one tenth to the next; by default a quarter of the training.
+        steps: Length of the training in steps.
+        warmup: Steps of linear warm-up; the last of them has the highest rate.
+        decay_from: First step (from 0) of the linear or cosine decay; by default the middle of the
+            training for linear, and the end of the warm-up for cosine.
+        decay_every: Steps from one step decay to the next; by default a quarter of the training.
 
     Returns:
-        `rate` itself where it never changes, else a `LearningRate`, for the optimizer.
+        `rate` itself if it never changes, else a `LearningRate`, for the optimizer.
 
     Raises:
         ValueError: If the kind is unknown, or a duration is negative or leaves no step to decay.
@@ -53,12 +62,12 @@ def schedule(kind, rate, *, steps, warmup=0, decay_from=None, decay_every=None):
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate by the optimizer's count of its steps, so that a resumed training has it.
+    """Learning rate as a function of the optimizer's step count, which checkpoints hold.
 
     Args:
-        kind: As for `schedule`, which checks and completes all.
+        kind: As for `schedule`, which checks all arguments and fills in defaults.
         rate: As for `schedule`.
-        steps: As for `schedule`; beyond, the rate of the last step stays.
+        steps: As for `schedule`; later steps have the rate of the last one.
         warmup: As for `schedule`.
         decay_from: As for `schedule`.
         decay_every: As for `schedule`.
@@ -68,11 +77,13 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         [0.5, 1.0, 1.0]
 
     Reference:
-        The linear decay is that of junyanz/pytorch-CycleGAN-and-pix2pix as it was meant: stepped
-        too early there, it reaches 0 in the last epoch, which then trains nothing.
+        The linear decay is that of junyanz/pytorch-CycleGAN-and-pix2pix as its authors meant it:
+        their code decays one epoch too early, reaches 0 in the last one and trains nothing there.
     """
 
-    def __init__(self, kind, rate, steps, warmup, decay_from, decay_every):
+    def __init__(
+        self, kind: str, rate: float, steps: int, warmup: int, decay_from: int, decay_every: int
+    ):
         self.options = {
             "kind": kind,
             "rate": rate,
@@ -84,18 +95,19 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         """Returns the rate of a step, counted from 0."""
-        options, step = self.options, tf.cast(step, "float32")
+        options = self.options
+        step = tf.cast(step, "float32")
         left = options["steps"] - tf.minimum(step, options["steps"] - 1.0)
-        share = tf.minimum(left / (options["steps"] - options["decay_from"] + 1.0), 1.0)
+        remaining = tf.minimum(left / (options["steps"] - options["decay_from"] + 1.0), 1.0)
         factor = {
             "constant": lambda: 1.0,
-            "linear": lambda: share,
-            # (1 - cos) / 2, which would round to 0 in the last steps.
-            "cosine": lambda: tf.sin(0.5 * math.pi * share) ** 2,
+            "linear": lambda: remaining,
+            # (1 - cos) / 2 would round to 0 in the last steps.
+            "cosine": lambda: tf.sin(0.5 * math.pi * remaining) ** 2,
             "step": lambda: 0.1 ** (step // options["decay_every"]),
         }[options["kind"]]()
-        warm = tf.minimum((step + 1.0) / max(1, options["warmup"]), 1.0)
-        return options["rate"] * warm * factor
+        warmup = tf.minimum((step + 1.0) / max(1, options["warmup"]), 1.0)
+        return options["rate"] * warmup * factor
 
     def get_config(self):
         """Returns the arguments that rebuild the schedule."""

@@ -49,8 +49,8 @@ def test_a_fit_goes_on_from_its_checkpoint_as_if_it_was_never_interrupted(tmp_pa
     parts, step, saved = fit(2, "parts")
     assert step == 5
     assert [path.rsplit("/")[-1] for path in saved] == ["ckpt-4", "ckpt-5"]
-    whole, _, _ = fit(5, "whole")
-    for player, network in whole.players.items():
+    uninterrupted, _, _ = fit(5, "uninterrupted")
+    for player, network in uninterrupted.players.items():
         for a, b in zip(values(parts.players[player]), values(network)):
             np.testing.assert_array_equal(a, b)
 

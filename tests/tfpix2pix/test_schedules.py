@@ -11,8 +11,8 @@ from tfpix2pix.schedules import LearningRate, schedule
 
 
 def rates(*arguments, count=None, **options):
-    of_step = schedule(*arguments, **options)
-    return [float(of_step(tf.constant(n, "int64"))) for n in range(count or options["steps"])]
+    rate_at = schedule(*arguments, **options)
+    return [float(rate_at(tf.constant(n, "int64"))) for n in range(count or options["steps"])]
 
 
 def test_a_constant_rate_is_the_number_itself():
@@ -25,34 +25,34 @@ def test_a_warm_up_rises_linearly_to_the_whole_rate():
 
 
 def test_linear_decay_is_the_reference_s_without_its_epoch_of_rate_zero():
-    def of_reference(epoch):
+    def reference_rate(epoch):
         return 1 - max(0, epoch + 1 - 100) / 101
 
-    found = rates("linear", 1.0, steps=200)
-    np.testing.assert_allclose(found, [of_reference(n) for n in range(200)], rtol=1e-5)
-    stepped_too_early = [of_reference(n + 1) for n in range(200)]
-    assert (found[-1], stepped_too_early[-1]) == (pytest.approx(1 / 101), 0)
+    computed = rates("linear", 1.0, steps=200)
+    np.testing.assert_allclose(computed, [reference_rate(n) for n in range(200)], rtol=1e-5)
+    stepped_too_early = [reference_rate(n + 1) for n in range(200)]
+    assert (computed[-1], stepped_too_early[-1]) == (pytest.approx(1 / 101), 0)
 
 
 def test_cosine_decay_goes_from_the_warm_up_to_just_above_zero():
     expected = [1.0, 2.0, *(1 + np.cos(np.pi * n / 5) for n in (1, 2, 3, 4))]
-    found = rates("cosine", 2.0, steps=6, warmup=2)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    computed = rates("cosine", 2.0, steps=6, warmup=2)
+    np.testing.assert_allclose(computed, expected, rtol=1e-5)
     later = rates("cosine", 2.0, steps=6, decay_from=4)
     np.testing.assert_allclose(later, [2, 2, 2, 2, 1.5, 0.5], rtol=1e-5)
 
 
 def test_steps_fall_to_a_tenth_each():
-    found = rates("step", 1.0, steps=7, decay_every=3)
-    np.testing.assert_allclose(found, [1, 1, 1, 0.1, 0.1, 0.1, 0.01], rtol=1e-5)
+    computed = rates("step", 1.0, steps=7, decay_every=3)
+    np.testing.assert_allclose(computed, [1, 1, 1, 0.1, 0.1, 0.1, 0.01], rtol=1e-5)
     np.testing.assert_allclose(rates("step", 1.0, steps=4), [1, 0.1, 0.01, 0.001], rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
 def test_a_longer_training_stays_at_the_last_rate(kind):
-    found = rates(kind, 1.0, steps=80_000, count=1)
+    computed = rates(kind, 1.0, steps=80_000, count=1)
     last, beyond = (float(schedule(kind, 1.0, steps=80_000)(n)) for n in (79_999, 90_000))
-    assert 0 < last == beyond < 1e-4 < found[0]
+    assert 0 < last == beyond < 1e-4 < computed[0]
 
 
 def test_the_optimizer_follows_its_count_and_survives_its_config():

@@ -1,9 +1,9 @@
-"""Layers and blocks: state and maths; they know no paper's architecture."""
+"""Layers: normalization, dropout, convolutions and blocks, which know no paper's architecture."""
 
 from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
 from tfpix2pix.layers.convolution import MatrixConv2D, MatrixConv2DTranspose, SpectralConv2D
 from tfpix2pix.layers.dropout import Dropout
-from tfpix2pix.layers.normalization import BatchNormalization, InstanceNormalization, normalization
+from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
 
 __all__ = [
     "CONVENTIONS",

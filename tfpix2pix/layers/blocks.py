@@ -1,8 +1,7 @@
-"""Blocks of the pix2pix networks: functions from a symbolic tensor to the next.
+"""Blocks of U-Net and PatchGAN: functions that add layers to a symbolic tensor.
 
-By the paper's conventions a block is pre-activated: activation, convolution, normalization. So the
-tensor between two levels, which is also what a skip carries, is the normalized value before the
-next level's activation.
+By the paper's conventions a block is pre-activated: activation, convolution, normalization. So
+the tensor between two levels, which a skip carries too, is normalized but not yet activated.
 """
 
 from dataclasses import dataclass
@@ -13,17 +12,17 @@ from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
 from tfpix2pix.layers.convolution import MatrixConv2D, MatrixConv2DTranspose, SpectralConv2D
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
-from tfpix2pix.layers.normalization import normalization
+from tfpix2pix.layers.norms import normalization
 
 
 @dataclass(frozen=True)
 class Style:
-    """What all blocks of one network share.
+    """Norm, conventions and seed that all blocks of one network share.
 
     Attributes:
-        norm: `"instance"`, `"batch"`, `"batch_sync"`, `"none"`, or `"spectral"` for convolutions of
-            spectral norm 1 and no norm of activations.
-        conventions: `Conventions`.
+        norm: `"instance"`, `"batch"`, `"batch_sync"`, `"none"`, or `"spectral"` for spectral
+            normalization of the kernels and no norm of activations.
+        conventions: `Conventions` of the layers.
         seed: Seed of the initial weights and of the dropout.
 
     Example:
@@ -36,12 +35,14 @@ class Style:
     seed: int = 0
 
     @property
-    def has_bias(self):
+    def has_bias(self) -> bool:
         """Whether the convolutions have a bias."""
         return self.conventions.has_bias("none" if self.norm == "spectral" else self.norm)
 
-    def convolve(self, x, filters, size=4, *, name, transposed=False, **options):
-        """Convolves `x` by a layer called `name`, initialized by the conventions."""
+    def convolve(
+        self, x, filters: int, size: int = 4, *, name: str, transposed: bool = False, **options
+    ):
+        """Applies a convolution called `name`, initialized by the conventions."""
         layer = SpectralConv2D if self.norm == "spectral" else MatrixConv2D
         layer = MatrixConv2DTranspose if transposed else layer
         conventions = self.conventions
@@ -49,8 +50,8 @@ class Style:
         kernel = kernel_initializer(conventions.initializer, conventions.gain, seed)
         return layer(filters, size, kernel_initializer=kernel, name=name, **options)(x)
 
-    def normalize(self, x, *, name):
-        """Normalizes `x` by a layer called `name`; passes it on where the network has no norm."""
+    def normalize(self, x, *, name: str):
+        """Applies a norm called `name`; returns `x` if the network has none."""
         if self.norm in ("none", "spectral"):
             return x
         conventions = self.conventions
@@ -65,12 +66,14 @@ class Style:
             name=name,
         )(x)
 
-    def leak(self, x, *, name):
+    def leak(self, x, *, name: str):
         """Applies the leaky ReLU."""
         return keras.layers.LeakyReLU(self.conventions.leak, name=name)(x)
 
 
-def down_block(x, filters, style, *, normalize=True, activate=True, name):
+def down_block(
+    x, filters: int, style: Style, *, normalize: bool = True, activate: bool = True, name: str
+):
     """Halves height and width: leaky ReLU, 4x4 convolution of stride 2, normalization.
 
     Args:
@@ -78,8 +81,8 @@ def down_block(x, filters, style, *, normalize=True, activate=True, name):
         filters: Channels of the result.
         style: `Style` of the network.
         normalize: Whether a norm follows.
-        activate: Whether the leaky ReLU comes first, where it does by the conventions; not on the
-            image itself.
+        activate: Whether a leaky ReLU precedes the convolution, if it does by the conventions; not
+            on the input image.
         name: Prefix of the layers' names.
 
     Returns:
@@ -92,7 +95,7 @@ def down_block(x, filters, style, *, normalize=True, activate=True, name):
     before = style.conventions.activation == "before"
     if before and activate:
         x = style.leak(x, name=f"{name}_activation")
-    # On even sides "same" pads one pixel on every side, as the reference does.
+    # With stride 2 and even sides "same" pads one pixel on every side, as the reference does.
     x = style.convolve(
         x, filters, strides=2, padding="same", use_bias=style.has_bias, name=f"{name}_conv"
     )
@@ -100,7 +103,7 @@ def down_block(x, filters, style, *, normalize=True, activate=True, name):
     return x if before else style.leak(x, name=f"{name}_activation")
 
 
-def up_block(x, skip, filters, style, *, dropout=0.0, name):
+def up_block(x, skip, filters: int, style: Style, *, dropout: float = 0.0, name: str):
     """Doubles height and width: ReLU, transposed convolution, normalization, dropout, skip.
 
     Args:
@@ -133,7 +136,7 @@ def up_block(x, skip, filters, style, *, dropout=0.0, name):
     return x if skip is None else keras.layers.Concatenate(name=f"{name}_join")([x, skip])
 
 
-def to_image(x, channels, style, *, name):
+def to_image(x, channels: int, style: Style, *, name: str):
     """Doubles height and width into an image: ReLU, transposed convolution with bias, tanh.
 
     Args:
@@ -156,8 +159,18 @@ def to_image(x, channels, style, *, name):
     return keras.layers.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
 
 
-def patch_block(x, filters, style, *, size=4, strides, normalize=True, use_bias=False, name):
-    """Judges at one level of a PatchGAN: convolution, normalization, leaky ReLU.
+def patch_block(
+    x,
+    filters: int,
+    style: Style,
+    *,
+    size: int = 4,
+    strides: int,
+    normalize: bool = True,
+    use_bias: bool = False,
+    name: str,
+):
+    """One level of a PatchGAN: convolution, normalization, leaky ReLU.
 
     Args:
         x: Symbolic `[batch, height, width, channels]`; sides even for stride 2.
@@ -166,7 +179,7 @@ def patch_block(x, filters, style, *, size=4, strides, normalize=True, use_bias=
         size: Side of the kernel, 4 or 1.
         strides: 2 halves the sides; with 1 a 4x4 kernel makes them one pixel shorter.
         normalize: Whether a norm follows.
-        use_bias: Whether the convolution has a bias, though the network's others have none.
+        use_bias: Whether the convolution has a bias even if the network's others have none.
         name: Prefix of the layers' names.
 
     Returns:
@@ -179,8 +192,7 @@ def patch_block(x, filters, style, *, size=4, strides, normalize=True, use_bias=
         [None, 7, 7, 4]
     """
     if strides == 1 and size == 4:
-        # Here "same" would pad 1 and 2 pixels and keep the size; the reference pads 1 on every
-        # side.
+        # Keras' "same" pads 1 pixel before and 2 after; the reference pads 1 on every side.
         x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
     x = style.convolve(
         x,
@@ -195,8 +207,8 @@ def patch_block(x, filters, style, *, size=4, strides, normalize=True, use_bias=
     return style.leak(x, name=f"{name}_activation")
 
 
-def to_logits(x, style, *, size=4, use_bias=True, name):
-    """Ends a PatchGAN: one convolution of stride 1 to one logit per patch.
+def to_logits(x, style: Style, *, size: int = 4, use_bias: bool = True, name: str):
+    """The last level of a PatchGAN: a convolution of stride 1 to one logit per patch.
 
     Args:
         x: Symbolic `[batch, height, width, any]`.

@@ -1,7 +1,7 @@
-"""Conventions: what the paper leaves open, as each known implementation of pix2pix decided it."""
+"""Conventions: details that the paper leaves open, as each implementation of pix2pix has them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Union
 
 from tfpix2pix.errors import InputError
 
@@ -11,27 +11,27 @@ UPSAMPLINGS = ("transpose", "nearest", "bilinear")
 
 @dataclass(frozen=True)
 class Conventions:
-    """How the layers of a U-Net and a PatchGAN are built; the defaults are the paper's.
+    """Details of the layers of a U-Net and a PatchGAN; the defaults are the paper's.
 
     Attributes:
-        activation: Whether a block of the U-Net is activated "before" its convolution, so that
-            skips carry what is not yet activated, or "after" its norm.
-        bias: "needed": where no norm follows, but not in the first and the innermost level, as
-            PyTorch's code. "all": everywhere.
+        activation: Whether the activation of a U-Net block comes "before" its convolution, so that
+            skips carry values before activation, or "after" its norm.
+        bias: Which convolutions have a bias. "needed": those of networks without norm, and of
+            instance norm without shift. "all": all.
         first_bias: Whether the discriminator's first layer has a bias.
-        innermost_norm: Whether the innermost level has a norm. At batch 1 it then carries
-            nothing: over a single pixel each value is its own mean (the paper's erratum).
-        dropout: The decoder levels that have dropout: the "deepest", or the "middle" ones, which
-            leave the deepest and the last four out.
-        leak: Slope of the leaky ReLUs.
+        innermost_norm: Whether the innermost level has a norm. At batch 1 the level then carries
+            no information: over a single pixel each value is its own mean (the paper's erratum).
+        dropout: Which decoder levels have dropout: the "deepest" ones, or the "middle" ones, which
+            are all but the deepest and the last four.
+        leak: Slope of the leaky ReLUs for negative values.
         epsilon: Added to the variance by every norm.
-        momentum: Share of the old moving average that batch norm keeps per step.
+        momentum: Decay of batch norm's moving averages per step.
         gamma_deviation: Standard deviation of the norms' initial scale around 1.
         affine_instance: Whether instance norm has scale and shift; without them convolutions
             have a bias.
-        initializer: "normal", "xavier", "kaiming" or "orthogonal", of all kernels.
+        initializer: Initializer of all kernels: "normal", "xavier", "kaiming" or "orthogonal".
         gain: Standard deviation for "normal", factor for "xavier" and "orthogonal".
-        upsampling: "transpose": transposed 4x4 convolutions. "nearest" or "bilinear": enlarging,
+        upsampling: "transpose": transposed 4x4 convolutions. "nearest" or "bilinear": resizing,
             then a 3x3 convolution, which cannot make checkerboards (Odena et al., 2016).
 
     Example:
@@ -54,7 +54,7 @@ class Conventions:
     upsampling: Literal["transpose", "nearest", "bilinear"] = "transpose"
 
     def __post_init__(self):
-        """Refuses what no layer knows."""
+        """Refuses unknown names."""
         for name, known in (("initializer", INITIALIZERS), ("upsampling", UPSAMPLINGS)):
             if getattr(self, name) not in known:
                 raise InputError(
@@ -62,10 +62,10 @@ class Conventions:
                     f"{name}={getattr(self, name)!r}."
                 )
 
-    def has_bias(self, norm):
+    def has_bias(self, norm: str) -> bool:
         """Returns whether the convolutions of a network with `norm` have a bias."""
-        bare = norm == "none" or (norm == "instance" and not self.affine_instance)
-        return self.bias == "all" or bare
+        no_shift = norm == "none" or (norm == "instance" and not self.affine_instance)
+        return self.bias == "all" or no_shift
 
 
 CONVENTIONS = {
@@ -89,23 +89,27 @@ CONVENTIONS = {
 }
 
 
-def conventions_of(name):
-    """Returns the conventions called `name`, or `name` itself where it is `Conventions`.
+def checked_conventions(conventions: Union[str, Conventions]) -> Conventions:
+    """Returns the option `conventions` of a network, checked and looked up.
 
     Args:
-        name: A key of `CONVENTIONS`, or `Conventions`.
+        conventions: A key of `CONVENTIONS`, or `Conventions`, which are returned as they are.
+
+    Returns:
+        `Conventions`.
 
     Raises:
-        ValueError: If there are none of that name.
+        ValueError: If the name is unknown.
 
     Example:
-        >>> conventions_of("tf_tutorial").leak
+        >>> checked_conventions("tf_tutorial").leak
         0.3
     """
-    if isinstance(name, Conventions):
-        return name
-    if name not in CONVENTIONS:
+    if isinstance(conventions, Conventions):
+        return conventions
+    if conventions not in CONVENTIONS:
         raise InputError(
-            f"`conventions` must be one of {sorted(CONVENTIONS)}. Received: conventions={name!r}."
+            f"`conventions` must be one of {sorted(CONVENTIONS)}. Received: "
+            f"conventions={conventions!r}."
         )
-    return CONVENTIONS[name]
+    return CONVENTIONS[conventions]

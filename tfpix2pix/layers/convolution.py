@@ -1,9 +1,9 @@
-"""Convolutions: as matrix products where maps are small, and with a bounded kernel."""
+"""Convolutions: computed as matrix products on small maps, and spectrally normalized."""
 
 import tensorflow as tf
 from tensorflow import keras
 
-# What the convolutions do that halve or double a map; others are never matrix products.
+# The options of convolutions that halve or double a map; only these become matrix products.
 HALVING = {
     "kernel_size": (4, 4),
     "strides": (2, 2),
@@ -17,12 +17,12 @@ HALVING = {
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class MatrixConv2D(keras.layers.Conv2D):
-    """A convolution that is computed as patches times kernel where its result is small.
+    """2D convolution, computed as the matrix product of patches and kernel if its output is small.
 
-    On CPUs oneDNN reorders the whole kernel at every call of a convolution. In the inner levels of
-    a U-Net that takes longer than the arithmetic: 512 to 512 channels and 4x4 to 2x2 pixels take
-    29 ms forward and backward on two cores, as a matrix product 11 ms. It is taken for kernels of
-    4x4, stride 2 and float32, where the size is known when the graph is built; variables, names,
+    On CPUs oneDNN reorders all weights of the kernel at every call of a convolution. In the inner
+    levels of a U-Net that takes longer than the arithmetic: 512 to 512 channels and 4x4 to 2x2
+    pixels take 29 ms forward and backward on two cores, as a matrix product 11 ms. The product is
+    used for 4x4 kernels, stride 2 and float32 if the sides are static; variables, names,
     configuration and results are those of Keras' layer.
 
     Args:
@@ -38,12 +38,12 @@ class MatrixConv2D(keras.layers.Conv2D):
     """
 
     def convolution_op(self, inputs, kernel):
-        """Convolves `inputs` by `kernel`, either way."""
+        """Convolves `inputs` by `kernel`."""
         height, width, channels = inputs.shape[1:]
         if not _is_product(self, inputs, self.filters, scale=2):
             return super().convolution_op(inputs, kernel)
         if (height, width) == (2, 2):
-            # The outer taps of the kernel meet padding alone.
+            # The outer taps of the kernel are multiplied with padding alone.
             kernel = _middle(tf.convert_to_tensor(kernel))
             patches = tf.reshape(inputs, (-1, 1, 1, 4 * channels))
         else:
@@ -55,11 +55,12 @@ class MatrixConv2D(keras.layers.Conv2D):
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class MatrixConv2DTranspose(keras.layers.Conv2DTranspose):
-    """A transposed convolution that is computed as a matrix product where its input is small.
+    """Transposed 2D convolution, computed as a matrix product if its input is small.
 
-    The product gives the 16 values that every pixel adds to the result, which are then added up;
-    see `MatrixConv2D` for the reason and the conditions. 1024 to 512 channels and 4x4 to 8x8 pixels
-    take 61 ms forward and backward on two cores, as a matrix product 14 ms.
+    The product gives the 16 values that each input pixel contributes to the output; then values
+    of the same output pixel are added. See `MatrixConv2D` for the reason and the conditions: 1024
+    to 512 channels and 4x4 to 8x8 pixels take 61 ms forward and backward on two cores, as a matrix
+    product 14 ms.
 
     Args:
         *args: Those of `keras.layers.Conv2DTranspose`.
@@ -74,16 +75,16 @@ class MatrixConv2DTranspose(keras.layers.Conv2DTranspose):
     """
 
     def call(self, inputs):
-        """Enlarges `inputs`, either way."""
+        """Doubles the sides of `inputs`."""
         height, width, channels = inputs.shape[1:]
         if not _is_product(self, inputs, channels, scale=1):
             return super().call(inputs)
-        single = (height, width) == (1, 1)
-        kernel = _middle(tf.convert_to_tensor(self.kernel)) if single else self.kernel
+        single_pixel = (height, width) == (1, 1)
+        kernel = _middle(tf.convert_to_tensor(self.kernel)) if single_pixel else self.kernel
         taps = _product_of_transposed(
             tf.reshape(inputs, (-1, channels)), tf.reshape(kernel, (-1, channels))
         )
-        if single:
+        if single_pixel:
             outputs = tf.reshape(taps, (-1, 2, 2, self.filters))
         else:
             outputs = _added_up(tf.reshape(taps, (-1, height, width, 16 * self.filters)))
@@ -93,11 +94,11 @@ class MatrixConv2DTranspose(keras.layers.Conv2DTranspose):
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class SpectralConv2D(keras.layers.Conv2D):
-    """A convolution whose kernel is divided by its largest singular value.
+    """2D convolution with spectral normalization: divides the kernel by its largest singular value.
 
-    The kernel is taken as a matrix of `[height * width * inputs, filters]`. Its singular value is
-    followed by one power iteration per training step; gradients flow through it, and the stored
-    kernel stays as it is (Keras' wrapper overwrites it instead).
+    The kernel is viewed as a matrix `[height * width * inputs, filters]`. One power iteration per
+    training step estimates the singular value; gradients flow through it, and the stored kernel
+    does not change (Keras' wrapper overwrites it).
 
     Args:
         *args: Those of `keras.layers.Conv2D`.
@@ -128,7 +129,7 @@ class SpectralConv2D(keras.layers.Conv2D):
         )
 
     def call(self, inputs, training=None):
-        """Convolves with the normalized kernel; in training iterates once."""
+        """Convolves with the normalized kernel; in training does one power iteration."""
         matrix = tf.reshape(self.kernel, (-1, self.filters))
         left = tf.cast(self.singular_vector, matrix.dtype)
         right = tf.linalg.l2_normalize(tf.matmul(left, matrix, transpose_b=True))
@@ -137,14 +138,15 @@ class SpectralConv2D(keras.layers.Conv2D):
             self.singular_vector.assign(tf.cast(left, self.singular_vector.dtype))
         else:
             left = tf.linalg.l2_normalize(left)
-        left, right = tf.stop_gradient(left), tf.stop_gradient(right)
+        left = tf.stop_gradient(left)
+        right = tf.stop_gradient(right)
         sigma = tf.squeeze(tf.matmul(tf.matmul(right, matrix), left, transpose_b=True))
         outputs = self.convolution_op(inputs, tf.cast(self.kernel / sigma, inputs.dtype))
         return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
 
 
 def _is_product(layer, inputs, channels, *, scale):
-    """Whether a layer is computed as a matrix product.
+    """Whether a layer is computed as a matrix product; its small map has sides / `scale`.
 
     The product saves time in proportion to the kernel, and laying out patches costs time in
     proportion to the pixels of the small map: they break even where it has about a quarter as many
@@ -161,7 +163,7 @@ def _is_product(layer, inputs, channels, *, scale):
 
 @tf.custom_gradient
 def _product(a, b):
-    """Returns `a b`; its gradient takes the other kernel for the transposed factor."""
+    """Returns `a b`, with `_product_of_transposed` in its gradient."""
     return tf.matmul(a, b), lambda g: (
         _product_of_transposed(g, b),
         tf.matmul(a, g, transpose_a=True),
@@ -170,7 +172,7 @@ def _product(a, b):
 
 @tf.custom_gradient
 def _product_of_transposed(a, b):
-    """Returns `a b^T` by the kernel for batches, for 16 rows 3 times as fast as `tf.matmul`."""
+    """Returns `a b^T` by `tf.einsum`, for 16 rows 3 times as fast as `tf.matmul`."""
     return tf.einsum("mc,nc->mn", a, b), lambda g: (
         _product(g, b),
         tf.matmul(g, a, transpose_a=True),
@@ -179,21 +181,31 @@ def _product_of_transposed(a, b):
 
 @tf.custom_gradient
 def _middle(kernel):
-    """Cuts the 2x2 taps out of the middle; the gradient of a Python slice is 10 times as slow."""
+    """Returns the 2x2 taps in the middle; the gradient of a Python slice is 10 times as slow."""
     channels = kernel.shape[2:]
-    around = ((1, 1), (1, 1), (0, 0), (0, 0))
-    return tf.slice(kernel, (1, 1, 0, 0), (2, 2, *channels)), lambda g: tf.pad(g, around)
+    margin = ((1, 1), (1, 1), (0, 0), (0, 0))
+    return tf.slice(kernel, (1, 1, 0, 0), (2, 2, *channels)), lambda g: tf.pad(g, margin)
+
+
+# The order of the 16 taps of a 4x4 kernel of stride 2 at output pixel (i, j), on the padded map:
+#
+#                  pair j  | pair j + 1     A pair is two neighbouring columns in one tensor. Each
+#     even[i]       0   1  |   2   3        pixel is under four kernels: along a side of the map
+#     odd[i]        4   5  |   6   7        without padding, pixel 2 i is tap 1 of output i, tap 3
+#     even[i + 1]   8   9  |  10  11        of output i - 1; pixel 2 i + 1 is tap 2 of output i and
+#     odd[i + 1]   12  13  |  14  15        tap 0 of output i + 1.
 
 
 @tf.custom_gradient
 def _patches(inputs):
-    """Lays the 4x4 pixels under each step of the kernel side by side.
+    """Lays the 4x4 pixels under the kernel side by side, for every output pixel.
 
     Returns `[batch, ceil(height / 2), ceil(width / 2), 16 * channels]`, ordered as the kernel is,
     and the gradient.
     """
     height, width, channels = inputs.shape[1:]
-    rows, columns = -(-height // 2), -(-width // 2)
+    rows = -(-height // 2)
+    columns = -(-width // 2)
     x = tf.pad(inputs, ((0, 0), (1, 1 + height % 2), (1, 1 + width % 2), (0, 0)))
     x = tf.reshape(x, (-1, 2 * rows + 2, columns + 1, 2 * channels))
     x = tf.concat([x[:, :, :-1], x[:, :, 1:]], -1)
@@ -204,8 +216,9 @@ def _patches(inputs):
 
 @tf.custom_gradient
 def _added_up(taps):
-    """Adds what 4x4 kernels of stride 2 give to each pixel: the transpose of `_patches`."""
-    rows, columns, channels = taps.shape[1], taps.shape[2], taps.shape[3] // 16
+    """Adds the taps of each pixel: the transpose of `_patches`."""
+    rows, columns = taps.shape[1:3]
+    channels = taps.shape[3] // 16
     x = tf.reshape(taps, (-1, rows, columns, 4, 4 * channels))
     from_above = tf.pad(x[:, :-1, :, 3], ((0, 0), (1, 0), (0, 0), (0, 0)))
     from_below = tf.pad(x[:, 1:, :, 0], ((0, 0), (0, 1), (0, 0), (0, 0)))

@@ -1,4 +1,4 @@
-"""Dropout whose random state is part of every checkpoint."""
+"""Dropout whose random state is saved in checkpoints."""
 
 import tensorflow as tf
 from tensorflow import keras
@@ -6,14 +6,14 @@ from tensorflow import keras
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class Dropout(keras.layers.Layer):
-    """Sets a share `rate` of the values to zero in training and scales the rest up to match.
+    """Dropout: in training sets a share `rate` of the values to zero and scales up the others.
 
-    Keras' own layer keeps its random state out of checkpoints on purpose, so a resumed training
-    would draw other noise than an uninterrupted one. This layer's generator is tracked, yet no
-    weight; under a distribution strategy each replica draws its own stream.
+    Keras' layer leaves its random state out of checkpoints on purpose, so a resumed training would
+    draw other noise than an uninterrupted one. Checkpoints hold this layer's random generator,
+    which is no weight; under a distribution strategy each replica draws a stream of its own.
 
     Args:
-        rate: Share of the values that are dropped, in [0, 1).
+        rate: Share of the values that are set to zero, in [0, 1).
         seed: Seed of the generator.
         **kwargs: Those of `keras.layers.Layer`.
 
@@ -28,14 +28,14 @@ class Dropout(keras.layers.Layer):
         noise.
     """
 
-    def __init__(self, rate, seed, **kwargs):
+    def __init__(self, rate: float, seed: int, **kwargs):
         super().__init__(**kwargs)
         self.rate = rate
         self.seed = seed
         self.noise = tf.random.Generator.from_seed(seed)
 
     def call(self, inputs, training=None):
-        """Drops values in training, passes its input through otherwise."""
+        """Sets values to zero in training; returns the input otherwise."""
         if not training:
             return inputs
         seed = self.noise.make_seeds(1)[:, 0]

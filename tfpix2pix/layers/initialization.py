@@ -1,14 +1,21 @@
-"""Initializers: those of the reference code, with a seed of its own for every layer."""
+"""Initializers of kernels: those of the reference code, with another seed for every layer."""
 
 import zlib
 
 from tensorflow import keras
 
 
-def derived_seed(seed, name):
-    """Returns the seed of the layer `name` in a network seeded by `seed`, an int below 2**31.
+def derived_seed(seed: int, name: str) -> int:
+    """Returns the seed of one layer of a network.
 
-    Layers that share one seeded initializer would start with equal weights, so each gets its own.
+    Layers of one shape and one seed would start with equal weights.
+
+    Args:
+        seed: Seed of the network.
+        name: Name of the layer.
+
+    Returns:
+        int in [0, 2**31).
 
     Example:
         >>> derived_seed(0, "down1_conv") != derived_seed(0, "down2_conv")
@@ -17,13 +24,13 @@ def derived_seed(seed, name):
     return zlib.crc32(f"{seed}/{name}".encode()) % 2**31
 
 
-def kernel_initializer(kind, gain, seed):
-    """Returns the initializer of a kernel.
+def kernel_initializer(kind: str, gain: float, seed: int) -> keras.initializers.Initializer:
+    """Builds the initializer of a kernel.
 
     Args:
         kind: `"normal"`: N(0, gain), the paper's with 0.02. `"xavier"`: N(0, gain² 2 / (inputs +
             outputs)). `"kaiming"`: N(0, 2 / inputs). `"orthogonal"`: orthogonal rows times gain.
-        gain: float.
+        gain: Standard deviation or factor, as above; `"kaiming"` has none.
         seed: Seed of the layer.
 
     Returns:
@@ -41,6 +48,6 @@ def kernel_initializer(kind, gain, seed):
         return keras.initializers.RandomNormal(0.0, gain, seed=seed)
     if kind == "orthogonal":
         return keras.initializers.Orthogonal(gain, seed=seed)
-    # PyTorch draws from the whole normal distribution, Keras by default from a truncated one.
     scale, mode = (gain**2, "fan_avg") if kind == "xavier" else (2.0, "fan_in")
+    # PyTorch's normal distribution has tails; Keras' default is truncated.
     return keras.initializers.VarianceScaling(scale, mode, "untruncated_normal", seed=seed)

@@ -1,6 +1,6 @@
 """Losses: pure functions, one float32 value per example, no weights and no batch reduction."""
 
-from tfpix2pix.losses.adversarial import (
+from tfpix2pix.losses.gan import (
     AdversarialLoss,
     adversarial,
     cross_entropy,

@@ -1,19 +1,22 @@
-"""Gradient penalties: how steeply a discriminator may judge.
+"""Gradient penalties of the discriminator.
 
-Each takes the gradient of an example's mean logit with respect to its target, the part of the input
-that the generator can change.
+The gradient is that of an example's mean logit with respect to its target, which is the part of the
+discriminator's input that the generator can change.
 """
+
+from typing import Callable, Optional
 
 import tensorflow as tf
 
 from tfpix2pix.errors import InputError
 
 
-def wgan_gp(judge, real, fake, noise):
-    """Returns (|gradient| - 1)² at a random point between real and fake.
+def wgan_gp(judge: Callable, real, fake, noise):
+    """Returns (gradient norm - 1)² at a random point between real and fake.
 
     Args:
-        judge: Function of targets to logits, float `[batch, rows, columns, 1]`.
+        judge: The discriminator as a function of targets to logits, float
+            `[batch, rows, columns, 1]`.
         real: float `[batch, height, width, channels]`.
         fake: The same, translated.
         noise: float `[batch, height, width, channels]`, uniform in [0, 1); the first value of each
@@ -32,18 +35,19 @@ def wgan_gp(judge, real, fake, noise):
     """
     real, fake, noise = (tf.cast(x, "float32") for x in (real, fake, noise))
     share = noise[:, :1, :1, :1]
-    return tf.square(_steepness(judge, real + share * (fake - real)) - 1.0)
+    return tf.square(_gradient_norm(judge, real + share * (fake - real)) - 1.0)
 
 
-def dragan(judge, real, fake, noise):
-    """Returns (|gradient| - 1)² at a random point near real.
+def dragan(judge: Callable, real, fake, noise):
+    """Returns (gradient norm - 1)² at a random point near real.
 
     Args:
-        judge: Function of targets to logits, float `[batch, rows, columns, 1]`.
+        judge: The discriminator as a function of targets to logits, float
+            `[batch, rows, columns, 1]`.
         real: float `[batch, height, width, channels]`.
-        fake: Has no part in it.
-        noise: float `[batch, height, width, channels]`, uniform in [0, 1), times half of the
-            deviation of the real batch.
+        fake: Ignored; all penalties have the same arguments.
+        noise: float `[batch, height, width, channels]`, uniform in [0, 1); half of the standard
+            deviation of the real batch scales it.
 
     Returns:
         float32 `[batch]`, at least 0.
@@ -57,18 +61,20 @@ def dragan(judge, real, fake, noise):
         [Kodali et al., 2017](https://arxiv.org/abs/1705.07215), algorithm 1.
     """
     del fake
-    real, noise = tf.cast(real, "float32"), tf.cast(noise, "float32")
-    return tf.square(_steepness(judge, real + 0.5 * tf.math.reduce_std(real) * noise) - 1.0)
+    real = tf.cast(real, "float32")
+    noise = tf.cast(noise, "float32")
+    return tf.square(_gradient_norm(judge, real + 0.5 * tf.math.reduce_std(real) * noise) - 1.0)
 
 
-def r1(judge, real, fake, noise):
-    """Returns |gradient|² / 2 at real.
+def r1(judge: Callable, real, fake, noise):
+    """Returns (gradient norm)² / 2 at real.
 
     Args:
-        judge: Function of targets to logits, float `[batch, rows, columns, 1]`.
+        judge: The discriminator as a function of targets to logits, float
+            `[batch, rows, columns, 1]`.
         real: float `[batch, height, width, channels]`.
-        fake: Has no part in it.
-        noise: Has no part in it.
+        fake: Ignored; all penalties have the same arguments.
+        noise: Ignored; all penalties have the same arguments.
 
     Returns:
         float32 `[batch]`, at least 0.
@@ -82,26 +88,29 @@ def r1(judge, real, fake, noise):
         [Mescheder et al., 2018](https://arxiv.org/abs/1801.04406), equation 9.
     """
     del fake, noise
-    return 0.5 * tf.square(_steepness(judge, real))
+    return 0.5 * tf.square(_gradient_norm(judge, real))
 
 
-def _steepness(judge, target):
+def _gradient_norm(judge, target):
     with tf.GradientTape() as tape:
         tape.watch(target)
         logits = tf.reduce_mean(tf.cast(judge(target), "float32"), axis=(1, 2, 3))
     gradient = tf.cast(tape.gradient(logits, target), "float32")
-    # The root has no gradient at zero, where a discriminator without opinion is.
+    # At zero, where the discriminator is constant, the root has no gradient.
     return tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + 1e-12)
 
 
 PENALTIES = {"wgan_gp": wgan_gp, "dragan": dragan, "r1": r1}
 
 
-def penalty(kind):
-    """Returns a gradient penalty by its name, or `None` for `None`.
+def penalty(kind: Optional[str]) -> Optional[Callable]:
+    """Returns the gradient penalty of a name, or `None` for `None`.
 
     Args:
         kind: `"wgan_gp"`, `"dragan"`, `"r1"` or `None`.
+
+    Returns:
+        A function of this module, or `None`.
 
     Raises:
         ValueError: If the kind is unknown.

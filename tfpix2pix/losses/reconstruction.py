@@ -1,4 +1,4 @@
-"""Reconstruction losses: how far a translated image is from its target."""
+"""Reconstruction losses, L1 and L2: the error of a translated image."""
 
 import tensorflow as tf
 

@@ -1,43 +1,46 @@
 """PatchGAN discriminators: judge overlapping NxN patches instead of whole images."""
 
+from collections.abc import Sequence
+from typing import Optional, Union
+
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.layers import blocks
-from tfpix2pix.layers.conventions import conventions_of
-from tfpix2pix.layers.normalization import checked_norm
+from tfpix2pix.layers.conventions import Conventions, checked_conventions
+from tfpix2pix.layers.norms import checked_norm
 
 # Side in pixels of the patch that one logit sees -> convolutions of stride 2.
 STRIDED_LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
 def patch_discriminator(
-    input_shape=(256, 256, 3),
-    target_channels=3,
+    input_shape: Sequence[Optional[int]] = (256, 256, 3),
+    target_channels: int = 3,
     *,
-    receptive_field=70,
-    base_filters=64,
-    norm="instance",
-    conditional=True,
-    conventions="paper",
-    seed=0,
-    name="patch_discriminator",
-):
-    """Builds a PatchGAN discriminator that judges a target given its source.
+    receptive_field: int = 70,
+    base_filters: int = 64,
+    norm: str = "instance",
+    conditional: bool = True,
+    conventions: Union[str, Conventions] = "paper",
+    seed: int = 0,
+    name: str = "patch_discriminator",
+) -> keras.Model:
+    """Builds a PatchGAN discriminator, which judges a target given its source.
 
-    For 70 pixels C64-C128-C256-C512 and a last convolution to one logit per patch. All are 4x4; the
-    last two have stride 1, the others stride 2. The first layer and the logits have no norm, but a
-    bias. For 1 pixel C64-C128 and the logits, all 1x1.
+    For 70 pixels: C64-C128-C256-C512 and a last convolution to one logit per patch. All are 4x4;
+    the last two have stride 1, the others stride 2. The first layer and the last have a bias and
+    no norm. For 1 pixel: C64-C128 and a last convolution, all 1x1.
 
     Args:
         input_shape: `(height, width, channels)` of the source; the sides may be `None`.
         target_channels: Channels of the target.
         receptive_field: Side in pixels of the patch that one logit sees: 1, 16, 34, 70, 142 or 286.
         base_filters: Filters of the first layer; doubled per layer, at most `8 * base_filters`.
-        norm: `"instance"`, `"batch"`, `"batch_sync"`, `"none"`, or `"spectral"` for convolutions of
-            spectral norm 1.
-        conditional: Whether the source is judged with the target; else it is an input that nothing
-            depends on.
+        norm: `"instance"`, `"batch"`, `"batch_sync"`, `"none"`, or `"spectral"` for spectral
+            normalization of the kernels.
+        conditional: Whether the discriminator sees the source beside the target; if not, the source
+            is an unused input.
         conventions: As for `unet_generator`.
         seed: Seed of the initial weights.
         name: Name of the model.
@@ -48,7 +51,7 @@ def patch_discriminator(
         layers of stride 2, or `[batch, height, width, 1]` for 1 pixel.
 
     Raises:
-        ValueError: If the receptive field is none of those, a side is no multiple of `2**n` or less
+        ValueError: If the receptive field is none of these, a side is no multiple of `2**n` or less
             than `3 * 2**n`, or the norm or the conventions are unknown.
 
     Example:
@@ -59,7 +62,7 @@ def patch_discriminator(
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 6.1.2.
     """
     strided = _checked_strided_layers(input_shape, receptive_field)
-    conventions = conventions_of(conventions)
+    conventions = checked_conventions(conventions)
     style = blocks.Style(checked_norm(norm, also=["spectral"]), conventions, seed)
     size, layers = (4, strided + 1) if strided else (1, 2)
 
@@ -77,20 +80,20 @@ def patch_discriminator(
             use_bias=level == 1 and conventions.first_bias,
             name=f"patch{level}",
         )
-    # PyTorch's 1x1 discriminator ends without bias, all others with one.
+    # The last layer of PyTorch's 1x1 discriminator has no bias; all others have one.
     use_bias = size == 4 or style.has_bias
     logits = blocks.to_logits(x, style, size=size, use_bias=use_bias, name="head")
     return keras.Model([source, target], logits, name=name)
 
 
-def receptive_field(discriminator):
+def receptive_field(discriminator: keras.Model) -> int:
     """Returns the side in pixels of the patch that one logit of a discriminator sees.
 
     Args:
-        discriminator: `keras.Model` whose convolutions follow each other.
+        discriminator: `keras.Model` whose convolutions form a chain.
 
     Returns:
-        int: walking back from a logit, r becomes (r - 1) * stride + kernel at each convolution.
+        int. From the last convolution to the first, r becomes (r - 1) * stride + kernel size.
 
     Example:
         >>> receptive_field(patch_discriminator((96, 96, 3), receptive_field=70))

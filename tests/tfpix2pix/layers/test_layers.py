@@ -1,11 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow import keras
 
 from tests import reference
 from tests.cases import fixed_weights, smooth_images
-from tfpix2pix import unet_generator
+from tfpix2pix import InputError, unet_generator
 from tfpix2pix.layers import (
     BatchNormalization,
     Dropout,
@@ -48,8 +49,8 @@ def test_instance_norm_has_the_same_gradients_on_both_of_its_paths(shape):
         gradients.append(tape.gradient(loss, [part, *layer.trainable_variables]))
     together, *each = gradients
     np.testing.assert_allclose(together[0], tf.concat([g[0] for g in each], 0), atol=1e-3)
-    for whole, *parts in zip(together[1:], *(g[1:] for g in each)):
-        np.testing.assert_allclose(whole, sum(parts), rtol=1e-4)
+    for total, *parts in zip(together[1:], *(g[1:] for g in each)):
+        np.testing.assert_allclose(total, sum(parts), rtol=1e-4)
 
 
 def test_batch_norm_takes_the_statistics_of_the_batch_in_training():
@@ -150,11 +151,12 @@ def test_instance_norm_without_scale_and_shift_has_no_weights():
     assert layer.weights == []
 
 
-def test_no_norm_passes_its_input_through():
-    layer = normalization("none", name="down1_norm")
-    assert isinstance(layer, keras.layers.Layer)
-    assert layer.name == "down1_norm"
-    np.testing.assert_array_equal(layer(IMAGES), IMAGES)
+def test_a_network_without_norm_has_no_layer_of_it():
+    network = unet_generator((8, 8, 3), depth=2, base_filters=2, norm="none")
+    assert not [layer.name for layer in network.layers if "norm" in layer.name]
+    message = "`kind` must be one of ['batch', 'batch_sync', 'instance']. Received: kind='none'."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        normalization("none", name="down1_norm")
 
 
 def plain(layer):

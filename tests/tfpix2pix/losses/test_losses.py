@@ -54,7 +54,8 @@ def test_label_smoothing_asks_for_less_than_certainty(label):
     ],
 )
 def test_the_other_adversarial_losses_are_their_formulas(kind, discriminator, generator):
-    loss, (real, fake) = losses.adversarial(kind), (REAL.numpy(), FAKE.numpy())
+    loss = losses.adversarial(kind)
+    real, fake = REAL.numpy(), FAKE.numpy()
     expected = discriminator(real, fake).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(loss.discriminator(REAL, FAKE), expected, rtol=1e-4, atol=1e-6)
     expected = generator(fake).mean(axis=(1, 2, 3))
@@ -81,8 +82,8 @@ def test_unknown_losses_are_refused():
         losses.penalty("gp")
 
 
-def slope_at(points):
-    """Returns the length of the gradient of mean(sin(x)) over each example, by hand."""
+def gradient_norm_at(points):
+    """Returns the gradient norm of mean(sin(x)) over each example, by hand."""
     gradient = np.cos(points) / points[0].size
     return np.sqrt((gradient**2).sum(axis=(1, 2, 3)))
 
@@ -98,7 +99,7 @@ NOISE = np.random.default_rng(0).uniform(size=(2, 4, 3, 2)).astype("float32")
 def test_wgan_gp_looks_between_real_and_fake():
     real, fake = REAL_IMAGE.numpy(), FAKE_IMAGE.numpy()
     between = real + NOISE[:, :1, :1, :1] * (fake - real)
-    expected = (slope_at(between) - 1) ** 2
+    expected = (gradient_norm_at(between) - 1) ** 2
     np.testing.assert_allclose(
         losses.wgan_gp(judge, REAL_IMAGE, FAKE_IMAGE, NOISE), expected, rtol=1e-5
     )
@@ -106,12 +107,12 @@ def test_wgan_gp_looks_between_real_and_fake():
 
 def test_dragan_looks_around_real():
     real = REAL_IMAGE.numpy()
-    expected = (slope_at(real + 0.5 * real.std() * NOISE) - 1) ** 2
+    expected = (gradient_norm_at(real + 0.5 * real.std() * NOISE) - 1) ** 2
     np.testing.assert_allclose(losses.dragan(judge, REAL_IMAGE, None, NOISE), expected, rtol=1e-5)
 
 
 def test_r1_looks_at_real():
-    expected = slope_at(REAL_IMAGE.numpy()) ** 2 / 2
+    expected = gradient_norm_at(REAL_IMAGE.numpy()) ** 2 / 2
     np.testing.assert_allclose(losses.r1(judge, REAL_IMAGE, None, None), expected, rtol=1e-5)
 
 

@@ -1,6 +1,8 @@
-"""Normalization layers: the statistics of one image, or of a batch while training."""
+"""Normalization layers: instance norm, and batch norm that treats images singly at test time."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -13,16 +15,18 @@ with warnings.catch_warnings():
 from tfpix2pix.errors import InputError
 
 EPSILON = 1e-5  # Torch's and PyTorch's; Keras and TF Addons default to 1e-3.
-# Beyond these batches and below these pixels, calls of the fused kernel cost more than they save.
-MOST_FUSED, LEAST_PIXELS = 16, 256
+# In larger batches and on smaller maps, one call of the fused kernel per image costs more than it
+# saves.
+MOST_FUSED_IMAGES = 16
+LEAST_FUSED_PIXELS = 256
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class InstanceNormalization(tfa.layers.InstanceNormalization):
-    """TF Addons' affine instance normalization, on the fused kernel where that is faster.
+    """Instance normalization: TF Addons' layer, on the fused kernel where that is faster.
 
-    Each channel of each image is brought to mean 0 and variance 1 over height and width, then
-    scaled by `gamma` and shifted by `beta`. Over a batch of one image these are the batch's
+    It brings each channel of each image to mean 0 and variance 1 over height and width, then
+    scales it by `gamma` and shifts it by `beta`. Over a batch of one image these are the batch's
     statistics, so TensorFlow's fused batch normalization, called for each image, computes the same
     numbers: for four of 128x128x64 in 16 instead of 36 ms, forward and backward on two cores.
 
@@ -41,12 +45,12 @@ class InstanceNormalization(tfa.layers.InstanceNormalization):
         [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022).
     """
 
-    def __init__(self, epsilon=EPSILON, **kwargs):
+    def __init__(self, epsilon: float = EPSILON, **kwargs):
         super().__init__(epsilon=epsilon, **kwargs)
 
     def call(self, inputs):
-        """Normalizes each image on its own."""
-        if _pays(inputs) and self.center and self.scale:
+        """Normalizes each image by its own statistics."""
+        if _fused_is_faster(inputs) and self.center and self.scale:
             return _fused(inputs, self.gamma, self.beta, self.epsilon)
         if inputs.dtype == "float32":
             return super().call(inputs)
@@ -66,15 +70,15 @@ class InstanceNormalization(tfa.layers.InstanceNormalization):
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalization with the paper's constants, of each image on its own at test time.
+    """Batch normalization with the paper's constants; at test time each image by itself.
 
-    In training it is Keras' layer: statistics of the batch, moving averages kept. Otherwise each
-    image is normalized by its own statistics. That is what the paper's test code does with its
-    batches of one (test.lua leaves `evaluate()` out), and it keeps an image's translation free of
-    its neighbours.
+    In training it is Keras' layer, which normalizes by the batch and updates the moving averages.
+    At test time it normalizes each image by that image's statistics. The paper's test code does
+    so with its batches of one (test.lua does not call `evaluate()`), and an image's translation
+    does not depend on its neighbours in the batch.
 
     Args:
-        momentum: Share of the old moving average kept per step (Torch's 0.1 is Keras' 0.9).
+        momentum: Decay of the moving averages per step (Torch's 0.1 is Keras' 0.9).
         epsilon: Added to the variance.
         **kwargs: Those of `keras.layers.BatchNormalization`.
 
@@ -89,14 +93,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 3.4.
     """
 
-    def __init__(self, momentum=0.9, epsilon=EPSILON, **kwargs):
+    def __init__(self, momentum: float = 0.9, epsilon: float = EPSILON, **kwargs):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None):
-        """Normalizes by the batch in training, by each image otherwise."""
+        """Normalizes by the batch in training, and each image by itself at test time."""
         if training:
             return super().call(inputs, training=True)
-        if _pays(inputs):
+        if _fused_is_faster(inputs):
             return _fused(inputs, self.gamma, self.beta, self.epsilon)
         mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
         scale = tf.math.rsqrt(variance + self.epsilon) * self.gamma
@@ -105,16 +109,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
 
 
-def _pays(inputs):
-    """Whether the fused kernel, called for each image, is faster than what takes them together."""
+def _fused_is_faster(inputs):
+    """Whether one call of the fused kernel per image is faster than plain operations on all."""
     batch, height, width = inputs.shape[:3]
-    many = batch is None or batch > MOST_FUSED or tf.config.list_physical_devices("GPU")
-    return batch == 1 or not (many or (height or 0) * (width or 0) < LEAST_PIXELS)
+    if batch == 1:
+        return True
+    if batch is None or batch > MOST_FUSED_IMAGES or tf.config.list_physical_devices("GPU"):
+        return False
+    return (height or 0) * (width or 0) >= LEAST_FUSED_PIXELS
 
 
 def _fused(inputs, gamma, beta, epsilon):
-    """Normalizes each of a known number of images by its own statistics with the fused kernel."""
-    scale, shift = tf.cast(gamma, "float32"), tf.cast(beta, "float32")
+    """Normalizes each image by its own statistics; the size of the batch is static."""
+    scale = tf.cast(gamma, "float32")
+    shift = tf.cast(beta, "float32")
     images = tf.split(inputs, inputs.shape[0])
     normalized = [
         tf.compat.v1.nn.fused_batch_norm(image, scale, shift, epsilon=epsilon)[0]
@@ -123,23 +131,31 @@ def _fused(inputs, gamma, beta, epsilon):
     return normalized[0] if len(images) == 1 else tf.concat(normalized, 0)
 
 
-NORMALIZATIONS = ("instance", "batch", "batch_sync", "none")
+NORMALIZATIONS = ("instance", "batch", "batch_sync")
 
 
-def normalization(kind, *, epsilon=EPSILON, momentum=0.9, gamma=None, affine=True, name):
+def normalization(
+    kind: str,
+    *,
+    epsilon: float = EPSILON,
+    momentum: float = 0.9,
+    gamma: Optional[keras.initializers.Initializer] = None,
+    affine: bool = True,
+    name: str,
+) -> keras.layers.Layer:
     """Builds a normalization layer.
 
     Args:
-        kind: `"instance"`; `"batch"`, in training of each replica's share of the batch;
-            `"batch_sync"`, of the whole batch over all replicas; or `"none"`.
+        kind: `"instance"`; `"batch"`, in training by each replica's part of the batch; or
+            `"batch_sync"`, by the batch over all replicas.
         epsilon: Added to the variance.
-        momentum: Share of the old moving average that batch norm keeps per step.
+        momentum: Decay of batch norm's moving averages per step.
         gamma: Initializer of the scale; by default ones.
         affine: Whether instance norm has scale and shift.
         name: Name of the layer.
 
     Returns:
-        A `keras.layers.Layer`; for `"none"` one that passes its input through.
+        A `keras.layers.Layer`.
 
     Raises:
         ValueError: If `kind` is unknown.
@@ -148,21 +164,25 @@ def normalization(kind, *, epsilon=EPSILON, momentum=0.9, gamma=None, affine=Tru
         >>> normalization("batch", name="down2_norm").name
         'down2_norm'
     """
-    kind = checked_norm(kind)
+    if kind not in NORMALIZATIONS:
+        raise InputError(
+            f"`kind` must be one of {sorted(NORMALIZATIONS)}. Received: kind={kind!r}."
+        )
     options = {"epsilon": epsilon, "gamma_initializer": gamma or "ones", "name": name}
-    if kind == "none":
-        return keras.layers.Activation("linear", name=name)
     if kind == "instance":
         return InstanceNormalization(center=affine, scale=affine, **options)
     return BatchNormalization(momentum, synchronized=kind == "batch_sync", **options)
 
 
-def checked_norm(norm, *, also=()):
-    """Returns `norm` if a network may have it.
+def checked_norm(norm: str, *, also: Sequence[str] = ()) -> str:
+    """Returns the option `norm` of a network, checked.
 
     Args:
-        norm: Name of a normalization.
-        also: Names that this network may have besides those of `layers.normalization`.
+        norm: Name of a normalization, or `"none"`.
+        also: Further names that this network has.
+
+    Returns:
+        `norm`.
 
     Raises:
         ValueError: If it is unknown.
@@ -171,7 +191,7 @@ def checked_norm(norm, *, also=()):
         >>> checked_norm("batch")
         'batch'
     """
-    known = sorted((*NORMALIZATIONS, *also))
+    known = sorted((*NORMALIZATIONS, "none", *also))
     if norm not in known:
         raise InputError(f"`norm` must be one of {known}. Received: norm={norm!r}.")
     return norm

@@ -1,7 +1,7 @@
-"""Adversarial losses on raw logits: what each player of a GAN minimizes."""
+"""Adversarial losses of discriminator and generator, on raw logits."""
 
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -9,7 +9,7 @@ from tfpix2pix.errors import InputError
 
 
 class AdversarialLoss(NamedTuple):
-    """The losses of the two players.
+    """The loss of the discriminator and the loss of the generator.
 
     Attributes:
         discriminator: `(real_logits, fake_logits)` to float32 `[batch]`.
@@ -20,21 +20,21 @@ class AdversarialLoss(NamedTuple):
         [0.693147...]
     """
 
-    discriminator: Callable
+    discriminator: Optional[Callable]
     generator: Callable
 
 
-def cross_entropy_discriminator(real_logits, fake_logits, *, real_label=1.0):
+def cross_entropy_discriminator(real_logits, fake_logits, *, real_label: float = 1.0):
     """Returns -log D(real) - log(1 - D(fake)), averaged over the patches of each example.
 
     Args:
         real_logits: float `[batch, rows, columns, 1]` of real pairs.
         fake_logits: The same of translated pairs.
-        real_label: Probability that the discriminator is to give real pairs; below 1 it is kept
-            from overconfidence (one-sided label smoothing, Salimans et al., 2016).
+        real_label: Target probability for real pairs; below 1 it prevents overconfidence (one-sided
+            label smoothing, Salimans et al., 2016).
 
     Returns:
-        float32 `[batch]`, at least 0; 2 log 2 where the discriminator has no idea.
+        float32 `[batch]`, at least 0; 2 log 2 for a discriminator that guesses.
 
     Example:
         >>> undecided = tf.zeros((1, 6, 6, 1))
@@ -70,13 +70,13 @@ def cross_entropy_generator(fake_logits):
     return _mean(tf.nn.softplus, fake_logits, -1.0)
 
 
-def least_squares_discriminator(real_logits, fake_logits, *, real_label=1.0):
+def least_squares_discriminator(real_logits, fake_logits, *, real_label: float = 1.0):
     """Returns (D(real) - 1)² + D(fake)², averaged over the patches of each example.
 
     Args:
         real_logits: float `[batch, rows, columns, 1]` of real pairs.
         fake_logits: The same of translated pairs.
-        real_label: What the discriminator is to answer for real pairs.
+        real_label: Target value for real pairs.
 
     Returns:
         float32 `[batch]`, at least 0.
@@ -152,7 +152,7 @@ def wasserstein_discriminator(real_logits, fake_logits):
 
 
 def linear_generator(fake_logits):
-    """Returns -D(fake), averaged over the patches: the generator's loss of hinge and Wasserstein.
+    """Returns -D(fake), averaged over the patches: the generator's hinge and Wasserstein loss.
 
     Args:
         fake_logits: float `[batch, rows, columns, 1]` of translated pairs.
@@ -186,15 +186,15 @@ ADVERSARIAL = {
     "hinge": hinge,
     "wasserstein": wasserstein,
 }
-WITH_LABELS = ("cross_entropy", "least_squares")
+LABELLED = ("cross_entropy", "least_squares")
 
 
-def adversarial(kind, *, real_label=1.0):
-    """Returns an adversarial loss by its name.
+def adversarial(kind: str, *, real_label: float = 1.0) -> AdversarialLoss:
+    """Returns the adversarial loss of a name.
 
     Args:
         kind: `"cross_entropy"`, `"least_squares"`, `"hinge"` or `"wasserstein"`.
-        real_label: What the discriminator is to answer for real pairs, below 1 for one-sided label
+        real_label: Target of the discriminator for real pairs, below 1 for one-sided label
             smoothing; for the first two kinds.
 
     Returns:
@@ -214,9 +214,9 @@ def adversarial(kind, *, real_label=1.0):
     loss = ADVERSARIAL[kind]
     if real_label == 1.0:
         return loss
-    if kind not in WITH_LABELS:
+    if kind not in LABELLED:
         raise InputError(
             f"`real_label` must be 1 for an adversarial loss without labels. Received: "
-            f"adversarial={kind!r}, real_label={real_label}. Use one of {sorted(WITH_LABELS)}."
+            f"adversarial={kind!r}, real_label={real_label}. Use one of {sorted(LABELLED)}."
         )
     return loss._replace(discriminator=partial(loss.discriminator, real_label=real_label))
