@@ -24,6 +24,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["tfpix2pix", "tfpix2pix.*"]),
+    package_data={"": ["py.typed", "*.html", "*.css", "*.js"]},
     python_requires=">=3.9,<3.12",
     install_requires=[
         "tensorflow>=2.15.1,<2.16",

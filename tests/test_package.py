@@ -1,0 +1,21 @@
+"""The wheel holds the library, its type hints and its pages, and nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def files(folder):
+    paths = (path.relative_to(folder) for path in folder.rglob("*.*") if path.is_file())
+    return {str(path) for path in paths if "__pycache__" not in path.parts}
+
+
+def test_the_wheel_holds_all_files_of_the_library_but_the_tour(tmp_path):
+    command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    assert files(tmp_path / "tfpix2pix") == files(ROOT / "tfpix2pix") - {"README.md"}
+    # Type checkers ignore the hints of a package without it (PEP 561).
+    assert (tmp_path / "tfpix2pix/py.typed").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["tfpix2pix"]
