@@ -53,7 +53,7 @@ def training_batches(
     Args:
         examples: `tfpix2pix.data.sources.Examples`.
         geometry: `tfpix2pix.data.geometry.Geometry`.
-        task: `tfpix2pix.data.tasks.Task`; by default that of pairs of images.
+        task: `tfpix2pix.data.tasks.Pairs` or another task; by default that of pairs of images.
         augmentation: `tfpix2pix.data.augment.Augmentation`.
         batch_size: Examples per batch.
         seed: Seed of order and jitter.
@@ -156,7 +156,7 @@ def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
         examples: `tfpix2pix.data.sources.Examples`.
         geometry: `tfpix2pix.data.geometry.Geometry`; images are loaded at the size of its window,
             and the centre is taken of what is larger.
-        task: `tfpix2pix.data.tasks.Task`; by default that of pairs of images.
+        task: `tfpix2pix.data.tasks.Pairs` or another task; by default that of pairs of images.
         batch_size: Examples per batch; the last batch may be smaller.
 
     Returns:
