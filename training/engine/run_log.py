@@ -32,59 +32,8 @@ MOST_POINTS = 180  # Of a curve; of more, each is the mean of some.
 
 # All links are relative, so that the folder can be moved or sent. Without scripts the newest
 # picture and the list of all remain.
-_PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ config.name }}, step {{ step }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-section { border-left: .4rem solid #d90; padding: .2rem 1rem; margin: 1rem 0; }
-h2 { font-size: 1.1rem; } figure { display: inline-block; margin: .5rem 1rem .5rem 0; }
-img { max-width: 100%; } input { width: 100%; } svg { background: #f6f6f6; }
-polyline { fill: none; stroke: #05a; stroke-width: 1.5; } text { font-size: 11px; fill: #555; }
-pre { background: #eee; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-</style>
-<h1>{{ config.name }}, step {{ step }} of {{ config.train.steps }}</h1>
-{% for warning in warnings %}
-<section>
-<b>{{ warning.code|replace("_", " ") }}</b>, steps {{ warning.first }} to {{ warning.step }}:
-{{ warning.measured }}. {{ warning.remedy }}
-</section>
-{% endfor %}
-{% if samples %}
-<h2>Held-out examples, step <span id="step">{{ samples[0][0] }}</span></h2>
-<img id="newest" src="{{ samples[0][1] }}" alt="input, output and target">
-{% if samples|length > 1 %}
-<input type="range" id="time" min="0" max="{{ samples|length - 1 }}"
-value="{{ samples|length - 1 }}" aria-label="step">
-<details><summary>All {{ samples|length }}, the newest first</summary>
-{% for at, source in samples %}
-<figure><img loading="lazy" src="{{ source }}" alt=""><figcaption>{{ at }}</figcaption></figure>
-{% endfor %}
-</details>
-<script>
-const samples = {{ samples|reverse|list|tojson }}, get = id => document.getElementById(id);
-get("time").oninput = event => {
-  [get("step").textContent, get("newest").src] = samples[event.target.value];
-};
-</script>
-{% endif %}
-{% endif %}
-<h2>Curves</h2>
-{% for name, last, drawing in curves %}
-<figure><figcaption>{{ name }}: {{ last }}</figcaption>{{ drawing|safe }}</figure>
-{% endfor %}
-<details><summary>Configuration</summary><pre>{{ options }}</pre></details>
-<h2>Started</h2>
-{% for session in sessions %}
-<details><summary>{{ session.started }}, from step {{ session.step }}:
-<code>{{ session.command }}</code></summary>
-<pre>{{ session|tojson(indent=1) }}</pre></details>
-{% endfor %}
-</html>
-""")
+_ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_PAGE = _ENVIRONMENT.from_string(Path(__file__).with_name("run_page.html").read_text("utf-8"))
 
 
 class Journal:
