@@ -1,9 +1,16 @@
-"""Inference: translation of images of any size and number, and what becomes of norm and dropout."""
+"""Inference: translation of images of any size and number, by directions and their controls."""
 
+from tfpix2pix.inference.controls import control_batches
+from tfpix2pix.inference.direction import SEED, Control, Direction, Example
 from tfpix2pix.inference.norm_surgery import output_difference, recalibrated, with_instance_norm
 from tfpix2pix.inference.translation import size_multiple, translate
 
 __all__ = [
+    "SEED",
+    "Control",
+    "Direction",
+    "Example",
+    "control_batches",
     "output_difference",
     "recalibrated",
     "size_multiple",

@@ -12,13 +12,15 @@ from tfpix2pix.layers.initialization import derived_seed
 STATISTICS = ("batch", "moving", "per_image")
 
 
-def evaluate(network, source, apply):
+def evaluate(network, source, apply, controls=()):
     """Evaluates a network layer by layer, and forgets a value when no later layer needs it.
 
     Args:
-        network: Functional `keras.Model` of one input and one output, each layer called once.
-        source: The input, of any type.
+        network: Functional `keras.Model` of one output whose layers are called once each, with a
+            tensor or a list of tensors.
+        source: Its first input, of any type.
         apply: Function of a layer and its inputs to its output.
+        controls: Its further inputs, in order.
 
     Returns:
         The output of the last layer.
@@ -34,7 +36,7 @@ def evaluate(network, source, apply):
     """
     calls = _calls(network)
     uses = Counter(id(x) for _, inputs, _ in calls for x in inputs)
-    values = {id(network.inputs[0]): source}
+    values = {id(x): value for x, value in zip(network.inputs, (source, *controls))}
     for layer, inputs, output in calls:
         values[id(output)] = apply(layer, *(values[id(x)] for x in inputs))
         for x in inputs:
@@ -51,12 +53,14 @@ def _calls(network):
         calls = [(x, tf.nest.flatten(x.input), x.output) for x in layers]
         known = {*map(id, network.inputs), *(id(output) for _, _, output in calls)}
         read = [*network.outputs, *(x for _, inputs, _ in calls for x in inputs)]
-        if known.issuperset(map(id, read)):
+        # What nobody reads is passed to a layer by another argument, which `input` does not show.
+        if known == {*map(id, read)}:
             return calls
     raise InputError(
-        "Only a functional network whose layers are called once each can be evaluated layer by "
-        f"layer. Received: {network.name!r}, of {type(network).__name__}. Build it by a function "
-        'of `tfpix2pix.networks`, or use statistics="per_image" alone.'
+        "Only a functional network whose layers are called once each, with a tensor or a list of "
+        f"tensors, can be evaluated layer by layer. Received: {network.name!r}, of "
+        f"{type(network).__name__}. Build it by a function of `tfpix2pix.networks`, or use "
+        'statistics="per_image" alone.'
     )
 
 
@@ -104,9 +108,9 @@ def noise(layer, ones, seed):
         >>> sorted(set(noise(layer, tf.ones((1, 4, 4, 9)), (3, 0)).numpy().ravel().tolist()))
         [0.0, 2.0]
     """
-    own = tf.random.experimental.stateless_fold_in(seed, derived_seed(0, layer.name))
+    layer_seed = tf.random.experimental.stateless_fold_in(seed, derived_seed(0, layer.name))
     ones = tf.cast(ones, "float32")
-    return tf.nn.experimental.stateless_dropout(ones, layer.rate, seed=own)
+    return tf.nn.experimental.stateless_dropout(ones, layer.rate, seed=layer_seed)
 
 
 def normalized(layer, x, mean, variance, statistics):
@@ -132,11 +136,12 @@ def normalized(layer, x, mean, variance, statistics):
     if isinstance(layer, BatchNormalization) and statistics == "moving":
         mean, variance = layer.moving_mean, layer.moving_variance
     elif isinstance(layer, BatchNormalization) and statistics == "batch":
-        means, mean = mean, tf.reduce_mean(mean, 0, keepdims=True)
+        means = mean
+        mean = tf.reduce_mean(means, 0, keepdims=True)
         variance = tf.reduce_mean(variance + tf.square(means - mean), 0, keepdims=True)
-    whole = tf.cast(x, "float32")
-    whole = tf.nn.batch_normalization(whole, mean, variance, layer.beta, layer.gamma, layer.epsilon)
-    return tf.cast(whole, x.dtype)
+    y = tf.cast(x, "float32")
+    y = tf.nn.batch_normalization(y, mean, variance, layer.beta, layer.gamma, layer.epsilon)
+    return tf.cast(y, x.dtype)
 
 
 def checked_statistics(network, statistics, samples):

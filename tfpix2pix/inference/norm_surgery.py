@@ -5,10 +5,9 @@ import tensorflow as tf
 from tensorflow import keras
 from tqdm import tqdm
 
-from tfpix2pix.data.geometry import reflect_to_multiple
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference.graph import evaluate, output_of
-from tfpix2pix.inference.translation import size_multiple
+from tfpix2pix.inference.translation import padded_inputs, size_multiple
 from tfpix2pix.layers import BatchNormalization, InstanceNormalization
 
 
@@ -23,7 +22,8 @@ def recalibrated(generator, batches):
     Args:
         generator: Functional `keras.Model` with batch norm.
         batches: Iterable of float `[batch, height, width, channels]` in [-1, 1], of any sizes: the
-            sources of a data set, in batches as they were trained on.
+            sources of a data set, in batches as they were trained on. For a generator of several
+            inputs, of tuples `(source, *controls)`.
 
     Returns:
         A new `keras.Model`; the generator stays as it is.
@@ -39,19 +39,10 @@ def recalibrated(generator, batches):
         [0.0, 0.0, 0.0, 0.0]
     """
     _check(generator)
-    moments = []
-    for batch in tqdm(batches, "Recalibration", unit=" batches", leave=False):
-        of_layers = {}
-
-        def apply(layer, *inputs, of_layers=of_layers):
-            if isinstance(layer, BatchNormalization):
-                both = tf.nn.moments(tf.cast(inputs[0], "float32"), (0, 1, 2))
-                of_layers[layer.name] = np.array(both, "float64")
-            return output_of(layer, inputs, "batch")
-
-        padded, _, _ = reflect_to_multiple(tf.cast(batch, "float32"), size_multiple(generator))
-        evaluate(generator, padded, apply)
-        moments.append(of_layers)
+    moments = [
+        _moments(generator, *(batch if isinstance(batch, tuple) else (batch,)))
+        for batch in tqdm(batches, "Recalibration", unit=" batches", leave=False)
+    ]
     if not moments:
         raise InputError(
             "Statistics are measured on at least one batch. Received: none. Give the sources of "
@@ -60,10 +51,25 @@ def recalibrated(generator, batches):
     copy = keras.models.clone_model(generator)
     copy.set_weights(generator.get_weights())
     for name in moments[0]:
-        mean, variance = np.mean([of_layers[name] for of_layers in moments], axis=0)
+        mean, variance = np.mean([batch_moments[name] for batch_moments in moments], axis=0)
         copy.get_layer(name).moving_mean.assign(mean)
         copy.get_layer(name).moving_variance.assign(variance)
     return copy
+
+
+def _moments(generator, source, *controls):
+    """Returns the mean and the variance of the batch at each batch norm, by the layer's name."""
+    moments = {}
+
+    def apply(layer, *inputs):
+        if isinstance(layer, BatchNormalization):
+            both = tf.nn.moments(tf.cast(inputs[0], "float32"), (0, 1, 2))
+            moments[layer.name] = np.array(both, "float64")
+        return output_of(layer, inputs, "batch")
+
+    inputs, _, _ = padded_inputs(generator, source, controls, size_multiple(generator))
+    evaluate(generator, inputs[0], apply, inputs[1:])
+    return moments
 
 
 def with_instance_norm(generator):
@@ -123,10 +129,12 @@ def output_difference(one, other, batches):
         >>> output_difference(tf.identity, tf.negative, [tf.fill((1, 2, 2, 3), 0.5)])
         1.0
     """
-    total, count = 0.0, 0
+    total = 0.0
+    count = 0
     for batch in tqdm(batches, "Comparison", unit=" batches", leave=False):
         difference = np.abs(np.subtract(one(batch), other(batch), dtype="float64"))
-        total, count = total + difference.sum(), count + difference.size
+        total += difference.sum()
+        count += difference.size
     if not count:
         raise InputError(
             "Generators are compared on at least one batch. Received: none. Give some sources."

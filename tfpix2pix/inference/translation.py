@@ -11,14 +11,14 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.inference.graph import checked_statistics, evaluate, output_of
 from tfpix2pix.inference.strips import translate_in_strips
 
-_FUNCTIONS = weakref.WeakKeyDictionary()  # Generator -> statistics -> compiled function.
+_GRAPHS = weakref.WeakKeyDictionary()  # Network -> kind of computation -> `_Graphs`.
 
 
-def size_multiple(generator):
-    """Returns what the sides of a generator's images must be multiples of, in pixels.
+def size_multiple(network):
+    """Returns what the sides of a network's images must be multiples of, in pixels.
 
     Args:
-        generator: `keras.Model` that halves its images by convolutions of stride 2 and doubles them
+        network: `keras.Model` that halves its images by convolutions of stride 2 and doubles them
             again.
 
     Returns:
@@ -32,40 +32,56 @@ def size_multiple(generator):
     # Transposed convolutions are a subclass and take the way back.
     return math.prod(
         layer.strides[0]
-        for layer in generator.layers
+        for layer in network.layers
         if isinstance(layer, keras.layers.Conv2D)
         and not isinstance(layer, keras.layers.Conv2DTranspose)
     )
 
 
-def translate(generator, source, *, statistics="per_image", samples=None, seed=0, strip=None):
+def translate(
+    network,
+    source,
+    *,
+    controls=(),
+    multiple=None,
+    statistics="per_image",
+    samples=None,
+    seed=0,
+    strip=None,
+):
     """Translates images of any size: reflects them to the network's multiple and crops the result.
 
     By default dropout is off, and an image's translation does not depend on the others in the
-    batch. Nothing of the generator changes, neither its moving averages nor its random state.
+    batch. Nothing of the network changes, neither its moving averages nor its random state.
 
     Args:
-        generator: `keras.Model` with open sides, such as
-            `unet_generator((None, None, 3), depth=8)`.
+        network: `keras.Model` with open sides, such as
+            `unet_generator((None, None, 3), depth=8)`, of an image or `[image, *controls]`.
         source: float `[batch, height, width, channels]` in [-1, 1], or a list of float `[height,
             width, channels]` of any sizes, which are translated one by one.
+        controls: A batch for each further input of the network, in its order; see
+            `tfpix2pix.inference.control_batches`. Those with open sides are as high and wide as
+            the images and are reflected with them. For a list of images, lists of one value each.
+        multiple: What the sides must be multiples of, in pixels; by default `size_multiple` of the
+            network.
         statistics: What batch norm goes by: `"per_image"`, as the paper does with batches of one;
             `"batch"`, as in training, the moments of the batch; or `"moving"`, the averages that
-            were kept while training. Instance norm always goes by each image.
+            training kept. Instance norm always goes by each image.
         samples: Number of translations of each image that differ by dropout, the paper's only
             noise; by default one without.
         seed: int, seed of this noise. Sample n of an image depends on the image, the seed and n
             alone, and has the same noise as sample n of its neighbours.
         strip: Rows of a feature map that are computed at a time, for images whose feature maps are
-            larger than memory; see `tfpix2pix.inference.strips`. 64 is a good choice.
+            larger than memory; see `tfpix2pix.inference.strips`. 64 is a good choice. For networks
+            of one input.
 
     Returns:
         float32 `[batch, height, width, output_channels]` in (-1, 1), with `samples` `[samples,
         batch, height, width, output_channels]`. For a list, a list in its order, without the batch.
 
     Raises:
-        ValueError: If the images are not of the generator's kind, the network has no moving
-            averages or no dropout where these are asked for, or a layer knows no strips.
+        ValueError: If the images or the controls do not fit the network's inputs, it has no moving
+            averages or no dropout where these are asked for, or it cannot be computed in strips.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -79,77 +95,168 @@ def translate(generator, source, *, statistics="per_image", samples=None, seed=0
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 3.4, of noise and statistics
         at test time.
     """
-    checked_statistics(generator, statistics, samples)
-    if strip is not None and strip < 1:
-        raise InputError(
-            f"`strip` must be at least 1. Received: strip={strip}. 64 rows are a good choice."
+    checked_statistics(network, statistics, samples)
+    _check_strip(network, strip)
+    options = {
+        "multiple": multiple or size_multiple(network),
+        "statistics": statistics,
+        "strip": strip,
+    }
+    if not isinstance(source, (list, tuple)):
+        _check_source(network, source, rank=4)
+        values = _fitting(network, source, controls)
+        return _sampled(network, source, values, samples, seed, options)
+    results = []
+    for index, image in enumerate(source):
+        _check_source(network, image, rank=3)
+        batch = image[tf.newaxis]
+        values = [tf.convert_to_tensor(batches[index])[tf.newaxis] for batches in controls]
+        translated = _sampled(
+            network, batch, _fitting(network, batch, values), samples, seed, options
         )
-    images = source if isinstance(source, (list, tuple)) else [source]
-    for image in images:
-        _check(generator, image, rank=4 if images is not source else 3)
-    options = {"statistics": statistics, "strip": strip}
-    if images is source:
-        batches = (image[tf.newaxis] for image in images)
-        drawn = [_drawn(generator, batch, samples, seed, options) for batch in batches]
-        return [result[0] if samples is None else result[:, 0] for result in drawn]
-    return _drawn(generator, source, samples, seed, options)
+        results.append(translated[0] if samples is None else translated[:, 0])
+    return results
 
 
-def _drawn(generator, source, samples, seed, options):
+def _sampled(network, source, controls, samples, seed, options):
     if samples is None:
-        return _translated(generator, source, seed=None, **options)
+        return _translated(network, source, controls, None, **options)
     # Tensors, so that neither a seed nor a sample is traced anew.
-    seeds = (tf.constant((seed, sample), "int64") for sample in range(samples))
-    return tf.stack([_translated(generator, source, seed=pair, **options) for pair in seeds])
+    pairs = [tf.constant((seed, sample), "int64") for sample in range(samples)]
+    return tf.stack([_translated(network, source, controls, pair, **options) for pair in pairs])
 
 
-def _translated(generator, source, *, statistics, strip, seed):
-    multiple = size_multiple(generator)
+def _translated(network, source, controls, seed, *, multiple, statistics, strip):
     if strip is not None:
-        # Alone where they do not depend on each other, for the memory of one.
+        # One by one where images do not depend on each other, for the memory of one.
         alone = statistics != "batch"
         parts = [source[i : i + 1] for i in range(len(source))] if alone else [source]
         options = {"multiple": multiple, "rows": strip, "statistics": statistics, "seed": seed}
-        results = [translate_in_strips(generator, part, **options) for part in parts]
+        results = [translate_in_strips(network, part, **options) for part in parts]
         return results[0] if len(results) == 1 else tf.concat(results, 0)
+    inputs, top, left = padded_inputs(network, source, controls, multiple)
     height, width = tf.unstack(tf.shape(source)[1:3])
-    padded, top, left = reflect_to_multiple(tf.cast(source, "float32"), multiple)
     if tf.executing_eagerly():
-        translated = _compiled(generator, statistics)(padded, seed)
+        translated = _graph(network, statistics, inputs, seed)(inputs, seed)
     else:
-        translated = _computed(generator, padded, statistics, seed)
+        translated = _computed(network, inputs, statistics, seed)
     return translated[:, top : top + height, left : left + width]
 
 
-def _computed(generator, padded, statistics, seed):
+def padded_inputs(network, source, controls, multiple):
+    """Reflects images, and the controls that are as high and wide, to a multiple.
+
+    Args:
+        network: `keras.Model` of an image or `[image, *controls]`.
+        source: float `[batch, height, width, channels]`.
+        controls: Sequence of a batch for each further input.
+        multiple: int, in pixels.
+
+    Returns:
+        `(inputs, top, left)`: list of what the network takes, the images as float32, and int32
+        scalars where the images start in them.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> padded_inputs(generator, tf.zeros((1, 5, 9, 3)), (), 4)[0][0].shape
+        TensorShape([1, 8, 12, 3])
+    """
+    padded, top, left = reflect_to_multiple(tf.cast(source, "float32"), multiple)
+    inputs = [padded]
+    for value, symbolic in zip(controls, network.inputs[1:]):
+        is_map = has_open_sides(symbolic.shape[1:])
+        inputs.append(reflect_to_multiple(value, multiple)[0] if is_map else value)
+    return inputs, top, left
+
+
+def _computed(network, inputs, statistics, seed):
+    (padded, *controls) = inputs
     if statistics == "per_image" and seed is None:
-        return generator(padded, training=False)
-    return evaluate(
-        generator, padded, lambda layer, *inputs: output_of(layer, inputs, statistics, seed)
+        return network(inputs if controls else padded, training=False)
+
+    def apply(layer, *values):
+        return output_of(layer, values, statistics, seed)
+
+    return evaluate(network, padded, apply, controls)
+
+
+class _Graphs:
+    """The graphs of one kind of computation: of the first size of images, and of all others.
+
+    The first knows the sizes of all maps, and takes matrix products where they are faster. One
+    image of 64 pixels takes 6 instead of 51 ms on two cores, one of 256 pixels by the paper's
+    generator 140 instead of 240.
+    """
+
+    def __init__(self, size):
+        self.first_size = size
+        self.functions = {}  # Whether it is of the first size -> concrete function.
+
+
+def _graph(network, statistics, inputs, seed):
+    """Returns the graph for inputs, which is made once and goes when the network goes."""
+    size = tuple(inputs[0].shape[1:3])
+    kinds = _GRAPHS.setdefault(network, {})
+    graphs = kinds.setdefault((statistics, seed is None), _Graphs(size))
+    known = size == graphs.first_size
+    if known not in graphs.functions:
+        graphs.functions[known] = _traced(network, statistics, seed, size if known else None)
+    return graphs.functions[known]
+
+
+def _traced(network, statistics, seed, size):
+    reference = weakref.ref(network)
+
+    @tf.function(autograph=False)
+    def compute(inputs, seed):
+        return _computed(reference(), inputs, statistics, seed)
+
+    specs = []
+    for symbolic in network.inputs:
+        shape = list(symbolic.shape)
+        if size is not None and has_open_sides(shape[1:]):
+            shape[1:3] = size
+        specs.append(tf.TensorSpec(shape, symbolic.dtype))
+    return compute.get_concrete_function(
+        specs, None if seed is None else tf.TensorSpec((2,), "int64")
     )
 
 
-def _compiled(generator, statistics):
-    """Returns a generator as a graph, which is made once and goes when the generator goes.
+def has_open_sides(shape):
+    """Whether inputs of a shape are as high and wide as the images.
 
-    One image of 64 pixels takes 6 instead of 51 ms on two cores, one of 256 pixels by the paper's
-    generator 140 instead of 240.
+    Args:
+        shape: Shape of one example, without the batch.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> has_open_sides((None, None, 3)), has_open_sides((8,))
+        (True, False)
     """
-    functions = _FUNCTIONS.setdefault(generator, {})
-    if statistics not in functions:
-        reference = weakref.ref(generator)
-
-        @tf.function(reduce_retracing=True, autograph=False)
-        def compute(padded, seed):
-            return _computed(reference(), padded, statistics, seed)
-
-        functions[statistics] = compute
-    return functions[statistics]
+    return len(shape) == 3 and tuple(shape[:2]) == (None, None)
 
 
-def _check(generator, images, rank):
-    channels = generator.input_shape[-1]
-    dtype, shape = tf.as_dtype(images.dtype), images.shape
+def _check_strip(network, strip):
+    if strip is None:
+        return
+    if strip < 1:
+        raise InputError(
+            f"`strip` must be at least 1. Received: strip={strip}. 64 rows are a good choice."
+        )
+    if len(network.inputs) > 1:
+        raise InputError(
+            f"`strip` is for networks of one input. Received: {network.name!r} of "
+            f"{len(network.inputs)} inputs. Leave `strip` out."
+        )
+
+
+def _check_source(network, images, rank):
+    channels = network.inputs[0].shape[-1]
+    dtype = tf.as_dtype(images.dtype)
+    shape = images.shape
     fits = len(shape) == rank and shape[-1] in (channels, None) and 0 not in tuple(shape)
     if not (dtype.is_floating and fits):
         axes = ["batch", "height", "width", str(channels)][4 - rank :]
@@ -158,3 +265,27 @@ def _check(generator, images, rank):
             f"{dtype.name} of shape {tuple(shape)}. `tfpix2pix.data.images.to_signed` makes it of "
             "pixels."
         )
+
+
+def _fitting(network, source, controls):
+    """Returns the controls as tensors of the inputs' types, of shapes that fit the images."""
+    symbols = network.inputs[1:]
+    if len(controls) != len(symbols):
+        raise InputError(
+            f"`controls` must have a batch for each further input of the network. Received: "
+            f"{len(controls)} for {len(symbols)} of {network.name!r}. "
+            "`tfpix2pix.inference.control_batches` makes them."
+        )
+    values = []
+    for control, symbolic in zip(controls, symbols):
+        value = tf.cast(control, symbolic.dtype)
+        shape = [source.shape[0], *symbolic.shape[1:]]
+        if has_open_sides(shape[1:]):
+            shape[1:3] = source.shape[1:3]
+        if not value.shape.is_compatible_with(shape):
+            raise InputError(
+                f"The control {symbolic.name!r} must have the shape {tuple(shape)} for these "
+                f"images. Received: {tuple(value.shape)}. Give a value for each image."
+            )
+        values.append(value)
+    return values

@@ -244,9 +244,10 @@ def test_a_network_without_one_call_for_each_layer_has_no_order_to_go_by():
     subclass = Subclass(name="net")
     for network in (twice, subclass):
         message = (
-            "Only a functional network whose layers are called once each can be evaluated layer by "
-            f"layer. Received: 'net', of {type(network).__name__}. Build it by a function of "
-            '`tfpix2pix.networks`, or use statistics="per_image" alone.'
+            "Only a functional network whose layers are called once each, with a tensor or a list "
+            "of tensors, can be evaluated layer by layer. Received: 'net', of "
+            f"{type(network).__name__}. Build it by a function of `tfpix2pix.networks`, or use "
+            'statistics="per_image" alone.'
         )
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             evaluate(network, 0, lambda layer, *inputs: 0)

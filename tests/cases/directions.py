@@ -1,0 +1,73 @@
+"""Tiny directions: two networks of one name, with every kind of control."""
+
+import tensorflow as tf
+from tensorflow import keras
+
+from tests.cases import fixed_weights
+from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.inference import SEED, Control, Direction
+from tfpix2pix.layers import Dropout, InstanceNormalization
+
+COLOR = PixelFormat(3, "uint8", (0.0, 255.0))
+
+
+def _mean(source):
+    """The mean colour of each image: a neutral style that depends on the source."""
+    return tf.reduce_mean(source, (1, 2))
+
+
+def _no_hints(source):
+    return tf.zeros((*tf.unstack(tf.shape(source)[:3]), 4))
+
+
+def _zeros(source):
+    return tf.zeros(tf.shape(source)[:1], "int32")
+
+
+STYLE = Control(
+    "style",
+    tf.TensorSpec((3,)),
+    _mean,
+    {"kind": "numbers", "names": ["red", "green", "blue"], "range": [-1.0, 1.0]},
+)
+HINTS = Control("hints", tf.TensorSpec((None, None, 4)), _no_hints, {"kind": "text"})
+SEASON = Control(
+    "season", tf.TensorSpec((), "int32"), _zeros, {"kind": "choice", "names": ["dry", "wet"]}
+)
+
+
+def controlled_network(channels=3, output_channels=3, *, name="generator"):
+    """Returns a network of multiple 2 with dropout, of an image, a style, hints and a season."""
+    image = keras.Input((None, None, channels), name="image")
+    style = keras.Input((3,), name="style")
+    hints = keras.Input((None, None, 4), name="hints")
+    season = keras.Input((), dtype="int32", name="season")
+    x = keras.layers.Concatenate(name="join")([image, hints])
+    x = keras.layers.Conv2D(8, 4, strides=2, padding="same", name="down1_conv")(x)
+    x = InstanceNormalization(name="down1_norm")(x)
+    for kind, value in (
+        ("style", keras.layers.Dense(8, name="style_dense")(style)),
+        ("season", keras.layers.Embedding(2, 8, name="season_embedding")(season)),
+    ):
+        shift = keras.layers.Reshape((1, 1, 8), name=f"{kind}_reshape")(value)
+        x = keras.layers.Add(name=f"{kind}_add")([x, shift])
+    x = Dropout(0.5, seed=0, name="up1_dropout")(x)
+    x = keras.layers.Conv2DTranspose(
+        output_channels, 4, strides=2, padding="same", activation="tanh", name="head_conv"
+    )(x)
+    return keras.Model([image, style, hints, season], x, name=name)
+
+
+def controlled_direction(source=COLOR, target=COLOR):
+    """Returns a direction of all kinds of controls."""
+    network = fixed_weights(controlled_network(source.channels, target.channels))
+    controls = (STYLE, SEED, HINTS, SEASON)
+    return Direction(network, Pairs((source, target)), multiple=2, controls=controls)
+
+
+def two_directions():
+    """Returns two directions whose networks have equal names and other weights."""
+    forth, back = controlled_direction(), controlled_direction()
+    back.network.set_weights([0.5 * weight for weight in back.network.get_weights()])
+    return {"AtoB": forth._replace(paired=False), "BtoA": back._replace(paired=False)}

@@ -1,0 +1,76 @@
+"""Values of controls: from what a user asks for to the batches that networks take."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import tensorflow as tf
+
+from tfpix2pix.errors import InputError
+from tfpix2pix.inference.direction import Control, Direction
+
+_NOTHING = MappingProxyType({})
+
+
+def control_batches(
+    direction: Direction, source, values: Mapping[str, Any] = _NOTHING
+) -> tuple[tf.Tensor, ...]:
+    """Returns the further inputs of a direction's network, neutral where nothing is asked for.
+
+    Args:
+        direction: `Direction`.
+        source: float `[batch, height, width, channels]` in [-1, 1].
+        values: Dict of the names of controls to their values: one for each image, or one of the
+            control's shape for all of them.
+
+    Returns:
+        Tuple of a tensor `[batch, *shape]` for each of `direction.inputs`.
+
+    Raises:
+        ValueError: If the direction has no such input, or a value does not fit its shape.
+
+    Example:
+        >>> from tensorflow import keras
+        >>> image, level = keras.Input((None, None, 3)), keras.Input((1, 1, 1), name="level")
+        >>> network = keras.Model([image, level], keras.layers.Multiply()([image, level]))
+        >>> neutral = lambda source: tf.ones((len(source), 1, 1, 1))
+        >>> control = Control("level", tf.TensorSpec((1, 1, 1)), neutral)
+        >>> direction = Direction(network, None, multiple=1, controls=(control,))
+        >>> (batch,) = control_batches(direction, tf.zeros((2, 8, 8, 3)), {"level": [[[0.5]]]})
+        >>> batch.numpy().ravel().tolist()
+        [0.5, 0.5]
+    """
+    inputs = {control.name: control for control in direction.inputs}
+    for name in values:
+        if name not in inputs:
+            raise InputError(
+                f"A control must be an input of the network: {', '.join(inputs) or 'it has none'}. "
+                f"Received: {name!r}. Leave it out."
+            )
+    return tuple(
+        _batch(control, values[name], source) if name in values else control.neutral(source)
+        for name, control in inputs.items()
+    )
+
+
+def _batch(control: Control, value, source):
+    shape = control.spec.shape
+    try:
+        tensor = tf.cast(tf.convert_to_tensor(value), control.spec.dtype)
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        raise _misfit(control, repr(value)[:100]) from error
+    received = f"a value of shape {tuple(tensor.shape)}"
+    if tensor.shape.rank == shape.rank:
+        tensor = tf.repeat(tensor[tf.newaxis], tf.shape(source)[0], axis=0)
+    if not tensor.shape.is_compatible_with([source.shape[0], *shape]):
+        raise _misfit(control, received)
+    return tensor
+
+
+def _misfit(control, received):
+    sides = ["any" if side is None else str(side) for side in control.spec.shape]
+    shape = f"numbers of shape [{', '.join(sides)}]" if sides else "one number"
+    return InputError(
+        f"The control {control.name!r} must be {shape}, for all images or for each. Received: "
+        f"{received}."
+    )
