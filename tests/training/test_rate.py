@@ -14,7 +14,6 @@ import pytest
 import requests
 import tensorflow as tf
 from PIL import Image
-from scipy import stats
 
 from tfpix2pix import InputError, factory
 from tfpix2pix import config as configs
@@ -22,7 +21,6 @@ from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainCon
 from tfpix2pix.data import codecs
 from training import rate
 from training.rating import rating_page, real_or_fake
-from training.rating.real_or_fake import bootstrap_interval
 
 ROOT = Path(__file__).parents[2]
 IMAGES = 40
@@ -280,16 +278,6 @@ def test_a_session_goes_on_after_a_reload_and_after_a_kill(folder, serve):
     assert [seen(other, trial) for trial in range(1, 21)] == before
     assert send(other, 4, "left").ok
     assert [line["trial"] for line in answers(folder)] == [1, 2, 3, 4]
-
-
-def test_the_interval_is_scipys():
-    values = np.random.default_rng(4).normal(0.3, 0.1, 60)
-    theirs = stats.bootstrap(
-        (values,), np.mean, n_resamples=10_000, method="percentile", random_state=1
-    ).confidence_interval
-    np.testing.assert_allclose(bootstrap_interval(values), theirs, atol=1e-3)
-    assert bootstrap_interval(values) == bootstrap_interval(values)
-    assert bootstrap_interval(values, seed=5) != bootstrap_interval(values)
 
 
 @pytest.fixture(scope="module")

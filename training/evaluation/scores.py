@@ -7,6 +7,7 @@ import numpy as np
 
 from tfpix2pix import metrics
 from tfpix2pix.errors import InputError
+from training.bootstrap import mean_interval
 
 RESAMPLES = 1000  # Of the bootstrap.
 
@@ -97,16 +98,11 @@ def difference(first, other, seed=0):
         Dict of `mean`, that of `other` less that of `first`, and `low` and `high`, the bounds of
         its 95% percentile interval over resampled examples; examples without a finite difference
         are left out. `None` if there are no others.
-
-    Reference:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
     """
     with np.errstate(invalid="ignore"):  # Two infinite PSNRs.
         change = other - first
     change = change[np.isfinite(change)]
     if not len(change):
         return None
-    random = np.random.default_rng(seed)
-    means = [random.choice(change, len(change)).mean() for _ in range(RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {"mean": float(change.mean()), "low": float(low), "high": float(high)}
+    low, high = mean_interval(change, resamples=RESAMPLES, seed=seed)
+    return {"mean": float(change.mean()), "low": low, "high": high}

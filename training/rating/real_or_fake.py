@@ -21,6 +21,7 @@ import numpy as np
 
 from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
+from training.bootstrap import mean_interval
 
 PROTOCOL, ANSWERS = "protocol.json", "answers.jsonl"
 SIDES = ("left", "right")
@@ -270,27 +271,12 @@ def summary(folder):
         "run": protocol.run,
         "step": protocol.step,
         "fooling_rate": float(np.mean(values)),
-        "interval": bootstrap_interval(values),
+        "interval": list(mean_interval(values, resamples=RESAMPLES)),
         "resampled": by,
         "raters": rates,
         "trials": sum(len(values) for values in fooled.values()),
         "incomplete": len(sessions) - len(fooled),
     }
-
-
-def bootstrap_interval(values, *, seed=0):
-    """Returns the 95 % interval of a mean: percentiles of the means of 10,000 resamples.
-
-    Args:
-        values: Numbers, each of which stands for itself.
-        seed: int; the same seed and values give the same interval.
-
-    Returns:
-        `[low, high]`.
-    """
-    random = np.random.default_rng(seed)
-    means = random.choice(values, (RESAMPLES, len(values))).mean(axis=1)
-    return np.percentile(means, (2.5, 97.5)).tolist()
 
 
 def _check(given):
