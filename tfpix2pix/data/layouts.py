@@ -11,6 +11,7 @@ from tfpix2pix.errors import InputError
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
 SPLITS = ("train", "val", "test")
 MANIFESTS = (".csv", ".jsonl")
+_DOMAINS = {f"{split}{letter}": letter for split in ("", *SPLITS) for letter in "AB"}
 
 
 class Listing(NamedTuple):
@@ -67,7 +68,7 @@ def listing(data, split, layout="auto"):
     | `folders` | `train/A/1.png` and `train/B/1.jpg`, or `A/train/1.png` and `B/train/1.jpg` |
     | `manifest` | a CSV or JSONL file of the columns `a` and `b`, and `split` where it has any |
     | `tfrecord` | `train-00000-of-00004.tfrecord`, ..., as `prepare tfrecord` writes them |
-    | `unpaired` | `trainA/1.png` and `trainB/7.png`, which do not belong together |
+    | `unpaired` | `trainA/1.png` and `trainB/7.png`, of no pair; or as `folders`, if asked for |
     | `photos` | `train/1.png`, ...: each a whole image |
 
     Where there is no `train`, `val` or `test`, all files are listed for any split. Partners are
@@ -76,11 +77,11 @@ def listing(data, split, layout="auto"):
     Args:
         data: Path of a folder or of a manifest.
         split: `"train"`, `"val"` or `"test"`.
-        layout: One of `LAYOUTS`; `"auto"` sees which it is, and takes images in a folder for
-            `side_by_side`.
+        layout: One of `LAYOUTS`; `"auto"` detects it, and takes images in a folder for
+            `side_by_side`, and those in `A` and `B` for `folders`.
 
     Returns:
-        `Listing`. An unpaired one has A's and B's files one after the other, named by domain.
+        `Listing`. An unpaired one has all files of A before those of B; see `domain`.
 
     Raises:
         ValueError: If there is no such data, split or layout, or nothing in it.
@@ -109,6 +110,22 @@ def listing(data, split, layout="auto"):
             "that holds the files or its parent with `train` and `test`, or another layout."
         )
     return found
+
+
+def domain(name: str) -> str:
+    """Returns the domain of an example of an unpaired data set.
+
+    Args:
+        name: Name of an example in an unpaired `Listing`.
+
+    Returns:
+        `"A"` or `"B"`.
+
+    Example:
+        >>> domain("trainA/1.png"), domain("train/B/1.png")
+        ('A', 'B')
+    """
+    return next(_DOMAINS[part] for part in name.split("/") if part in _DOMAINS)
 
 
 def existing(data):
@@ -252,10 +269,15 @@ def _single_files(data, split):
     return [file.relative_to(folder).as_posix() for file in files], [(str(f),) for f in files], []
 
 
+def _halves(data, split):
+    """Returns the folders of A and of B."""
+    if split and (data / split).is_dir():
+        return [data / split / letter for letter in "AB"]
+    return [data / letter / (split or "") for letter in "AB"]
+
+
 def _folders(data, split):
-    inside = data / split if split and (data / split).is_dir() else data
-    halves = [inside / half / split if inside == data and split else inside / half for half in "AB"]
-    named = [by_name(half, image_files(half)) for half in halves]
+    named = [by_name(folder, image_files(folder)) for folder in _halves(data, split)]
     both = set(named[0]) & set(named[1])
     unmatched = [str(files[name]) for files in named for name in files if name not in both]
     names = sorted(both)
@@ -263,8 +285,17 @@ def _folders(data, split):
 
 
 def _unpaired(data, split):
-    folders = [data / f"{split}{domain}" for domain in "AB"]
-    files = [file for folder in folders for file in image_files(folder)]
+    folders = [data / f"{split}{letter}" for letter in "AB"]
+    if not any(folder.is_dir() for folder in folders):
+        folders = _halves(data, split)
+    a, b = (image_files(folder) for folder in folders)
+    if not (a and b):
+        raise InputError(
+            "Unpaired data must have images of both domains, in the folders trainA and trainB, "
+            f"or train/A and train/B. Received: {str(data)!r}, which has {len(a)} images of A and "
+            f"{len(b)} of B{f' in its split {split!r}' if split else ''}. Add the others."
+        )
+    files = a + b
     return [file.relative_to(data).as_posix() for file in files], [(str(f),) for f in files], []
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data import augment, tasks
+from tfpix2pix.data import augment
 from tfpix2pix.data.augment import Augmentation
-from tfpix2pix.data.images import to_signed
+from tfpix2pix.data.tasks import Pairs
 
 
 class Share(NamedTuple):
@@ -75,7 +75,7 @@ def training_batches(
         >>> training_batches(pairs, Geometry((32, 32))).element_spec[0].shape
         TensorShape([1, 32, 32, 3])
     """
-    task = task or tasks.Pairs(examples.formats)
+    task = task or Pairs(examples.formats)
     geometry.check(examples, batch_size)
     load = _cached(examples, geometry, cache_gigabytes)
 
@@ -93,24 +93,29 @@ def unpaired_batches(
     domains,
     geometry,
     *,
+    tasks=None,
     augmentation=Augmentation(),
     batch_size=1,
     seed=0,
     first_step=0,
+    share=Share(),
     cache_gigabytes=1.0,
 ):
-    """Streams batches of two domains whose images do not belong together.
+    """Streams shuffled and jittered batches of two domains, which meet by chance, without end.
 
-    An epoch holds each image of the larger domain once; beside it comes one of the other, drawn at
-    random. Both are jittered on their own.
+    Each domain has epochs and permutations of its own: an image comes again when all others of its
+    domain have come, and no image of A is tied to one of B.
 
     Args:
         domains: `(a, b)`, `tfpix2pix.data.sources.Examples` of one image each.
-        geometry: `tfpix2pix.data.geometry.Geometry`.
+        geometry: `tfpix2pix.data.geometry.Geometry`; A is resampled as a source, B as a target.
+        tasks: `(a_to_b, b_to_a)`, `tfpix2pix.data.tasks.Task` whose sources are the images of A and
+            those of B; by default those of pairs of images.
         augmentation: `tfpix2pix.data.augment.Augmentation`; the source is A.
         batch_size: Images of each domain per batch.
-        seed: Seed of order, choice and jitter.
+        seed: Seed of order and jitter.
         first_step: How many batches of the stream to pass over, at no cost.
+        share: `Share`, which batches of the stream to make; by default all.
         cache_gigabytes: The images of a domain are kept in memory when they need at most half.
 
     Returns:
@@ -129,24 +134,23 @@ def unpaired_batches(
         >>> [image.shape for image in next(iter(batches))]
         [TensorShape([1, 4, 4, 3]), TensorShape([1, 4, 4, 3])]
     """
-    counts = [len(domain.names) for domain in domains]
+    tasks = tasks or _tasks_of_pairs(domains)
     loads = []
-    for domain in domains:
+    for place, domain in enumerate(domains):
         geometry.check(domain, batch_size)
-        loads.append(_cached(domain, geometry, cache_gigabytes / 2))
+        loads.append(_cached(domain, geometry, cache_gigabytes / 2, place))
 
     def example(position):
-        signed = []
-        for place, (domain, load, count) in enumerate(zip(domains, loads, counts)):
+        sources = []
+        for place, (domain, load, task) in enumerate(zip(domains, loads, tasks)):
+            photo = load(_shuffled(position, len(domain.names), seed, place))
             key = tf.stack([seed, 2 * position + place])
-            index = _shuffled(position, count, seed)
-            if count < max(counts):
-                index = tf.random.stateless_uniform([], key, 0, count, tf.int64)
-            images = augment.jitter(load(index), geometry.window, flip=augmentation.flip, seed=key)
-            signed.append(to_signed(images[0], domain.formats[0].value_range))
-        return augment.perturb(signed[0], augmentation, tf.stack([seed, position])), signed[1]
+            (window,) = augment.jitter(photo, geometry.window, flip=augmentation.flip, seed=key)
+            sources.append(task.source(window))
+        a, b = sources
+        return augment.perturb(a, augmentation, tf.stack([seed, position])), b
 
-    return _stream(example, batch_size, first_step)
+    return _stream(example, batch_size, first_step, share)
 
 
 def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
@@ -174,18 +178,61 @@ def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
         >>> [len(source) for source, _ in batches]
         [3, 1]
     """
-    task, geometry = task or tasks.Pairs(examples.formats), geometry.still
+    task = task or Pairs(examples.formats)
+    geometry = geometry.still
     geometry.check(examples, batch_size)
     load = _loader(examples, geometry)
 
     def example(index):
-        images = load(index)
-        if geometry.window:
-            offset = (tf.shape(images[0])[:2] - geometry.window) // 2
-            images = augment.window(images, offset, geometry.window)
-        return task.example(images, tf.stack([index, 0]))
+        return task.example(_centre(load(index), geometry), tf.stack([index, 0]))
 
     dataset = tf.data.Dataset.range(len(examples.names)).map(example, tf.data.AUTOTUNE)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def unpaired_evaluation_batches(domains, geometry, *, tasks=None, batch_size=1):
+    """Yields every image of the larger domain once, in order, without chance.
+
+    The images of the smaller domain are repeated in order until there are as many.
+
+    Args:
+        domains: `(a, b)`, `tfpix2pix.data.sources.Examples` of one image each.
+        geometry: As for `evaluation_batches`.
+        tasks: As for `unpaired_batches`.
+        batch_size: Images of each domain per batch; the last batch may be smaller.
+
+    Returns:
+        A `tf.data.Dataset` of `(a, b)`, float32 `[batch, height, width, channels]` in [-1, 1].
+
+    Raises:
+        ValueError: If the images do not fit the geometry.
+
+    Example:
+        >>> from tfpix2pix.data import sources
+        >>> from tfpix2pix.data.geometry import Geometry
+        >>> for name in ("sky/trainA/1.png", "sky/trainB/2.png", "sky/trainB/3.png"):
+        ...     tf.io.gfile.makedirs(name.rsplit("/", 1)[0])
+        ...     tf.io.write_file(name, tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")))
+        >>> batches = unpaired_evaluation_batches(sources.unpaired("sky"), Geometry((8, 8)))
+        >>> [a.shape for a, b in batches]
+        [TensorShape([1, 8, 8, 3]), TensorShape([1, 8, 8, 3])]
+    """
+    tasks = tasks or _tasks_of_pairs(domains)
+    geometry = geometry.still
+    loads = []
+    for place, domain in enumerate(domains):
+        geometry.check(domain, batch_size)
+        loads.append(_loader(domain, geometry, place))
+
+    def example(index):
+        sources = []
+        for domain, load, task in zip(domains, loads, tasks):
+            (photo,) = _centre(load(index % len(domain.names)), geometry)
+            sources.append(task.source(photo))
+        return tuple(sources)
+
+    count = max(len(domain.names) for domain in domains)
+    dataset = tf.data.Dataset.range(count).map(example, tf.data.AUTOTUNE)
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
@@ -200,22 +247,45 @@ def _stream(example, batch_size, first_step, share=Share()):
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def _shuffled(position, count, seed):
-    """Returns which of `count` examples comes at a position; all come before one comes again."""
-    epoch, index = position // count, position % count
-    return tf.random.experimental.index_shuffle(index, tf.stack([seed, epoch]), count - 1)
+def _shuffled(position, count, seed, place=0):
+    """Returns which of `count` examples comes at a position; all come before one comes again.
+
+    Equal counts at other places get other permutations.
+    """
+    epoch = position // count
+    key = tf.stack([seed, epoch])
+    if place:
+        key = tf.random.experimental.stateless_fold_in(key, place)
+    return tf.random.experimental.index_shuffle(position % count, key, count - 1)
 
 
-def _loader(examples, geometry):
+def _tasks_of_pairs(domains):
+    a, b = (domain.formats for domain in domains)
+    return Pairs(a + b), Pairs(b + a)
+
+
+def _centre(images, geometry):
+    """Cuts the window out of the middle of images; returns all of them where there is none."""
+    if not geometry.window:
+        return images
+    offset = (tf.shape(images[0])[:2] - geometry.window) // 2
+    return augment.window(images, offset, geometry.window)
+
+
+def _loader(examples, geometry, first_place=0):
     def load(index):
-        return tuple(geometry.load(image, k) for k, image in enumerate(examples.read(index)))
+        return tuple(
+            geometry.load(image, place)
+            for place, image in enumerate(examples.read(index), first_place)
+        )
 
     return load
 
 
-def _cached(examples, geometry, gigabytes):
+def _cached(examples, geometry, gigabytes, first_place=0):
     """Returns a function of an index to loaded images, from memory where they fit into it."""
-    load, sizes = _loader(examples, geometry), geometry.loaded_sizes(examples.sizes)
+    load = _loader(examples, geometry, first_place)
+    sizes = geometry.loaded_sizes(examples.sizes)
     count, formats = len(examples.names), examples.formats
     values = sizes.prod(axis=-1) * [kind.channels for kind in formats]
     if (values * [np.dtype(kind.dtype).itemsize for kind in formats]).sum() > gigabytes * 1e9:

@@ -117,20 +117,31 @@ def photos(data, split="train", kind=PixelFormat(), **options):
     return examples(layouts.listing(data, split, layout), (kind,), **options)
 
 
-def unpaired(data, split="train", formats=(PixelFormat(), PixelFormat()), **options):
-    """Finds the images of two domains that do not belong together.
+def unpaired(
+    data,
+    split="train",
+    formats=(PixelFormat(), PixelFormat()),
+    *,
+    layout="auto",
+    bad_files="refuse",
+    progress=silent,
+):
+    """Finds the images of two domains, A and B, which do not belong together.
 
     Args:
-        data: Path of a folder with `trainA` and `trainB`.
+        data: Path of a folder with `trainA` and `trainB`, or with `train/A` and `train/B`.
         split: As for `pairs`.
-        formats: `PixelFormat` of A and of B, as far as the files are not to decide.
-        **options: Those of `examples`.
+        formats: `PixelFormat` of A and of B; the files decide what is left open.
+        layout: `"unpaired"`, which `train/A` and `train/B` need, since they hold pairs by default;
+            or `"auto"`.
+        bad_files: As for `examples`.
+        progress: As for `examples`.
 
     Returns:
         `(a, b)`: `Examples` of one image each.
 
     Raises:
-        ValueError: If there are none, or some are unusable.
+        ValueError: If the layout is another, a domain has no images, or some are unusable.
 
     Example:
         >>> for name in ("zebras/trainA/1.png", "zebras/trainB/2.png", "zebras/trainB/3.png"):
@@ -138,13 +149,23 @@ def unpaired(data, split="train", formats=(PixelFormat(), PixelFormat()), **opti
         >>> [len(domain.names) for domain in unpaired("zebras")]
         [1, 2]
     """
-    both = layouts.listing(data, split, "unpaired")
+    if layout == "auto":
+        layout = layouts.detect(data)
+    if layout != "unpaired":
+        raise InputError(
+            "Two domains must lie in the folders trainA and trainB, or in train/A and train/B with "
+            f'layout="unpaired". Received: {str(data)!r} in the layout {layout!r}. Arrange the '
+            "images so, or train on pairs."
+        )
+    listing = layouts.listing(data, split, layout)
     domains = []
-    for domain, kind in zip("AB", formats):
-        chosen = [i for i, name in enumerate(both.names) if name.split("/")[0].endswith(domain)]
-        names, files = ([items[i] for i in chosen] for items in both[1:3])
-        of_domain = layouts.Listing("photos", names, files, [])
-        domains.append(examples(of_domain, (kind,), **options))
+    for domain, wanted in zip("AB", formats):
+        indices = [i for i, name in enumerate(listing.names) if layouts.domain(name) == domain]
+        names, files = ([items[i] for i in indices] for items in listing[1:3])
+        images_of_domain = layouts.Listing("photos", names, files, [])
+        domains.append(
+            examples(images_of_domain, (wanted,), bad_files=bad_files, progress=progress)
+        )
     return tuple(domains)
 
 

@@ -148,7 +148,7 @@ def gather(data, layout="auto", *, progress=silent):
             faults.update(wrong)
             if not wrong:
                 sides = "AB" if halves or len(files) == 2 else ""
-                sides = names[index].split("/")[0][-1] if layout == "unpaired" else sides
+                sides = layouts.domain(names[index]) if layout == "unpaired" else sides
                 readable.append((split, files, sides, records))
     ranges = _ranges([records for *_, records in readable])
 

@@ -107,6 +107,34 @@ def test_unpaired_folders_and_photos(tmp_path):
     assert photos == ("photos", ["1.png", "2.png"], [("1.png",), ("2.png",)], [])
 
 
+@pytest.mark.parametrize("template", ["{split}/{half}", "{half}/{split}"])
+def test_two_folders_are_pairs_unless_they_are_said_to_be_unpaired(tmp_path, template):
+    a, b = (template.format(split="train", half=half) for half in "AB")
+    make(tmp_path, f"{a}/1.png", f"{b}/1.png", f"{b}/B/2.png")
+    assert found(tmp_path)[:2] == ("folders", ["1"])
+    names = [f"{a}/1.png", f"{b}/1.png", f"{b}/B/2.png"]
+    unpaired = found(tmp_path, layout="unpaired")
+    assert unpaired == ("unpaired", names, [(name,) for name in names], [])
+    assert [layouts.domain(name) for name in names] == ["A", "B", "B"]
+    assert layouts.domain("trainB/A/1.png") == "B"
+
+
+def test_unpaired_folders_without_splits_are_of_any_split(tmp_path):
+    make(tmp_path, "A/1.png", "B/7.png")
+    assert found(tmp_path, "test", "unpaired")[1] == ["A/1.png", "B/7.png"]
+
+
+def test_a_domain_without_images_is_refused(tmp_path):
+    make(tmp_path, "trainA/1.png", "testA/1.png", "testB/1.png")
+    message = (
+        "Unpaired data must have images of both domains, in the folders trainA and trainB, or "
+        f"train/A and train/B. Received: {str(tmp_path)!r}, which has 1 images of A and 0 of B in "
+        "its split 'train'. Add the others."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        layouts.listing(tmp_path, "train")
+
+
 def test_a_split_that_is_missing_is_refused(tmp_path):
     make(tmp_path, "train/1.png", "val/1.png")
     message = (

@@ -216,7 +216,8 @@ def test_negative_noise_is_refused():
         Augmentation(source_brightness=0.1, source_noise=-1)
 
 
-def domains_of(folder, *counts):
+def two_domains(folder, *counts):
+    """Images of one value each, ten times their number."""
     for domain, count in zip("AB", counts):
         for index in range(count):
             pixels = np.full((8, 8, 1), 10 * index, "uint8")
@@ -224,26 +225,120 @@ def domains_of(folder, *counts):
     return sources.unpaired(folder)
 
 
-@pytest.mark.parametrize("counts", [(3, 5), (5, 3)])
-def test_an_epoch_of_unpaired_images_is_the_larger_domain(tmp_path, counts):
-    domains = domains_of(tmp_path, *counts)
+def unpaired_numbers(domains, batches, **options):
+    """Returns which image of A and of B each example is: int `[2, examples]`."""
+    options = {"seed": 1, **options}
+    stream = pipeline.unpaired_batches(domains, Geometry((4, 4)), **options).take(batches)
+    values = [[images.to_pixels(image).numpy()[:, 0, 0, 0] // 10 for image in ab] for ab in stream]
+    return np.concatenate(values, axis=1).astype(int)
 
-    def drawn(**options):
-        batches = pipeline.unpaired_batches(domains, Geometry((4, 4)), seed=1, **options)
-        means = [
-            [float(images.to_pixels(image)[0, 0, 0, 0]) for image in both]
-            for both in batches.take(20)
-        ]
-        return (np.array(means) / 10).astype(int).T
 
-    both = drawn()
-    longer, shorter = both[np.argsort(counts)[::-1]]
-    assert [sorted(epoch) for epoch in longer.reshape(4, 5)] == [list(range(5))] * 4
-    assert set(shorter) == {0, 1, 2}
-    # Drawn at random: not what position or the other image would give.
-    assert len(set(zip(longer, shorter))) > 7
-    np.testing.assert_array_equal(drawn(cache_gigabytes=0), both)
-    np.testing.assert_array_equal(drawn(first_step=3)[:, :17], both[:, 3:])
+@pytest.mark.parametrize("counts", [(5, 5), (3, 5), (5, 3), (1, 4)])
+def test_each_domain_has_epochs_of_its_own_that_hold_every_image_once(tmp_path, counts):
+    drawn = unpaired_numbers(two_domains(tmp_path, *counts), 60)
+    for numbers_of_domain, count in zip(drawn, counts):
+        epochs = numbers_of_domain.reshape(-1, count)
+        assert np.sort(epochs).tolist() == [list(range(count))] * (60 // count)
+        assert len(np.unique(epochs, axis=0)) > count / 2  # Orders differ.
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (3, 5), (5, 3)])
+def test_no_image_of_a_is_tied_to_one_of_b(tmp_path, counts):
+    a, b = unpaired_numbers(two_domains(tmp_path, *counts), 150)
+    meetings = np.zeros(counts, int)
+    np.add.at(meetings, (a, b), 1)
+    # 150 meetings of all pairs: 6 or 10 of each are expected by chance.
+    assert meetings.min() >= 1
+    assert meetings.max() <= 3 * 150 / np.prod(counts)
+    # The distance of their numbers follows from nothing.
+    assert len(set(zip(a, b))) == np.prod(counts)
+
+
+def test_unpaired_streams_resume_and_follow_from_their_seed_alone(tmp_path):
+    domains = two_domains(tmp_path, 5, 5)
+    drawn = unpaired_numbers(domains, 20)
+    np.testing.assert_array_equal(unpaired_numbers(domains, 20, cache_gigabytes=0), drawn)
+    np.testing.assert_array_equal(unpaired_numbers(domains, 13, first_step=7), drawn[:, 7:])
+    np.testing.assert_array_equal(unpaired_numbers(domains, 10, batch_size=2), drawn)
+    other = unpaired_numbers(domains, 20, seed=2)
+    assert (other != drawn).any(axis=1).all()  # In both domains.
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (3, 5)])
+def test_the_shares_of_workers_are_the_unpaired_stream_of_one(tmp_path, counts):
+    """Two workers of two replicas, batches of two: rows of eight examples."""
+    domains = two_domains(tmp_path, *counts)
+    options = {"batch_size": 2, "seed": 4}
+    alone = unpaired_numbers(domains, 24, **options).reshape(2, 6, 4, 2)
+    for first in (0, 2):
+        share = pipeline.Share(first, 2, 4)
+        part = unpaired_numbers(domains, 12, share=share, **options).reshape(2, 6, 2, 2)
+        np.testing.assert_array_equal(part, alone[:, :, first : first + 2])
+        resumed = unpaired_numbers(domains, 8, share=share, first_step=4, **options)
+        np.testing.assert_array_equal(resumed, part[:, 2:].reshape(2, 16))
+
+
+@pytest.fixture
+def unlike_domains(tmp_path):
+    """Grey photos of 8 bits and coloured ones of 16 bits, of other counts and sizes."""
+    for index in range(3):
+        codecs.write(np.full((20, 30 + index, 1), 90 * index, "uint8"), tmp_path / f"A/{index}.png")
+    for index in range(2):
+        pixels = RANDOM.integers(0, 65536, (16, 12, 3)).astype("uint16")
+        codecs.write(pixels, tmp_path / f"B/{index}.png")
+    return sources.unpaired(tmp_path, layout="unpaired")
+
+
+def test_domains_may_differ_in_channels_bits_and_sizes(unlike_domains):
+    formats = [domain.formats[0] for domain in unlike_domains]
+    assert [pixel_format[:2] for pixel_format in formats] == [(1, "uint8"), (3, "uint16")]
+    a, b = next(iter(pipeline.unpaired_batches(unlike_domains, Geometry((12, 12)), batch_size=2)))
+    assert (a.shape, b.shape) == ((2, 12, 12, 1), (2, 12, 12, 3))
+    geometry = Geometry((12, 12), preprocess="pad", multiple=8)
+    a, b = next(iter(pipeline.unpaired_batches(unlike_domains, geometry)))
+    assert (a.shape[1:3], b.shape[1:3]) == ((24, 32), (16, 16))
+    message = (
+        "The preprocess 'crop' needs images of at least 14 x 14 pixels. Received 2 of 2 examples "
+        "that differ: B/0.png of 16 x 12, B/1.png of 16 x 12. Use --data.preprocess "
+        "resize_and_crop."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        pipeline.unpaired_batches(unlike_domains, Geometry((14, 14), preprocess="crop"))
+
+
+def test_each_domain_goes_through_the_source_of_its_task(unlike_domains):
+    (a, _), (b, _) = (domain.formats * 2 for domain in unlike_domains)
+    directions = tasks.Labels((a, b), (200, None)), tasks.Pairs((b, a))
+    options = {"tasks": directions, "seed": 1}
+    for batches in (
+        pipeline.unpaired_batches(unlike_domains, Geometry((12, 12)), **options),
+        pipeline.unpaired_evaluation_batches(unlike_domains, Geometry((12, 12)), tasks=directions),
+    ):
+        one_hot, colors = next(iter(batches))
+        assert one_hot.shape[-1] == 200
+        assert set(tf.argmax(one_hot, axis=-1).numpy().ravel() // 90) <= {0, 1, 2}
+        assert colors.shape[-1] == 3
+
+
+def test_noise_is_added_to_the_domain_a_alone(tmp_path):
+    domains = two_domains(tmp_path, 5, 5)
+    plain, noisy = (
+        next(iter(pipeline.unpaired_batches(domains, Geometry((4, 4)), augmentation=augmentation)))
+        for augmentation in (Augmentation(), Augmentation(source_noise=0.1))
+    )
+    assert np.abs(noisy[0] - plain[0]).max() > 0.05
+    np.testing.assert_array_equal(noisy[1], plain[1])
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (3, 5), (5, 3)])
+def test_unpaired_evaluation_takes_all_in_order_and_repeats_the_smaller_domain(tmp_path, counts):
+    domains = two_domains(tmp_path, *counts)
+    batches = list(pipeline.unpaired_evaluation_batches(domains, Geometry((8, 8)), batch_size=2))
+    assert [len(a) for a, _ in batches] == [2, 2, 1]
+    for domain, count in enumerate(counts):
+        values = np.concatenate([images.to_pixels(ab[domain]).numpy() for ab in batches])
+        numbers_of_domain = values[:, 0, 0, 0] // 10
+        assert numbers_of_domain.tolist() == [index % count for index in range(5)]
 
 
 def test_evaluation_takes_the_centre_of_what_is_larger(tmp_path):

@@ -225,6 +225,31 @@ def test_unpaired_folders_are_no_pairs(tmp_path):
         sources.unpaired(tmp_path, bad_files="drop")
 
 
+def test_pairs_are_not_taken_for_unpaired_domains(tmp_path):
+    for name in ("train/A/1.png", "train/B/1.png", "train/B/2.png"):
+        codecs.write(noise(4, 4, 3), tmp_path / name)
+    for layout, received in (("auto", "folders"), ("photos", "photos")):
+        message = (
+            "Two domains must lie in the folders trainA and trainB, or in train/A and train/B with "
+            f'layout="unpaired". Received: {str(tmp_path)!r} in the layout {received!r}. Arrange '
+            "the images so, or train on pairs."
+        )
+        with refuses(message):
+            sources.unpaired(tmp_path, layout=layout)
+    a, b = sources.unpaired(tmp_path, layout="unpaired")
+    assert (a.names, b.names) == (["train/A/1.png"], ["train/B/1.png", "train/B/2.png"])
+
+
+def test_bad_files_of_a_domain_are_named_or_skipped(tmp_path):
+    for name in ("trainA/1.png", "trainB/1.png", "trainB/2.png"):
+        codecs.write(noise(4, 4, 3), tmp_path / name)
+    (tmp_path / "trainB/2.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"Received 1 of 2 that are not: .*trainB/2\.png"):
+        sources.unpaired(tmp_path)
+    a, b = sources.unpaired(tmp_path, bad_files="skip")
+    assert (a.names, b.names, len(b.skipped)) == (["trainA/1.png"], ["trainB/1.png"], 1)
+
+
 def test_pairs_in_records_are_no_photos(tmp_path):
     for name in ("A/1.png", "B/1.png"):
         codecs.write(noise(4, 4, 3), tmp_path / name)
