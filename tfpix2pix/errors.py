@@ -1,5 +1,9 @@
 """The error for input that breaks a rule; every package of ours may import it."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Input that breaks a rule. The message states the rule, what was received and the cure.
@@ -13,6 +17,25 @@ class InputError(ValueError):
         ...
         tfpix2pix.errors.InputError: `depth` must be at least 2. Received: depth=1. Use 2 or more.
     """
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Ends a program on an `InputError` with its message on the standard error, and status 1.
+
+    Any other exception passes with its traceback.
+
+    Example:
+        >>> with reported():
+        ...     raise InputError("`depth` must be at least 2. Received: depth=1. Use 2 or more.")
+        Traceback (most recent call last):
+        ...
+        SystemExit: error: `depth` must be at least 2. Received: depth=1. Use 2 or more.
+    """
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
 
 MOST_NAMED = 5  # How many faulty files or names an error lists.

@@ -1,0 +1,35 @@
+import subprocess
+import sys
+
+import pytest
+
+from tfpix2pix.errors import InputError, reported
+
+PROGRAM = """
+from tfpix2pix.errors import InputError, reported
+with reported():
+    raise {error}
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "end"),
+    [
+        ('InputError("Use 2 or more.")', 1, "error: Use 2 or more.\n"),
+        ('ValueError("ours")', 1, "ValueError: ours\n"),
+    ],
+)
+def test_a_program_ends_with_the_message_of_an_input_error_alone(error, status, end):
+    program = [sys.executable, "-c", PROGRAM.format(error=error)]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ended.returncode == status
+    assert ended.stderr.endswith(end)
+    assert ("Traceback" in ended.stderr) == ("InputError" not in error)
+
+
+def test_without_an_error_the_program_goes_on():
+    with reported():
+        number = 3
+    assert number == 3
+    with pytest.raises(SystemExit, match="^error: no$"), reported():
+        raise InputError("no")
