@@ -31,5 +31,5 @@ def test_without_an_error_the_program_goes_on():
     with reported():
         number = 3
     assert number == 3
-    with pytest.raises(SystemExit, match="^error: no$"), reported():
+    with pytest.raises(SystemExit, match=r"^error: no$"), reported():
         raise InputError("no")
