@@ -15,8 +15,7 @@ import serving.engine.versions
 import tfpix2pix
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-PAGES += [ROOT / top / "README.md" for top in ("tfpix2pix", "training", "serving")]
+PAGES = [path for path in ROOT.rglob("*.md") if "node_modules" not in path.parts]
 MODULES = [m.name for m in pkgutil.walk_packages(tfpix2pix.__path__, "tfpix2pix.")]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
