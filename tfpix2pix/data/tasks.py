@@ -1,4 +1,4 @@
-"""Tasks: what of a data set's images is source and what target, and back to pixels.
+"""Tasks: which images of a data set are source and target, as networks see them, and back to files.
 
 A task is all that lies between files and networks, so training, evaluation and export of a model
 go through the same one. Its functions take single images and batches alike.
@@ -17,40 +17,43 @@ from tfpix2pix.errors import InputError
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Source and target are the two images of a pair; the base of all tasks.
+class Task:
+    """From the pixels of files to what networks see, and back; the base of all tasks.
+
+    As it is, networks see all pixels, with their range brought to [-1, 1].
 
     Attributes:
-        formats: Tuple of `tfpix2pix.data.formats.PixelFormat`, of the source and of the target.
+        formats: Tuple of `tfpix2pix.data.formats.PixelFormat`: of the source and of the target, or
+            of the photo from which both are made.
 
     Example:
-        >>> Pairs((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255)))).channels
+        >>> Task((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255)))).channels
         (1, 3)
     """
 
     formats: tuple[PixelFormat, ...]
 
     @property
-    def channels(self):
+    def channels(self) -> tuple[int, int]:
         """Channels of source and target as networks see them."""
         return self.source_format.channels, self.target_format.channels
 
     @property
-    def source_format(self):
+    def source_format(self) -> PixelFormat:
         """The `PixelFormat` of files that can be translated."""
         return self.formats[0]
 
     @property
-    def target_format(self):
-        """The `PixelFormat` of files that translations become."""
+    def target_format(self) -> PixelFormat:
+        """The `PixelFormat` of the files of translations."""
         return self.formats[-1]
 
-    def example(self, images, key):
+    def example(self, images: tuple, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes a training example.
 
         Args:
             images: Tuple of pixels `[height, width, channels]` of the formats.
-            key: int64 `[2]` that chance may depend on.
+            key: int64 `[2]`, the key of random numbers.
 
         Returns:
             `(source, target)`, float32 `[height, width, channels]` in [-1, 1].
@@ -67,17 +70,31 @@ class Pairs:
         return to_signed(pixels, self.target_format.value_range)
 
     def picture(self, source, translated):
-        """Returns what the translation of a source is in a file: pixels of the target's kind."""
+        """Returns the pixels of a translation in a file: of the target's format."""
         del source
         return to_pixels(translated, self.target_format.dtype, self.target_format.value_range)
 
     def source_picture(self, source):
-        """Returns what a source is in a file: pixels of the source's kind."""
+        """Returns the pixels of a source in a file: of the source's format."""
         return to_pixels(source, self.source_format.dtype, self.source_format.value_range)
 
 
 @dataclass(frozen=True)
-class Labels(Pairs):
+class Pairs(Task):
+    """Source and target are the two images of a pair.
+
+    Attributes:
+        formats: Tuple of `PixelFormat`, of the source and of the target.
+
+    Example:
+        >>> task = Pairs((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255))))
+        >>> float(task.source(tf.constant([[[255]]], "uint8")))
+        1.0
+    """
+
+
+@dataclass(frozen=True)
+class Labels(Task):
     """Pairs of which one or both are label maps, which networks see one-hot.
 
     One-hot is 1 in the channel of a pixel's class and -1 in the others. A colour is of the class
@@ -98,7 +115,7 @@ class Labels(Pairs):
     labels: tuple[Optional[Union[int, dict]], ...] = (None, None)
 
     @property
-    def channels(self):
+    def channels(self) -> tuple[int, int]:
         """Channels of source and target as networks see them."""
         return tuple(
             kind.channels if labels is None else class_count(labels)
@@ -118,20 +135,20 @@ class Labels(Pairs):
         )
 
     def picture(self, source, translated):
-        """Returns what the translation of a source is in a file."""
+        """Returns the pixels of a translation in a file."""
         if self.labels[1] is None:
             return super().picture(source, translated)
         return _map(translated, self.labels[1], self.formats[1].dtype)
 
     def source_picture(self, source):
-        """Returns what a source is in a file."""
+        """Returns the pixels of a source in a file."""
         if self.labels[0] is None:
             return super().source_picture(source)
         return _map(source, self.labels[0], self.formats[0].dtype)
 
 
 @dataclass(frozen=True)
-class Colorization(Pairs):
+class Colorization(Task):
     """Source is the lightness of a photo, target its colour: L and ab of CIE Lab.
 
     L in [0, 100] and ab in [-110, 110] become [-1, 1], as in the reference code.
@@ -166,7 +183,7 @@ class Colorization(Pairs):
 
 
 @dataclass(frozen=True)
-class Inpainting(Pairs):
+class Inpainting(Task):
     """Source is a photo whose centre, half of each side, is white; target is the photo.
 
     Attributes:
@@ -189,8 +206,8 @@ class Inpainting(Pairs):
 
 
 @dataclass(frozen=True)
-class Edges(Pairs):
-    """Source is a line drawing of a photo, a little other each time; target is the photo.
+class Edges(Task):
+    """Source is a line drawing of a photo, slightly different each time; target is the photo.
 
     Attributes:
         formats: `(PixelFormat,)` of the photos.
@@ -217,7 +234,7 @@ OF_PHOTOS = {"colorization": Colorization, "inpainting": Inpainting, "edges": Ed
 TASKS = ("pairs", *OF_PHOTOS)
 
 
-def task(name, formats, labels=(None, None)):
+def task(name: str, formats: tuple[PixelFormat, ...], labels: tuple = (None, None)) -> Task:
     """Returns the task called `name`.
 
     Args:
@@ -226,7 +243,7 @@ def task(name, formats, labels=(None, None)):
         labels: See `Labels`; a name of `tfpix2pix.data.palettes.PALETTES` stands for its colours.
 
     Returns:
-        A task, see `Pairs`.
+        `Task`.
 
     Raises:
         ValueError: If there is no such task or palette.
@@ -242,7 +259,7 @@ def task(name, formats, labels=(None, None)):
         return OF_PHOTOS[name](formats)
     if labels == (None, None):
         return Pairs(formats)
-    return Labels(formats, tuple(palette(of) for of in labels))
+    return Labels(formats, tuple(palette(classes) for classes in labels))
 
 
 def _one_hot(pixels, labels):
@@ -250,7 +267,7 @@ def _one_hot(pixels, labels):
         ids = tf.cast(pixels[..., 0], "int32")
     else:
         colors = tf.constant(list(labels.values()), "float32")
-        # The nearest: of |x - c|^2 the part with |x|^2 is the same for all.
+        # The nearest colour c of a pixel x: |x|^2 is the same in all |x - c|^2.
         near = tf.linalg.matvec(colors, tf.cast(pixels, "float32"))
         ids = tf.argmax(2 * near - tf.reduce_sum(colors**2, axis=-1), axis=-1)
     return tf.one_hot(ids, class_count(labels), 1.0, -1.0)
