@@ -136,18 +136,20 @@ class Geometry:
         """
         sizes = self.loaded_sizes(examples.sizes)
         unequal = (sizes != sizes[:, :1]).any(axis=(1, 2))
-        self._refuse(unequal, examples, "source and target of one size", "resize_and_crop")
+        resize = 'preprocess="resize_and_crop"'
+        self._refuse(unequal, examples, "source and target of one size", resize)
         if self.window:
             small = (sizes < np.array(self.image_size)).any(axis=(1, 2))
             rule = f"images of at least {self.image_size[0]} x {self.image_size[1]} pixels"
-            self._refuse(small, examples, rule, "resize_and_crop")
+            self._refuse(small, examples, rule, resize)
             return
         odd = (sizes % self.multiple).any(axis=(1, 2))
-        self._refuse(odd, examples, f"sides that are multiples of {self.multiple}", "pad")
+        rule = f"sides that are multiples of {self.multiple}"
+        self._refuse(odd, examples, rule, 'preprocess="pad"')
         if batch_size > 1:
             other = (sizes != sizes[0]).any(axis=(1, 2))
             rule = f"images of one size in batches of {batch_size}"
-            self._refuse(other, examples, rule, "resize_and_crop or --train.batch_size 1")
+            self._refuse(other, examples, rule, f"{resize} or batch_size=1")
 
     def _refuse(self, faulty, examples, rule, cure):
         if not faulty.any():
@@ -161,7 +163,7 @@ class Geometry:
         raise InputError(
             f"The preprocess {self.preprocess!r} needs {rule}. Received {len(indices)} of "
             f"{len(faulty)} examples that differ: {', '.join(named)}{more}. Use "
-            f"--data.preprocess {cure}."
+            f"{cure}."
         )
 
     def _scaled(self, height, width):

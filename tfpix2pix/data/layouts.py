@@ -257,8 +257,8 @@ def _checked_split(data, split):
     if split not in available:
         raise InputError(
             f"The data must have the split that is asked for. Received: {split!r} of "
-            f"{str(data)!r}, which has {', '.join(available)}. Make it by `python -m "
-            "training.prepare split`."
+            f"{str(data)!r}, which has {', '.join(available)}. Divide the images into "
+            "splits, or ask for one of these."
         )
     return split
 

@@ -4,7 +4,7 @@ from tfpix2pix.errors import InputError
 
 # The classes of the CMP Facade Database (Tylecek and Sara, 2013) in the colours of pix2pix's label
 # maps, which are not those of the database: the commonest colours of its 506 JPEG files, as
-# `training.prepare check` finds them.
+# `tfpix2pix.doctor` finds them.
 CMP_FACADES = {
     "background": (0, 0, 222),
     "facade": (0, 48, 255),

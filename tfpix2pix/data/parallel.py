@@ -1,11 +1,16 @@
 """Calls a function on all cores, with or without a progress bar."""
 
 import os
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
+
+# Function of an iterable and its length to an iterable of the same, such as tqdm's progress bar.
+Progress = Callable[[Iterable, int], Iterable]
 
 
-def silent(iterable, total):
-    """Returns the iterable itself: the progress bar of who wants none.
+def silent(iterable: Iterable, total: int) -> Iterable:
+    """Returns the iterable itself: no progress bar.
 
     Args:
         iterable: Any iterable.
@@ -18,7 +23,9 @@ def silent(iterable, total):
     return iterable
 
 
-def parallel(function, items, progress=silent):
+def map_in_parallel(
+    function: Callable[[Any], Any], items: list, progress: Progress = silent
+) -> Iterator[Any]:
     """Calls a function on all cores; decoders and NumPy work outside the interpreter's lock.
 
     Args:
@@ -31,7 +38,7 @@ def parallel(function, items, progress=silent):
         What the function returns, in the order of the items.
 
     Example:
-        >>> list(parallel(len, ["a", "bc"]))
+        >>> list(map_in_parallel(len, ["a", "bc"]))
         [1, 2]
     """
     pool = ThreadPoolExecutor(os.cpu_count())

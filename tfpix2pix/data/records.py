@@ -1,29 +1,39 @@
-"""Records: data sets as sharded TFRecord files, of which any example can be read at once.
+"""Records: data sets as sharded TFRecord files, any example of which can be read directly.
 
 A `tf.data.TFRecordDataset` reads shards from the front, so its order is random only within a
-buffer and cannot be resumed. Here the places of all records are found first, from their headers
-alone; then an example is one read at its place.
+buffer and cannot be resumed. This module first collects the offsets of all records from their
+headers, and then reads an example by one seek.
 """
 
 import os
 import struct
 from pathlib import Path
+from typing import Optional, Union
 
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data.parallel import silent
+from tfpix2pix import atomic
+from tfpix2pix.data.layouts import Listing
+from tfpix2pix.data.parallel import Progress, silent
 from tfpix2pix.errors import InputError
 
 _HEADER, _FOOTER = 12, 4  # Bytes: a length with its checksum, and the checksum of the content.
 
 
-def write_shards(listing, split, to, *, shards=None, progress=silent):
+def write_shards(
+    listing: Listing,
+    split: str,
+    to: Union[str, os.PathLike],
+    *,
+    shards: Optional[int] = None,
+    progress: Progress = silent,
+) -> tuple[int, int]:
     """Writes the examples of a split as TFRecord shards, the bytes of each file as they are.
 
     Every record is a `tf.train.Example` of the features `a` and, where B is a file of its own,
-    `b`, both encoded images, and `name`. A shard that is there and newer than its files is passed
-    over, so that the same call goes on where another was interrupted.
+    `b`, both encoded images, and `name`. A shard that exists and is newer than its files is
+    skipped, so the same call continues where another was interrupted.
 
     Args:
         listing: `tfpix2pix.data.layouts.Listing`.
@@ -33,7 +43,7 @@ def write_shards(listing, split, to, *, shards=None, progress=silent):
         progress: Function of an iterable and its length to an iterable of the same.
 
     Returns:
-        `(written, passed_over)`: numbers of shards.
+        `(written, skipped)`: numbers of shards.
 
     Raises:
         ValueError: If the folder has shards of another number of files.
@@ -55,7 +65,6 @@ def write_shards(listing, split, to, *, shards=None, progress=silent):
             f"The shards of a split must be of one set. Received: {to}, which has {others[0].name} "
             f"and shall get {paths[0].name}. Remove the old ones or use another folder."
         )
-    to.mkdir(parents=True, exist_ok=True)
     written = 0
     for i, path in enumerate(progress(paths, len(paths))):
         members = range(i, len(listing.files), shards)
@@ -63,19 +72,14 @@ def write_shards(listing, split, to, *, shards=None, progress=silent):
         newest = max(os.path.getmtime(file) for file in files)
         if path.exists() and path.stat().st_mtime >= newest:
             continue
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with tf.io.TFRecordWriter(str(part)) as writer:
-                for index in members:
-                    writer.write(_example(listing.names[index], listing.files[index]))
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with atomic.replacing(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
+            for index in members:
+                writer.write(_example(listing.names[index], listing.files[index]))
         written += 1
     return written, shards - written
 
 
-def places(shard):
+def places(shard: Union[str, os.PathLike]) -> np.ndarray:
     """Finds the records of a shard.
 
     Args:
@@ -93,25 +97,25 @@ def places(shard):
         >>> places("two.tfrecord").tolist()
         [[12, 4], [32, 5]]
     """
-    found, size = [], os.path.getsize(shard)
+    contents = []
+    size = os.path.getsize(shard)
     with open(shard, "rb") as file:
-        at = 0
-        while at < size:
-            file.seek(at)
+        offset = 0
+        while offset < size:
+            file.seek(offset)
             header = file.read(_HEADER)
             length = struct.unpack("<Q", header[:8])[0] if len(header) == _HEADER else size
-            found.append((at + _HEADER, length))
-            at += _HEADER + length + _FOOTER
-    if at != size or not found:
+            contents.append((offset + _HEADER, length))
+            offset += _HEADER + length + _FOOTER
+    if offset != size or not contents:
         raise InputError(
             f"A shard must be a whole TFRecord file. Received: {shard} of {size} bytes, whose "
-            f"records {'need more' if found else 'are missing'}. Make it again by `python -m "
-            "training.prepare tfrecord`."
+            f"records {'need more' if contents else 'are missing'}. Write it again from the images."
         )
-    return np.array(found, "int64")
+    return np.array(contents, "int64")
 
 
-def content(shard, offset, length):
+def content(shard: Union[str, os.PathLike], offset: int, length: int) -> tuple[bytes, bytes, bytes]:
     """Reads the encoded images of a record, and its name.
 
     Args:

@@ -1,13 +1,15 @@
-"""Survey: what every file of a data set is, by decoding each once, and never again unchanged.
+"""Survey: decodes every file once, records its size, channels, range and faults, and caches it.
 
-Training relies on it: a file that cannot be read is named before the first step, not met in hour
-nine. What was found is kept in the user's cache folder under the path, size and time of each file.
+Training relies on it: a file that cannot be decoded is named before the first step instead of in
+hour nine. The user's cache folder keeps the record of each file until its size or time changes.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
@@ -16,13 +18,16 @@ import platformdirs
 
 from tfpix2pix import atomic
 from tfpix2pix.data import codecs
-from tfpix2pix.data.parallel import parallel, silent
+from tfpix2pix.data.formats import PixelFormat, convertible, full_range, without_alpha
+from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
+from tfpix2pix.errors import MOST_NAMED, InputError
 
-VERSION = 1  # Of what is kept; others are surveyed anew.
+VERSION = 1  # Of the cached records; those of other versions are made anew.
+BAD_FILES = ("refuse", "skip")
 
 
 class Record(NamedTuple):
-    """What an image file is.
+    """Properties of an image file.
 
     Attributes:
         height: Height in pixels, upright.
@@ -34,7 +39,7 @@ class Record(NamedTuple):
         native: Whether TensorFlow decodes it as `tfpix2pix.data.codecs` does.
         low: Least value of its pixels.
         high: Greatest value of its pixels.
-        fault: Why it cannot be decoded, or `None`; the rest means nothing then.
+        fault: Why it cannot be decoded, or `None`; if it cannot, the rest means nothing.
 
     Example:
         >>> examine(b"").fault
@@ -53,24 +58,24 @@ class Record(NamedTuple):
     fault: Optional[str] = None
 
 
-def examine(encoded):
-    """Returns the `Record` of the bytes of a file.
+def examine(encoded: bytes) -> Record:
+    """Decodes the bytes of a file and returns their `Record`.
 
     Args:
-        encoded: bytes.
+        encoded: Content of the file.
 
     Example:
         >>> examine(codecs.encode(np.full((2, 4, 3), 7, "uint8"), ".png")).high
         7.0
     """
     try:
-        pixels, *described = codecs.decode(encoded)
+        pixels, *properties = codecs.decode(encoded)
     except codecs.UnreadableError as error:
         return Record(fault=str(error))
     if not np.isfinite(pixels).all():
         return Record(fault="it holds values that are not finite")
     values = float(pixels.min()), float(pixels.max())
-    return Record(*pixels.shape, str(pixels.dtype), *described, *values)
+    return Record(*pixels.shape, str(pixels.dtype), *properties, *values)
 
 
 class Column(NamedTuple):
@@ -78,8 +83,8 @@ class Column(NamedTuple):
 
     Attributes:
         files: Path of the file of each.
-        parts: Where files hold many images each, the name of each image in its file.
-        read: Then a function of an index to the bytes of that image.
+        parts: Name of each image within its file, where files hold many images.
+        read: Function of an index to the bytes of that image, where files hold many images.
 
     Example:
         >>> Column(["a.png", "b.png"]).place(1)
@@ -88,46 +93,202 @@ class Column(NamedTuple):
 
     files: list[str]
     parts: Optional[list[str]] = None
-    read: Optional[Callable] = None
+    read: Optional[Callable[[int], bytes]] = None
 
-    def content(self, index):
+    def content(self, index: int) -> bytes:
         """Returns the bytes of an image."""
         return self.read(index) if self.read else Path(self.files[index]).read_bytes()
 
-    def place(self, index):
+    def place(self, index: int) -> str:
         """Returns where an image is, as text."""
         return f"{self.files[index]} at {self.parts[index]}" if self.parts else self.files[index]
 
 
-def survey(column, *, progress=silent):
-    """Examines images, unless they were before and their files have not changed since.
+def examine_images(column: Column, *, progress: Progress = silent) -> list[Record]:
+    """Examines images, except those whose cached record is still valid.
 
     Args:
         column: `Column`.
         progress: Function of an iterable and its length to an iterable of the same, such as tqdm's
-            progress bar; called only when something has to be decoded.
+            progress bar; called only if something has to be decoded.
 
     Returns:
         List of `Record`, one for each image.
 
     Example:
         >>> codecs.write(np.zeros((2, 4, 3), "uint16"), "deep.png")
-        >>> survey(Column(["deep.png"]))[0].dtype
+        >>> examine_images(Column(["deep.png"]))[0].dtype
         'uint16'
     """
     stamps = {file: _stamp(file) for file in set(column.files)}
     stamps = [stamps[file] for file in column.files]
-    kept, path = _kept(column.files)
+    cached, path = _cached(column.files)
     keys = [os.path.abspath(column.place(index)) for index in range(len(stamps))]
-    changed = [i for i, key in enumerate(keys) if kept.get(key, [None])[0] != stamps[i]]
+    changed = [i for i, key in enumerate(keys) if cached.get(key, [None])[0] != stamps[i]]
     if changed:
         try:
-            records = parallel(lambda index: examine(column.content(index)), changed, progress)
+            records = map_in_parallel(
+                lambda index: examine(column.content(index)), changed, progress
+            )
             for index, record in zip(changed, records):
-                kept[keys[index]] = [stamps[index], *record]
+                cached[keys[index]] = [stamps[index], *record]
         finally:  # Ctrl-C in the middle of a large set loses nothing.
-            _keep(kept, path)
-    return [Record(*kept[key][1:]) for key in keys]
+            _save(cached, path)
+    return [Record(*cached[key][1:]) for key in keys]
+
+
+class Survey(NamedTuple):
+    """The examples of a data set that can be used.
+
+    Attributes:
+        indices: Index of each usable example.
+        records: For each place in an example the list of their `Record`.
+        faults: Which files cannot be used, and why.
+
+    Example:
+        >>> Survey([0, 2], [[Record(), Record()]], ["b.png: it is 7 pixels wide"]).indices
+        [0, 2]
+    """
+
+    indices: list[int]
+    records: list[list[Record]]
+    faults: list[str]
+
+
+def usable_examples(
+    columns: Sequence[Column],
+    *,
+    unmatched: Sequence[str] = (),
+    halves: bool = False,
+    bad_files: str = "refuse",
+    progress: Progress = silent,
+) -> Survey:
+    """Examines the images of all examples, and refuses or leaves out those that cannot be used.
+
+    Args:
+        columns: A `Column` for each place in an example.
+        unmatched: Files without a partner.
+        halves: Whether each file holds A in its left half and B in its right one; then the records
+            are those of the halves.
+        bad_files: `"refuse"` raises an error if files cannot be used, `"skip"` leaves them out.
+        progress: As for `examine_images`.
+
+    Returns:
+        `Survey`.
+
+    Raises:
+        ValueError: If `bad_files` is unknown, or files are broken, without partner or of odd
+            width; names them.
+
+    Example:
+        >>> codecs.write(np.zeros((2, 4, 3), "uint8"), "a/1.png")
+        >>> atomic.write_bytes(b"", "a/2.png")
+        >>> usable_examples([Column(["a/1.png", "a/2.png"])], bad_files="skip").indices
+        [0]
+    """
+    if bad_files not in BAD_FILES:
+        raise InputError(f"`bad_files` must be refuse or skip. Received: {bad_files!r}.")
+    records = [examine_images(column, progress=progress) for column in columns]
+    faults = [f"{file} has no partner" for file in unmatched]
+    indices = []
+    for index, example in enumerate(zip(*records)):
+        example_faults = [
+            f"{column.place(index)}: {fault}"
+            for column, record in zip(columns, example)
+            if (fault := _fault(record, halves))
+        ]
+        faults += example_faults
+        if not example_faults:
+            indices.append(index)
+    if faults and (bad_files == "refuse" or not indices):
+        count = len(unmatched) + len(records[0] if records else ())
+        raise InputError(_refusal(faults, count, halves))
+    records = [[column[index] for index in indices] for column in records]
+    if halves:
+        records = [[record._replace(width=record.width // 2) for record in records[0]]] * 2
+    return Survey(indices, records, faults)
+
+
+def common_format(
+    records: Sequence[Record], wanted: PixelFormat, *, halves: bool = False
+) -> PixelFormat:
+    """Chooses the pixel format to which all images can be converted.
+
+    Args:
+        records: `Record` of each image.
+        wanted: `PixelFormat`. What it leaves open is chosen: the deepest type there is, its range,
+            and the channels without alpha, RGB where some images are grey and some in colour.
+        halves: Whether the range of values of a record is that of two images side by side, so that
+            nothing is known of one of them.
+
+    Returns:
+        `PixelFormat`.
+
+    Raises:
+        ValueError: If the images cannot be converted to one format, or exceed its range.
+
+    Example:
+        >>> grey, color = (Record(4, 4, channels, high=255.0) for channels in (1, 3))
+        >>> common_format([grey, color], PixelFormat())
+        PixelFormat(channels=3, dtype='uint8', value_range=(0.0, 255.0))
+    """
+    counts = Counter((record.channels, record.dtype) for record in records)
+    dtype = wanted.dtype or max((dtype for _, dtype in counts), key=codecs.DTYPES.index)
+    channels = wanted.channels or max(without_alpha(channels) for channels, _ in counts)
+    if not all(convertible(*stored, channels, dtype) for stored in counts):
+        listed = ", ".join(f"{n} of {c} channels of {d}" for (c, d), n in counts.most_common())
+        raise InputError(
+            "The images of one place must be of one kind, or of 1 to 4 channels of 8 and 16 bits. "
+            f"Received: {listed}, for {channels} channels of {dtype}. Save all alike; a check of "
+            "the data set names those that differ."
+        )
+    value_range = tuple(wanted.value_range or full_range(dtype))
+    scales = [full_range(dtype)[1] / full_range(record.dtype)[1] for record in records]
+    low = min(record.low * scale for record, scale in zip(records, scales))
+    high = max(record.high * scale for record, scale in zip(records, scales))
+    outside = not value_range[0] <= low <= high <= value_range[1]
+    if outside and not (halves and wanted.value_range):
+        raise InputError(
+            f"All pixels must be in their range, for {dtype} {full_range(dtype)} by default. "
+            f"Received: values from {low:g} to {high:g} for {value_range}. Give source_range or "
+            f"target_range, such as [{low:g},{high:g}]; of label maps, the right number of classes."
+        )
+    return PixelFormat(channels, dtype, value_range)
+
+
+def is_native(record: Record, pixel_format: PixelFormat) -> bool:
+    """Whether TensorFlow's decoder reads a file in a format as `codecs` and `convert` do.
+
+    Args:
+        record: `Record` of the file.
+        pixel_format: `PixelFormat` of the training images.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> is_native(Record(4, 4, 1, native=True), PixelFormat(3, "uint8", (0.0, 255.0)))
+        True
+    """
+    conversions = {(1, 1), (3, 3), (4, 4), (1, 3), (4, 3)}
+    return record.native and (record.channels, pixel_format.channels) in conversions
+
+
+def _fault(record, halves):
+    if record.fault is None and halves and record.width % 2:
+        return f"it is {record.width} pixels wide"
+    return record.fault
+
+
+def _refusal(faults, count, halves):
+    more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
+    width = " of even width, A in its left and B in its right half" if halves else ""
+    return (
+        f"Every file must be a readable image{width}, and have its partner where there are two. "
+        f"Received {len(faults)} of {count} that are not: "
+        f"{'; '.join(faults[:MOST_NAMED])}{more}. Replace or remove them, or leave them "
+        'out by bad_files="skip".'
+    )
 
 
 def _stamp(file):
@@ -135,18 +296,18 @@ def _stamp(file):
     return [VERSION, status.st_size, status.st_mtime_ns]
 
 
-def _kept(files):
-    """Returns what was kept of files in the same folder, and where."""
+def _cached(files):
+    """Returns the cached records of all files in the same folder, and the path of the cache."""
     folder = os.path.commonpath([os.path.abspath(os.path.dirname(file)) for file in files] or ["/"])
     name = f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.json"
     path = platformdirs.user_cache_path("tfpix2pix") / name
     try:
         return json.loads(path.read_text("utf-8")), path
-    except (OSError, ValueError):  # None yet, or a broken one: examine anew.
+    except (OSError, ValueError):  # None yet, or a broken one: examine all.
         return {}, path
 
 
-def _keep(kept, path):
+def _save(cached, path):
     # A home that cannot be written to costs time only.
     with contextlib.suppress(OSError):
-        atomic.write_bytes(json.dumps(kept).encode(), path)
+        atomic.write_bytes(json.dumps(cached).encode(), path)

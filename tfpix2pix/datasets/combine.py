@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfpix2pix.data import codecs, folders, formats, images, layouts
-from tfpix2pix.data.parallel import parallel, silent
+from tfpix2pix.data.parallel import map_in_parallel, silent
 from tfpix2pix.datasets import jobs
 from tfpix2pix.errors import InputError, listed
 
@@ -223,7 +223,7 @@ def _beside(a, b):
 
 def _check_alike(pairs, progress):
     """Refuses pairs whose images differ; what is broken is left to those who write it."""
-    unlike = [fault for fault in parallel(_difference, pairs, progress) if fault]
+    unlike = [fault for fault in map_in_parallel(_difference, pairs, progress) if fault]
     if unlike:
         raise InputError(
             "Both images of a pair must have the same height, width, channels and bits. Received "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from tfpix2pix.data import codecs
-from tfpix2pix.data.parallel import parallel, silent
+from tfpix2pix.data.parallel import map_in_parallel, silent
 from tfpix2pix.errors import InputError
 
 
@@ -69,7 +69,7 @@ def run(jobs, progress=silent):
         >>> run([job]), run([job])
         (Done(made=1, skipped=0), Done(made=0, skipped=1))
     """
-    results = list(parallel(_attempt, jobs, progress))
+    results = list(map_in_parallel(_attempt, jobs, progress))
     faults = [result for result in results if isinstance(result, str)]
     if faults:
         raise InputError(

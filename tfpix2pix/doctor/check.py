@@ -10,7 +10,7 @@ from PIL import Image
 
 from tfpix2pix.data import formats
 from tfpix2pix.data.looks import to_rgb
-from tfpix2pix.data.parallel import parallel, silent
+from tfpix2pix.data.parallel import map_in_parallel, silent
 from tfpix2pix.doctor import findings, suspicions
 from tfpix2pix.doctor.evidence import gather
 from tfpix2pix.doctor.findings import Finding
@@ -134,7 +134,7 @@ def check(data, layout="auto", *, classes=None, progress=silent):
     sides = [_side(side, look, evidence.pictures(side)) for side, look in seen.items()]
     shown = {file for of in found for item in of.items[:SHOWN] for file in item.files[:SHOWN]}
     shown = sorted(shown & set(evidence.places) - set(evidence.faults))
-    thumbnails = parallel(lambda name: _thumbnail(evidence.read(name)), shown)
+    thumbnails = map_in_parallel(lambda name: _thumbnail(evidence.read(name)), shown)
     return Diagnosis(
         str(data),
         evidence.layout,

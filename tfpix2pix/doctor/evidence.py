@@ -11,8 +11,8 @@ from PIL import Image
 
 from tfpix2pix.data import codecs, layouts, sources
 from tfpix2pix.data.looks import Features, features, to_rgb
-from tfpix2pix.data.parallel import parallel, silent
-from tfpix2pix.data.survey import Column, Record, survey
+from tfpix2pix.data.parallel import map_in_parallel, silent
+from tfpix2pix.data.survey import Column, Record, examine_images
 from tfpix2pix.doctor.alignment import Placement, placement
 
 _EXIF_ORIENTATION = 0x0112  # A tag.
@@ -138,7 +138,7 @@ def gather(data, layout="auto", *, progress=silent):
         names, columns, _ = sources.stored(listing)
         halves = len(columns) == 1 and layout not in ("unpaired", "photos")
         splits[split] = len(names)
-        surveyed = [survey(column, progress=progress) for column in columns]
+        surveyed = [examine_images(column, progress=progress) for column in columns]
         for index, records in enumerate(zip(*surveyed)):
             files = [name(column.place(index)) for column in columns]
             places.update((file, (column, index)) for file, column in zip(files, columns))
@@ -170,7 +170,7 @@ def gather(data, layout="auto", *, progress=silent):
         pictures = map(Picture, files, sides or ("",), records, seen, turned)
         return Example(split, tuple(pictures), place)
 
-    examples = list(parallel(look, readable, progress))
+    examples = list(map_in_parallel(look, readable, progress))
     unmatched = [name(file) for listing in listings.values() for file in listing.unmatched]
     strays = _files(data) - {*places, *unmatched} if layout not in ("manifest", "tfrecord") else ()
     return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places)

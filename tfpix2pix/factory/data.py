@@ -18,7 +18,7 @@ def examples(config, split, *, progress=silent):
         config: `tfpix2pix.config.ExperimentConfig`.
         split: `"train"`, `"val"` or `"test"`; all files where there are no such folders. For
             `"held_out"` the first that there is of test, val and train.
-        progress: See `tfpix2pix.data.survey.survey`.
+        progress: See `tfpix2pix.data.survey.examine_images`.
 
     Returns:
         `tfpix2pix.data.sources.Examples`.

@@ -87,34 +87,34 @@ def test_reflection_as_often_as_needed_is_numpy_s(height, width, multiple):
             [[(8, 16), (8, 16)], [(7, 99), (7, 99)]],
             "images of at least 8 x 16 pixels. Received 1 of 2 examples that differ: 1.png of "
             "7 x 99 and 7 x 99",
-            "resize_and_crop",
+            'preprocess="resize_and_crop"',
         ),
         (
             {"preprocess": "scale_width"},
             [[(8, 16), (9, 16)]],
             "source and target of one size. Received 1 of 1 examples that differ: 0.png of 8 x 16 "
             "and 9 x 16",
-            "resize_and_crop",
+            'preprocess="resize_and_crop"',
         ),
         (
             {"preprocess": "none", "multiple": 8},
             [[(8, 16)], *[[(8, 17)]] * 7],
             "sides that are multiples of 8. Received 7 of 8 examples that differ: 1.png of 8 x 17, "
             "2.png of 8 x 17, 3.png of 8 x 17, 4.png of 8 x 17, 5.png of 8 x 17 and 2 more",
-            "pad",
+            'preprocess="pad"',
         ),
         (
             {"preprocess": "pad", "multiple": 8},
             [[(8, 16)], [(9, 16)]],
             "images of one size in batches of 2. Received 1 of 2 examples that differ: 1.png of "
             "9 x 16",
-            "resize_and_crop or --train.batch_size 1",
+            'preprocess="resize_and_crop" or batch_size=1',
         ),
     ],
 )
 def test_examples_that_do_not_fit_are_named(options, sizes, rule, cure):
     preprocess = options["preprocess"]
-    message = f"The preprocess {preprocess!r} needs {rule}. Use --data.preprocess {cure}."
+    message = f"The preprocess {preprocess!r} needs {rule}. Use {cure}."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         Geometry((8, 16), **options).check(examples_of(*sizes), 2)
 

@@ -139,7 +139,7 @@ def test_a_split_that_is_missing_is_refused(tmp_path):
     make(tmp_path, "train/1.png", "val/1.png")
     message = (
         f"The data must have the split that is asked for. Received: 'test' of {str(tmp_path)!r}, "
-        "which has train, val. Make it by `python -m training.prepare split`."
+        "which has train, val. Divide the images into splits, or ask for one of these."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         layouts.listing(tmp_path, "test")
@@ -212,7 +212,7 @@ def test_shards_of_another_number_or_cut_off_are_refused(tmp_path):
         shard.write_bytes(whole[:size])
         message = (
             f"A shard must be a whole TFRecord file. Received: {shard} of {size} bytes, whose "
-            f"records {fault}. Make it again by `python -m training.prepare tfrecord`."
+            f"records {fault}. Write it again from the images."
         )
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             records.places(shard)

@@ -299,8 +299,8 @@ def test_domains_may_differ_in_channels_bits_and_sizes(unlike_domains):
     assert (a.shape[1:3], b.shape[1:3]) == ((24, 32), (16, 16))
     message = (
         "The preprocess 'crop' needs images of at least 14 x 14 pixels. Received 2 of 2 examples "
-        "that differ: B/0.png of 16 x 12, B/1.png of 16 x 12. Use --data.preprocess "
-        "resize_and_crop."
+        "that differ: B/0.png of 16 x 12, B/1.png of 16 x 12. Use "
+        'preprocess="resize_and_crop".'
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         pipeline.unpaired_batches(unlike_domains, Geometry((14, 14), preprocess="crop"))

@@ -106,14 +106,14 @@ def test_files_of_many_kinds_become_one(tmp_path):
 def test_colour_becomes_grey_by_its_luma(tmp_path):
     pixels = noise(4, 4, 3)
     codecs.write(pixels, tmp_path / "1.png")
-    ((grey,),) = all_images(sources.photos(tmp_path, kind=PixelFormat(1)))
+    ((grey,),) = all_images(sources.photos(tmp_path, pixel_format=PixelFormat(1)))
     expected = np.asarray(Image.fromarray(pixels).convert("L")).astype(int)  # Also BT.601.
     assert np.abs(grey[..., 0] - expected).max() <= 1
 
 
 def test_alpha_can_be_kept_and_is_opaque_where_there_is_none(tmp_path):
     codecs.write(noise(4, 4, 3), tmp_path / "1.png")
-    ((image,),) = all_images(sources.photos(tmp_path, kind=PixelFormat(4)))
+    ((image,),) = all_images(sources.photos(tmp_path, pixel_format=PixelFormat(4)))
     assert set(image[..., 3].ravel()) == {255}
     assert convert(np.ones((1, 1, 1), "float32"), 2, "float32").tolist() == [[[1.0, 1.0]]]
 
@@ -129,7 +129,7 @@ def test_broken_and_odd_files_are_named(tmp_path):
         "and have its partner where there are two. Received 2 of 3 that are not: "
         f"{tmp_path}/b.jpg: it cannot be decoded: image file is truncated (1 bytes not processed); "
         f"{tmp_path}/c.png: it is 7 pixels wide. Replace or remove them, or leave them out by "
-        "--data.bad_files skip."
+        'bad_files="skip".'
     )
     with pytest.raises(InputError) as caught:
         sources.pairs(tmp_path)
@@ -164,7 +164,8 @@ def test_partners_are_required(tmp_path):
     message = (
         "Every file must be a readable image, and have its partner where there are two. Received 1 "
         f"of 2 that are not: {tmp_path}/B/2.png has no partner. Replace or remove them, or leave "
-        "them out by --data.bad_files skip."
+        "them out by "
+        'bad_files="skip".'
     )
     with refuses(message):
         sources.pairs(tmp_path)
@@ -180,7 +181,7 @@ def test_kinds_that_cannot_be_reconciled_are_refused(tmp_path):
     message = (
         "The images of one place must be of one kind, or of 1 to 4 channels of 8 and 16 bits. "
         "Received: 2 of 3 channels of uint8, 1 of 6 channels of uint8, for 6 channels of uint8. "
-        "Run `python -m training.prepare check` to see which is which."
+        "Save all alike; a check of the data set names those that differ."
     )
     with refuses(message):
         sources.photos(tmp_path)
@@ -190,12 +191,12 @@ def test_floats_need_a_range_unless_they_are_fractions(tmp_path):
     codecs.write(np.array([[[-3.0], [9.5]]], "float32"), tmp_path / "1.npy")
     message = (
         "All pixels must be in their range, for float32 (0.0, 1.0) by default. Received: values "
-        "from -3 to 9.5 for (0.0, 1.0). Give --data.source_range or --data.target_range, such as "
-        "[-3,9.5]; of label maps, the right count of classes."
+        "from -3 to 9.5 for (0.0, 1.0). Give source_range or target_range, such as [-3,9.5]; of "
+        "label maps, the right number of classes."
     )
     with refuses(message):
         sources.photos(tmp_path)
-    assert sources.photos(tmp_path, kind=PixelFormat(None, None, (-4, 10))).formats[
+    assert sources.photos(tmp_path, pixel_format=PixelFormat(None, None, (-4, 10))).formats[
         0
     ].value_range == (
         -4,
@@ -282,10 +283,10 @@ def test_a_file_is_examined_once_until_it_changes(tmp_path):
         asked.append(total)
         return records
 
-    first = survey.survey(column, progress=progress)
-    assert survey.survey(column, progress=progress) == first
+    first = survey.examine_images(column, progress=progress)
+    assert survey.examine_images(column, progress=progress) == first
     codecs.write(noise(4, 6, 3), column.files[1])
-    again = survey.survey(column, progress=progress)
+    again = survey.examine_images(column, progress=progress)
     assert (asked, [record.width for record in again]) == ([3, 1], [4, 6, 4])
 
 
@@ -294,9 +295,9 @@ def test_a_broken_or_unwritable_memory_costs_time_only(tmp_path, monkeypatch):
     column = survey.Column([str(tmp_path / "1.png")])
     home = tmp_path / "home"
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
-    first = survey.survey(column)
+    first = survey.examine_images(column)
     (kept,) = home.rglob("*.json")
     kept.write_text("{")
-    assert survey.survey(column) == first
+    assert survey.examine_images(column) == first
     monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
-    assert survey.survey(column) == first
+    assert survey.examine_images(column) == first

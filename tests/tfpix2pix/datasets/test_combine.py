@@ -11,7 +11,7 @@ from PIL import Image
 
 from tfpix2pix import InputError
 from tfpix2pix.data import codecs, edges
-from tfpix2pix.data.parallel import parallel
+from tfpix2pix.data.parallel import map_in_parallel
 from tfpix2pix.datasets import combine, derive, jobs
 
 RANDOM = np.random.default_rng(0)
@@ -190,7 +190,7 @@ def test_an_interruption_leaves_what_has_not_begun():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(parallel(work, list(range(100)), interrupted))
+        list(map_in_parallel(work, list(range(100)), interrupted))
     assert 1 <= len(begun) < 50
 
 
