@@ -18,12 +18,13 @@ import tensorflow as tf
 from tfpix2pix import atomic, factory, inference, metrics, report
 from tfpix2pix import config as configs
 from tfpix2pix.data import images
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, reported
 from tfpix2pix.metrics.segmentation import SegmentationScores
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
 from tfpix2pix.presets import QUICKSTART
-from training import segmenter as segmenters
+from training import progress
 from training.engine import loop
+from training.evaluation import segmenters
 
 # Row -> options that are not those of the paper's whole method: U-Net, L1+cGAN, 70x70.
 TABLES = {
@@ -95,7 +96,7 @@ def main(
         model=dataclasses.replace(QUICKSTART.model, base_filters=filters, receptive_field=70),
         train=dataclasses.replace(QUICKSTART.train, steps=steps),
     )
-    base = factory.completed(base, factory.examples(base, "train", progress=loop.surveying))
+    base = factory.completed(base, factory.examples(base, "train", progress=progress.survey))
     if base.model.target_channels != 3:
         raise InputError(
             "What is judged must be in colour. Received: targets of "
@@ -328,7 +329,5 @@ def _about_patches(size):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         jsonargparse.auto_cli(main, as_positional=False)
-    except InputError as error:
-        sys.exit(f"error: {error}")

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import resource
 import statistics
-import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -23,7 +22,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfpix2pix import atomic, factory
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import reported
 from tfpix2pix.presets import FACADES
 from training.benchmarks import quality as measured_quality
 from training.benchmarks import step as measured_step
@@ -188,7 +187,5 @@ def _wait(config, examples, count):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         jsonargparse.auto_cli({"data": data, "step": step, "quality": quality}, as_positional=False)
-    except InputError as error:
-        sys.exit(f"error: {error}")

@@ -6,23 +6,20 @@ import io
 import json
 import os
 import shutil
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Optional
 
 import jsonargparse
 import numpy as np
-import tensorflow as tf
-from tqdm import tqdm
 
 from tfpix2pix import atomic, factory, metrics
 from tfpix2pix import config as configs
 from tfpix2pix.data import codecs, layouts
-from tfpix2pix.errors import InputError
-from training import segmenter as segmenters
-from training.engine import loop, run_log
-from training.evaluation import results_page
+from tfpix2pix.errors import InputError, reported
+from training import progress
+from training.engine import run_log
+from training.evaluation import results_page, segmenters
 from training.evaluation.evaluated_run import Contender
 from training.evaluation.scores import MEASURES
 
@@ -75,10 +72,11 @@ def evaluate(
     _check_replaceable(to)
     if limit is not None and limit < 1:
         raise InputError(f"`limit` must be at least 1. Received: {limit}. Leave it out for all.")
+    segment, classes = segmenters.load_any(segmenter) if segmenter else (None, None)
     judges = {
         "features": metrics.inception_features(features) if features else None,
-        "segmenter": _segmenter(segmenter) if segmenter else None,
-        "classes": _classes(segmenter) if segmenter else None,
+        "segmenter": segment,
+        "classes": classes,
     }
     runs = [Path(run)] if isinstance(run, (str, Path)) else [Path(one) for one in run]
     names = [one.resolve().name for one in runs]
@@ -140,7 +138,7 @@ def _examples(run, data, limit):
         config = dataclasses.replace(
             config, data=dataclasses.replace(config.data, folder=str(data))
         )
-    found = factory.examples(config, "held_out", progress=loop.surveying)
+    found = factory.examples(config, "held_out", progress=progress.survey)
     return config, found._replace(names=found.names[:limit], sizes=found.sizes[:limit])
 
 
@@ -149,7 +147,7 @@ def _translate(contenders, folder):
     first, baseline, sizes = contenders[0], [], []
     mean = _mean_target(first.config)
     batches = zip(*(contender.batches() for contender in contenders))
-    batches = tqdm(batches, "Examples", len(first.examples.names), unit=" examples")
+    batches = progress.bar(batches, "Examples", "examples", len(first.examples.names))
     for index, batch in enumerate(batches):
         source, target = batch[0]
         labels = first.labels(source)
@@ -177,30 +175,11 @@ def _mean_target(config):
     splits = layouts.splits(config.data.folder)
     if factory.geometry(config).window is None or (splits and "train" not in splits):
         return None
-    examples = factory.examples(config, "train", progress=loop.surveying)
+    examples = factory.examples(config, "train", progress=progress.survey)
     count = min(MEAN_OF, len(examples.names))
     batches = factory.evaluation_batches(config, examples).take(count)
-    batches = tqdm(batches, "Mean image", count, unit=" examples")
+    batches = progress.bar(batches, "Mean image", "examples", count)
     return sum(np.asarray(target, "float64") / count for _, target in batches)
-
-
-def _segmenter(path):
-    try:
-        loaded = tf.saved_model.load(str(path))
-        loaded(tf.zeros((1, 64, 64, 3)))
-    except (OSError, TypeError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise InputError(
-            "A segmenter is a SavedModel whose call takes RGB images, float32 "
-            f"[batch, height, width, 3], and returns logits. Received: {str(path)!r} ({reason}). "
-            "Make one with `python -m training.segmenter`."
-        ) from error
-    return loaded
-
-
-def _classes(segmenter):
-    described = Path(segmenter, segmenters.DESCRIPTION).is_file()
-    return segmenters.load(segmenter)[1] if described else None
 
 
 def _write(result, contenders, sizes, folder):
@@ -264,7 +243,5 @@ def _replaced(to):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         main()
-    except InputError as error:
-        sys.exit(f"error: {error}")

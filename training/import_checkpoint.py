@@ -1,7 +1,6 @@
 """Makes a run of a PyTorch checkpoint: `python -m training.import_checkpoint FILE --to FOLDER`."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Optional
 
@@ -12,7 +11,7 @@ from tfpix2pix import config as configs
 from tfpix2pix import factory, importers
 from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig
 from tfpix2pix.data.formats import full_range
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, reported
 
 
 def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
@@ -63,10 +62,8 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         parser = jsonargparse.ArgumentParser(prog="python -m training.import_checkpoint")
         parser.add_argument("checkpoint", type=Path, help="File such as latest_net_G.pth.")
         parser.add_function_arguments(main, skip={"checkpoint"}, as_positional=False)
         main(**parser.parse_args())
-    except InputError as error:
-        sys.exit(f"error: {error}")

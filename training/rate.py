@@ -6,18 +6,17 @@ ANSWERS` says how often the translations were taken for real.
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Optional
 
 import jsonargparse
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfpix2pix import config as configs
 from tfpix2pix import factory, inference
 from tfpix2pix.data import codecs, images
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, reported
+from training import progress
 from training.rating import rating_page, real_or_fake
 
 
@@ -99,7 +98,7 @@ def prepare(run, to, data=None, *, practice, trials, best=False, averaged=False)
     real_or_fake.begin(protocol, to)
     task = factory.task(config)
     batches = factory.evaluation_batches(config, examples)
-    bar = tqdm(batches, "Translations", len(examples.names), unit=" images")
+    bar = progress.bar(batches, "Translations", "images", len(examples.names))
     for index, (source, target) in enumerate(bar):
         if real_or_fake.image_path(to, "fake", index).exists():  # It is written last.
             continue
@@ -131,7 +130,5 @@ def as_text(summary):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         jsonargparse.auto_cli(main, as_positional=False)
-    except InputError as error:
-        sys.exit(f"error: {error}")

@@ -15,7 +15,8 @@ from tfpix2pix.data import codecs
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.networks import patch_discriminator
-from training import ablation, segmenter
+from training import ablation
+from training.evaluation import segmenters
 
 BASE = ExperimentConfig(
     name="tiny",
@@ -144,7 +145,7 @@ class _ByColor(tf.Module):
 def by_color(tmp_path_factory):
     folder = tmp_path_factory.mktemp("segmenters") / "by_color"
     colors = [list(color) for color in CMP_FACADES.values()]
-    segmenter.save(_ByColor(), {"names": list(CMP_FACADES), "colors": colors}, folder)
+    segmenters.save(_ByColor(), {"names": list(CMP_FACADES), "colors": colors}, folder)
     return folder
 
 

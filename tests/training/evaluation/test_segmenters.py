@@ -12,6 +12,7 @@ from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
 from training import segmenter
+from training.evaluation import segmenters
 
 
 @pytest.mark.slow
@@ -25,7 +26,7 @@ def test_a_segmenter_finds_what_was_labelled(tmp_path, capsys):
 
     described = json.loads((to / "assets.extra/classes.json").read_text())
     assert (described["direction"], described["steps"], described["seed"]) == ("AtoB", 150, 0)
-    segment, labels = segmenter.load(to)
+    segment, labels = segmenters.load(to)
     assert labels == CMP_FACADES
 
     # What the photos show is found in them, not in their neighbours.
@@ -54,7 +55,7 @@ def test_numbered_classes_of_grey_photos(tmp_path):
         codecs.write(ids * 100, tmp_path / f"data/B/{index}.png")
     options = {"direction": "BtoA", "size": 16, "filters": 2, "steps": 1, "seed": 3}
     segmenter.main(str(tmp_path / "data"), 3, tmp_path / "model", **options)
-    segment, labels = segmenter.load(tmp_path / "model")
+    segment, labels = segmenters.load(tmp_path / "model")
     assert (labels, segment(tf.zeros((2, 16, 16, 3))).shape) == (3, (2, 16, 16, 3))
     described = json.loads((tmp_path / "model/assets.extra/classes.json").read_text())
     assert (described["names"], described["colors"]) == (["0", "1", "2"], None)
@@ -66,8 +67,8 @@ def test_a_segmenter_of_any_origin_can_be_loaded(tmp_path):
     module.__call__ = tf.function(lambda photo: 2 * photo[..., :2], input_signature=[photos])
     labels = {"sky": (0, 0, 255), "sea": (0, 99, 99)}
     described = {"names": list(labels), "colors": [[0, 0, 255], [0, 99, 99]]}
-    segmenter.save(module, described, tmp_path / "model")
-    segment, loaded = segmenter.load(tmp_path / "model")
+    segmenters.save(module, described, tmp_path / "model")
+    segment, loaded = segmenters.load(tmp_path / "model")
     assert loaded == DataConfig(source_labels=labels).source_labels == labels
     assert segment(tf.ones((1, 2, 2, 3))).numpy().tolist() == np.full((1, 2, 2, 2), 2.0).tolist()
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
@@ -79,9 +80,9 @@ def test_what_is_no_segmenter_is_refused(tmp_path):
         f"training.segmenter` makes it. Received: {str(tmp_path)!r}, which is none. Check the "
         "spelling or train it first."
     )
-    atomic.write_bytes(b'{"names": ["sky"], "colors": null}', tmp_path / segmenter.DESCRIPTION)
+    atomic.write_bytes(b'{"names": ["sky"], "colors": null}', tmp_path / segmenters.DESCRIPTION)
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        segmenter.load(tmp_path)
+        segmenters.load(tmp_path)
 
 
 def test_what_is_there_is_not_written_over(tmp_path):
