@@ -6,6 +6,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import serving.client.failures
@@ -36,18 +37,48 @@ def test_examples_of_docstrings_give_what_they_say(name, tmp_path, monkeypatch):
     assert results.failed == 0
 
 
-def blocks(page, language):
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def sections(page):
+    """Returns the code of a page by the titles of its sections."""
+    parts = (part.partition("\n") for part in page.read_text("utf-8").split("\n## ")[1:])
+    return {title: code for title, _, text in parts for code in blocks(text, "python")}
+
+
+def executed(code, name):
+    """Returns the names that a piece of code defines."""
+    names = {}
+    exec(compile(code, name, "exec"), names)
+    return names
 
 
 @pytest.mark.slow
 def test_the_readme_s_library_example_runs_in_twelve_lines(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (example,) = blocks(ROOT / "README.md", "python")
+    (example,) = blocks((ROOT / "README.md").read_text("utf-8"), "python")
     assert len(example.strip().splitlines()) <= 12
+    assert executed(example, "README.md")["translated"].shape == (1, 64, 64, 3)
+
+
+def test_the_examples_of_features_run_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = {}
-    exec(compile(example, "README.md", "exec"), names)
-    assert names["translated"].shape == (1, 64, 64, 3)
+    results = {}
+    for title, code in sections(ROOT / "docs/examples.md").items():
+        exec(compile(code, title, "exec"), names)
+        results[title] = names.pop("translated", None)
+    shapes = {title: image.shape for title, image in results.items() if image is not None}
+    assert shapes == {
+        "Training by `model.fit`": (1, 32, 32, 3),
+        "Moving averages of weights": (1, 32, 32, 3),
+        "Images of any size": (2, 45, 70, 3),
+        "Export": (2, 45, 70, 3),
+    }
+    assert sorted(path.name for path in Path("samples").iterdir()) == ["000004.png", "000006.png"]
+    assert names["mixed"].get_layer("down1_conv").compute_dtype == "float16"
+    np.testing.assert_allclose(results["Export"], results["Images of any size"], atol=1e-4)
 
 
 def test_the_readme_starts_with_code():
