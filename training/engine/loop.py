@@ -15,7 +15,7 @@ from training.engine import devices
 from training.engine.checkpoints import Checkpoints
 from training.engine.fine_tuning import start_from
 from training.engine.monitor import Watch
-from training.engine.run_log import EVENTS, Journal
+from training.engine.run_log import EVENTS, RunLog
 
 # A resumed run may be longer, save at other steps and find its data elsewhere; the rest makes it
 # another.
@@ -134,7 +134,7 @@ def train(config, run, strategy=None, *, until=None, profile=0):
     # From here on nothing is refused. Only the chief writes the run folder.
     with ExitStack() as stack:
         folder = run if is_chief else Path(stack.enter_context(TemporaryDirectory()))
-        journal = stack.enter_context(Journal(folder, config, first))
+        journal = stack.enter_context(RunLog(folder, config, first))
         interrupted = stack.enter_context(_interruptible())
         bar = stack.enter_context(
             tqdm(total=last, initial=first, unit=" steps", disable=not is_chief)

@@ -12,13 +12,13 @@ MOST_ROLLBACKS = 3  # In a row without a checkpoint between them.
 
 
 class Watch:
-    """Watches a training and keeps its journal.
+    """Watches a training and keeps its log.
 
     Args:
         model: A compiled `tfpix2pix.models.TranslationModel`.
         config: `tfpix2pix.config.ExperimentConfig`.
         checkpoints: `training.engine.checkpoints.Checkpoints`.
-        journal: `training.engine.run_log.Journal`.
+        journal: `training.engine.run_log.RunLog`.
         strategy: The `tf.distribute.Strategy` of the training.
     """
 

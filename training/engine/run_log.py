@@ -1,13 +1,12 @@
-"""The journal of a run: what its folder tells of it, to programs, to TensorBoard and to people.
+"""The log of a run: its folder's files for programs, for TensorBoard and for people.
 
-Going on from an earlier step drops what was noted after it, so a run that was killed ends with the
-same notes as one that was not.
+A run that goes on from an earlier step drops what was logged after it, so a run that was killed
+ends with the same log as one that was not.
 """
 
 import datetime
 import json
 import math
-import os
 import platform
 import shlex
 import subprocess
@@ -25,10 +24,15 @@ import tfpix2pix
 from tfpix2pix import atomic, report
 from tfpix2pix import config as configs
 
-EVENTS, SAMPLES, PAGE = "events", "samples", "index.html"
-METRICS, HEALTH, RUN = "metrics.jsonl", "health.jsonl", "run.json"
+EVENTS = "events"
+SAMPLES = "samples"
+PAGE = "index.html"
+METRICS = "metrics.jsonl"
+HEALTH = "health.jsonl"
+RUN = "run.json"
 WIDTH, HEIGHT = 360, 140  # Of a curve, in pixels.
-MOST_POINTS = 180  # Of a curve; of more, each is the mean of some.
+MOST_POINTS = 180  # Of a curve; of more steps, each point is the mean of several.
+TIMED_STEPS = 1000  # The newest ones, whose median duration is logged.
 
 # All links are relative, so that the folder can be moved or sent. Without scripts the newest
 # picture and the list of all remain.
@@ -36,29 +40,28 @@ _ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_bloc
 _PAGE = _ENVIRONMENT.from_string(Path(__file__).with_name("run_page.html").read_text("utf-8"))
 
 
-class Journal:
-    """Notes what happens in a run: a context manager around its steps.
+class RunLog:
+    """Logs the steps of a run: a context manager around them.
 
     Args:
         run: Folder of the run; made if it is missing.
         config: `tfpix2pix.config.ExperimentConfig`; it is saved.
-        step: Number of steps taken before.
+        step: Number of steps that the run has taken before.
 
     Attributes:
-        lines: Dicts of what is in `metrics.jsonl`, in the order of steps.
+        lines: Dicts of the lines of `metrics.jsonl`, in the order of steps.
     """
 
     def __init__(self, run, config, step=0):
         self.run = Path(run)
         self.config = config
         self.step = step
-        self._moments = deque(maxlen=1001)
+        self._moments = deque(maxlen=TIMED_STEPS + 1)
 
     def __enter__(self):
         configs.save(self.config, self.run)
-        self.lines, self.warnings = (
-            _kept_lines(self.run / name, self.step) for name in (METRICS, HEALTH)
-        )
+        self.lines = _kept_lines(self.run / METRICS, self.step)
+        self.warnings = _kept_lines(self.run / HEALTH, self.step)
         _drop_events(self.run / EVENTS, self.step)
         path = self.run / RUN
         self.sessions = json.loads(path.read_text("utf-8"))["sessions"] if path.exists() else []
@@ -76,27 +79,27 @@ class Journal:
         self._write_page()
 
     def mark(self):
-        """Marks the end of a step; the median time between two of the last 1001 is told."""
+        """Marks the end of a step; `run.json` gets the median duration of the newest steps."""
         self._moments.append(time.perf_counter())
 
     def log(self, step, losses, **groups):
         """Appends a line of numbers.
 
         Args:
-            step: Number of steps taken.
+            step: Number of steps that have been taken.
             losses: Dict of name to float.
             **groups: More dicts, such as `learning_rate={"generator": 2e-4}`, or `None`.
         """
         self.step = step
-        told = {
-            f"{of}/{name}": float(value)
-            for of, group in {"loss": losses, **groups}.items()
+        numbers = {
+            f"{title}/{name}": float(value)
+            for title, group in {"loss": losses, **groups}.items()
             for name, value in (group or {}).items()
         }
-        line = {name.removeprefix("loss/"): value for name, value in told.items()}
+        line = {name.removeprefix("loss/"): value for name, value in numbers.items()}
         _append({"step": step, **line}, self.lines, self.run / METRICS)
         with self.writer.as_default(step):
-            for name, value in told.items():
+            for name, value in numbers.items():
                 tf.summary.scalar(name, value)
         self.writer.flush()
 
@@ -104,7 +107,7 @@ class Journal:
         """Saves a picture of examples, and brings the page up to date.
 
         Args:
-            step: Number of steps taken.
+            step: Number of steps that have been taken.
             columns: See `tfpix2pix.report.comparison`.
         """
         self.step = step
@@ -116,11 +119,11 @@ class Journal:
         self._write_page()
 
     def warn(self, step, symptoms):
-        """Notes what the doctor found; the page shows it from the next picture on.
+        """Logs symptoms; the page shows them from the next picture on.
 
         Args:
-            step: Number of steps taken.
-            symptoms: List of `training.engine.health.Symptom`.
+            step: Number of steps that have been taken.
+            symptoms: List of `training.engine.health.Symptom`, the training doctor's.
         """
         for symptom in symptoms:
             _append({"step": step, **symptom._asdict()}, self.warnings, self.run / HEALTH)
@@ -129,7 +132,7 @@ class Journal:
         """Writes the distribution of all weights for TensorBoard.
 
         Args:
-            step: Number of steps taken.
+            step: Number of steps that have been taken.
             networks: Dict of name to `keras.Model`, such as `model.players`.
         """
         with self.writer.as_default(step):
@@ -143,38 +146,64 @@ class Journal:
         atomic.write_bytes(json.dumps(content, indent=1).encode(), self.run / RUN)
 
     def _write_page(self):
-        pictures = ((int(p.stem), p) for p in (self.run / SAMPLES).glob("[0-9]*.png"))
-        samples = [(at, f"{SAMPLES}/{p.name}") for at, p in pictures if at <= self.step]
-        first = {warning["code"]: warning["step"] for warning in reversed(self.warnings)}
-        latest = {warning["code"]: warning for warning in self.warnings}
-        names = dict.fromkeys(name for line in self.lines for name in line if name != "step")
-        points = {name: [(x["step"], x[name]) for x in self.lines if name in x] for name in names}
         page = _PAGE.render(
             config=self.config,
             step=self.step,
-            samples=sorted(samples, reverse=True),
-            warnings=[{**warning, "first": first[code]} for code, warning in latest.items()],
-            curves=[(name, f"{of[-1][1]:.3g}", curve(of)) for name, of in points.items()],
+            samples=self._samples(),
+            warnings=self._latest_warnings(),
+            curves=self._curves(),
             options=(self.run / configs.FILE_NAME).read_text("utf-8"),
             sessions=self.sessions[::-1],
         )
         atomic.write_bytes(page.encode("utf-8", "replace"), self.run / PAGE)
 
+    def _samples(self):
+        """Returns `(step, address)` of the sample pictures, the newest first."""
+        pictures = {int(path.stem): path for path in (self.run / SAMPLES).glob("[0-9]*.png")}
+        return [
+            (step, f"{SAMPLES}/{pictures[step].name}")
+            for step in sorted(pictures, reverse=True)
+            if step <= self.step
+        ]
+
+    def _latest_warnings(self):
+        """Returns the latest warning of each code, with the `first` step that had one."""
+        first = {warning["code"]: warning["step"] for warning in reversed(self.warnings)}
+        latest = {warning["code"]: warning for warning in self.warnings}
+        return [{**warning, "first": first[code]} for code, warning in latest.items()]
+
+    def _curves(self):
+        """Returns `(name, last value, SVG)` of everything that was logged."""
+        names = dict.fromkeys(name for line in self.lines for name in line if name != "step")
+        curves = []
+        for name in names:
+            points = [(line["step"], line[name]) for line in self.lines if name in line]
+            curves.append((name, f"{points[-1][1]:.3g}", curve(points)))
+        return curves
+
 
 def curve(points):
-    """Returns `(step, value)`s, in the order of steps, as SVG; what is not finite is left out."""
+    """Draws values over steps as SVG; those that are not finite are left out.
+
+    Args:
+        points: List of `(step, value)`, in the order of steps.
+
+    Returns:
+        str, empty if no value is finite.
+    """
     points = np.array([point for point in points if math.isfinite(point[1])], "float64")
     if not len(points):
         return ""
     parts = np.array_split(points, min(len(points), MOST_POINTS))
     steps, values = np.array([part.mean(axis=0) for part in parts]).T
-    low, high = values.min(), values.max()
+    low = values.min()
+    high = values.max()
     left, top, bottom = 48, 10, HEIGHT - 20
     x = left + (steps - steps[0]) / max(np.ptp(steps), 1) * (WIDTH - left - 10)
     y = bottom - (values - low) / ((high - low) or 1) * (bottom - top)
-    at = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
+    corners = " ".join(f"{across:.1f},{down:.1f}" for across, down in zip(x, y))
     return (
-        f'<svg width="{WIDTH}" height="{HEIGHT}" role="img"><polyline points="{at}"/>'
+        f'<svg width="{WIDTH}" height="{HEIGHT}" role="img"><polyline points="{corners}"/>'
         f'<text x="2" y="{top + 4}">{high:.3g}</text><text x="2" y="{bottom + 4}">{low:.3g}</text>'
         f'<text x="{left}" y="{HEIGHT - 4}">{points[0, 0]:.0f}</text>'
         f'<text x="{WIDTH - 6}" y="{HEIGHT - 4}" text-anchor="end">{points[-1, 0]:.0f}</text></svg>'
@@ -188,7 +217,7 @@ def _append(line, lines, path):
 
 
 def _kept_lines(path, step):
-    """Drops what was noted after a step, and a last line that was cut off; returns the rest."""
+    """Drops the lines after a step, and a last line that was cut off; returns the rest."""
     if not path.exists():
         return []
     text = path.read_text("utf-8")
@@ -201,22 +230,22 @@ def _kept_lines(path, step):
 
 
 def _drop_events(folder, step):
-    """Drops what TensorBoard was told after a step; it would draw lines back and forth."""
+    """Drops TensorBoard's events after a step; it would draw lines back and forth."""
     for path in folder.glob("events.out.tfevents.*"):
-        kept, dropped = [], False
+        kept = []
+        dropped = False
         try:
             for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                late = tf.compat.v1.Event.FromString(record).step > step
-                dropped |= late
-                kept += [] if late else [record]
+                if tf.compat.v1.Event.FromString(record).step <= step:
+                    kept.append(record)
+                else:
+                    dropped = True
         except tf.errors.DataLossError:
             dropped = True  # The last record was cut off.
         if dropped:
-            part = path.with_name(f".{path.name}.part")
-            with tf.io.TFRecordWriter(str(part)) as writer:
+            with atomic.replacing(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
                 for record in kept:
                     writer.write(record)
-            os.replace(part, path)
 
 
 def _now():
@@ -224,13 +253,13 @@ def _now():
 
 
 def packages():
-    """Returns a dict of what results depend on to its version."""
+    """Returns a dict of the packages that results depend on to their versions."""
     versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
     return {"tfpix2pix": tfpix2pix.__version__, **versions}
 
 
 def _circumstances():
-    """Returns how, with what and on what a program was started."""
+    """Returns command, versions and devices of this process, for `run.json`."""
     devices = [
         tf.config.experimental.get_device_details(device).get("device_name", device.name)
         for device in tf.config.list_physical_devices()
@@ -249,9 +278,9 @@ def _commit():
     """Returns the commit of the checkout, `-dirty` where files differ, or `None` without one."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        told = subprocess.run(
+        described = subprocess.run(
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return told.stdout.strip()
+    return described.stdout.strip()

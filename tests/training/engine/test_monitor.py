@@ -14,7 +14,7 @@ from training.engine import loop
 from training.engine.checkpoints import Checkpoints
 from training.engine.fine_tuning import start_from
 from training.engine.monitor import Watch
-from training.engine.run_log import Journal
+from training.engine.run_log import RunLog
 from training.engine.validation import validate
 
 
@@ -65,7 +65,7 @@ def test_a_training_rolls_back_to_the_last_checkpoint_but_not_for_ever(config, t
     config = changed(config, rollback=True)
     checkpoints = Checkpoints(model, tmp_path, 3)
     batch = (smooth_images((1, 32, 32, 3)),) * 2
-    with Journal(tmp_path, config, 0) as journal:
+    with RunLog(tmp_path, config, 0) as journal:
         watch = Watch(model, config, checkpoints, journal, tf.distribute.get_strategy())
         watch.check(1, batch)  # Nothing is wrong yet.
 

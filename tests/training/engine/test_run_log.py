@@ -17,7 +17,7 @@ from tfpix2pix import config as configs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from training.engine import run_log
 from training.engine.health import Symptom
-from training.engine.run_log import Journal
+from training.engine.run_log import RunLog
 
 CONFIG = ExperimentConfig(
     "tiny <b>", "Nothing & less.\nMore.", DataConfig("data"), train=TrainConfig(steps=9, seed=6)
@@ -27,7 +27,7 @@ COLUMNS = {"input": np.zeros((2, 32, 32, 3), "uint8"), "output": np.ones((2, 32,
 
 def note(run, steps, first=0):
     """Notes some steps of a training whose numbers follow from the step."""
-    with Journal(run, CONFIG, first) as notes:
+    with RunLog(run, CONFIG, first) as notes:
         for step in steps:
             notes.log(step, {"generator_l1": 30 / step}, learning_rate={"generator": 1e-3 * step})
             notes.warn(step, [Symptom("collapse", f"{step}%", "Raise <it>.")] * (step > 3))
@@ -69,7 +69,7 @@ def test_a_killed_run_that_goes_on_tells_the_same_as_one_that_was_not(tmp_path):
 
 def test_tensorboard_reads_numbers_pictures_and_weights(tmp_path):
     model = tiny_pix2pix()
-    with Journal(tmp_path, CONFIG) as notes:
+    with RunLog(tmp_path, CONFIG) as notes:
         notes.log(
             3,
             {"generator_l1": tf.constant(2.5)},
@@ -185,6 +185,6 @@ def test_no_values_make_no_curve():
 
 
 def test_a_page_before_anything_happened_is_a_page(tmp_path):
-    with Journal(tmp_path, CONFIG):
+    with RunLog(tmp_path, CONFIG):
         pass
     assert "step 0 of 9" in Path(tmp_path / "index.html").read_text("utf-8")
