@@ -8,8 +8,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.engine.servable import Servable
 from serving.engine.warmup_replay import FILE
-from tfpix2pix import inference
-from tfpix2pix.export.comparison import check_parity
+from tfpix2pix.export import named_directions, signature_names
+from tfpix2pix.export.comparison import check_parity, translated
 
 
 def write_warmup(version, size):
@@ -40,29 +40,35 @@ def write_warmup(version, size):
             writer.write(log.SerializeToString())
 
 
-def check_served(version, generator, size, tolerance=1e-4):
-    """Compares what a server answers with the generator, besides what Python makes of the graph.
+def check_served(version, directions, size, tolerance=1e-4):
+    """Compares what a server answers with the networks, besides what Python makes of the graph.
 
     Args:
         version: Folder of the SavedModel.
-        generator: `keras.Model` that it was made of.
+        directions: As of `tfpix2pix.export.export`.
         size: `(height, width)` in pixels.
         tolerance: Largest difference allowed, in the range [-1, 1].
 
     Raises:
         ValueError: If the difference is larger.
     """
+    directions = named_directions(directions)
     servable = Servable(version)
-    shape = (1, *size, generator.input_shape[-1])
-    image = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
-    _, outputs = servable.predict("float", {"image": tf.make_tensor_proto(image)}, ())
+    random = np.random.default_rng(0)
+    differences = []
+    for name, names in signature_names(directions).items():
+        shape = (1, *size, directions[name].network.inputs[0].shape[-1])
+        image = random.uniform(-1, 1, shape).astype("float32")
+        _, outputs = servable.predict(names.float, {"image": tf.make_tensor_proto(image)}, ())
+        expected = translated(directions[name], tf.constant(image), {})
+        differences.append(np.abs(outputs["output"] - expected).max())
     servable.close()
-    difference = np.abs(outputs["output"] - inference.translate(generator, tf.constant(image)))
-    check_parity(float(np.max(difference)), tolerance, Path(version).parent)
+    check_parity(float(np.max(differences)), tolerance, Path(version).parent)
 
 
 def _example(tensor, size):
     if tensor.dtype == tf.string.as_datatype_enum:
         return [tf.io.encode_png(tf.zeros((*size, 1), "uint8")).numpy()]
-    axes = tensor.tensor_shape.dim
-    return tf.zeros([1, *size, axes[-1].size][: len(axes)], tensor.dtype)
+    sides = iter(size)
+    axes = [axis.size if axis.size > 0 else None for axis in tensor.tensor_shape.dim[1:]]
+    return tf.zeros([1, *(axis or next(sides) for axis in axes)], tensor.dtype)

@@ -13,8 +13,8 @@ COLOR = PixelFormat(3, "uint8", (0.0, 255.0))
 
 
 def _mean(source):
-    """The mean colour of each image: a neutral style that depends on the source."""
-    return tf.reduce_mean(source, (1, 2))
+    """The mean of each image, three times: a neutral style that depends on the source."""
+    return tf.repeat(tf.reduce_mean(source, (1, 2, 3))[:, tf.newaxis], 3, axis=1)
 
 
 def _no_hints(source):

@@ -5,82 +5,134 @@ import datetime
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Optional, Union
 
-from tfpix2pix import __version__, atomic, inference
+from tfpix2pix import __version__, atomic
 from tfpix2pix.data import codecs, tasks
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
+from tfpix2pix.export.directions import (
+    ONLY,
+    chosen_direction,
+    served_as_files,
+    signature_names,
+)
 from tfpix2pix.export.drawings import PICTURE
-from tfpix2pix.export.signatures import served_as_files
+from tfpix2pix.inference import SEED, Direction
 
 FILE = "model_card.json"
-MOST_EXAMPLES, MOST_BYTES = 6, 300_000  # All examples are in each answer of the signature.
+# The signature answers all examples, those of the first direction twice.
+MOST_EXAMPLES = 6
+MOST_BYTES = 150_000
+_OF_FIRST = ("task", "source", "target", "size_multiple", "drawing", "examples")
 
 
 def model_card(
-    generator,
-    task,
-    name,
+    directions: Mapping[str, Direction],
+    name: str,
     *,
-    size=None,
-    drawing=PICTURE,
-    examples=(),
-    config=None,
-    step=None,
-    metrics=None,
-):
+    size: Optional[tuple[int, int]] = None,
+    drawings: Optional[Mapping[str, dict]] = None,
+    examples: Optional[Mapping[str, list]] = None,
+    config: Optional[dict] = None,
+    step: Optional[int] = None,
+    metrics: Optional[Mapping[str, float]] = None,
+) -> dict[str, Any]:
     """Describes a served model.
 
     Args:
-        generator: `keras.Model` with open sides.
-        task: `tfpix2pix.data.tasks.Pairs` or another, as it is exported with.
+        directions: Dict of names to `tfpix2pix.inference.Direction`, the default one first.
         name: Name of the served model.
         size: `(height, width)` in pixels of the training images, if it is known.
-        drawing: What sources look like, as `tfpix2pix.export.drawing` tells.
-        examples: List of sources, pixels `[height, width, channels]` of the task's source kind. The
-            first 6 are kept, as far as all need at most 300 kB, where files can be served.
+        drawings: Dict of the names of directions to what their sources look like, see
+            `tfpix2pix.export.drawing`.
+        examples: Dict of the names of directions to lists of sources, pixels `[height, width,
+            channels]` of the task's source format. The first 6 are kept, as far as all need at most
+            150 kB, where files can be served.
         config: `tfpix2pix.config.ExperimentConfig` as a dict, if a run is exported.
         step: Number of steps it was trained.
         metrics: Dict of name to the value at the last validation.
 
     Returns:
-        Dict that `json.dumps` takes: `format`, 1; `name`; `created`; `task`, one of
-        `tfpix2pix.data.tasks.TASKS`; `source` and `target`, each with `channels`, `dtype` and
-        `value_range`; `image_size`; `size_multiple`, of the sides that the network takes without
-        padding; `drawing`; `examples`, PNG files in base64; `config`; `step`; `metrics`; and
-        `versions` of the packages.
+        Dict that `json.dumps` takes: `format`, 2; `name`; `created`; `image_size`; `config`;
+        `step`; `metrics`; `versions` of the packages; and `directions`, a list of dicts, the
+        default one first, of `name`; `paired`; `task`, one of `tfpix2pix.data.tasks.TASKS`;
+        `source` and `target`, each with `channels`, `dtype` and `value_range`; `labels` of both, if
+        they are label maps; `size_multiple`, of the sides that the network takes without padding;
+        `drawing`; `examples`, PNG files in base64; `signatures`, the names of those without a
+        control; and `controls`, dicts of `name`, `signature`, `dtype`, `shape` and `about`. For
+        readers of format 1, what describes the default direction stands beside `format` too.
 
     Example:
+        >>> from tfpix2pix.export import named_directions
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
-        >>> task = tasks.Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
-        >>> card = model_card(generator, task, "tiny")
-        >>> card["size_multiple"], card["source"]["dtype"]
-        (4, 'uint8')
+        >>> card = model_card(named_directions(generator), "tiny")
+        >>> card["size_multiple"], card["directions"][0]["signatures"]["float"]
+        (4, 'float')
     """
-    task_name = next((of for of, kind in tasks.OF_PHOTOS.items() if type(task) is kind), "pairs")
-    versions = {of: metadata.version(of) for of in ("tensorflow", "keras", "numpy")}
+    names = signature_names(directions)
+    entries = [
+        _entry(
+            direction_name,
+            direction,
+            names[direction_name],
+            (drawings or {}).get(direction_name, PICTURE),
+            (examples or {}).get(direction_name, ()),
+        )
+        for direction_name, direction in directions.items()
+    ]
+    packages = {package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")}
     return {
-        "format": 1,
+        "format": 2,
         "name": name,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "task": task_name,
-        "source": task.source_format._asdict(),
-        "target": task.target_format._asdict(),
         "image_size": size and list(size),
-        "size_multiple": inference.size_multiple(generator),
-        "drawing": drawing,
-        "examples": _encoded(examples) if served_as_files(task) else [],
+        **{key: entries[0][key] for key in _OF_FIRST},
+        "directions": entries,
         "config": config or {},
         "step": step,
-        "metrics": metrics or {},
-        "versions": {"python": platform.python_version(), "tfpix2pix": __version__, **versions},
+        "metrics": dict(metrics or {}),
+        "versions": {"python": platform.python_version(), "tfpix2pix": __version__, **packages},
     }
 
 
-def read_card(version):
+def _entry(name, direction, signatures, drawing, examples):
+    task = direction.task
+    task_name = next((n for n, kind in tasks.OF_PHOTOS.items() if type(task) is kind), "pairs")
+    without_control = {
+        "default": signatures.default,
+        "float": signatures.float,
+        "uint8": signatures.uint8,
+    }
+    return {
+        "name": name,
+        "paired": direction.paired,
+        "task": task_name,
+        "source": task.source_format._asdict(),
+        "target": task.target_format._asdict(),
+        "labels": list(getattr(task, "labels", (None, None))),
+        "size_multiple": direction.multiple,
+        "drawing": drawing,
+        "examples": _encoded(examples) if served_as_files(task) else [],
+        "signatures": {key: value for key, value in without_control.items() if value is not None},
+        "controls": [
+            {
+                "name": control.name,
+                "signature": signatures.controls[control.name],
+                "dtype": control.spec.dtype.name,
+                "shape": list(control.spec.shape),
+                "about": dict(control.about),
+            }
+            for control in direction.controls
+        ],
+    }
+
+
+def read_card(version: Union[str, Path]) -> Optional[dict[str, Any]]:
     """Reads the card of a version.
 
     Args:
@@ -97,31 +149,78 @@ def read_card(version):
     return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
-def task_of(card):
-    """Returns the task that a model was exported with.
+def directions_of(card: Mapping[str, Any], signatures=()) -> dict[str, dict[str, Any]]:
+    """Returns what a card says of each direction; a card of format 1 describes one, `translate`.
 
     Args:
         card: See `model_card`.
+        signatures: Names of the signatures that the model has; a card of format 1 does not say
+            whether there are samples.
+
+    Returns:
+        Dict of the names of directions to their part of the card, the default one first.
+
+    Example:
+        >>> pixels = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
+        >>> card = {"format": 1, "task": "pairs", "source": pixels, "target": pixels, "config": {}}
+        >>> directions_of(card, ["sampled"])["translate"]["controls"][0]["signature"]
+        'sampled'
+    """
+    if "directions" in card:
+        return {entry["name"]: entry for entry in card["directions"]}
+    names = {"default": "serving_default", "float": "float", "uint8": "uint8"}
+    if {card["source"]["dtype"], card["target"]["dtype"]} != {"uint8"}:
+        del names["uint8"]
+    seed = {
+        "name": SEED.name,
+        "signature": "sampled",
+        "dtype": SEED.spec.dtype.name,
+        "shape": [],
+        "about": dict(SEED.about),
+    }
+    data = card["config"].get("data", {})
+    entry = {
+        "name": ONLY,
+        "paired": True,
+        **{key: card[key] for key in _OF_FIRST if key in card},
+        "labels": [data.get("source_labels"), data.get("target_labels")],
+        "signatures": names,
+        "controls": [seed] if "sampled" in signatures else [],
+    }
+    return {ONLY: entry}
+
+
+def task_of(card: Mapping[str, Any], direction: Optional[str] = None):
+    """Returns the task that a direction of a model was exported with.
+
+    Args:
+        card: See `model_card`.
+        direction: Name of the direction; by default the first.
 
     Returns:
         `tfpix2pix.data.tasks.Pairs`, or another.
 
+    Raises:
+        ValueError: If there is no such direction.
+
     Example:
-        >>> kind = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
-        >>> task_of({"task": "inpainting", "source": kind, "target": kind, "config": {}}).channels
+        >>> pixels = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
+        >>> card = {"task": "inpainting", "source": pixels, "target": pixels, "config": {}}
+        >>> task_of(card).channels
         (3, 3)
     """
-    source, target = (
-        PixelFormat(of["channels"], of["dtype"], tuple(of["value_range"]))
-        for of in (card["source"], card["target"])
+    entries = directions_of(card)
+    entry = entries[chosen_direction(entries, direction)]
+    formats = tuple(
+        PixelFormat(place["channels"], place["dtype"], tuple(place["value_range"]))
+        for place in (entry["source"], entry["target"])
     )
-    formats = (source, target) if card["task"] == "pairs" else (target,)
-    options = card["config"].get("data", {})
-    labels = tuple(options.get(f"{place}_labels") for place in ("source", "target"))
-    return tasks.task(card["task"], formats, labels)
+    return tasks.task(
+        entry["task"], formats if entry["task"] == "pairs" else formats[1:], tuple(entry["labels"])
+    )
 
 
-def seal(version, card):
+def seal(version: Union[str, Path], card: Mapping[str, Any]) -> None:
     """Writes the card of a version, with the SHA-256 of every other file.
 
     Args:
@@ -138,7 +237,7 @@ def seal(version, card):
     atomic.write_bytes(content.encode(), Path(version) / FILE)
 
 
-def verify(version):
+def verify(version: Union[str, Path]) -> int:
     """Checks that the files of a version are those that were published.
 
     Args:
@@ -162,20 +261,22 @@ def verify(version):
             f"A version must have a {FILE}. Received: {str(version)!r}, which has none. Check the "
             "spelling, or export the run again."
         )
-    listed, found = card["files"], _hashes(version)
-    faults = [
-        f"{path} is {'missing' if path not in found else 'new'}"
-        if path not in listed or path not in found
-        else f"{path} is changed"
-        for path in sorted({*listed, *found})
-        if listed.get(path) != found.get(path)
-    ]
+    published = card["files"]
+    present = _hashes(version)
+    faults = []
+    for path in sorted({*published, *present}):
+        if path not in present:
+            faults.append(f"{path} is missing")
+        elif path not in published:
+            faults.append(f"{path} is new")
+        elif published[path] != present[path]:
+            faults.append(f"{path} is changed")
     if faults:
         raise InputError(
             f"The files of a version must be those that were published. Received: {version}, where "
             f"{', '.join(faults)}. Copy the version anew, or export the run again."
         )
-    return len(listed)
+    return len(published)
 
 
 def _hashes(version):
@@ -188,7 +289,8 @@ def _hashes(version):
 
 
 def _encoded(examples):
-    files, total = [], 0
+    files = []
+    total = 0
     for pixels in examples[:MOST_EXAMPLES]:
         encoded = base64.b64encode(codecs.encode(pixels, ".png")).decode()
         total += len(encoded)

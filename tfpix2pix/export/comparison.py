@@ -1,26 +1,32 @@
-"""Comparison: how far what was exported is from the generator it was made of."""
+"""Comparison: how far what was exported is from the networks it was made of."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from tfpix2pix import inference
 from tfpix2pix.data import images
-from tfpix2pix.data.formats import PixelFormat, full_range
-from tfpix2pix.data.tasks import Pairs
 from tfpix2pix.errors import InputError
-from tfpix2pix.export.signatures import served_as_files
+from tfpix2pix.export.directions import named_directions, served_as_files, signature_names
+from tfpix2pix.inference import Control, Direction
+from tfpix2pix.inference.translation import has_open_sides
+
+SEED_OF_SAMPLES = 5  # With which noise is compared.
 
 
-def parity(generator, version, task=None, size=None):
-    """Measures how far a SavedModel is from the generator it was made of.
+def parity(directions, version, *, task=None, size: Optional[tuple[int, int]] = None) -> float:
+    """Measures how far a SavedModel is from the networks it was made of.
 
-    Compares every signature that translates, at the sizes of `example_pixels`.
+    Compares every signature that translates, at the sizes of `example_pixels`; those of controls
+    with their neutral values and with others.
 
     Args:
-        generator: `keras.Model`.
+        directions: As exported: dict of names to `tfpix2pix.inference.Direction`, or a generator.
         version: Folder of the SavedModel.
-        task: As it was exported with.
-        size: As it was exported with.
+        task: Of a generator, as exported.
+        size: As exported.
 
     Returns:
         float: the largest difference in [-1, 1]; pixels count with what exceeds one level of 255,
@@ -33,72 +39,145 @@ def parity(generator, version, task=None, size=None):
         >>> parity(generator, export(generator, "exports/parity")[0]) < 1e-4
         True
     """
-    task = task or task_of_8_bits(generator)
+    directions = named_directions(directions, task)
     served = tf.saved_model.load(str(version)).signatures
     differences = []
-    for pixels in example_pixels(generator, task, size):
-        source = task.source(pixels)
-        expected = inference.translate(generator, source)
-        differences.append(np.abs(served["float"](image=source)["output"] - expected).max())
-        own = task.picture(source, expected)
-        if "uint8" in served:
-            differences.append(_excess(served["uint8"](image=pixels)["output"], own))
-        asked = {}
-        if served_as_files(task):
-            asked["image_bytes"] = tf.stack([images.encode(image) for image in pixels])
-            files = served["serving_default"](**asked)["output_bytes"]
-            differences.append(_excess(_decoded(files, own), own))
-        if "sampled" in served:
-            seed = tf.constant([5, 5], "int64")
-            expected = inference.translate(generator, source, samples=1, seed=5)[0]
-            if asked:
-                files = served["sampled"](**asked, seed=seed)["output_bytes"]
-                own = task.picture(source, expected)
-                differences.append(_excess(_decoded(files, own), own))
-            else:
-                sampled = served["sampled"](image=source, seed=seed)["output"]
-                differences.append(np.abs(sampled - expected).max())
+    for name, names in signature_names(directions).items():
+        for pixels in example_pixels(directions[name], size):
+            differences += _differences(directions[name], names, served, pixels)
     return float(np.max(differences))
 
 
-def _excess(pixels, expected):
-    """Returns by how much pixels differ beyond one level, in [-1, 1]."""
-    levels = np.abs(np.subtract(pixels, expected, dtype=int)).max()
-    return max(levels - 1, 0) * 2 / expected.dtype.max
+def _differences(direction, names, served, pixels):
+    """Yields the difference of each signature of a direction."""
+    task = direction.task
+    source = task.source(pixels)
+    request = {"image": source}
+    if served_as_files(task):
+        request = {"image_bytes": tf.stack([images.encode(image) for image in pixels])}
+
+    def difference(signature, inputs, values, **noise):
+        expected = translated(direction, source, values, **noise)
+        return _difference(served[signature](**inputs), task, source, expected)
+
+    yield difference(names.float, {"image": source}, {})
+    yield difference(names.default, request, {})
+    if names.uint8 is not None:
+        yield difference(names.uint8, {"image": pixels}, {})
+    for control in direction.controls:
+        signature = names.controls[control.name]
+        if control.neutral is None:
+            seeds = tf.fill([len(pixels)], tf.constant(SEED_OF_SAMPLES, "int64"))
+            yield difference(signature, {**request, control.name: seeds}, {}, seed=SEED_OF_SAMPLES)
+            continue
+        for values in (control.neutral(source), other_values(control, source)):
+            yield difference(signature, {**request, control.name: values}, {control.name: values})
 
 
-def _decoded(files, like):
-    return [images.decode(png, like.shape[-1], like.dtype.name) for png in files]
-
-
-def example_pixels(generator, task, size=None):
-    """Yields images of noise on which an export and its generator are compared.
+def translated(direction: Direction, source, values: Mapping[str, Any], *, seed=None):
+    """Translates as the signatures of a direction do.
 
     Args:
-        generator: `keras.Model`.
-        task: As it is exported with.
-        size: As it is exported with, or `None`.
+        direction: `tfpix2pix.inference.Direction`.
+        source: float32 `[batch, height, width, channels]` in [-1, 1].
+        values: Dict of the names of controls to their values; others are neutral.
+        seed: int, seed of the noise, or `None` for none.
 
-    Yields:
-        Pixels of the task's source kind, `[2, height, width, channels]`: of a size that the network
-        takes, of one that is padded, and of `size`.
+    Returns:
+        float32 `[batch, height, width, output_channels]` in (-1, 1).
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
-        >>> [tuple(x.shape[1:3]) for x in example_pixels(generator, task_of_8_bits(generator))]
+        >>> direction = named_directions(generator)["translate"]
+        >>> translated(direction, tf.zeros((1, 4, 4, 3)), {}).shape
+        TensorShape([1, 4, 4, 3])
+    """
+    noise = {} if seed is None else {"samples": 1, "seed": seed}
+    translations = inference.translate(
+        direction.network,
+        source,
+        controls=inference.control_batches(direction, source, values),
+        multiple=direction.multiple,
+        **noise,
+    )
+    return translations if seed is None else translations[0]
+
+
+def _difference(answer, task, source, expected):
+    (output,) = answer.values()
+    if output.dtype == tf.float32:
+        return np.abs(output - expected).max()
+    picture = task.picture(source, expected)
+    if output.dtype == tf.string:
+        channels = picture.shape[-1]
+        output = [images.decode(png, channels, picture.dtype.name) for png in output]
+    levels = np.abs(np.subtract(output, picture, dtype=int)).max()
+    return max(levels - 1, 0) * 2 / picture.dtype.max
+
+
+def example_pixels(direction: Direction, size: Optional[tuple[int, int]] = None) -> Iterator:
+    """Yields images of noise on which an export and its networks are compared.
+
+    Args:
+        direction: `tfpix2pix.inference.Direction`.
+        size: As exported, or `None`.
+
+    Yields:
+        Pixels of the task's source format, `[2, height, width, channels]`: of a size that the
+        network takes, of one that is padded, and of `size`.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> direction = named_directions(generator)["translate"]
+        >>> [tuple(pixels.shape[1:3]) for pixels in example_pixels(direction)]
         [(8, 4), (5, 7)]
     """
-    multiple, kind = inference.size_multiple(generator), task.source_format
+    multiple = direction.multiple
+    pixel_format = direction.task.source_format
     sizes = [(2 * multiple, multiple), (multiple + 1, 2 * multiple - 1), *([size] if size else [])]
     random = np.random.default_rng(0)
     for height, width in sizes:
-        values = random.uniform(*kind.value_range, (2, height, width, kind.channels))
-        yield tf.constant(values.astype(kind.dtype))
+        shape = (2, height, width, pixel_format.channels)
+        values = random.uniform(*pixel_format.value_range, shape)
+        yield tf.constant(values.astype(pixel_format.dtype))
 
 
-def check_parity(difference, tolerance, place):
-    """Refuses what is not equal to its generator.
+def other_values(control: Control, source):
+    """Returns a batch of values of a control that are not neutral, of text the neutral ones.
+
+    Args:
+        control: `tfpix2pix.inference.Control`.
+        source: float32 `[batch, height, width, channels]`.
+
+    Returns:
+        Tensor `[batch, *shape]`, random in the control's range.
+
+    Example:
+        >>> about = {"kind": "choice", "names": ["dry", "wet"]}
+        >>> season = Control("season", tf.TensorSpec((), "int32"), tf.zeros_like, about)
+        >>> other_values(season, tf.zeros((2, 4, 4, 3))).shape
+        TensorShape([2])
+    """
+    shape = list(control.spec.shape)
+    dtype = control.spec.dtype
+    if dtype == tf.string:
+        return control.neutral(source)
+    if has_open_sides(shape):
+        shape[:2] = source.shape[1:3]
+    shape = (source.shape[0], *shape)
+    random = np.random.default_rng(1)
+    if dtype.is_floating:
+        low, high = control.about.get("range", (-1.0, 1.0))
+        return tf.constant(random.uniform(low, high, shape), dtype)
+    highest = len(control.about.get("names", ())) - 1 if control.spec.shape.rank == 0 else 1
+    low, high = control.about.get("range", (0, max(highest, 1)))
+    return tf.constant(random.integers(low, high, shape, endpoint=True), dtype)
+
+
+def check_parity(difference: float, tolerance: float, place):
+    """Refuses what is not equal to its networks.
 
     Args:
         difference: As measured, in [-1, 1].
@@ -117,22 +196,3 @@ def check_parity(difference, tolerance, place):
             f"difference of {difference:.3g}; nothing was published to {place}. Leave layers that "
             "are random or depend on the batch at inference out of the generator."
         )
-
-
-def task_of_8_bits(generator):
-    """Returns the task of pairs of 8 bits, of the channels of a generator.
-
-    Args:
-        generator: `keras.Model`.
-
-    Returns:
-        `tfpix2pix.data.tasks.Pairs`.
-
-    Example:
-        >>> from tfpix2pix.networks import unet_generator
-        >>> generator = unet_generator((None, None, 1), depth=2, base_filters=4)
-        >>> task_of_8_bits(generator).channels
-        (1, 3)
-    """
-    shapes = (generator.input_shape, generator.output_shape)
-    return Pairs(tuple(PixelFormat(shape[-1], "uint8", full_range("uint8")) for shape in shapes))

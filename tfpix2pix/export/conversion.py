@@ -1,36 +1,52 @@
-"""Formats: a generator as one file for other runtimes, TensorFlow Lite and ONNX."""
+"""Conversion: a direction as one file for other runtimes, TensorFlow Lite and ONNX."""
 
 import io
 import json
 import os
+import sys
+import tempfile
 import zipfile
+from collections.abc import Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix import inference
+from tfpix2pix import atomic, inference
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import FILE, model_card
-from tfpix2pix.export.comparison import check_parity, example_pixels, task_of_8_bits
-from tfpix2pix.export.publication import publish
+from tfpix2pix.export.comparison import check_parity, example_pixels, translated
+from tfpix2pix.export.directions import chosen_direction, named_directions
 
 OPSET = 17  # Of ONNX; what onnxruntime 1.12 and later compute.
 
 
-def convert(generator, file, *, task=None, size=None, card=None, tolerance=1e-4):
-    """Writes a generator as a TensorFlow Lite or an ONNX file.
+def convert(
+    directions,
+    file: Union[str, Path],
+    *,
+    direction: Optional[str] = None,
+    task=None,
+    size: Optional[tuple[int, int]] = None,
+    card: Optional[Mapping[str, Any]] = None,
+    tolerance: float = 1e-4,
+) -> float:
+    """Writes one direction as a TensorFlow Lite or an ONNX file.
 
     Its input `image` and its output `output` are those of the signature `float` of
-    `tfpix2pix.export.export`, for images of any size. The file is loaded back and compared with the
-    generator before it has its name.
+    `tfpix2pix.export.export`, for images of any size; controls are neutral. The file is loaded back
+    and compared with the network before it has its name.
 
     The card, with `parity`, is in the file: in TensorFlow Lite's as the associated file
     `model_card.json`, which `unzip` shows, in ONNX's as the metadata property `model_card`.
 
     Args:
-        generator: `keras.Model` with open sides.
+        directions: Dict of names to `tfpix2pix.inference.Direction`, or a `keras.Model` with open
+            sides.
         file: Path that ends in `.tflite` or `.onnx`; a file there is replaced.
+        direction: Name of the direction; by default the first.
         task: As of `tfpix2pix.export.export`.
         size: `(height, width)` in pixels of the training images; the comparison is at it too.
         card: As of `tfpix2pix.export.export`.
@@ -40,7 +56,8 @@ def convert(generator, file, *, task=None, size=None, card=None, tolerance=1e-4)
         float: the largest difference measured.
 
     Raises:
-        ValueError: If it is another format, packages are missing, or the difference is larger.
+        ValueError: If it is another format, there is no such direction, packages are missing, or
+            the difference is larger.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -54,58 +71,90 @@ def convert(generator, file, *, task=None, size=None, card=None, tolerance=1e-4)
             f"A converted model must end in {' or '.join(FORMATS)}. Received: {str(file)!r}. Name "
             "the file by its format."
         )
-    task = task or task_of_8_bits(generator)
-    described = model_card(generator, task, file.stem, size=size, **(card or {}))
-    content, run, with_card = FORMATS[file.suffix](_module(generator))
+    directions = named_directions(directions, task)
+    name = chosen_direction(directions, direction)
+    chosen = directions[name]
+    described = model_card({name: chosen}, file.stem, size=size, **(card or {}))
+    described["directions"][0].update(signatures={}, controls=[])  # A file has none of them.
+    content, run, with_card = FORMATS[file.suffix](_module(chosen))
     differences = []
-    for pixels in example_pixels(generator, task, size):
-        source = task.source(pixels)
-        differences.append(
-            np.abs(run(source.numpy()) - inference.translate(generator, source)).max()
-        )
+    for pixels in example_pixels(chosen, size):
+        source = chosen.task.source(pixels)
+        differences.append(np.abs(run(source.numpy()) - translated(chosen, source, {})).max())
     difference = float(np.max(differences))
     check_parity(difference, tolerance, file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with atomic.replacing(file, flush=True) as part:
         part.write_bytes(with_card(content, json.dumps({**described, "parity": difference})))
-        publish(part, file)
-    finally:
-        part.unlink(missing_ok=True)
     return difference
 
 
-def _module(generator):
+def _module(direction):
     """Returns a module of the variables and `translate`; without them no signature is kept."""
-    module, channels = tf.Module(), generator.input_shape[-1]
-    module.weights = generator.weights
+    module = tf.Module()
+    module.weights = direction.network.weights
+    channels = direction.network.inputs[0].shape[-1]
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, channels), name="image")])
     def translate(image):
-        return {"output": inference.translate(generator, image)}
+        controls = inference.control_batches(direction, image)
+        translations = inference.translate(
+            direction.network, image, controls=controls, multiple=direction.multiple
+        )
+        return {"output": translations}
 
     module.translate = translate
     return module
+
+
+@contextmanager
+def _quiet():
+    """Keeps back what C++ prints on both streams, unless something fails.
+
+    TensorFlow Lite's converter summarizes what it did in dozens of lines, and its interpreter tells
+    of the kernels that it chose; neither has a switch.
+    """
+    with tempfile.TemporaryFile() as kept:
+        streams = (sys.stdout, sys.stderr)
+        copies = [os.dup(number) for number in (1, 2)]
+        for stream in streams:
+            stream.flush()
+        for number in (1, 2):
+            os.dup2(kept.fileno(), number)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(copies[1], kept.read())
+            raise
+        finally:
+            for stream in streams:
+                stream.flush()
+            for number, copy in zip((1, 2), copies):
+                os.dup2(copy, number)
+                os.close(copy)
 
 
 def _tflite(module):
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.translate.get_concrete_function()], module
     )
-    content = converter.convert()
-    interpreter = tf.lite.Interpreter(model_content=content)
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    with _quiet():
+        content = converter.convert()
+        interpreter = tf.lite.Interpreter(model_content=content)
+    (image,) = interpreter.get_input_details()
+    (output,) = interpreter.get_output_details()
 
     def run(source):
-        interpreter.resize_tensor_input(taken["index"], source.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(taken["index"], source)
-        interpreter.invoke()
-        return interpreter.get_tensor(given["index"])
+        with _quiet():
+            interpreter.resize_tensor_input(image["index"], source.shape)
+            interpreter.allocate_tensors()
+            interpreter.set_tensor(image["index"], source)
+            interpreter.invoke()
+            return interpreter.get_tensor(output["index"])
 
     def with_card(content, card):
-        # A ZIP archive after the model, as its metadata tools do: readers of either pass over the
-        # other.
+        # As TensorFlow Lite's metadata tools do: the interpreter ignores what follows the model,
+        # and unzip what precedes the archive.
         buffer = io.BytesIO(content)
         with zipfile.ZipFile(buffer, "a") as archive:
             archive.writestr(FILE, card)

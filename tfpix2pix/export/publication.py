@@ -1,31 +1,36 @@
 """Publication: a SavedModel becomes a version of a served model if it is proved equal."""
 
 import os
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Callable, Optional, Union
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
+from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import model_card, seal
-from tfpix2pix.export.comparison import check_parity, parity, task_of_8_bits
+from tfpix2pix.export.comparison import check_parity, parity
+from tfpix2pix.export.directions import named_directions
 from tfpix2pix.export.signatures import signatures
 
 
 def export(
-    generator,
-    folder,
+    directions,
+    folder: Union[str, Path],
     *,
     task=None,
-    size=None,
-    card=None,
-    keep=None,
-    finish=None,
-    tolerance=1e-4,
-):
-    """Writes a generator as the next version of a served model.
+    size: Optional[tuple[int, int]] = None,
+    card: Optional[Mapping[str, Any]] = None,
+    keep: Optional[int] = None,
+    finish: Optional[Callable[[Path], None]] = None,
+    tolerance: float = 1e-4,
+) -> tuple[Path, float]:
+    """Writes directions, or one generator, as the next version of a served model.
 
-    The SavedModel takes images of any size up to `tfpix2pix.export.MOST_PIXELS`. Its signatures:
+    The SavedModel takes images of any size up to `tfpix2pix.export.MOST_PIXELS`. The signatures of
+    the first direction:
 
     * `serving_default`: `image_bytes`, string `[batch]`, PNG or JPEG files of any sizes, to
       `output_bytes`, string `[batch]`, PNG files of the same sizes, of the task's bits and
@@ -37,20 +42,24 @@ def export(
     * `sampled`, where the generator has dropout: as `serving_default`, with noise by `seed`, int64
       `[batch]`. An image with its seed is translated alike in any batch, as the first of
       `inference.translate(..., samples=1, seed=seed)`.
+    * For every other control one of its name: as `serving_default`, with a value of the control for
+      each image beside it, `[batch, *shape]`. Elsewhere controls are neutral.
     * `model_card`: `request`, string `[batch]`, whose content is ignored, to `model_card`, string
       `[batch]`, each the JSON of the card.
 
-    Else dropout is off; the statistics are those of each image. All signatures share one body of
-    variables. The version is written under a name that servers pass over, loaded back, compared
-    with the generator, and only then renamed. Its file `model_card.json` is the card with `parity`,
-    the difference measured, and `files`, the SHA-256 of every other file.
+    Those of another direction `D` are `D`, as `serving_default`, `D_float`, `D_uint8`, `D_sampled`
+    and so on. Dropout is off but in samples; the statistics are those of each image. All signatures
+    share one body of variables. The version is written under a name that servers pass over, loaded
+    back, compared with the networks, and only then renamed. Its file `model_card.json` is the card
+    with `parity`, the difference measured, and `files`, the SHA-256 of every other file.
 
     Args:
-        generator: `keras.Model` with open sides, such as
-            `unet_generator((None, None, 3), depth=8)`.
+        directions: Dict of names to `tfpix2pix.inference.Direction`, the default one first; or a
+            `keras.Model` with open sides, such as `unet_generator((None, None, 3), depth=8)`, as
+            the direction `translate`.
         folder: Folder of the served model; the version becomes the next numbered folder in it.
-        task: `tfpix2pix.data.tasks.Pairs` or another, what lies between files and the generator; by
-            default that of pairs of 8 bits.
+        task: Of a generator, `tfpix2pix.data.tasks.Pairs` or another, what lies between files and
+            the generator; by default that of pairs of 8 bits.
         size: `(height, width)` in pixels of most images that will be served; it makes these faster.
         card: Dict of what is known of the training, the last five arguments of
             `tfpix2pix.export.model_card`.
@@ -60,10 +69,11 @@ def export(
         tolerance: Largest difference allowed between the two, in the range [-1, 1].
 
     Returns:
-        `(version, difference)`: `pathlib.Path` of the version, and the largest difference measured.
+        `(version, difference)`: path of the version, and the largest difference measured.
 
     Raises:
-        ValueError: If the difference is larger, or `keep` is below 1; nothing is published then.
+        ValueError: If the difference is larger, `keep` is below 1, or two signatures would have one
+            name; nothing is published then.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -75,31 +85,59 @@ def export(
         raise InputError(
             f"`keep` must be at least 1. Received: keep={keep}. Leave it out to keep all versions."
         )
-    task = task or task_of_8_bits(generator)
+    directions = named_directions(directions, task)
     folder = Path(folder)
-    described = model_card(generator, task, folder.resolve().name, size=size, **(card or {}))
+    described = model_card(directions, folder.resolve().name, size=size, **(card or {}))
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".part-{os.getpid()}"
-    try:
-        module = tf.Module()
-        module.weights = generator.weights
-        served = signatures(generator, task, described, size=size)
-        tf.saved_model.save(module, str(part), signatures=served)
-        difference = parity(generator, part, task, size)
+    version = folder / str(max(versions(folder), default=0) + 1)
+    with atomic.replacing(version, flush=True) as part:
+        _save(directions, described, size, part)
+        difference = parity(directions, part, size=size)
         check_parity(difference, tolerance, folder)
         if finish is not None:
             finish(part)
         seal(part, {**described, "parity": difference})
-        version = folder / str(max(versions(folder), default=0) + 1)
-        publish(part, version)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if version.exists():
+            raise InputError(
+                f"A version must have a number of its own. Received: {version}, which another "
+                "export published meanwhile. Export again."
+            )
     if keep is not None:
         _remove_oldest(folder, keep)
     return version, difference
 
 
-def versions(folder):
+def _save(directions, card, size, part):
+    module = tf.Module()
+    weights = [weight for direction in directions.values() for weight in direction.network.weights]
+    # Networks may share weights.
+    module.weights = list({id(weight): weight for weight in weights}.values())
+    tf.saved_model.save(
+        module,
+        str(part),
+        signatures=signatures(directions, card, size=size),
+        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+    )
+    _forget_gradients(part)
+
+
+def _forget_gradients(part):
+    """Removes the names of custom gradients from a graph: nobody differentiates an export.
+
+    Whoever loads it in Python would be warned of each function that has some, which are dozens.
+    """
+    path = part / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for graph in saved.meta_graphs:
+        functions = graph.graph_def.library.function
+        nodes = [*graph.graph_def.node, *(node for f in functions for node in f.node_def)]
+        for node in nodes:
+            node.attr.pop("_gradient_op_type", None)
+    path.write_bytes(saved.SerializeToString())
+    (part / "fingerprint.pb").unlink()  # It is optional, and was that of the graph before.
+
+
+def versions(folder: Union[str, Path]) -> list[int]:
     """Lists the versions of a served model as TensorFlow Serving finds them.
 
     Args:
@@ -116,45 +154,13 @@ def versions(folder):
     return sorted(number for number in numbers if number is not None)
 
 
-def publish(part, path):
-    """Gives what is complete its name, once all of it is on the disk.
-
-    Without waiting for the disk, a rename may reach it before what it names: after a power cut
-    there would be a version of empty files.
-
-    Args:
-        part: Path of a file or of a folder.
-        path: Path that it gets; a file there is replaced.
-
-    Example:
-        >>> Path("whole.part").write_bytes(b"whole")
-        5
-        >>> publish("whole.part", "whole")
-        >>> Path("whole").read_bytes()
-        b'whole'
-    """
-    part, path = Path(part), Path(path)
-    for written in (*part.rglob("*"), part):
-        _flush(written)
-    os.replace(part, path)
-    _flush(path.parent)
-
-
-def _flush(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _remove_oldest(folder, keep):
-    doomed = versions(folder)[:-keep]
-    for path in [path for path in folder.iterdir() if _number(path) in doomed]:
-        # Under a name that servers pass over first, so that none sees a part of a version.
+    oldest = versions(folder)[:-keep]
+    for path in [path for path in folder.iterdir() if _number(path) in oldest]:
+        # Under a name that servers pass over first, so that none finds a part of a version.
         part = folder / f".removed-{os.getpid()}-{path.name}"
         os.rename(path, part)
-        shutil.rmtree(part)
+        atomic.remove(part)
 
 
 def _number(path):

@@ -1,208 +1,282 @@
 """Signatures: what a served model can be asked, as functions of one body of weights."""
 
 import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Optional
 
 import tensorflow as tf
 
 from tfpix2pix import inference
 from tfpix2pix.data import images
-from tfpix2pix.data.geometry import reflect_to_multiple
+from tfpix2pix.export.directions import CARD, SignatureNames, served_as_files, signature_names
+from tfpix2pix.export.limits import MOST_PIXELS, check_size, declared_size
+from tfpix2pix.inference import Control, Direction
 from tfpix2pix.inference.graph import evaluate, output_of
-from tfpix2pix.layers import Dropout
+from tfpix2pix.inference.translation import has_open_sides, padded_inputs
 
-MOST_PIXELS = 2**24  # Of an image that is served, such as 4096 x 4096.
+FILES = tf.TensorSpec((None,), tf.string, name="image_bytes")
+SEEDS = tf.TensorSpec((None,), tf.int64, name="seed")
 
 
-def signatures(generator, task, card, *, size=None, most_pixels=MOST_PIXELS):
+def signatures(
+    directions: Mapping[str, Direction],
+    card: Mapping[str, Any],
+    *,
+    size: Optional[tuple[int, int]] = None,
+    most_pixels: int = MOST_PIXELS,
+) -> dict[str, Any]:
     """Makes the signatures of a served model; see `tfpix2pix.export.export`.
 
     Args:
-        generator: `keras.Model` with open sides.
-        task: `tfpix2pix.data.tasks.Pairs` or another.
+        directions: Dict of names to `tfpix2pix.inference.Direction`, the default one first.
         card: What `model_card` answers, as JSON; see `tfpix2pix.export.model_card`.
         size: `(height, width)` in pixels of most images, or `None`. For these the graph knows the
             sizes of all maps, and takes matrix products where they are faster.
         most_pixels: Height times width of the largest image that is translated.
 
     Returns:
-        Dict of name to `tf.function`. They refer to the variables of the generator.
+        Dict of name to `tf.function`. They refer to the variables of the networks.
+
+    Raises:
+        ValueError: If two signatures would have one name.
 
     Example:
-        >>> from tfpix2pix.data.formats import PixelFormat
-        >>> from tfpix2pix.data.tasks import Pairs
+        >>> from tfpix2pix.export import named_directions
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4, dropout_levels=0)
-        >>> task = Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
-        >>> list(signatures(generator, task, {}))
-        ['float', 'model_card', 'uint8', 'serving_default']
+        >>> list(signatures(named_directions(generator), {}))
+        ['serving_default', 'float', 'uint8', 'model_card']
     """
-    floats = tf.TensorSpec((None, None, None, generator.input_shape[-1]), name="image")
-    kind = task.source_format
-    pixels = tf.TensorSpec((None, None, None, kind.channels), kind.dtype, name="image")
+    served = {}
+    for name, names in signature_names(directions).items():
+        direction = DirectionSignatures(directions[name], size=size, most_pixels=most_pixels)
+        served.update(direction.functions(names))
+    return {**served, CARD: _card_function(card)}
 
-    # One trace for all signatures.
-    @tf.function(input_signature=[floats])
-    def translate(image):
-        _check_size(tf.shape(image)[1:3], most_pixels)
-        return _translated(generator, image, size)
 
-    @tf.function(input_signature=[floats])
-    def serve_floats(image):
-        return {"output": translate(_of_four_axes(image))}
+class DirectionSignatures:
+    """The signatures of one direction, a method each.
 
-    @tf.function(input_signature=[pixels])
-    def serve_pixels(image):
-        source = task.source(_of_four_axes(image))
-        return {"output": task.picture(source, translate(source))}
+    Args:
+        direction: `tfpix2pix.inference.Direction`.
+        size: `(height, width)` in pixels of most images, or `None`.
+        most_pixels: Height times width of the largest image that is translated.
 
-    def translate_file(encoded, network):
-        return _translated_file(task, encoded, network, most_pixels)
+    Example:
+        >>> from tfpix2pix.export import named_directions
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> signatures = DirectionSignatures(named_directions(generator)["translate"])
+        >>> signatures.floats(tf.zeros((1, 5, 7, 3)))["output"].shape
+        TensorShape([1, 5, 7, 3])
+    """
 
-    def sample(image, seed):
-        _check_size(tf.shape(image)[1:3], most_pixels)
-        return _sampled(generator, image, seed)
+    def __init__(
+        self,
+        direction: Direction,
+        *,
+        size: Optional[tuple[int, int]] = None,
+        most_pixels: int = MOST_PIXELS,
+    ):
+        self._direction = direction
+        self._size = size
+        self._most_pixels = most_pixels
+        channels = direction.network.inputs[0].shape[-1]
+        self._floats = tf.TensorSpec((None, None, None, channels), name="image")
+        specs = [_batch_spec(control) for control in direction.inputs]
+        # One trace for all signatures without chance.
+        translate = _graph(self._translate, self._floats, *specs)
+        self._translated = translate.get_concrete_function()
 
-    files = tf.TensorSpec((None,), tf.string, name="image_bytes")
-    seeds = tf.TensorSpec((None,), "int64", name="seed")
+    def functions(self, names: SignatureNames) -> dict[str, Any]:
+        """Returns the signatures under their names.
 
-    @tf.function(input_signature=[files])
-    def serve_files(image_bytes):
+        Args:
+            names: `tfpix2pix.export.directions.SignatureNames` of this direction.
+
+        Returns:
+            Dict of name to `tf.function`.
+        """
+        as_files = served_as_files(self._direction.task)
+        image = FILES if as_files else self._floats
+        pixel_format = self._direction.task.source_format
+        pixels = tf.TensorSpec(
+            (None, None, None, pixel_format.channels), pixel_format.dtype, name="image"
+        )
+        served = {
+            names.default: _graph(self.files if as_files else self.floats, image),
+            names.float: _graph(self.floats, self._floats),
+        }
+        if names.uint8 is not None:
+            served[names.uint8] = _graph(self.pixels, pixels)
+        for control in self._direction.controls:
+            name = names.controls[control.name]
+            if control.neutral is None:
+                method = self.sampled_files if as_files else self.sampled_floats
+                served[name] = _graph(method, image, SEEDS)
+            else:
+                served[name] = self._controlled(control, image)
+        return served
+
+    def floats(self, image):
+        """Translates floats to floats."""
+        image = self._checked_rank(image)
+        return {"output": self._neutral(image)}
+
+    def pixels(self, image):
+        """Translates pixels to pixels."""
+        task = self._direction.task
+        source = task.source(self._checked_rank(image))
+        return {"output": task.picture(source, self._neutral(source))}
+
+    def files(self, image_bytes):
+        """Translates files to files."""
         translated = tf.map_fn(
-            lambda file: translate_file(file, translate), image_bytes, fn_output_signature=tf.string
+            lambda file: self._file(file, self._neutral), image_bytes, fn_output_signature=tf.string
         )
         return {"output_bytes": translated}
 
-    @tf.function(input_signature=[files, seeds])
-    def serve_sampled_files(image_bytes, seed):
+    def sampled_files(self, image_bytes, seed):
+        """Translates files to files, with noise by a seed each."""
         translated = tf.map_fn(
-            lambda one: translate_file(one[0], lambda source: sample(source, one[1])),
+            lambda pair: self._file(pair[0], lambda source: self._sample(source, pair[1])),
             (image_bytes, seed),
             fn_output_signature=tf.string,
         )
         return {"output_bytes": translated}
 
-    @tf.function(input_signature=[floats, seeds])
-    def serve_samples(image, seed):
-        output = tf.TensorSpec((None, None, generator.output_shape[-1]))
+    def sampled_floats(self, image, seed):
+        """Translates floats to floats, with noise by a seed each."""
+        output = tf.TensorSpec((None, None, self._direction.network.outputs[0].shape[-1]))
         sampled = tf.map_fn(
-            lambda one: sample(one[0][tf.newaxis], one[1])[0],
+            lambda pair: self._sample(pair[0][tf.newaxis], pair[1])[0],
             (image, seed),
             fn_output_signature=output,
         )
         return {"output": sampled}
 
-    as_files = served_as_files(task)
-    served = {"float": serve_floats, "model_card": _card_server(card)}
-    if {kind.dtype, task.target_format.dtype} == {"uint8"}:
-        served["uint8"] = serve_pixels
-    if any(isinstance(layer, Dropout) for layer in generator.layers):
-        served["sampled"] = serve_sampled_files if as_files else serve_samples
-    served["serving_default"] = serve_files if as_files else serve_floats
-    return served
+    def controlled_files(self, control: Control, image_bytes, values):
+        """Translates files to files, with a value of a control each."""
+
+        def translate(file, value):
+            batch = value[tf.newaxis]
+            return self._file(file, lambda source: self._with(control, source, batch))
+
+        translated = tf.map_fn(
+            lambda pair: translate(*pair),
+            (image_bytes, _checked_values(control, values, image_bytes)),
+            fn_output_signature=tf.string,
+        )
+        return {"output_bytes": translated}
+
+    def controlled_floats(self, control: Control, image, values):
+        """Translates floats to floats, with a value of a control each."""
+        image = self._checked_rank(image)
+        return {"output": self._with(control, image, _checked_values(control, values, image))}
+
+    def _controlled(self, control, image):
+        method = self.controlled_files if image is FILES else self.controlled_floats
+        return _graph(partial(method, control), image, _batch_spec(control))
+
+    def _neutral(self, source):
+        """Translates floats with all controls neutral."""
+        return self._translated(source, *inference.control_batches(self._direction, source))
+
+    def _with(self, control, source, values):
+        """Translates floats with values of one control, the others neutral."""
+        asked = {control.name: values}
+        return self._translated(source, *inference.control_batches(self._direction, source, asked))
+
+    def _translate(self, image, *controls):
+        check_size(tf.shape(image)[1:3], self._most_pixels)
+        _check_maps(image, controls)
+
+        def translate(image, controls):
+            return inference.translate(
+                self._direction.network,
+                image,
+                controls=controls,
+                multiple=self._direction.multiple,
+            )
+
+        if self._size is None:
+            return translate(image, controls)
+        size = self._size
+        return tf.cond(
+            tf.reduce_all(tf.shape(image)[1:3] == size),
+            lambda: translate(_sized(image, size), [_sized(value, size) for value in controls]),
+            lambda: translate(image, controls),
+        )
+
+    def _sample(self, image, seed):
+        """Translates a batch with the noise of the first sample of `inference.translate`."""
+        check_size(tf.shape(image)[1:3], self._most_pixels)
+        network = self._direction.network
+        height, width = tf.unstack(tf.shape(image)[1:3])
+        controls = inference.control_batches(self._direction, image)
+        inputs, top, left = padded_inputs(network, image, controls, self._direction.multiple)
+        pair = tf.stack([seed, tf.zeros_like(seed)])
+
+        def apply(layer, *values):
+            return output_of(layer, values, "per_image", pair)
+
+        translated = evaluate(network, inputs[0], apply, inputs[1:])
+        return translated[:, top : top + height, left : left + width]
+
+    def _file(self, encoded, translate):
+        # One by one: files of a batch may differ in size, and no image may depend on another.
+        task = self._direction.task
+        pixel_format = task.source_format
+        with tf.control_dependencies([check_size(declared_size(encoded), self._most_pixels)]):
+            decoded = images.decode(encoded, pixel_format.channels, pixel_format.dtype)
+        source = task.source(decoded)[tf.newaxis]
+        return images.encode(task.picture(source, translate(source))[0])
+
+    def _checked_rank(self, image):
+        """Refuses what has not four axes, with which oneDNN ends the whole process of a server."""
+        return tf.ensure_shape(image, (None, None, None, image.shape[3]))
 
 
-def _card_server(card):
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="request")])
+def _graph(function, *specs):
+    return tf.function(function, input_signature=specs, autograph=False)
+
+
+def _card_function(card):
     def serve_card(request):
         return {"model_card": tf.fill(tf.shape(request), json.dumps(card))}
 
-    return serve_card
+    return _graph(serve_card, tf.TensorSpec((None,), tf.string, name="request"))
 
 
-def _translated_file(task, encoded, network, most_pixels):
-    # One by one: files of a batch may differ in size, and no image may depend on its neighbours.
-    kind = task.source_format
-    with tf.control_dependencies([_check_size(_declared_size(encoded), most_pixels)]):
-        decoded = images.decode(encoded, kind.channels, kind.dtype)
-    source = task.source(decoded)[tf.newaxis]
-    return images.encode(task.picture(source, network(source))[0])
+def _batch_spec(control):
+    return tf.TensorSpec((None, *control.spec.shape), control.spec.dtype, name=control.name)
 
 
-def served_as_files(task):
-    """Whether PNG holds what is translated, as TensorFlow decodes it, and the translations.
-
-    Args:
-        task: `tfpix2pix.data.tasks.Pairs` or another.
-
-    Returns:
-        bool.
-
-    Example:
-        >>> from tfpix2pix.data.formats import PixelFormat
-        >>> from tfpix2pix.data.tasks import Pairs
-        >>> served_as_files(Pairs((PixelFormat(6, "uint8", (0.0, 255.0)),) * 2))
-        False
-    """
-    formats = (task.source_format, task.target_format)
-    return all(kind.channels in (1, 3, 4) and kind.dtype != "float32" for kind in formats)
+def _sized(value, size):
+    """Tells the graph the sides of images, and of controls that are as high and wide."""
+    if not has_open_sides(value.shape[1:]):
+        return value
+    # Not by `tf.ensure_shape`: optimized within a loop, it is run for other sizes too.
+    return tf.reshape(value, (-1, *size, value.shape[3]))
 
 
-def _translated(generator, image, size):
-    if size is None:
-        return inference.translate(generator, image)
-
-    def of_known_size():
-        # Not by `tf.ensure_shape`: optimized within a loop, it is run for other sizes too.
-        return inference.translate(generator, tf.reshape(image, (-1, *size, image.shape[3])))
-
-    known = tf.reduce_all(tf.shape(image)[1:3] == size)
-    return tf.cond(known, of_known_size, lambda: inference.translate(generator, image))
+def _checked_values(control, values, images):
+    """Refuses values of a wrong shape or number: a server enforces no shape of a signature."""
+    values = tf.ensure_shape(values, (None, *control.spec.shape))
+    rule = f"There must be a value of {control.name} for each image. Received: [values images]"
+    counts = tf.stack([tf.shape(values)[0], tf.shape(images)[0]])
+    tf.debugging.Assert(counts[0] == counts[1], [rule, counts, "Repeat it."])
+    return values
 
 
-def _sampled(generator, images, seed):
-    """Translates a batch with the noise of the first sample of `inference.translate`."""
-    height, width = tf.unstack(tf.shape(images)[1:3])
-    padded, top, left = reflect_to_multiple(images, inference.size_multiple(generator))
-    pair = tf.stack([seed, tf.zeros_like(seed)])
-    translated = evaluate(
-        generator, padded, lambda layer, *inputs: output_of(layer, inputs, "per_image", pair)
-    )
-    return translated[:, top : top + height, left : left + width]
-
-
-def _of_four_axes(image):
-    """Refuses what has not four axes, with which oneDNN ends the whole process of a server."""
-    return tf.ensure_shape(image, (None, None, None, image.shape[3]))
-
-
-def _check_size(size, most_pixels):
-    """Refuses an image by its `[height, width]`: a server enforces no shape of a signature."""
-    size = tf.cast(size, "int64")
-    fits = tf.reduce_all(size > 0) & (tf.reduce_prod(size) <= most_pixels)
-    rule = (
-        f"An image must have at least 1 pixel and at most {most_pixels}. Received: [height width]"
-    )
-    return tf.debugging.Assert(fits, [rule, size, "Scale it, or cut it into parts."])
-
-
-def _declared_size(encoded):
-    """Reads `[height, width]` out of the head of a file, so that no bomb is decoded.
-
-    Of other files than PNG, JPEG, GIF and BMP it is 1 pixel; decoding refuses them.
-    """
-    head = tf.io.decode_raw(tf.strings.substr(encoded, 0, 26), "uint8", fixed_length=26)
-    head = tf.cast(head, "int64")
-
-    def number(offset, powers):
-        digits = head[offset : offset + len(powers)]
-        return tf.reduce_sum(digits * [256**power for power in powers])
-
-    def starts(magic):
-        return tf.reduce_all(head[: len(magic)] == list(magic))
-
-    def of_bmp():
-        height = number(22, (0, 1, 2, 3))
-        return tf.stack([tf.minimum(height, 2**32 - height), number(18, (0, 1, 2, 3))])
-
-    return tf.case(
-        [
-            (
-                starts(b"\x89PNG"),
-                lambda: tf.stack([number(20, (3, 2, 1, 0)), number(16, (3, 2, 1, 0))]),
-            ),
-            (starts(b"\xff\xd8\xff"), lambda: tf.image.extract_jpeg_shape(encoded, "int64")[:2]),
-            (starts(b"GIF"), lambda: tf.stack([number(8, (0, 1)), number(6, (0, 1))])),
-            (starts(b"BM"), of_bmp),
-        ],
-        default=lambda: tf.ones(2, "int64"),
-    )
+def _check_maps(image, controls):
+    """Refuses controls with open sides that are not as high and wide as the images."""
+    size = tf.shape(image)[1:3]
+    for value in controls:
+        if has_open_sides(value.shape[1:]):
+            sides = tf.stack([tf.shape(value)[1:3], size])
+            rule = "A map must be as high and wide as its image. Received: [map image]"
+            tf.debugging.Assert(
+                tf.reduce_all(sides[0] == sides[1]), [rule, sides, "Scale one of them."]
+            )

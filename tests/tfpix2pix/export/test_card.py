@@ -4,6 +4,8 @@ import io
 import json
 import re
 import shutil
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from PIL import Image
 from tests.cases import open_generator
 from tfpix2pix import InputError, export
 from tfpix2pix.data.formats import PixelFormat
-from tfpix2pix.data.tasks import Colorization, Pairs
+from tfpix2pix.data.tasks import Colorization, Labels, Pairs
 
+BEFORE = Path(__file__).parents[2] / "goldens/before_families.tar.xz"
 COLOR = PixelFormat(3, "uint8", (0.0, 255.0))
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 200, 160, 3)).astype("uint8")
 
@@ -22,10 +25,11 @@ NOISE = np.random.default_rng(0).integers(0, 256, (8, 200, 160, 3)).astype("uint
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports") / "trees"
-    known = {"step": 70, "metrics": {"l1": 0.25}, "examples": [NOISE[0]], "config": {"name": "x"}}
-    drawing = {"kind": "picture", "background": [1, 2, 3]}
+    known = {"step": 70, "metrics": {"l1": 0.25}, "config": {"name": "x"}}
+    known["drawings"] = {"translate": {"kind": "picture", "background": [1, 2, 3]}}
+    known["examples"] = {"translate": [NOISE[0, :100]]}
     generator = open_generator(dropout_levels=0)
-    return export.export(generator, folder, size=(12, 8), card={**known, "drawing": drawing})[0]
+    return export.export(generator, folder, size=(12, 8), card=known)[0]
 
 
 def test_the_graph_answers_the_card_of_the_folder_once_for_each_request(version):
@@ -37,7 +41,7 @@ def test_the_graph_answers_the_card_of_the_folder_once_for_each_request(version)
     assert written.pop("files")
     assert served == again == written
     assert {name: served[name] for name in ("format", "name", "task", "step", "metrics")} == {
-        "format": 1,
+        "format": 2,
         "name": "trees",
         "task": "pairs",
         "step": 70,
@@ -52,7 +56,7 @@ def test_the_graph_answers_the_card_of_the_folder_once_for_each_request(version)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", served["created"])
     (example,) = served["examples"]
     sent = Image.open(io.BytesIO(base64.b64decode(example)))
-    np.testing.assert_array_equal(np.asarray(sent), NOISE[0])
+    np.testing.assert_array_equal(np.asarray(sent), NOISE[0, :100])
 
 
 def test_files_are_listed_by_the_hashes_of_their_bytes(version):
@@ -68,12 +72,12 @@ def test_files_that_are_not_as_published_are_named(tmp_path, version):
     shutil.copytree(version, copy)
     with (copy / "saved_model.pb").open("ab") as file:
         file.write(b"x")
-    (copy / "fingerprint.pb").unlink()
+    (copy / "variables/variables.index").unlink()
     (copy / "notes.txt").write_text("mine")
     message = (
         f"The files of a version must be those that were published. Received: {copy}, where "
-        "fingerprint.pb is missing, notes.txt is new, saved_model.pb is changed. Copy the version "
-        "anew, or export the run again."
+        "notes.txt is new, saved_model.pb is changed, variables/variables.index is missing. Copy "
+        "the version anew, or export the run again."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         export.verify(copy)
@@ -86,23 +90,65 @@ def test_files_that_are_not_as_published_are_named(tmp_path, version):
         export.verify(copy)
 
 
+def described(task, **options):
+    directions = export.named_directions(open_generator(), task)
+    return export.model_card(directions, "x", **options)
+
+
 def test_examples_are_limited_in_number_and_bytes():
     task = Pairs((COLOR, COLOR))
-    small = export.model_card(open_generator(), task, "x", examples=list(NOISE[:, :8, :8]))
+    small = described(task, examples={"translate": list(NOISE[:, :8, :8])})
     assert len(small["examples"]) == 6
-    # Noise of 200 x 160 pixels takes 96 kB as PNG, and 128 kB in base64.
-    large = export.model_card(open_generator(), task, "x", examples=list(NOISE))
+    # Noise of 100 x 160 pixels takes 48 kB as PNG, and 64 kB in base64.
+    large = described(task, examples={"translate": list(NOISE[:, :100])})
     assert len(large["examples"]) == 2
     floats = Pairs((PixelFormat(3, "float32", (0.0, 1.0)), COLOR))
-    assert export.model_card(open_generator(), floats, "x", examples=[NOISE[0]])["examples"] == []
+    assert described(floats, examples={"translate": [NOISE[0]]})["examples"] == []
 
 
 @pytest.mark.parametrize(
     "task", [Pairs((PixelFormat(5, "uint16", (0.0, 9.0)), COLOR)), Colorization((COLOR,))]
 )
 def test_a_card_gives_the_task_back(task):
-    card = export.model_card(open_generator(), task, "x")
-    assert export.task_of(json.loads(json.dumps(card))) == task
+    assert export.task_of(json.loads(json.dumps(described(task)))) == task
+
+
+def test_a_card_gives_the_classes_of_any_direction_back():
+    sky = {"sky": (0, 0, 255), "sea": (0, 99, 99)}
+    forth = export.named_directions(open_generator(), Labels((COLOR, COLOR), (sky, None)))
+    back = export.named_directions(open_generator(), Labels((COLOR, COLOR), (None, sky)))
+    directions = {"forth": forth["translate"], "back": back["translate"]}
+    card = json.loads(json.dumps(export.model_card(directions, "x")))
+    assert export.task_of(card).channels == (2, 3)
+    assert export.task_of(card, "back").channels == (3, 2)
+    message = "A direction must be one of forth, back. Received: 'up'. Leave it out for forth."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        export.task_of(card, "up")
+
+
+def test_a_card_of_format_1_describes_one_direction():
+    with tarfile.open(BEFORE) as archive:
+        card = json.load(archive.extractfile("export/tiny/1/model_card.json"))
+    assert card["format"] == 1
+    entry = export.directions_of(card, ["float", "sampled"])["translate"]
+    assert entry["signatures"] == {
+        "default": "serving_default",
+        "float": "float",
+        "uint8": "uint8",
+    }
+    assert entry["controls"] == [
+        {
+            "name": "seed",
+            "signature": "sampled",
+            "dtype": "int64",
+            "shape": [],
+            "about": {"kind": "seed", "title": "Seed"},
+        }
+    ]
+    for key in ("source", "target", "size_multiple", "drawing", "examples"):
+        assert entry[key] == card[key]
+    assert export.directions_of(card)["translate"]["controls"] == []
+    assert export.task_of(card) == Pairs((COLOR, COLOR))
 
 
 def test_a_card_gives_the_classes_of_label_maps_back():

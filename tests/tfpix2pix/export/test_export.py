@@ -106,15 +106,17 @@ def test_a_sample_depends_on_its_image_and_seed_alone(tmp_path):
 
 def test_16_bits_have_no_signature_of_8_and_no_dropout_no_samples():
     sixteen = Pairs((PixelFormat(3, "uint8", (0, 255)), PixelFormat(3, "uint16", (0, 65535))))
-    served = export.signatures(open_generator(dropout_levels=0), sixteen, {})
+    generator = open_generator(dropout_levels=0)
+    served = export.signatures(export.named_directions(generator, sixteen), {})
     assert sorted(served) == ["float", "model_card", "serving_default"]
 
 
 def test_what_png_cannot_hold_is_sampled_as_floats():
     generator = unet_generator((None, None, 2), depth=3, base_filters=4)
     six = Pairs((PixelFormat(2, "float32", (0, 1)), PixelFormat(3, "uint8", (0, 255))))
-    taken = export.signatures(generator, six, {})["sampled"].input_signature
-    assert [(of.name, of.dtype) for of in taken] == [("image", "float32"), ("seed", "int64")]
+    sampled = export.signatures(export.named_directions(generator, six), {})["sampled"]
+    specs = [(spec.name, spec.dtype) for spec in sampled.input_signature]
+    assert specs == [("image", "float32"), ("seed", "int64")]
 
 
 @pytest.mark.slow
@@ -162,7 +164,7 @@ def test_files_that_declare_too_many_pixels_are_refused_undecoded(signatures, en
 def test_the_limit_holds_for_every_signature():
     task = Pairs((PixelFormat(3, "uint8", (0, 255)),) * 2)
     generator = unet_generator((None, None, 3), depth=3, base_filters=4)
-    served = export.signatures(generator, task, {}, most_pixels=40)
+    served = export.signatures(export.named_directions(generator, task), {}, most_pixels=40)
     pixels = np.zeros((1, 6, 7, 3), "uint8")
     asked = {
         "float": {"image": pixels.astype("float32")},

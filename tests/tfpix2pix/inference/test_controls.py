@@ -35,7 +35,8 @@ def test_controls_are_the_inputs_of_the_network_in_its_order(direction):
 def test_what_is_not_asked_for_is_neutral(direction):
     source = smooth_images((2, 6, 8, 3))
     style, hints, season = control_batches(direction, source)
-    np.testing.assert_allclose(style, source.numpy().mean(axis=(1, 2)), atol=1e-6)
+    means = source.numpy().mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(style, np.stack([means] * 3, axis=1), atol=1e-6)
     assert not np.any(hints)
     assert season.numpy().tolist() == [0, 0]
     neutral = translated(direction, source, {})

@@ -1,0 +1,194 @@
+"""What is exported: directions by their names, or one generator as the only direction."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional, Union
+
+from tensorflow import keras
+
+from tfpix2pix import inference
+from tfpix2pix.data.formats import PixelFormat, full_range
+from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.errors import InputError
+from tfpix2pix.inference import SEED, Direction
+from tfpix2pix.layers import Dropout
+
+ONLY = "translate"  # Name of the direction of a generator that is exported by itself.
+CARD = "model_card"  # The signature that answers the model card.
+
+
+class SignatureNames(NamedTuple):
+    """The names of a direction's signatures.
+
+    Attributes:
+        default: Files to files, or where PNG cannot hold these the same as `float`.
+        float: float32 in [-1, 1] to the same.
+        uint8: Pixels of 8 bits to such; `None` where files have others.
+        controls: Dict of the names of controls to signatures that take one beside the image.
+
+    Example:
+        >>> SignatureNames("serving_default", "float").controls
+        {}
+    """
+
+    default: str
+    float: str
+    uint8: Optional[str] = None
+    controls: Mapping[str, str] = {}
+
+
+def named_directions(
+    directions: Union[Mapping[str, Direction], keras.Model], task=None
+) -> dict[str, Direction]:
+    """Returns directions by their names, of a generator one.
+
+    Args:
+        directions: Dict of names to `tfpix2pix.inference.Direction`, or a `keras.Model` with open
+            sides of an image to an image.
+        task: Of a generator, `tfpix2pix.data.tasks.Pairs` or another; by default that of pairs of 8
+            bits.
+
+    Returns:
+        Dict of names to directions, the default one first.
+
+    Raises:
+        ValueError: If there is no direction, or a task beside directions, which have tasks.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 1), depth=2, base_filters=4)
+        >>> list(named_directions(generator)), named_directions(generator)["translate"].multiple
+        (['translate'], 4)
+    """
+    if isinstance(directions, Mapping):
+        if not directions or task is not None:
+            raise InputError(
+                "An export must have a direction, and each has its task. Received: "
+                f"{len(directions)} directions, task={task!r}. Leave `task` out."
+            )
+        return dict(directions)
+    has_noise = any(isinstance(layer, Dropout) for layer in directions.layers)
+    return {
+        ONLY: Direction(
+            directions,
+            task or eight_bit_task(directions),
+            multiple=inference.size_multiple(directions),
+            controls=(SEED,) if has_noise else (),
+        )
+    }
+
+
+def chosen_direction(directions: Mapping[str, Any], name: Optional[str] = None) -> str:
+    """Returns the name of a direction, of the first by default.
+
+    Args:
+        directions: Dict of names to directions.
+        name: Name, or `None` for the default.
+
+    Returns:
+        str.
+
+    Raises:
+        ValueError: If there is no such direction; names them all.
+
+    Example:
+        >>> chosen_direction({"AtoB": 1, "BtoA": 2})
+        'AtoB'
+    """
+    if name is not None and name not in directions:
+        raise InputError(
+            f"A direction must be one of {', '.join(directions)}. Received: {name!r}. Leave it out "
+            f"for {next(iter(directions))}."
+        )
+    return name or next(iter(directions))
+
+
+def eight_bit_task(generator: keras.Model) -> Pairs:
+    """Returns the task of pairs of 8 bits, of the channels of a generator.
+
+    Args:
+        generator: `keras.Model` of an image to an image.
+
+    Returns:
+        `tfpix2pix.data.tasks.Pairs`.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 1), depth=2, base_filters=4)
+        >>> eight_bit_task(generator).channels
+        (1, 3)
+    """
+    shapes = (generator.input_shape, generator.output_shape)
+    return Pairs(tuple(PixelFormat(shape[-1], "uint8", full_range("uint8")) for shape in shapes))
+
+
+def served_as_files(task) -> bool:
+    """Whether PNG holds what is translated, as TensorFlow decodes it, and the translations.
+
+    Args:
+        task: `tfpix2pix.data.tasks.Pairs` or another.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> served_as_files(Pairs((PixelFormat(6, "uint8", (0.0, 255.0)),) * 2))
+        False
+    """
+    formats = (task.source_format, task.target_format)
+    return all(
+        pixel_format.channels in (1, 3, 4) and pixel_format.dtype != "float32"
+        for pixel_format in formats
+    )
+
+
+def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureNames]:
+    """Names the signatures of directions: plainly of the first, after its name of any other.
+
+    Args:
+        directions: Dict of names to directions, the default one first.
+
+    Returns:
+        Dict of the names of directions to `SignatureNames`.
+
+    Raises:
+        ValueError: If two signatures would have one name.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> (direction,) = named_directions(unet_generator((None, None, 3))).values()
+        >>> names = signature_names({"AtoB": direction, "BtoA": direction})
+        >>> names["AtoB"].controls, names["BtoA"].float
+        ({'seed': 'sampled'}, 'BtoA_float')
+    """
+    names = {}
+    for name, direction in directions.items():
+        is_first = not names
+        prefix = "" if is_first else f"{name}_"
+        formats = (direction.task.source_format, direction.task.target_format)
+        has_pixels = {pixel_format.dtype for pixel_format in formats} == {"uint8"}
+        controls = {
+            control.name: prefix + ("sampled" if control.neutral is None else control.name)
+            for control in direction.controls
+        }
+        names[name] = SignatureNames(
+            "serving_default" if is_first else name,
+            f"{prefix}float",
+            f"{prefix}uint8" if has_pixels else None,
+            controls,
+        )
+    _check_unique(names)
+    return names
+
+
+def _check_unique(names):
+    used = {CARD}
+    for name, signatures in names.items():
+        listed = [signatures.default, signatures.float, signatures.uint8]
+        for signature in [*filter(None, listed), *signatures.controls.values()]:
+            if signature in used:
+                raise InputError(
+                    "Signatures must have names of their own, which come from those of directions "
+                    f"and controls. Received: {signature!r} of the direction {name!r} again. "
+                    "Rename it."
+                )
+            used.add(signature)

@@ -1,0 +1,69 @@
+"""Limits of what is served: images by their pixels, before anything is decoded or computed."""
+
+import tensorflow as tf
+
+MOST_PIXELS = 2**24  # Of an image that is served, such as 4096 x 4096.
+
+
+def check_size(size, most_pixels: int):
+    """Refuses an image by its sides: a server enforces no shape of a signature.
+
+    Args:
+        size: int `[height, width]` in pixels.
+        most_pixels: Height times width of the largest image that is translated.
+
+    Returns:
+        The operation that fails for an image that is empty or too large.
+
+    Example:
+        >>> check_size(tf.constant([4, 4]), most_pixels=16)
+    """
+    size = tf.cast(size, "int64")
+    fits = tf.reduce_all(size > 0) & (tf.reduce_prod(size) <= most_pixels)
+    rule = (
+        f"An image must have at least 1 pixel and at most {most_pixels}. Received: [height width]"
+    )
+    return tf.debugging.Assert(fits, [rule, size, "Scale it, or cut it into parts."])
+
+
+def declared_size(encoded):
+    """Reads the sides of an image from the head of its file, so that no bomb is decoded.
+
+    Args:
+        encoded: string scalar, a file.
+
+    Returns:
+        int64 `[height, width]`; of other files than PNG, JPEG, GIF and BMP 1 pixel, since decoding
+        refuses them.
+
+    Example:
+        >>> declared_size(tf.io.encode_png(tf.zeros((4, 6, 1), "uint8"))).numpy().tolist()
+        [4, 6]
+    """
+    head = tf.io.decode_raw(tf.strings.substr(encoded, 0, 26), "uint8", fixed_length=26)
+    head = tf.cast(head, "int64")
+
+    def number(offset, powers):
+        digits = head[offset : offset + len(powers)]
+        return tf.reduce_sum(digits * [256**power for power in powers])
+
+    def starts(magic):
+        return tf.reduce_all(head[: len(magic)] == list(magic))
+
+    def bmp_size():
+        # A height below zero stands for rows from the top.
+        height = number(22, (0, 1, 2, 3))
+        return tf.stack([tf.minimum(height, 2**32 - height), number(18, (0, 1, 2, 3))])
+
+    def png_size():
+        return tf.stack([number(20, (3, 2, 1, 0)), number(16, (3, 2, 1, 0))])
+
+    return tf.case(
+        [
+            (starts(b"\x89PNG"), png_size),
+            (starts(b"\xff\xd8\xff"), lambda: tf.image.extract_jpeg_shape(encoded, "int64")[:2]),
+            (starts(b"GIF"), lambda: tf.stack([number(8, (0, 1)), number(6, (0, 1))])),
+            (starts(b"BM"), bmp_size),
+        ],
+        default=lambda: tf.ones(2, "int64"),
+    )
