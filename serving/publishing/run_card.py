@@ -12,6 +12,7 @@ from tfpix2pix import factory
 from tfpix2pix.data.palettes import palette
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import MOST_EXAMPLES
+from tfpix2pix.export.directions import ONLY
 from tfpix2pix.export.drawings import PICTURE, drawing
 
 METRICS, VALIDATED = "metrics.jsonl", "held_out/"  # As training notes them.
@@ -38,7 +39,7 @@ def card_of_run(run, config, *, best=False):
         "config": dataclasses.asdict(shown),
         "step": step,
         "metrics": _last_validation(Path(run) / METRICS, step),
-        "drawing": PICTURE,
+        "drawings": {ONLY: PICTURE},
     }
     try:
         return {**card, **_seen(config)}
@@ -74,7 +75,7 @@ def _seen(config):
         value_range=task.source_format.value_range,
     )
     held_out = _spread(_examples(config, "held_out"), MOST_EXAMPLES)
-    return {"drawing": looks, "examples": _sources(config, held_out, task)}
+    return {"drawings": {ONLY: looks}, "examples": {ONLY: _sources(config, held_out, task)}}
 
 
 def _examples(config, split):

@@ -96,7 +96,7 @@ export(open_generator(), sys.argv[1], finish=finish)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sign", [".part-*", ".part-*/finishing"])
+@pytest.mark.parametrize("sign", ["*.part", "*.part/finishing"])
 def test_an_export_that_is_killed_leaves_no_version(tmp_path, sign):
     command = [sys.executable, "-c", EXPORT, tmp_path]
     with subprocess.Popen(command, cwd=ROOT) as process:
@@ -110,7 +110,7 @@ def test_an_export_that_is_killed_leaves_no_version(tmp_path, sign):
             process.kill()
     assert process.returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
-    assert left.name == f".part-{process.pid}"
+    assert left.name == f".1.{process.pid}.part"
     assert export.versions(tmp_path) == []
     version, _ = export.export(unet_generator((None, None, 3), depth=2, base_filters=2), tmp_path)
     assert version == tmp_path / "1"
@@ -146,8 +146,16 @@ def test_a_card_tells_of_a_run_at_its_checkpoint_and_of_its_data(tmp_path):
     assert card["config"]["data"]["direction"] == "BtoA"
     white, black = [255, 255, 255], [0, 0, 0]
     width = {"line_width": pytest.approx(1.0, abs=0.25)}  # 2 pixels, of 64 that become 32.
-    assert card["drawing"] == {"kind": "lines", "background": white, "line_color": black, **width}
-    tops = [int(np.argmax((example < 200).any(axis=(1, 2)))) for example in card["examples"]]
+    assert card["drawings"]["translate"] == {
+        "kind": "lines",
+        "background": white,
+        "line_color": black,
+        **width,
+    }
+    tops = [
+        int(np.argmax((example < 200).any(axis=(1, 2))))
+        for example in card["examples"]["translate"]
+    ]
     assert tops == [
         4,
         4,
@@ -156,14 +164,14 @@ def test_a_card_tells_of_a_run_at_its_checkpoint_and_of_its_data(tmp_path):
         7,
         7,
     ]  # Of the held-out lines 0, 1, 3, 4, 6 and 7: all of the folder.
-    assert {example.shape for example in card["examples"]} == {(32, 32, 3)}
+    assert {example.shape for example in examples} == {(32, 32, 3)}
 
 
 @pytest.mark.slow
 def test_without_its_data_a_card_shows_no_examples_and_a_note_is_printed(tmp_path, capsys):
     saved = trained(tmp_path / "run", tmp_path / "gone")
     card = run_card.card_of_run(tmp_path / "run", saved)
-    assert card["drawing"] == {"kind": "picture", "background": [255, 255, 255]}
+    assert card["drawings"]["translate"] == {"kind": "picture", "background": [255, 255, 255]}
     assert "examples" not in card
     assert re.match(
         "note: the model card shows no examples, for the data were not found. .*gone",

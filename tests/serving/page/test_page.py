@@ -62,7 +62,10 @@ def manager(generator, tmp_path_factory):
     example = np.zeros((*SIZE, 3), "uint8")
     for name, drawing in {"lines": LINES, "labels": LABELS}.items():
         export(
-            generator, folder / name, size=SIZE, card={"drawing": drawing, "examples": [example]}
+            generator,
+            folder / name,
+            size=SIZE,
+            card={"drawings": {"translate": drawing}, "examples": {"translate": [example]}},
         )
     foreign = Foreign()
     tf.saved_model.save(foreign, str(folder / "foreign/1"), {"serving_default": foreign.turn})
