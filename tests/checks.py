@@ -36,10 +36,10 @@ def check_layer(case):
     revived.build(batch.shape)
     revived.set_weights(layer.get_weights())
     np.testing.assert_array_equal(revived(batch), output)
-    layer_of_half = type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"})
-    layer_of_half.build(batch.shape)
-    layer_of_half.set_weights(layer.get_weights())
-    half = layer_of_half(batch)
+    half_layer = type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"})
+    half_layer.build(batch.shape)
+    half_layer.set_weights(layer.get_weights())
+    half = half_layer(batch)
     assert half.dtype == tf.float16
     np.testing.assert_allclose(tf.cast(half, tf.float32), output, atol=2e-2)
 
@@ -85,10 +85,10 @@ def check_model(case):
     batch = tuple(smooth_images(shape, seed) for seed, shape in enumerate(case.inputs))
     history = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
     assert all(np.isfinite(value) for values in history.values() for value in values)
-    still = [
+    unmoved = [
         v.name for v, old in zip(model.trainable_variables, before) if (v == old).numpy().all()
     ]
-    assert still == []
+    assert unmoved == []
     assert model.translate(batch[0]).shape == case.output
 
 

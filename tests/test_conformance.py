@@ -3,6 +3,8 @@
 import importlib
 import pkgutil
 import warnings
+from collections.abc import Mapping
+from types import ModuleType
 
 import pytest
 
@@ -46,8 +48,16 @@ def test_every_public_name_has_a_case():
     assert set(cases.METRICS) == set(metrics.__all__) - others
     # The base class is tested through its subclasses.
     assert set(cases.MODELS) == set(models.__all__) - {"TranslationModel"}
-    of_parts = {*networks.__all__, *models.__all__, "InputError"}
-    assert set(tfpix2pix.__all__) <= of_parts
+
+
+def test_every_name_of_the_library_is_a_module_or_has_an_example():
+    for name in tfpix2pix.__all__:
+        value = getattr(tfpix2pix, name)
+        assert isinstance(value, (ModuleType, Mapping)) or documented(name, value), name
+
+
+def documented(name, value):
+    return name.endswith("Config") or ">>>" in value.__doc__  # Configurations are plain data.
 
 
 def test_every_module_can_be_imported():

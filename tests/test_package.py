@@ -1,4 +1,4 @@
-"""The wheel holds the library, its type hints and its pages, and nothing else."""
+"""The wheel holds the library alone, and its import loads no program, page or other framework."""
 
 import subprocess
 import sys
@@ -19,3 +19,11 @@ def test_the_wheel_holds_all_files_of_the_library_but_the_tour(tmp_path):
     # Type checkers ignore the hints of a package without it (PEP 561).
     assert (tmp_path / "tfpix2pix/py.typed").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["tfpix2pix"]
+
+
+def test_the_library_loads_neither_programs_nor_other_frameworks():
+    strangers = {"jsonargparse", "gradio", "matplotlib", "torch", "onnx", "openvino"}
+    code = "import sys, tfpix2pix; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert strangers & set(result.stdout.split()) == set()

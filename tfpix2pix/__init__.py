@@ -1,4 +1,7 @@
-"""tfpix2pix: image-to-image translation with conditional GANs on TensorFlow."""
+"""tfpix2pix: image-to-image translation with conditional GANs on TensorFlow.
+
+`__all__` has what a notebook needs: names that are used most, and modules with the others.
+"""
 
 import os
 
@@ -7,10 +10,63 @@ import os
 # not been imported before.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+__version__ = "0.1.0"
+
+from tfpix2pix import (
+    callbacks,
+    data,
+    datasets,
+    doctor,
+    export,
+    importers,
+    inference,
+    layers,
+    losses,
+    metrics,
+    models,
+    networks,
+    optimizers,
+    report,
+    schedules,
+    translation,
+)
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.errors import InputError
+from tfpix2pix.export import read_card
+from tfpix2pix.inference import Control, Direction, translate
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks import patch_discriminator, unet_generator
 
-__version__ = "0.1.0"
-
-__all__ = ["InputError", "Pix2Pix", "patch_discriminator", "unet_generator"]
+__all__ = [
+    "Control",
+    "DataConfig",
+    "Direction",
+    "ExperimentConfig",
+    "Geometry",
+    "InputError",
+    "Pix2Pix",
+    "PixelFormat",
+    "TrainConfig",
+    "callbacks",
+    "data",
+    "datasets",
+    "doctor",
+    "export",
+    "importers",
+    "inference",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "networks",
+    "optimizers",
+    "patch_discriminator",
+    "read_card",
+    "report",
+    "schedules",
+    "translate",
+    "translation",
+    "unet_generator",
+]

@@ -1,1 +1,5 @@
-"""The data doctor: what is wrong with a data set, and how to train on it."""
+"""The data doctor: checks a data set before training, and suggests how to train on it."""
+
+from tfpix2pix.doctor import check, presentation
+
+__all__ = ["check", "presentation"]
