@@ -66,4 +66,4 @@ def test_paths_in_documents_and_docstrings_exist():
 
 def report(wrong):
     lines = sorted(f"{path.relative_to(ROOT)}: {name}" for path, name in wrong)
-    assert [line for line in lines if "NAME" not in line] == []
+    assert "\n".join(line for line in lines if "NAME" not in line) == ""

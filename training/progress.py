@@ -21,7 +21,9 @@ def bar(items, title: str, unit: str, total: Optional[int] = None):
 
 
 def survey(records, total: int):
-    """Shows how many new files of a data set are checked; see `tfpix2pix.data.survey.survey`.
+    """Shows how many new files of a data set are checked.
+
+    It is the `progress` of `tfpix2pix.data.survey.examine_images`.
 
     Args:
         records: Iterable of what is known of each file.
