@@ -155,7 +155,7 @@ def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureN
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
-        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> generator = unet_generator((None, None, 3), depth=3, base_filters=4)
         >>> direction = named_directions(generator)["translate"]
         >>> names = signature_names({"AtoB": direction, "BtoA": direction})
         >>> names["AtoB"].controls, names["BtoA"].float
