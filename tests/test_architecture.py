@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
     p for top in ("tfpix2pix", "training", "serving") for p in (ROOT / top).rglob("*.py")
 )
-MOST_LINES, MOST_LINES_OF_A_FUNCTION = 350, 100
+MOST_LINES = 350
+MOST_LINES_OF_A_FUNCTION = 100  # With its docstring; 70 without.
 
 # The client runs where neither TensorFlow nor the library is installed.
 CLIENT = [str(p.relative_to(ROOT)) for p in (ROOT / "serving/client").glob("*.py")]
