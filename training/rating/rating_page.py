@@ -1,4 +1,4 @@
-"""The page of the real-or-fake test, and the server of it; nothing it sends tells what is fake."""
+"""The page of the real-or-fake test and its server, which never tells what is fake in advance."""
 
 import json
 import secrets
@@ -16,7 +16,7 @@ from training.rating.real_or_fake import SIDES, image_path, plan
 
 LOOPBACK = ("127.0.0.1", "localhost")
 SHOWN_MS = 1000  # Section 4.1 of the paper.
-MOST_BYTES = 1000  # Of an answer.
+MOST_BYTES = 1000  # An answer has at most.
 
 # Nothing from elsewhere, and no address of a session to elsewhere.
 HEADERS = {
@@ -41,7 +41,8 @@ class Page:
     """
 
     def __init__(self, answers, trusted_hosts=None):
-        self.answers, self.trusted_hosts = answers, trusted_hosts
+        self.answers = answers
+        self.trusted_hosts = trusted_hosts
         image = "/<session:session>/<int(min=1):trial>/<any({}):side>".format(",".join(SIDES))
         self._urls = Map(
             [
@@ -63,7 +64,7 @@ class Page:
             get_host(request.environ, self.trusted_hosts)
             respond, values = self._urls.bind_to_environ(request.environ).match()
             if respond == self._answer:
-                values["given"] = request.get_json()
+                values["answer"] = request.get_json()
             response = respond(**values)
         except HTTPException as error:
             response = Response(error.description, error.code)
@@ -79,17 +80,19 @@ class Page:
         trial = self.answers.next_trial(session)
         return self._page(trial=trial, over=trial is None)
 
-    def _answer(self, session, given):
-        side = self.answers.add(session, given)
+    def _answer(self, session, answer):
+        side = self.answers.add(session, answer)
         return Response(json.dumps({"fake": side}), mimetype="application/json")
 
     def _image(self, session, trial, side):
         trials = plan(self.answers.protocol, session)
         if trial > len(trials):
             raise NotFound
-        real, fake, side_of_fake = trials[trial - 1]
-        shown = ("fake", fake) if side == side_of_fake else ("real", real)
-        path = image_path(self.answers.folder, *shown)
+        real, fake, fake_side = trials[trial - 1]
+        if side == fake_side:
+            path = image_path(self.answers.folder, "fake", fake)
+        else:
+            path = image_path(self.answers.folder, "real", real)
         return Response(path.read_bytes(), mimetype="image/png")
 
     def _page(self, **state):
@@ -105,12 +108,12 @@ class Page:
 
 
 def make(answers, host, port):
-    """Makes the server; it listens, and answers from its `serve_forever()` on.
+    """Makes the server, which listens at once and answers while `serve_forever()` runs.
 
     Args:
         answers: `training.rating.real_or_fake.Answers`.
-        host: Address of this machine to listen at. By one of `LOOPBACK` only this machine may
-            call, and only by these names: pages of others could else have a name lead here.
+        host: Address of this machine to listen at. At one of `LOOPBACK` only this machine may
+            call, and only by these names, since other sites could let a name of theirs lead here.
         port: Port to listen at; 0 for any that is free, see `port` of the server.
 
     Returns:

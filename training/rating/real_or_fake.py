@@ -23,14 +23,15 @@ from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 from training.bootstrap import mean_interval
 
-PROTOCOL, ANSWERS = "protocol.json", "answers.jsonl"
+PROTOCOL = "protocol.json"
+ANSWERS = "answers.jsonl"
 SIDES = ("left", "right")
-RESAMPLES = 10_000
+RESAMPLES = 10_000  # Of the bootstrap.
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """What is rated and how: one folder of answers is of one algorithm, as each session is.
+    """What raters see: one folder of answers is about one run, as each session is.
 
     Attributes:
         run: Folder of the run that translates.
@@ -41,7 +42,8 @@ class Protocol:
         names: Names of the examples.
         practice: Trials with feedback, at the start of a session.
         trials: Trials that count, after those.
-        secret: Without it the address of a session does not tell what is fake.
+        secret: Seed of the trials beside the session's address, from which nobody can tell what is
+            fake.
     """
 
     run: str
@@ -121,14 +123,14 @@ def image_path(folder, kind, index):
 
 
 def begin(protocol, folder):
-    """Notes what a folder of answers is of.
+    """Writes the protocol of a folder of answers, or checks that it has the same one.
 
     Args:
         protocol: `Protocol`.
         folder: Folder of the answers; made if it is missing.
 
     Raises:
-        ValueError: If it is of another protocol.
+        ValueError: If it has another protocol.
     """
     path = Path(folder, PROTOCOL)
     if not path.exists():
@@ -148,7 +150,7 @@ def begin(protocol, folder):
 
 
 def load(folder):
-    """Reads what a folder of answers is of.
+    """Reads the protocol of a folder of answers.
 
     Args:
         folder: Folder of the answers.
@@ -169,10 +171,10 @@ def load(folder):
 
 
 class Answers:
-    """Takes the answers of all sessions, each once and in order, and stores them at once.
+    """Stores the answers of all sessions, each once and in order, before the next trial.
 
     Args:
-        folder: Folder of the answers; what was answered there before counts.
+        folder: Folder of the answers; those that are in it count.
 
     Attributes:
         folder: The same.
@@ -180,8 +182,10 @@ class Answers:
     """
 
     def __init__(self, folder):
-        self.folder, self.protocol = Path(folder), load(folder)
-        self._path, self._lock = self.folder / ANSWERS, threading.Lock()
+        self.folder = Path(folder)
+        self.protocol = load(folder)
+        self._path = self.folder / ANSWERS
+        self._lock = threading.Lock()
         self._counts = Counter(line["session"] for line in _lines(folder))
 
     def next_trial(self, session):
@@ -189,13 +193,13 @@ class Answers:
         answered = self._counts[session]
         return answered + 1 if answered < self.protocol.length else None
 
-    def add(self, session, given):
+    def add(self, session, answer):
         """Stores an answer.
 
         Args:
             session: Hexadecimal str.
-            given: Dict of the `trial`, the `answer`, which is the side that was taken for fake, and
-                the times in milliseconds for which the pair was shown, `shown_ms`, and in which
+            answer: Dict of the `trial`; the `answer`, the side that the rater takes for fake; and
+                two times in milliseconds: for which the pair was visible, `shown_ms`, and in which
                 the rater answered, `answer_ms`.
 
         Returns:
@@ -204,14 +208,14 @@ class Answers:
         Raises:
             ValueError: If it is no answer, or not that to the next trial.
         """
-        _check(given)
+        _check(answer)
         with self._lock:
             number = self.next_trial(session)
-            if number != given["trial"]:
+            if number != answer["trial"]:
                 expected = f"trial {number}" if number else "none, for the session is over"
                 raise InputError(
                     f"Each trial is answered once, in order. Received: an answer to trial "
-                    f"{given['trial']!r}; expected is {expected}. Reload the page to go on."
+                    f"{answer['trial']!r}; expected is {expected}. Reload the page to go on."
                 )
             trial = plan(self.protocol, session)[number - 1]
             practice = number <= self.protocol.practice
@@ -221,9 +225,9 @@ class Answers:
                 "real": self.protocol.names[trial.real],
                 "fake": self.protocol.names[trial.fake],
                 "side": trial.side,
-                **given,
+                **answer,
                 "trial": number,
-                "correct": given["answer"] == trial.side,
+                "correct": answer["answer"] == trial.side,
                 "time": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"),
                 "run": self.protocol.run,
                 "step": self.protocol.step,
@@ -252,7 +256,8 @@ def summary(folder):
     Raises:
         ValueError: If it is no folder of answers, or no session is complete.
     """
-    protocol, sessions = load(folder), {}
+    protocol = load(folder)
+    sessions = {}
     for line in _lines(folder):
         sessions.setdefault(line["session"], []).append(line)
     fooled = {
@@ -266,37 +271,42 @@ def summary(folder):
             "that are not. Answer all trials of one."
         )
     rates = {session: float(np.mean(values)) for session, values in fooled.items()}
-    by, values = ("raters", [*rates.values()]) if len(rates) > 1 else ("trials", *fooled.values())
+    if len(rates) > 1:
+        resampled = "raters"
+        values = list(rates.values())
+    else:
+        resampled = "trials"
+        (values,) = fooled.values()
     return {
         "run": protocol.run,
         "step": protocol.step,
         "fooling_rate": float(np.mean(values)),
         "interval": list(mean_interval(values, resamples=RESAMPLES)),
-        "resampled": by,
+        "resampled": resampled,
         "raters": rates,
         "trials": sum(len(values) for values in fooled.values()),
         "incomplete": len(sessions) - len(fooled),
     }
 
 
-def _check(given):
-    """Raises where an answer is not of the form that the page sends."""
+def _check(answer):
+    """Refuses an answer that does not have the form in which the page sends it."""
     times = ("shown_ms", "answer_ms")
     if not (
-        isinstance(given, dict)
-        and set(given) == {"trial", "answer", *times}
-        and given["answer"] in SIDES
-        and all(isinstance(given[name], (int, float)) for name in times)
-        and all(0 <= given[name] < math.inf for name in times)
+        isinstance(answer, dict)
+        and set(answer) == {"trial", "answer", *times}
+        and answer["answer"] in SIDES
+        and all(isinstance(answer[name], (int, float)) for name in times)
+        and all(0 <= answer[name] < math.inf for name in times)
     ):
         raise InputError(
             "An answer has the number of a trial, a side (left or right), and two times in "
-            f"milliseconds. Received: {given!r}. Reload the page and answer there."
+            f"milliseconds. Received: {answer!r}. Reload the page and answer there."
         )
 
 
 def _lines(folder):
-    """Returns all answers in a folder, but one that was cut off."""
+    """Returns all answers in a folder, without one that was cut off."""
     path = Path(folder, ANSWERS)
     text = path.read_text("utf-8") if path.exists() else ""
     return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
