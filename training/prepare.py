@@ -1,5 +1,6 @@
 """Makes data sets of folders of images: `python -m training.prepare COMMAND ... --to FOLDER`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Literal, Optional, Union
@@ -9,11 +10,11 @@ import tqdm
 
 from tfpix2pix import atomic
 from tfpix2pix.data import layouts, records
-from tfpix2pix.datasets import combine as preparing
+from tfpix2pix.datasets import combine as combining
 from tfpix2pix.datasets import derive, jobs
 from tfpix2pix.datasets import fetch as fetching
-from tfpix2pix.doctor import check as doctor
 from tfpix2pix.doctor import presentation
+from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.errors import InputError
 
 Size = Union[int, tuple[int, int]]
@@ -27,7 +28,7 @@ def combine(a: Path, b: Path, to: Path):
         b: The same of the partners.
         to: Folder to write to.
     """
-    _report(preparing.combine(a, b, to, progress=_bar), to, _training(to))
+    _report(combining.combine_folders(a, b, to, progress=_bar), to, _training(to))
 
 
 def split(folder: Path, to: Path, val: float = 0.1, test: float = 0.1, seed: int = 0):
@@ -42,7 +43,7 @@ def split(folder: Path, to: Path, val: float = 0.1, test: float = 0.1, seed: int
     """
     fractions = {"train": 1 - val - test, "val": val, "test": test}
     fractions = {name: share for name, share in fractions.items() if share}
-    done = preparing.split(folder, to, fractions, seed=seed, progress=_bar)
+    done = combining.split(folder, to, fractions, seed=seed, progress=_bar)
     _report(done, to, _training(to))
 
 
@@ -64,7 +65,7 @@ def resize(
         kernel: How pixels are mixed; nearest for label maps.
         halves: Whether the files are side by side; the size is that of each half then.
     """
-    done = preparing.resize(
+    done = combining.resize(
         folder, to, _pair(size), how=how, kernel=kernel, halves=halves, progress=_bar
     )
     _report(done, to, _training(to) if halves else None)
@@ -82,7 +83,7 @@ def edges(
     Args:
         photos: Folder of photos, which may have folders such as train and test.
         to: Folder to write to.
-        size: Height and width in pixels to crop and resize to; by default they stay.
+        size: Height and width in pixels to crop and resize to; by default unchanged.
         method: Thin lines by Canny, or a broad pen by XDoG.
         samples: Drawings of each photo; of several each is another hand's. Split photos before.
     """
@@ -96,7 +97,7 @@ def grayscale(photos: Path, to: Path, size: Optional[Size] = None):
     Args:
         photos: Folder of photos, which may have folders such as train and test.
         to: Folder to write to.
-        size: Height and width in pixels to crop and resize to; by default they stay.
+        size: Height and width in pixels to crop and resize to; by default unchanged.
     """
     done = derive.grayscale(photos, to, _pair(size), progress=_bar)
     _report(done, to, _training(to))
@@ -108,7 +109,7 @@ def blank(photos: Path, to: Path, size: Optional[Size] = None, share: float = 0.
     Args:
         photos: Folder of photos, which may have folders such as train and test.
         to: Folder to write to.
-        size: Height and width in pixels to crop and resize to; by default they stay.
+        size: Height and width in pixels to crop and resize to; by default unchanged.
         share: Sides of the white box in proportion to those of the photo.
     """
     done = derive.blank(photos, to, _pair(size), share=share, progress=_bar)
@@ -121,15 +122,15 @@ def tfrecord(data: Path, to: Path, layout: str = "auto", shards: Optional[int] =
     Args:
         data: Folder of the images, or manifest.
         to: Folder to write to.
-        layout: How the images lie there; photos for single ones. By default it is seen.
+        layout: How the files are arranged in the folder, photos for single ones; detected by
+            default.
         shards: Number of files of each split; by default one for each 128 megabytes.
     """
-    made = passed = 0
+    counts = []
     for split in layouts.splits(data) or ["train"]:
         listing = layouts.listing(data, split, layout)
-        counts = records.write_shards(listing, split, to, shards=shards, progress=_bar)
-        made, passed = made + counts[0], passed + counts[1]
-    _report(jobs.Done(made, passed), to, _training(to))
+        counts.append(records.write_shards(listing, split, to, shards=shards, progress=_bar))
+    _report(jobs.Done(*map(sum, zip(*counts))), to, _training(to))
 
 
 def fetch(name: str, to: Path, from_file: Optional[Path] = None):
@@ -140,7 +141,7 @@ def fetch(name: str, to: Path, from_file: Optional[Path] = None):
         to: Folder in which it becomes a folder of its name.
         from_file: Its archive, downloaded by hand, for machines without internet.
     """
-    folder = fetching.fetch(name, to, file=from_file, progress=_byte_bar)
+    folder = fetching.fetch_data_set(name, to, file=from_file, progress=_byte_bar)
     direction = fetching.DATA_SETS[name].direction
     print(f"{folder} is there. Train on it: {_training(folder, direction)}")
 
@@ -151,18 +152,19 @@ def check(
     layout: Literal[("auto", *layouts.LAYOUTS)] = "auto",
     classes: Optional[int] = None,
 ):
-    """Says what is wrong with a data set, and how to train on it.
+    """Reports what is wrong with a data set, and how to train on it.
 
     Args:
         data: Folder of images, which may have folders such as train and test, or a manifest.
         to: Folder to write check.html, with pictures, and check.json to.
-        layout: How the images lie there; by default it is seen.
-        classes: Number of classes if label maps are to have ids below it.
+        layout: How the files are arranged in the folder; detected by default.
+        classes: Number of classes, if the ids of label maps must be below it.
     """
-    diagnosis = doctor.check(data, layout, classes=classes, progress=_bar)
-    print(presentation.text(diagnosis))
+    diagnosis = diagnose(data, layout, classes=classes, progress=_bar)
+    command = _command({s.option: s.value for s in diagnosis.suggestions}, Path(data).stem)
+    print(presentation.text(diagnosis, command))
     if to:
-        atomic.write_bytes(presentation.html(diagnosis).encode(), to / "check.html")
+        atomic.write_bytes(presentation.html(diagnosis, command).encode(), to / "check.html")
         atomic.write_bytes(presentation.to_json(diagnosis).encode(), to / "check.json")
         print(f"\nLook at {to / 'check.html'}.")
     if not diagnosis.is_fit:
@@ -184,7 +186,7 @@ def main(arguments=None):
     for function in COMMANDS:
         command = jsonargparse.ArgumentParser()
         command.add_function_arguments(function, skip={"to", "from_file"}, as_positional=True)
-        text = "Folder to write to. What is there and newer than its input stays."
+        text = "Folder to write to. Files in it that are newer than their inputs stay."
         if function is check:
             command.add_argument("--to", type=Optional[Path], help="Folder for a page and JSON.")
         else:
@@ -213,9 +215,15 @@ def _byte_bar(chunks, total, done):
             bar.update(len(chunk))
 
 
-def _training(to, direction="AtoB"):
-    options = f"--data {to} --data.direction {direction} --run runs/{to.name}"
-    return f"python -m training.train facades {options}"
+def _training(folder, direction="AtoB"):
+    return _command({"data.folder": str(folder), "data.direction": direction}, folder.name)
+
+
+def _command(settings, name):
+    """Returns the command that trains with settings, a dict of option to value."""
+    flags = [f"--{option} {shlex.quote(value)}" for option, value in settings.items()]
+    flags = " ".join(flags).replace("--data.folder ", "--data ", 1)  # Its short form.
+    return f"python -m training.train facades {flags} --run runs/{name}"
 
 
 def _report(done, to, command=None):

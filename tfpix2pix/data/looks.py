@@ -1,6 +1,7 @@
-"""Looks: a few kB of features of each image, and what it shows: photo, label map or drawing."""
+"""Looks: features of images, a few kB each, and whether they show photos, labels or drawings."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 import imagehash
@@ -8,37 +9,59 @@ import numpy as np
 from PIL import Image
 
 from tfpix2pix.data import formats
+from tfpix2pix.data.palettes import packed, unpacked
 
-SKETCH = 16  # Pixels of a side of the smallest picture in which an image can be known again.
-MOST_SIDE = 512  # Larger images are measured with pixels left out, which makes no new colours.
-LOSSY_BLANK = 2.5  # Deviation in levels below which a JPEG shows nothing.
+SKETCH = 16  # Pixels of a side of the smallest picture by which an image can be recognized.
+MOST_SIDE = 512  # Larger images are measured on a grid of pixels, which makes no new colours.
+LOSSY_BLANK = 2.5  # Standard deviation in levels up to which a JPEG is blank.
 MOST_COLORS = 256
 MOST_PEAKS = 64
-NEAR, FAR = 6, 24  # Levels: JPEG's changes within a flat area, and another colour for certain.
+NEAR, FAR = 6, 24  # Levels: JPEG's changes within a flat area, and certainly another colour.
+THICK = 64  # Levels from the background at which a pixel belongs to a line or an area.
+
+# `look` compares medians over the images of a side with these. They were set on the 506 pairs of
+# facades (photos and label maps, JPEG), 900 of edges2shoes and edges2handbags (drawings and photos
+# on white) and the pairs of `tfpix2pix.datasets.synthetic` (label maps as PNG, JPEG and ids).
+# Drawings: mostly background, of thin strokes, without colour, on white or black.
+DRAWING_LEAST_BACKGROUND = 0.6
+DRAWING_MOST_THICK = 0.15
+# Exact label maps: nearly all images have few colours, and equal neighbours.
+LABELS_LEAST_OF_FEW_COLORS = 0.9
+LABELS_LEAST_SOLID = 0.05
+# All grey photos together have few colours, but no two equal neighbours.
+GREY_LABELS_LEAST_SOLID = 0.3
+# Blurred label maps: flat areas, whose pixels lie near the peaks. Of few images come few peaks.
+LABELS_LEAST_FLAT = 0.03
+LABELS_LEAST_NEAR_PEAKS = 0.85
+LABELS_LEAST_NEAR_PEAKS_OF_FEW = 0.95
+MANY_IMAGES = 8
+# A rarer colour is blur between two classes.
+PALETTE_LEAST_SHARE = 5e-4
+BACKGROUND_WEIGHT = 65536  # Pixels that an image counts for when the background is added.
 
 
 class Features(NamedTuple):
-    """What is kept of an image. Colours are of 8 bits; other images are brought to them.
+    """Features of an image, measured on RGB of 8 bits.
 
     Attributes:
-        digest: Of all its pixels; equal where they are.
+        digest: Of all pixels; equal for equal images.
         hash: bool `[64]`, the perceptual hash.
         sketch: uint8 `[16, 16, 3]`.
         mean: Mean of the three channels.
         spread: Their standard deviations.
-        greatest: Greatest value of the first channel as it is in the file: of ids, the last.
+        greatest: Greatest value of the first channel of the file: the last id of a label map.
         is_grey: Whether the channels are equal.
-        is_opaque: Whether nothing shines through.
-        colors: Packed colours, or `None` when there are more than 256.
-        peaks: int `[peaks, 5]`: the colours of flat areas but the most frequent, RGB; the flat
-            pixels within `NEAR` of it; and those within `FAR`.
+        is_opaque: Whether there is no alpha below its greatest value.
+        colors: Packed colours, or `None` if there are more than 256.
+        peaks: int `[peaks, 5]`: the colours of flat areas except the most frequent one, RGB; the
+            number of flat pixels within `NEAR` of each; and that within `FAR`.
         flat: Share of the pixels that `peaks` counts.
         top: Packed colour that is most frequent.
         top_share: Share of the pixels that are nearly of this colour.
-        solid: Of the others, the share whose lower and right neighbours are equal to them.
-        thick: Of the pixels far from the top, the share in the midst of 5 x 5 such; 1 if none is.
+        solid: Of the other pixels, the share that equals its lower and right neighbours.
+        thick: Of the pixels far from `top`, the share at the centre of 5 x 5 such; 1 if none is.
         saturation: Mean difference of the greatest and the least channel.
-        is_lossy: Whether it comes of a format without exact colours.
+        is_lossy: Whether the format of the file is lossy.
 
     Example:
         >>> features(np.zeros((16, 16, 3), "uint8")).top_share
@@ -64,18 +87,23 @@ class Features(NamedTuple):
     is_lossy: bool
 
     @property
-    def is_blank(self):
-        """Whether it is of one colour, or in JPEG, which has noise, nearly so."""
+    def is_blank(self) -> bool:
+        """Whether it has one colour, or in JPEG, which adds noise, nearly so."""
         return max(self.spread) <= (LOSSY_BLANK if self.is_lossy else 0)
 
 
-def features(pixels, value_range=None, *, is_lossy=False):
+def features(
+    pixels: np.ndarray,
+    value_range: Optional[tuple[float, float]] = None,
+    *,
+    is_lossy: bool = False,
+) -> Features:
     """Measures an image.
 
     Args:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
         value_range: As in `to_rgb`.
-        is_lossy: Whether it comes of a format without exact colours, JPEG.
+        is_lossy: Whether it comes from a lossy format, JPEG.
 
     Returns:
         `Features`.
@@ -112,19 +140,19 @@ def features(pixels, value_range=None, *, is_lossy=False):
         top,
         float((from_top <= NEAR).mean()),
         _solid(codes, top),
-        _thick(from_top > 64),
+        _thick(from_top > THICK),
         float(np.ptp(planes, axis=0).mean()),
         is_lossy,
     )
 
 
 class Look(NamedTuple):
-    """What images look like, all together.
+    """What the images of one side show.
 
     Attributes:
         kind: `"labels"`, `"drawing"` or `"photo"`.
-        palette: int `[colors, 3]`: of label maps the colours, the most frequent first where they
-            are not exact; else empty.
+        palette: int `[colors, 3]`: the colours of label maps, the most frequent first if they are
+            not exact; else empty.
         exact: Whether all pixels of label maps have these colours.
 
     Example:
@@ -137,14 +165,14 @@ class Look(NamedTuple):
     exact: bool
 
 
-def look(features):
-    """Sees what images are; it is a guess.
+def look(features: Sequence[Features]) -> Look:
+    """Guesses what the images of one side show.
 
     Args:
         features: List of `tfpix2pix.data.looks.Features`.
 
     Returns:
-        `Look`. Blank images say nothing and are passed over.
+        `Look`. Blank images are ignored.
 
     Example:
         >>> from tfpix2pix.datasets import synthetic
@@ -152,46 +180,69 @@ def look(features):
         >>> [look([features(image)]).kind for image in (photo, labels)]
         ['photo', 'labels']
     """
-    telling = [of for of in features if not of.is_blank]
-    nothing = np.zeros((0, 3), int)
-    if not telling:
-        return Look("photo", nothing, False)
-
-    def typical(name):
-        return np.median([getattr(of, name) for of in telling])
-
-    tops = unpacked([of.top for of in telling])
-    if (
-        typical("top_share") > 0.6
-        and typical("thick") < 0.15
-        and typical("saturation") < NEAR
-        and min(np.median(tops), 255 - np.median(tops)) < FAR
-    ):
-        return Look("drawing", nothing, False)
-
-    listed = [of.colors for of in telling if of.colors is not None]
-    union = np.unique(np.concatenate(listed)) if listed else np.zeros(0)
-    few = len(listed) >= 0.9 * len(telling) and len(union) <= MOST_COLORS
-    # All grey photos together have few colours, but no two equal neighbours.
-    solid = typical("solid") > (0.3 if typical("is_grey") else 0.05)
-    if few and solid and not typical("is_lossy"):
-        return Look("labels", unpacked(union), True)
-
-    peaks = np.concatenate([of.peaks for of in telling])
-    found = gather_peaks(peaks[:, :3], peaks[:, 3], peaks[:, 4])
-    # Photos have few flat areas, or many colours between the peaks; of few images, too few peaks.
-    share = found[:, 3].sum() / max(peaks[:, 4].sum(), 1)
-    if typical("flat") < 0.03 or share < (0.85 if len(telling) >= 8 else 0.95):
-        return Look("photo", nothing, False)
-    shares = np.array([of.top_share for of in telling]) * 65536
-    both = np.concatenate([peaks[:, 3], shares.astype("int32")])
-    palette = gather_peaks(np.concatenate([peaks[:, :3], tops]), both)
-    kept = palette[:, 3] > 5e-4 * both.sum()
-    return Look("labels", palette[kept, :3], False)
+    images = [image for image in features if not image.is_blank]
+    no_colors = np.zeros((0, 3), int)
+    if not images:
+        return Look("photo", no_colors, False)
+    backgrounds = unpacked([image.top for image in images])
+    if _are_drawings(images, backgrounds):
+        return Look("drawing", no_colors, False)
+    palette = _exact_palette(images)
+    if palette is not None:
+        return Look("labels", palette, True)
+    palette = _blurred_palette(images, backgrounds)
+    if palette is not None:
+        return Look("labels", palette, False)
+    return Look("photo", no_colors, False)
 
 
-def to_rgb(pixels, value_range=None):
-    """Shows an image of any kind as RGB of 8 bits.
+def _median(images, name):
+    return np.median([getattr(image, name) for image in images])
+
+
+def _are_drawings(images, backgrounds):
+    background = np.median(backgrounds)
+    return (
+        _median(images, "top_share") > DRAWING_LEAST_BACKGROUND
+        and _median(images, "thick") < DRAWING_MOST_THICK
+        and _median(images, "saturation") < NEAR
+        and min(background, 255 - background) < FAR
+    )
+
+
+def _exact_palette(images):
+    """Returns the colours of label maps whose pixels all have one of them, or `None`."""
+    if _median(images, "is_lossy"):
+        return None
+    listed = [image.colors for image in images if image.colors is not None]
+    if len(listed) < max(LABELS_LEAST_OF_FEW_COLORS * len(images), 1):
+        return None
+    colors = np.unique(np.concatenate(listed))
+    is_grey = _median(images, "is_grey")
+    least_solid = GREY_LABELS_LEAST_SOLID if is_grey else LABELS_LEAST_SOLID
+    if len(colors) > MOST_COLORS or _median(images, "solid") <= least_solid:
+        return None
+    return unpacked(colors)
+
+
+def _blurred_palette(images, backgrounds):
+    """Returns the colours around which those of blurred label maps lie, or `None`."""
+    peaks = np.concatenate([image.peaks for image in images])
+    common = gather_peaks(peaks[:, :3], peaks[:, 3], peaks[:, 4])
+    # Photos have few flat areas, or many colours between the peaks.
+    near_peaks = common[:, 3].sum() / max(peaks[:, 4].sum(), 1)
+    is_many = len(images) >= MANY_IMAGES
+    least = LABELS_LEAST_NEAR_PEAKS if is_many else LABELS_LEAST_NEAR_PEAKS_OF_FEW
+    if _median(images, "flat") < LABELS_LEAST_FLAT or near_peaks < least:
+        return None
+    shares = np.array([image.top_share for image in images]) * BACKGROUND_WEIGHT
+    weights = np.concatenate([peaks[:, 3], shares.astype("int32")])
+    palette = gather_peaks(np.concatenate([peaks[:, :3], backgrounds]), weights)
+    return palette[palette[:, 3] > PALETTE_LEAST_SHARE * weights.sum(), :3]
+
+
+def to_rgb(pixels: np.ndarray, value_range: Optional[tuple[float, float]] = None) -> np.ndarray:
+    """Converts an image of any pixel format to RGB of 8 bits, to be looked at.
 
     Args:
         pixels: uint8, uint16 or float32 `[height, width, channels]`. Alpha is left out, and so are
@@ -215,41 +266,9 @@ def to_rgb(pixels, value_range=None):
     return np.repeat(color, 3, axis=-1) if channels <= 2 else np.ascontiguousarray(color)
 
 
-def packed(rgb):
-    """Returns colours as one number each.
-
-    Args:
-        rgb: uint8 `[..., 3]`.
-
-    Returns:
-        uint32 `[...]`, `65536 * red + 256 * green + blue`.
-
-    Example:
-        >>> int(packed(np.array([1, 0, 2], "uint8")))
-        65538
-    """
-    red, green, blue = np.moveaxis(rgb, -1, 0).astype("uint32")
-    return (red << 16) + (green << 8) + blue
-
-
-def unpacked(codes):
-    """Returns what `packed` was given.
-
-    Args:
-        codes: int or int array, as `packed` returns.
-
-    Returns:
-        int array with an axis of 3 more.
-
-    Example:
-        >>> unpacked(65538).tolist()
-        [1, 0, 2]
-    """
-    codes = np.asarray(codes, "int64")
-    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
-
-
-def gather_peaks(colors, near, wide=None):
+def gather_peaks(
+    colors: np.ndarray, near: np.ndarray, wide: Optional[np.ndarray] = None
+) -> np.ndarray:
     """Finds the colours around which others lie.
 
     Args:
@@ -266,22 +285,23 @@ def gather_peaks(colors, near, wide=None):
     """
     wide = near if wide is None else wide
     order = np.argsort(-near, kind="stable")
-    colors, near, wide = colors[order], near[order], wide[order]
-    found = []
-    while len(colors) and len(found) < MOST_PEAKS:
-        distance = np.abs(colors - colors[0]).max(axis=-1)
-        rest = distance > FAR
-        found.append((*colors[0], near[distance <= NEAR].sum(), wide[~rest].sum()))
-        colors, near, wide = colors[rest], near[rest], wide[rest]
-    return np.array(found, "int32").reshape(-1, 5)
+    peaks = []
+    while len(order) and len(peaks) < MOST_PEAKS:
+        peak = colors[order[0]]
+        distance = np.abs(colors[order] - peak).max(axis=-1)
+        near_count = near[order[distance <= NEAR]].sum()
+        wide_count = wide[order[distance <= FAR]].sum()
+        peaks.append((*peak, near_count, wide_count))
+        order = order[distance > FAR]
+    return np.array(peaks, "int32").reshape(-1, 5)
 
 
 def _peaks(planes, codes, from_top):
-    """Returns the peaks of what is flat: alike in 3 x 3 pixels, and not of the top colour."""
+    """Returns the peaks of flat areas: alike in 3 x 3 pixels, and not of the top colour."""
     if min(from_top.shape) < 3:
         return np.zeros((0, 5), "int32")
-    range_of = _around(planes, np.maximum) - _around(planes, np.minimum)
-    flat = (range_of.max(axis=0) <= NEAR) & (from_top[1:-1, 1:-1] > FAR)
+    ranges = _around(planes, np.maximum) - _around(planes, np.minimum)
+    flat = (ranges.max(axis=0) <= NEAR) & (from_top[1:-1, 1:-1] > FAR)
     colors, counts = np.unique(codes[1:-1, 1:-1][flat], return_counts=True)
     return gather_peaks(unpacked(colors), counts)
 
@@ -302,5 +322,5 @@ def _solid(codes, top):
 def _thick(far):
     if min(far.shape) < 5 or not far.any():
         return 1.0
-    inner = _around(_around(far, np.logical_and), np.logical_and)
-    return float(inner.sum() / far.sum())
+    centres = _around(_around(far, np.logical_and), np.logical_and)
+    return float(centres.sum() / far.sum())

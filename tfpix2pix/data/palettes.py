@@ -1,4 +1,8 @@
-"""Palettes: the colours of the classes of label maps."""
+"""Palettes: the colours of the classes of label maps, and colours as single numbers."""
+
+from typing import Union
+
+import numpy as np
 
 from tfpix2pix.errors import InputError
 
@@ -63,3 +67,37 @@ def class_count(labels):
         (5, 12)
     """
     return labels if isinstance(labels, int) else len(labels)
+
+
+def packed(rgb: np.ndarray) -> np.ndarray:
+    """Returns colours as one number each.
+
+    Args:
+        rgb: uint8 `[..., 3]`.
+
+    Returns:
+        uint32 `[...]`, `65536 * red + 256 * green + blue`.
+
+    Example:
+        >>> int(packed(np.array([1, 0, 2], "uint8")))
+        65538
+    """
+    red, green, blue = np.moveaxis(rgb, -1, 0).astype("uint32")
+    return (red << 16) + (green << 8) + blue
+
+
+def unpacked(codes: Union[int, np.ndarray]) -> np.ndarray:
+    """Returns the colours of packed numbers.
+
+    Args:
+        codes: int or int array, as `packed` returns.
+
+    Returns:
+        int array `[..., 3]`.
+
+    Example:
+        >>> unpacked(65538).tolist()
+        [1, 0, 2]
+    """
+    codes = np.asarray(codes, "int64")
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)

@@ -1,29 +1,38 @@
-"""Prepare: folders of images become data sets: pairs combined, splits made, sizes changed."""
+"""Makes data sets from folders of images: combines pairs, divides into splits, resizes."""
 
 import os
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 
+from tfpix2pix import atomic
 from tfpix2pix.data import codecs, folders, formats, images, layouts
-from tfpix2pix.data.parallel import map_in_parallel, silent
+from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.datasets import jobs
 from tfpix2pix.errors import InputError, listed
 
 WAYS = ("stretch", "crop", "pad")
 
 
-def combine(a, b, to, *, progress=silent):
+def combine_folders(
+    a: Union[str, os.PathLike],
+    b: Union[str, os.PathLike],
+    to: Union[str, os.PathLike],
+    *,
+    progress: Progress = silent,
+) -> jobs.Done:
     """Writes side-by-side files, A in the left half and B in the right one.
 
     Partners have the same path in A and in B but for the suffix, so `train/1.jpg` in A goes with
     `train/1.png` in B. Bits stay as they are; grey beside RGB becomes RGB.
 
     Args:
-        a: Folder of images and of folders with such.
-        b: The same of the partners.
+        a: Folder of images, which may have folders with images.
+        b: Folder of their partners.
         to: Folder to write to: PNG, or TIFF for float32 and more than 4 channels.
         progress: As in `tfpix2pix.datasets.jobs.run`.
 
@@ -31,25 +40,26 @@ def combine(a, b, to, *, progress=silent):
         `tfpix2pix.datasets.jobs.Done`.
 
     Raises:
-        ValueError: If a file has no partner or another size, channels or bits than it; nothing is
-            written then. If files are broken; the rest is written.
+        ValueError: If a file has no partner, or differs from it in size, channels or bits; nothing
+            is written then. If files are broken; the others are written.
 
     Example:
         >>> codecs.write(np.zeros((2, 4, 3), "uint8"), "A/train/1.png")
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "B/train/1.png")
-        >>> combine("A", "B", "pairs")
+        >>> combine_folders("A", "B", "pairs")
         Done(made=1, skipped=0)
         >>> codecs.read("pairs/train/1.png").shape
         (2, 8, 3)
     """
-    a_files, b_files = folders.images_by_name(a, to), folders.images_by_name(b, to)
-    lonely = [str(file) for name, file in a_files.items() if name not in b_files]
-    lonely += [str(file) for name, file in b_files.items() if name not in a_files]
-    if lonely:
+    a_files = folders.images_by_name(a, to)
+    b_files = folders.images_by_name(b, to)
+    unmatched = [str(file) for name, file in a_files.items() if name not in b_files]
+    unmatched += [str(file) for name, file in b_files.items() if name not in a_files]
+    if unmatched:
         raise InputError(
             "Every image of A must have a partner in B of the same name, whatever its suffix, and "
-            f"the reverse. Received {len(lonely)} of {len(a_files) + len(b_files)} without one: "
-            f"{listed(lonely)}. Rename, add or remove files."
+            f"the reverse. Received {len(unmatched)} of {len(a_files) + len(b_files)} "
+            f"without one: {listed(unmatched)}. Rename, add or remove files."
         )
     pairs = [
         jobs.image_job((file, b_files[name]), Path(to, name), _beside)
@@ -59,25 +69,32 @@ def combine(a, b, to, *, progress=silent):
     return jobs.run(pairs, progress)
 
 
-def split(folder, to, fractions, *, seed=0, progress=silent):
+def split(
+    folder: Union[str, os.PathLike],
+    to: Union[str, os.PathLike],
+    fractions: Mapping[str, float],
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> jobs.Done:
     """Divides images at random into `train`, `val` and `test`, by hard links, or else copies.
 
-    Files that differ in nothing but their suffix stay together, and so do those of the same name
-    in `A` and `B`, if the folder has these; they become `train/A`, `train/B` and so on. The same
-    names, fractions and seed always give the same splits.
+    Files that differ only in their suffix stay together, and so do those of the same name in `A`
+    and `B`, if the folder has these; they become `train/A`, `train/B` and so on. The same names,
+    fractions and seed always give the same splits.
 
     Args:
         folder: Folder of images, or of `A` and `B` with images.
-        to: Folder to write to; it may hold nothing but an earlier, equal split.
-        fractions: dict of split to its positive share; together they are 1.
-        seed: int.
+        to: Folder to write to; it may only hold an earlier, equal split.
+        fractions: dict of split to its positive share; they sum to 1.
+        seed: Seed of the division.
         progress: As in `tfpix2pix.datasets.jobs.run`.
 
     Returns:
         `tfpix2pix.datasets.jobs.Done`, counting files.
 
     Raises:
-        ValueError: If the fractions are none, or `to` holds other images.
+        ValueError: If the fractions do not sum to 1, or `to` holds other images.
 
     Example:
         >>> for name in "abcde":
@@ -93,7 +110,8 @@ def split(folder, to, fractions, *, seed=0, progress=silent):
             f"`fractions` must be positive and sum to 1. Received: {fractions}, which sum to "
             f"{shares.sum():g}. Use for example {{'train': 0.8, 'val': 0.1, 'test': 0.1}}."
         )
-    folder, to = Path(folder), Path(to)
+    folder = Path(folder)
+    to = Path(to)
     halves = [folder / "A", folder / "B"]
     groups = {}
     for root in halves if all(half.is_dir() for half in halves) else [folder]:
@@ -102,12 +120,10 @@ def split(folder, to, fractions, *, seed=0, progress=silent):
             groups.setdefault(name, []).append(file)
     names = np.array(sorted(groups))[np.random.default_rng(seed).permutation(len(groups))]
     ends = np.cumsum(_counts(len(names), shares))[:-1]
-    targets = {
-        to / part / file.relative_to(folder): file
-        for part, chosen in zip(fractions, np.split(names, ends))
-        for name in chosen
-        for file in groups[name]
-    }
+    targets = {}
+    for part, members in zip(fractions, np.split(names, ends)):
+        files = [file for name in members for file in groups[name]]
+        targets.update((to / part / file.relative_to(folder), file) for file in files)
     _check_only(to, targets)
     return jobs.run(
         [
@@ -118,11 +134,20 @@ def split(folder, to, fractions, *, seed=0, progress=silent):
     )
 
 
-def resize(folder, to, size, *, how="crop", kernel="bilinear", halves=False, progress=silent):
-    """Writes images in another size, in folders as they lie.
+def resize(
+    folder: Union[str, os.PathLike],
+    to: Union[str, os.PathLike],
+    size: tuple[int, int],
+    *,
+    how: str = "crop",
+    kernel: str = "bilinear",
+    halves: bool = False,
+    progress: Progress = silent,
+) -> jobs.Done:
+    """Writes images in another size, in the same folders.
 
     Args:
-        folder: Folder of images and of folders with such.
+        folder: Folder of images, which may have folders with images.
         to: Folder to write to: PNG, or TIFF for float32 and more than 4 channels.
         size: `(height, width)` in pixels; of each half for side-by-side files.
         how: As in `fit`.
@@ -134,8 +159,8 @@ def resize(folder, to, size, *, how="crop", kernel="bilinear", halves=False, pro
         `tfpix2pix.datasets.jobs.Done`.
 
     Raises:
-        ValueError: If there is no such way, kernel or size. If files are broken, or of odd width
-            where they have halves; the rest is written.
+        ValueError: If `how`, the kernel or the size is impossible. If files are broken, or of odd
+            width although they have halves; the others are written.
 
     Example:
         >>> codecs.write(np.zeros((20, 80, 3), "uint8"), "large/1.jpg")
@@ -160,21 +185,23 @@ def resize(folder, to, size, *, how="crop", kernel="bilinear", halves=False, pro
     )
 
 
-def fit(image, size, how="crop", kernel="bilinear"):
-    """Brings an image to a size.
+def fit(
+    image: np.ndarray, size: tuple[int, int], how: str = "crop", kernel: str = "bilinear"
+) -> np.ndarray:
+    """Crops, pads or stretches an image to a size.
 
     Args:
         image: uint8, uint16 or float32 `[height, width, channels]`.
         size: `(height, width)` in pixels.
-        how: `"crop"` cuts off what is too wide or too high, alike on both sides; `"pad"` puts a
-            white border there; `"stretch"` changes the proportions.
+        how: `"crop"` cuts off equal margins, `"pad"` adds white ones, and `"stretch"` changes the
+            proportions.
         kernel: As in `tfpix2pix.data.images.resize`.
 
     Returns:
         The same type in the new size.
 
     Raises:
-        ValueError: If there is no such way, kernel or size.
+        ValueError: If `how`, the kernel or the size is impossible.
 
     Example:
         >>> fit(np.zeros((20, 40, 3), "uint8"), (8, 8), "pad")[:, 0, 0].tolist()
@@ -184,7 +211,8 @@ def fit(image, size, how="crop", kernel="bilinear"):
         raise InputError(f"`how` must be one of {', '.join(WAYS)}. Received: {how!r}.")
     if min(size) < 1:
         raise InputError(f"`size` must be positive. Received: {tuple(size)}.")
-    old, new = np.array(image.shape[:2]), np.array(size)
+    old = np.array(image.shape[:2])
+    new = np.array(size)
     if how == "crop":
         image = center(image, np.maximum(np.rint(new * (old / new).min()), 1).astype(int))
     inner = np.maximum(np.rint(old * (new / old).min()), 1).astype(int) if how == "pad" else new
@@ -197,8 +225,8 @@ def fit(image, size, how="crop", kernel="bilinear"):
     return padded
 
 
-def center(image, size):
-    """Returns the centre of an image, as a view through which it can be changed.
+def center(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns the centre of an image, as a view through which the image can be changed.
 
     Args:
         image: array `[height, width, channels]`.
@@ -222,7 +250,7 @@ def _beside(a, b):
 
 
 def _check_alike(pairs, progress):
-    """Refuses pairs whose images differ; what is broken is left to those who write it."""
+    """Refuses pairs whose images differ; broken files are refused when the pairs are written."""
     unlike = [fault for fault in map_in_parallel(_difference, pairs, progress) if fault]
     if unlike:
         raise InputError(
@@ -234,18 +262,19 @@ def _check_alike(pairs, progress):
 
 def _difference(pair):
     try:
-        both = [codecs.read(file) for file in pair]
+        pixels = [codecs.read(file) for file in pair]
     except codecs.UnreadableError:
         return None
-    channels = {image.shape[-1] for image in both}
-    formats = {(image.shape[:2], image.dtype) for image in both}
-    if len(formats) == 1 and (len(channels) == 1 or channels == {1, 3}):
+    channels = {image.shape[-1] for image in pixels}
+    sizes_and_dtypes = {(image.shape[:2], image.dtype) for image in pixels}
+    if len(sizes_and_dtypes) == 1 and (len(channels) == 1 or channels == {1, 3}):
         return None
-    return " and ".join(
-        f"{file} has {height}x{width} pixels, {channels} channels of {image.dtype}"
-        for file, image in zip(pair, both)
-        for height, width, channels in [image.shape]
-    )
+    return " and ".join(f"{file} has {_in_words(image)}" for file, image in zip(pair, pixels))
+
+
+def _in_words(image):
+    height, width, channels = image.shape
+    return f"{height}x{width} pixels, {channels} channels of {image.dtype}"
 
 
 def _counts(total, shares):
@@ -258,7 +287,7 @@ def _counts(total, shares):
 
 
 def _check_only(to, targets):
-    """Refuses a folder with images of another split, which would be in two splits then."""
+    """Refuses a folder with images of another split, which would then be in two splits."""
     others = [str(file) for file in layouts.image_files(to) if file not in targets]
     if others:
         raise InputError(
@@ -269,11 +298,9 @@ def _check_only(to, targets):
 
 
 def _link(file, target):
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(file, part)
-    except OSError:  # Another disk, or one that knows no links.
-        shutil.copy2(file, part)
-    os.replace(part, target)
+    with atomic.replacing(target) as part:
+        part.unlink(missing_ok=True)
+        try:
+            os.link(file, part)
+        except OSError:  # Another disk, or a file system without links.
+            shutil.copy2(file, part)

@@ -1,38 +1,48 @@
-"""Derive: plain photos become pairs, whose other image is made of the photo."""
+"""Makes pairs from photos alone: the other image of each pair is computed from the photo."""
 
+import os
 import zlib
 from functools import partial
 from pathlib import Path
+from typing import Optional, Union
 
 import numpy as np
 
 from tfpix2pix.data import edges as lines
 from tfpix2pix.data import folders, formats
-from tfpix2pix.data.parallel import silent
+from tfpix2pix.data.parallel import Progress, silent
 from tfpix2pix.datasets import combine, jobs
 from tfpix2pix.errors import InputError
 
 
-def edges(photos, to, size=None, *, method="canny", samples=1, progress=silent):
+def edges(
+    photos: Union[str, os.PathLike],
+    to: Union[str, os.PathLike],
+    size: Optional[tuple[int, int]] = None,
+    *,
+    method: str = "canny",
+    samples: int = 1,
+    progress: Progress = silent,
+) -> jobs.Done:
     """Writes pairs of edges and photos: black lines on white in A, the photo in B.
 
     Args:
-        photos: Folder of photos and of folders with such.
-        to: Folder to write side-by-side files to, in folders as the photos lie.
-        size: `(height, width)` in pixels, to which the photo is cropped and resized before; by
-            default it stays as it is.
+        photos: Folder of photos, which may have folders with photos.
+        to: Folder to write side-by-side files to, in the same folders.
+        size: `(height, width)` in pixels to which the photo is cropped and resized first; by
+            default it is not.
         method: As in `tfpix2pix.data.edges.extract`.
         samples: How many pairs to make of each photo. More than one are drawn by
             `tfpix2pix.data.edges.sampled`, seeded by the photo's name, and are called `name_0`,
-            `name_1` and so on; split photos before, or drawings of one come into two splits.
+            `name_1` and so on; split the photos first, or drawings of one get into two splits.
         progress: As in `tfpix2pix.datasets.jobs.run`.
 
     Returns:
         `tfpix2pix.datasets.jobs.Done`.
 
     Raises:
-        ValueError: If the method is unknown or `samples` below 1. If files are broken; the rest is
-            written.
+        ValueError: If the method is unknown or `samples` below 1. If files are broken; the others
+            are written.
 
     Example:
         >>> from tfpix2pix.data import codecs
@@ -46,8 +56,10 @@ def edges(photos, to, size=None, *, method="canny", samples=1, progress=silent):
         raise InputError(f"`samples` must be at least 1. Received: {samples}.")
 
     def draw(photo, seed=None):
-        drawn = lines.extract(photo, method) if seed is None else lines.sampled(photo, seed, method)
-        return np.where(drawn, formats.full_range(photo.dtype)[1], 0).astype(photo.dtype)
+        background = (
+            lines.extract(photo, method) if seed is None else lines.sampled(photo, seed, method)
+        )
+        return np.where(background, formats.full_range(photo.dtype)[1], 0).astype(photo.dtype)
 
     def drawings(name):
         if samples == 1:
@@ -58,7 +70,13 @@ def edges(photos, to, size=None, *, method="canny", samples=1, progress=silent):
     return _derive(photos, to, size, drawings, progress)
 
 
-def grayscale(photos, to, size=None, *, progress=silent):
+def grayscale(
+    photos: Union[str, os.PathLike],
+    to: Union[str, os.PathLike],
+    size: Optional[tuple[int, int]] = None,
+    *,
+    progress: Progress = silent,
+) -> jobs.Done:
     """Writes pairs of grey and coloured photos: the luma (ITU-R BT.601) in A, the photo in B.
 
     Args:
@@ -71,7 +89,7 @@ def grayscale(photos, to, size=None, *, progress=silent):
         `tfpix2pix.datasets.jobs.Done`.
 
     Raises:
-        ValueError: If files are broken; the rest is written.
+        ValueError: If files are broken; the others are written.
 
     Example:
         >>> from tfpix2pix.data import codecs
@@ -88,7 +106,14 @@ def grayscale(photos, to, size=None, *, progress=silent):
     return _derive(photos, to, size, lambda name: {name: grey}, progress)
 
 
-def blank(photos, to, size=None, *, share=0.5, progress=silent):
+def blank(
+    photos: Union[str, os.PathLike],
+    to: Union[str, os.PathLike],
+    size: Optional[tuple[int, int]] = None,
+    *,
+    share: float = 0.5,
+    progress: Progress = silent,
+) -> jobs.Done:
     """Writes pairs of incomplete and whole photos: A is B with a white box in its centre.
 
     Args:
@@ -103,7 +128,7 @@ def blank(photos, to, size=None, *, share=0.5, progress=silent):
         `tfpix2pix.datasets.jobs.Done`.
 
     Raises:
-        ValueError: If `share` is not in (0, 1]. If files are broken; the rest is written.
+        ValueError: If `share` is not in (0, 1]. If files are broken; the others are written.
 
     Example:
         >>> from tfpix2pix.data import codecs
@@ -117,19 +142,19 @@ def blank(photos, to, size=None, *, share=0.5, progress=silent):
         raise InputError(f"`share` must be above 0 and at most 1. Received: {share}.")
 
     def incomplete(photo):
-        holed = photo.copy()
-        box = combine.center(holed, [round(share * side) for side in photo.shape[:2]])
+        source = photo.copy()
+        box = combine.center(source, [round(share * side) for side in photo.shape[:2]])
         box[...] = formats.full_range(photo.dtype)[1]
-        return holed
+        return source
 
     return _derive(photos, to, size, lambda name: {name: incomplete}, progress)
 
 
 def _derive(photos, to, size, variants, progress):
-    """Writes pairs of what is made of a photo, and the photo.
+    """Writes pairs of an image that is computed from a photo, and the photo.
 
     `variants` is a function of a photo's name to a dict of a pair's name to the function that
-    makes A of the photo.
+    computes A from the photo.
     """
 
     def work(make, photo):

@@ -1,28 +1,32 @@
-"""The data sets of the pix2pix paper, fetched from its project page: whole or not at all."""
+"""Fetches the data sets of the pix2pix paper from its project page, whole or not at all."""
 
 import gzip
 import os
 import tarfile
-import tempfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Union
 
 import requests
 
+from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 
 PROJECT = "https://phillipi.github.io/pix2pix"
 URL = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
-TIMEOUT, CHUNK = 30, 1 << 16  # Seconds without a byte; bytes.
+TIMEOUT = 30  # Seconds without a byte.
+CHUNK = 1 << 16  # Bytes.
+# Function of chunks, total and done to the same chunks, such as a progress bar's.
+ByteProgress = Callable[[Iterable[bytes], Optional[int], int], Iterable[bytes]]
 
 
 class DataSet(NamedTuple):
     """A published data set: JPEG files that each hold a pair, A left and B right.
 
     Attributes:
-        size: Bytes of the archive, or None where only the server knows.
-        about: The same in words.
+        size: Bytes of the archive, or None where no source gives it.
+        about: The size in words.
         direction: `"AtoB"` or `"BtoA"`, the paper's task.
         pairs: Number of pairs of each split, or None where no source gives it.
 
@@ -50,26 +54,34 @@ DATA_SETS = {
 }
 
 
-def fetch(name, folder, *, file=None, url=URL, progress=lambda chunks, total, done: chunks):
-    """Fetches a published data set, unless it is there already.
+def fetch_data_set(
+    name: str,
+    folder: Union[str, os.PathLike],
+    *,
+    file: Union[str, os.PathLike, None] = None,
+    url: str = URL,
+    progress: ByteProgress = lambda chunks, total, done: chunks,
+) -> Path:
+    """Fetches a published data set, unless it exists already.
 
     Args:
-        name: A name of `DATA_SETS`.
+        name: Name of the data set, a key of `DATA_SETS`.
         folder: Folder in which the data set becomes the folder `name`; made if it is missing.
-        file: Path of the archive, to unpack it instead of a download; it stays where it is.
+        file: Path of the archive, to unpack it instead of downloading it; the file stays.
         url: Address of the folder that holds the archives.
-        progress: Function of `(chunks, total, done)` that yields the chunks, bytes each, on; they
-            come after the first `done` of the archive's `total` bytes, None if unknown.
+        progress: Function of `(chunks, total, done)` that yields the chunks, bytes each; `total` is
+            the size of the archive in bytes, None if unknown, and `done` how many of them precede
+            the chunks.
 
     Returns:
         Path of the data set.
 
     Raises:
-        ValueError: If the name is unknown, or the archive cannot be had or is broken. A download
-            that was cut short stays, and the next one goes on from it.
+        ValueError: If the name is unknown, or the archive cannot be fetched or is broken. What was
+            downloaded of it stays, and the next call continues the download.
 
     Example:
-        >>> fetch("facade", "data")
+        >>> fetch_data_set("facade", "data")
         Traceback (most recent call last):
         ...
         tfpix2pix.errors.InputError: The data set must be one of cityscapes, ... 'facade'. ...
@@ -79,7 +91,8 @@ def fetch(name, folder, *, file=None, url=URL, progress=lambda chunks, total, do
             f"The data set must be one of {', '.join(sorted(DATA_SETS))}. Received: {name!r}. "
             "Check the spelling; images of your own need no fetching."
         )
-    data_set, target = DATA_SETS[name], Path(folder, name)
+    data_set = DATA_SETS[name]
+    target = Path(folder, name)
     if target.is_dir():
         return target
     part = target.with_name(f"{name}.tar.gz.part")
@@ -91,7 +104,7 @@ def fetch(name, folder, *, file=None, url=URL, progress=lambda chunks, total, do
         _unpack(archive, target, data_set.pairs)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         if file is None:
-            part.unlink()  # Going on from it would end here again.
+            part.unlink()  # To continue it would end here again.
         raise InputError(
             f"The archive must be {name}.tar.gz, whole and of plain files. Received: "
             f"{str(archive)!r}, which is not: {error}. Download it again."
@@ -110,11 +123,14 @@ def _download(address, part, size, progress):
     # No If-Range: should the archive change meanwhile, its size or gzip's checksum tells.
     done = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity", "Range": f"bytes={done}-" if done else None}
-    cure = f"download {part.stem} from {PROJECT} in a browser, and give the file by --from FILE."
+    cure = (
+        f"download {part.stem} from {PROJECT} in a browser, and fetch the data set from that file."
+    )
     try:
         with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT) as response:
-            status, told = response.status_code, response.headers
-            length = told.get("Content-Range", "").rpartition("/")[2] or told.get("Content-Length")
+            status = response.status_code
+            range_and_length = response.headers.get("Content-Range", "")
+            length = range_and_length.rpartition("/")[2] or response.headers.get("Content-Length")
             total = int(length) if str(length).isdigit() else None
             if status == 416 and total == done:
                 return
@@ -139,18 +155,25 @@ def _download(address, part, size, progress):
 
 
 def _unpack(archive, target, pairs):
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+    def inside(member, folder):
+        """Leaves out the first folder, which is the data set's, and what lies beside it."""
+        member = _plain(member, folder)
+        root, *parts = Path(member.name).parts
+        if root != target.name or not parts:
+            return None
+        return member.replace(name="/".join(parts), deep=False)
+
+    with atomic.replacing(target) as part:
+        part.mkdir()
         with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            tar.extractall(scratch, filter=_plain)
+            tar.extractall(part, filter=inside)
             stream.read()  # To the end, where gzip compares its checksum.
-        whole = Path(scratch, target.name)
-        found = {split: len(list((whole / split).glob("*.jpg"))) for split in pairs}
-        if any(not n or pairs[split] not in (None, n) for split, n in found.items()):
+        counts = {split: len(list((part / split).glob("*.jpg"))) for split in pairs}
+        if any(not n or pairs[split] not in (None, n) for split, n in counts.items()):
             raise InputError(
-                f"The archive of {target.name} must hold pairs {pairs}. Received: {found} in "
+                f"The archive of {target.name} must hold pairs {pairs}. Received: {counts} in "
                 f"{str(archive)!r}, which stays. Unpack it by hand if you want these."
             )
-        os.replace(whole, target)
 
 
 def _plain(member, folder):

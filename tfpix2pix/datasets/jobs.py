@@ -1,26 +1,27 @@
-"""Jobs: files made of files, many at a time, and none twice.
+"""Makes output files from input files in parallel, and skips those that are up to date.
 
-What is there and not older than what it is made of stays, so other options need another folder.
-Every file is written whole or not at all, so a preparation may be interrupted and started again.
+An output that is not older than its inputs stays, so other options need another folder. Every file
+is written whole or not at all, so a preparation may be interrupted and started again.
 """
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Union
 
 from tfpix2pix.data import codecs
-from tfpix2pix.data.parallel import map_in_parallel, silent
+from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.errors import InputError
 
 
 class Job(NamedTuple):
-    """What makes one file.
+    """The making of one output file.
 
     Attributes:
-        inputs: Paths of the files it is made of.
-        outputs: Paths of which one will be the file.
-        make: Function without arguments that writes it.
+        inputs: Paths of the input files.
+        outputs: Possible paths of the output file; `make` chooses one.
+        make: Function without arguments that writes the output file.
 
     Example:
         >>> Job(("a.png",), ("b.png",), lambda: None).outputs
@@ -33,11 +34,11 @@ class Job(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a preparation did.
+    """How many files a preparation wrote.
 
     Attributes:
         made: Number of files that were written.
-        skipped: Number of files that were there already.
+        skipped: Number of files that were up to date.
 
     Example:
         >>> run([])
@@ -48,8 +49,8 @@ class Done(NamedTuple):
     skipped: int
 
 
-def run(jobs, progress=silent):
-    """Does all jobs whose output is missing or older than an input, on all cores.
+def run(jobs: Sequence[Job], progress: Progress = silent) -> Done:
+    """Runs all jobs whose output is missing or older than an input, on all cores.
 
     Args:
         jobs: List of `Job`.
@@ -60,7 +61,7 @@ def run(jobs, progress=silent):
         `Done`.
 
     Raises:
-        ValueError: If jobs failed by such an error; names the inputs after all else was done.
+        ValueError: If jobs raised such an error; names their inputs, after all others were run.
 
     Example:
         >>> import numpy as np
@@ -80,8 +81,8 @@ def run(jobs, progress=silent):
     return Done(sum(results), len(jobs) - sum(results))
 
 
-def is_done(job):
-    """Whether a job's output is there and not older than its inputs.
+def is_done(job: Job) -> bool:
+    """Whether a job's output exists and is not older than its inputs.
 
     Args:
         job: `Job`.
@@ -102,13 +103,15 @@ def is_done(job):
     )
 
 
-def image_job(inputs, stem, work):
-    """Returns the job that makes an image of images.
+def image_job(
+    inputs: Sequence[Union[str, os.PathLike]], stem: Union[str, os.PathLike], work: Callable
+) -> Job:
+    """Returns the job that makes one image from others.
 
     Args:
         inputs: Paths of the images.
-        stem: Path of the output without its suffix, which is `.png`, or `.tiff` for what PNG
-            cannot hold: float32 and more than 4 channels.
+        stem: Path of the output without its suffix, which is `.png`, or `.tiff` for float32 and
+            more than 4 channels.
         work: Function of as many arrays, uint8, uint16 or float32 `[height, width, channels]`, to
             one such array.
 
@@ -119,18 +122,20 @@ def image_job(inputs, stem, work):
         >>> image_job(("a.jpg",), "out/a", lambda image: image).outputs
         ('out/a.png', 'out/a.tiff')
     """
-    outputs = f"{stem}.png", f"{stem}.tiff"
+    png = f"{stem}.png"
+    tiff = f"{stem}.tiff"
 
     def make():
-        read = []
+        images = []
         for file in inputs:
             with _naming(file):
-                read.append(codecs.read(file))
+                images.append(codecs.read(file))
         with _naming(*inputs):
-            image = work(*read)
-        codecs.write(image, outputs[image.dtype == "float32" or image.shape[-1] > 4])
+            image = work(*images)
+        fits_png = image.dtype != "float32" and image.shape[-1] <= 4
+        codecs.write(image, png if fits_png else tiff)
 
-    return Job(tuple(inputs), outputs, make)
+    return Job(tuple(inputs), (png, tiff), make)
 
 
 def _attempt(job):
@@ -146,7 +151,7 @@ def _attempt(job):
 
 @contextlib.contextmanager
 def _naming(*files):
-    """Says in front of an error of which files it is."""
+    """Puts the names of files in front of an error."""
     try:
         yield
     except InputError as error:

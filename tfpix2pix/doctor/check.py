@@ -1,16 +1,16 @@
-"""Check: what is wrong with a data set before hours are spent on it, and how to train on it."""
+"""Check: finds what is wrong with a data set before it is trained on, and how to train on it."""
 
 import io
-import shlex
+import os
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 from PIL import Image
 
 from tfpix2pix.data import formats
 from tfpix2pix.data.looks import to_rgb
-from tfpix2pix.data.parallel import map_in_parallel, silent
+from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.doctor import findings, suspicions
 from tfpix2pix.doctor.evidence import gather
 from tfpix2pix.doctor.findings import Finding
@@ -49,25 +49,31 @@ class Side(NamedTuple):
     spread: tuple[float, ...]
 
 
-class Flag(NamedTuple):
-    """A flag of `python -m training.train` that suits the data.
+class Suggestion(NamedTuple):
+    """A setting of a training that suits the data.
 
     Attributes:
-        text: Flag and value.
-        reason: Why; empty for what is plain.
+        option: Name in the configuration, such as `"data.direction"`.
+        value: Its value as text.
+        reason: Why; empty if it is obvious.
 
     Example:
-        >>> Flag("--train.batch_size 1", "as in the paper").text
-        '--train.batch_size 1'
+        >>> str(Suggestion("train.batch_size", "1", "as in the paper"))
+        'train.batch_size 1'
     """
 
-    text: str
-    reason: str
+    option: str
+    value: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """Returns the option and its value on a line."""
+        return f"{self.option} {self.value}"
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the doctor says.
+    """The result of examining a data set.
 
     Attributes:
         data: Path of the data set.
@@ -75,7 +81,7 @@ class Diagnosis:
         splits: dict of split to its number of examples.
         sides: List of `Side`.
         findings: List of `tfpix2pix.doctor.findings.Finding`, errors first.
-        suggestions: List of `Flag`.
+        suggestions: List of `Suggestion`.
         thumbnails: dict of file name to a small PNG, bytes, for items that can be shown.
 
     Example:
@@ -88,22 +94,28 @@ class Diagnosis:
     splits: dict[str, int]
     sides: list[Side]
     findings: list[Finding]
-    suggestions: list[Flag]
+    suggestions: list[Suggestion]
     thumbnails: dict[str, bytes]
 
     @property
-    def is_fit(self):
+    def is_fit(self) -> bool:
         """Whether there is no error, so that training may start."""
         return all(finding.severity != "error" for finding in self.findings)
 
 
-def check(data, layout="auto", *, classes=None, progress=silent):
+def diagnose(
+    data: Union[str, os.PathLike],
+    layout: str = "auto",
+    *,
+    classes: Optional[int] = None,
+    progress: Progress = silent,
+) -> Diagnosis:
     """Examines a data set.
 
     Args:
         data: Path of a folder or of a manifest.
         layout: As in `tfpix2pix.data.layouts.listing`.
-        classes: Number of classes of the label maps, if they are to have ids below it.
+        classes: Number of classes of the label maps, if their ids must be below it.
         progress: As in `tfpix2pix.datasets.jobs.run`.
 
     Returns:
@@ -115,24 +127,25 @@ def check(data, layout="auto", *, classes=None, progress=silent):
     Example:
         >>> from tfpix2pix.datasets import synthetic
         >>> pairs = synthetic.write_pairs("houses", 3, (32, 32))
-        >>> diagnosis = check("houses")
-        >>> diagnosis.is_fit, diagnosis.findings, diagnosis.suggestions[2].text
-        (True, [], '--data.direction BtoA')
+        >>> diagnosis = diagnose("houses")
+        >>> diagnosis.is_fit, diagnosis.findings, str(diagnosis.suggestions[2])
+        (True, [], 'data.direction BtoA')
     """
     evidence = gather(data, layout, progress=progress)
-    seen = suspicions.sides(evidence)
-    found = [
-        *findings.of_files(evidence),
-        *findings.of_formats(evidence),
-        *findings.of_kinds(evidence),
-        *suspicions.of_duplicates(evidence),
-        *suspicions.of_pairs(evidence),
-        *suspicions.of_looks(evidence, seen, classes),
+    looks = suspicions.side_looks(evidence)
+    candidates = [
+        *findings.judge_files(evidence),
+        *findings.judge_storage(evidence),
+        *findings.judge_formats(evidence),
+        *suspicions.judge_repetition(evidence),
+        *suspicions.judge_pairs(evidence),
+        *suspicions.judge_content(evidence, looks, classes),
     ]
-    found = [finding for finding in found if finding.items]
-    found.sort(key=lambda finding: findings.SEVERITIES.index(finding.severity))
-    sides = [_side(side, look, evidence.pictures(side)) for side, look in seen.items()]
-    shown = {file for of in found for item in of.items[:SHOWN] for file in item.files[:SHOWN]}
+    present = [finding for finding in candidates if finding.items]
+    present.sort(key=lambda finding: findings.SEVERITIES.index(finding.severity))
+    sides = [_side(side, look, evidence.pictures(side)) for side, look in looks.items()]
+    items = [item for finding in present for item in finding.items[:SHOWN]]
+    shown = {file for item in items for file in item.files[:SHOWN]}
     shown = sorted(shown & set(evidence.places) - set(evidence.faults))
     thumbnails = map_in_parallel(lambda name: _thumbnail(evidence.read(name)), shown)
     return Diagnosis(
@@ -140,7 +153,7 @@ def check(data, layout="auto", *, classes=None, progress=silent):
         evidence.layout,
         evidence.splits,
         sides,
-        found,
+        present,
         _suggestions(data, evidence, sides),
         dict(zip(shown, thumbnails)),
     )
@@ -162,34 +175,36 @@ def _side(side, look, pictures):
 
 
 def _suggestions(data, evidence, sides):
-    """Returns the flags of pairs; of other data the programs know best."""
+    """Returns the settings for pairs; of other data the programs know best."""
     if len(sides) != 2 or evidence.layout == "unpaired":
         return []
     a, b = sides
     # Drawings and label maps are what one translates from; of two of a kind, A is.
-    turned = a.kind == "photo" != b.kind
-    source, target = (b, a) if turned else (a, b)
+    direction, source, target = ("AtoB", a, b)
+    if a.kind == "photo" != b.kind:
+        direction, source, target = ("BtoA", b, a)
     names = {"labels": "a label map", "drawing": "a drawing", "photo": "a photo"}
+    guess = (
+        f"a guess: {source.side} looks like {names[source.kind]}, {target.side} like "
+        f"{names[target.kind]}"
+    )
     sizes = [min(p.record[:2]) for example in evidence.examples for p in example.pictures]
     side = 2 ** min(int(np.log2(max(np.median(sizes), 1))), 9)
     count = evidence.splits.get("train") or sum(evidence.splits.values())
-    batch, kind = (1, "as in the paper") if count < 1000 else (4, "many pairs")
-    flags = [
-        Flag(f"--data {shlex.quote(str(data))}", f"{count} pairs to train on"),
-        Flag(f"--data.layout {evidence.layout}", ""),
-        Flag(
-            f"--data.direction {'BtoA' if turned else 'AtoB'}",
-            f"a guess: {source.side} looks like {names[source.kind]}, {target.side} like "
-            f"{names[target.kind]}",
-        ),
-        Flag(f"--data.image_size {side}", "the power of two within the usual shorter side"),
-        Flag(f"--model.source_channels {source.channels}", ""),
-        Flag(f"--model.target_channels {target.channels}", ""),
-        Flag(f"--train.batch_size {batch}", f"{count} pairs, {kind}"),
+    batch_size, amount = (1, "as in the paper") if count < 1000 else (4, "many pairs")
+    suggestions = [
+        Suggestion("data.folder", str(data), f"{count} pairs to train on"),
+        Suggestion("data.layout", evidence.layout),
+        Suggestion("data.direction", direction, guess),
+        Suggestion("data.image_size", str(side), "the power of two within the usual shorter side"),
+        Suggestion("model.source_channels", str(source.channels)),
+        Suggestion("model.target_channels", str(target.channels)),
+        Suggestion("train.batch_size", str(batch_size), f"{count} pairs, {amount}"),
     ]
     if source.is_exact:
-        flags.append(Flag("--data.source_kernel nearest", "label maps must not get new colours"))
-    return flags
+        reason = "label maps must not get new colours"
+        suggestions.append(Suggestion("data.source_kernel", "nearest", reason))
+    return suggestions
 
 
 def _thumbnail(pixels):

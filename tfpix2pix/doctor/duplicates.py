@@ -1,15 +1,21 @@
 """Duplicates: examples of equal or nearly equal pixels, which count twice or leak into the test."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from tfpix2pix.data.looks import Features
+
 ROWS = 256  # Examples that are compared with all others at once; bounds the memory.
-# Bits of the perceptual hash in which near duplicates differ on average, and how their sketches
-# correlate. Images of one object in one pose come close to this, as shoes on white do; that both
-# images of a pair are so near is no chance.
-MOST_BITS, CORRELATION, CORRELATION_ALONE = 6, 0.95, 0.995
+MOST_BITS = 6  # Of the perceptual hash, in which near duplicates differ on average.
+# Least correlation of the sketches of near duplicates, of both images of a pair and of single ones.
+# Photos of one object in one pose come close, as shoes on white do; that both images of a pair do
+# is no chance.
+CORRELATION = 0.95
+CORRELATION_ALONE = 0.995
 
 
-def equal(features):
+def equal(features: Sequence[tuple[Features, ...]]) -> list[list[int]]:
     """Finds examples of equal pixels.
 
     Args:
@@ -20,18 +26,18 @@ def equal(features):
 
     Example:
         >>> from tfpix2pix.data import looks
-        >>> of = [looks.features(np.full((8, 8, 1), grey, "uint8")) for grey in (1, 2, 1)]
-        >>> equal([(one,) for one in of])
+        >>> images = [np.full((8, 8, 1), grey, "uint8") for grey in (1, 2, 1)]
+        >>> equal([(looks.features(image),) for image in images])
         [[0, 2]]
     """
     groups = {}
     for index, images in enumerate(features):
-        groups.setdefault(tuple(of.digest for of in images), []).append(index)
+        groups.setdefault(tuple(image.digest for image in images), []).append(index)
     return [members for members in groups.values() if len(members) > 1]
 
 
-def near(features):
-    """Finds examples that are nearly alike: encoded anew, resized or a little brighter.
+def near(features: Sequence[tuple[Features, ...]]) -> list[list[int]]:
+    """Finds examples that are nearly alike: encoded again, resized or a little brighter.
 
     Args:
         features: As in `equal`, none equal in all images.
@@ -49,12 +55,12 @@ def near(features):
     """
     if not features:
         return []
-    # Of +1 and -1, a product counts equal bits: many times faster than XOR in NumPy.
-    bits = np.array([np.concatenate([of.hash for of in images]) for images in features])
+    # The product of bits as +1 and -1 counts equal ones: many times faster than XOR in NumPy.
+    bits = np.array([np.concatenate([image.hash for image in images]) for images in features])
     bits = bits.astype("float32") * 2 - 1
     least = bits.shape[1] - 2 * MOST_BITS * len(features[0])
-    sketches = np.array([[of.sketch.ravel() for of in images] for images in features])
-    spreads = np.array([[of.sketch.std() for of in images] for images in features])
+    sketches = np.array([[image.sketch.ravel() for image in images] for images in features])
+    spreads = np.array([[image.sketch.std() for image in images] for images in features])
     group = np.arange(len(features))
     for start in range(0, len(features), ROWS):
         products = bits[start : start + ROWS] @ bits[: start + ROWS].T

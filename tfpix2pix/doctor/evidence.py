@@ -1,17 +1,17 @@
-"""Evidence: what the data doctor judges: every image of a data set, looked at once."""
+"""Evidence: decodes every image of a data set once and keeps the features that are judged."""
 
 import io
 import os
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 from PIL import Image
 
 from tfpix2pix.data import codecs, layouts, sources
 from tfpix2pix.data.looks import Features, features, to_rgb
-from tfpix2pix.data.parallel import map_in_parallel, silent
+from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.data.survey import Column, Record, examine_images
 from tfpix2pix.doctor.alignment import Placement, placement
 
@@ -27,7 +27,7 @@ class Picture(NamedTuple):
         side: `"A"` or `"B"`, or empty for photos.
         record: What the survey found, with the width of the half.
         features: `tfpix2pix.data.looks.Features`.
-        is_turned: Whether the file notes that it is to be turned or mirrored.
+        is_turned: Whether EXIF data in the file turn or mirror it.
 
     Example:
         >>> Picture("train/1.png", "A", Record(4, 8), None, False).record.width
@@ -59,21 +59,21 @@ class Example(NamedTuple):
     placement: Optional[Placement]
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """The names of its files, each once."""
         return tuple(dict.fromkeys(picture.name for picture in self.pictures))
 
 
 class Evidence(NamedTuple):
-    """All that was seen of a data set.
+    """What is known of a data set.
 
     Attributes:
         layout: One of `tfpix2pix.data.layouts.LAYOUTS`.
-        splits: dict of split to its number of examples, those that cannot be read too.
-        examples: List of `Example`, those that can be read.
+        splits: dict of split to its number of examples, including those that cannot be read.
+        examples: List of `Example` that can be read.
         unmatched: Names of the files without a partner.
         faults: dict of file name to why it cannot be used.
-        strays: Names of the files in the folder that belong to nothing.
+        strays: Names of the files in the folder that belong to no example.
         places: dict of file name to the `tfpix2pix.data.survey.Column` that reads it and its index
             there.
 
@@ -92,26 +92,28 @@ class Evidence(NamedTuple):
     places: dict[str, tuple[Column, int]]
 
     @property
-    def halves(self):
+    def halves(self) -> bool:
         """Whether files hold both images of a pair."""
         return any(len(example.names) < len(example.pictures) for example in self.examples)
 
-    def pictures(self, side):
+    def pictures(self, side: str) -> list[Picture]:
         """Returns the pictures of a side: A, B or the empty one."""
         return [p for example in self.examples for p in example.pictures if p.side == side]
 
-    def sides(self):
+    def sides(self) -> list[str]:
         """Returns the sides that there are, in order."""
         return sorted({picture.side for example in self.examples for picture in example.pictures})
 
-    def read(self, name):
-        """Reads the whole file of a name; returns pixels as `tfpix2pix.data.codecs.read`."""
+    def read(self, name: str) -> np.ndarray:
+        """Decodes a file by its name; returns pixels as `tfpix2pix.data.codecs.read`."""
         column, index = self.places[name]
         return codecs.decode(column.content(index)).pixels
 
 
-def gather(data, layout="auto", *, progress=silent):
-    """Looks at every image of a data set, on all cores; only its features are kept.
+def gather(
+    data: Union[str, os.PathLike], layout: str = "auto", *, progress: Progress = silent
+) -> Evidence:
+    """Measures every image of a data set, on all cores; only the features are kept.
 
     Args:
         data: Path of a folder or of a manifest.
@@ -133,7 +135,10 @@ def gather(data, layout="auto", *, progress=silent):
     listings = {s: layouts.listing(data, s, layout) for s in layouts.splits(data) or ["all"]}
     layout = next(iter(listings.values())).layout
     name = partial(os.path.relpath, start=data if data.is_dir() else data.parent)
-    splits, faults, places, readable = {}, {}, {}, []
+    splits = {}
+    faults = {}
+    places = {}
+    readable = []
     for split, listing in listings.items():
         names, columns, _ = sources.stored(listing)
         halves = len(columns) == 1 and layout not in ("unpaired", "photos")
@@ -152,35 +157,37 @@ def gather(data, layout="auto", *, progress=silent):
                 readable.append((split, files, sides, records))
     ranges = _ranges([records for *_, records in readable])
 
-    def look(found):
-        split, files, sides, records = found
+    def measure(example):
+        split, files, sides, records = example
         encoded = [column.content(index) for column, index in map(places.get, files)]
         images = [codecs.decode(content).pixels for content in encoded]
-        turned = [_is_turned(*both) for both in zip(encoded, records)]
+        turned = [_is_turned(*image) for image in zip(encoded, records)]
         if len(sides) > len(files):
-            images, files, turned = np.split(images[0], 2, axis=1), files * 2, turned * 2
+            images = np.split(images[0], 2, axis=1)
+            files = files * 2
+            turned = turned * 2
             records = (records[0]._replace(width=records[0].width // 2),) * 2
         place = None
-        seen = [
+        measured = [
             features(image, limits, is_lossy=record.format in _LOSSY)
             for image, limits, record in zip(images, ranges * 2, records)
         ]
-        if len(images) == 2 and not any(of.is_blank for of in seen):
+        if len(images) == 2 and not any(image.is_blank for image in measured):
             place = placement(*map(to_rgb, images, ranges * 2))
-        pictures = map(Picture, files, sides or ("",), records, seen, turned)
+        pictures = map(Picture, files, sides or ("",), records, measured, turned)
         return Example(split, tuple(pictures), place)
 
-    examples = list(map_in_parallel(look, readable, progress))
+    examples = list(map_in_parallel(measure, readable, progress))
     unmatched = [name(file) for listing in listings.values() for file in listing.unmatched]
     strays = _files(data) - {*places, *unmatched} if layout not in ("manifest", "tfrecord") else ()
     return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places)
 
 
 def _ranges(records):
-    """Returns the least and greatest value in each place of all examples, to show them alike."""
+    """Returns the range of values in each place of all examples, to scale them alike."""
     return [
-        (min(record.low for record in of), max(record.high for record in of))
-        for of in zip(*records)
+        (min(record.low for record in column), max(record.high for record in column))
+        for column in zip(*records)
     ]
 
 

@@ -1,14 +1,16 @@
 """Findings: what is wrong with the files of a data set, by name, with the cure.
 
-An error makes training impossible or its results wrong, a warning makes them worse, probably; a
-note is to be known.
+An error makes training impossible or its results wrong, and a warning probably makes them worse; a
+note is worth knowing.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
 from tfpix2pix.data import codecs, formats
+from tfpix2pix.doctor.evidence import Evidence
 
 SEVERITIES = ("error", "warning", "note")
 # The suffixes of each format; only these mean something to other programs.
@@ -28,8 +30,8 @@ class Item(NamedTuple):
     """What a finding is about.
 
     Attributes:
-        files: Names of the files, of duplicates all of a group.
-        detail: What it is about them; may be empty.
+        files: Names of the files; of duplicates those of the whole group.
+        detail: More about them; may be empty.
 
     Example:
         >>> str(Item(("a.png", "b.png"), "equal"))
@@ -39,8 +41,8 @@ class Item(NamedTuple):
     files: tuple[str, ...]
     detail: str = ""
 
-    def __str__(self):
-        """Returns it on a line."""
+    def __str__(self) -> str:
+        """Returns the files and the detail on a line."""
         return " + ".join(self.files) + (f" ({self.detail})" if self.detail else "")
 
 
@@ -50,7 +52,7 @@ class Finding(NamedTuple):
     Attributes:
         code: Name of the kind of finding, such as `"unmatched"`.
         severity: One of `SEVERITIES`.
-        title: What was found.
+        title: What is wrong.
         cure: What to do.
         items: List of `Item`.
 
@@ -66,12 +68,12 @@ class Finding(NamedTuple):
     items: list[Item]
 
     @property
-    def count(self):
+    def count(self) -> int:
         """Number of items."""
         return len(self.items)
 
 
-def of_files(evidence):
+def judge_files(evidence: Evidence) -> Iterator[Finding]:
     """Judges the files.
 
     Args:
@@ -82,9 +84,9 @@ def of_files(evidence):
 
     Example:
         >>> from tfpix2pix import atomic
-        >>> from tfpix2pix.doctor import evidence
+        >>> from tfpix2pix.doctor.evidence import gather
         >>> atomic.write_bytes(b"", "cats/1.png")
-        >>> [finding.code for finding in of_files(evidence.gather("cats")) if finding.items]
+        >>> [finding.code for finding in judge_files(gather("cats")) if finding.items]
         ['unreadable']
     """
     faults = [
@@ -103,15 +105,15 @@ def of_files(evidence):
         "unreadable",
         "error",
         "Files that cannot be decoded",
-        "Replace or remove them, or leave them out by --data.bad_files skip.",
+        'Replace or remove them, or leave them out by bad_files="skip".',
         [item for item in faults if item not in odd],
     )
     yield Finding(
         "odd_width",
         "error",
         "Side-by-side files of odd width",
-        "Each file has A in its left and B in its right half, of one width. Combine them again by "
-        "`python -m training.prepare combine`, or give the --layout if they are no such files.",
+        "Each file has A in its left and B in its right half, of one width. Combine A and B again, "
+        "or give the layout if these files are no pairs.",
         odd,
     )
     yield Finding(
@@ -123,7 +125,7 @@ def of_files(evidence):
     )
 
 
-def of_formats(evidence):
+def judge_storage(evidence: Evidence) -> Iterator[Finding]:
     """Judges how the images are stored.
 
     Args:
@@ -135,13 +137,13 @@ def of_formats(evidence):
     Example:
         >>> from tfpix2pix import atomic
         >>> import numpy as np
-        >>> from tfpix2pix.doctor import evidence
+        >>> from tfpix2pix.doctor.evidence import gather
         >>> atomic.write_bytes(codecs.encode(np.zeros((4, 8, 3), "uint8"), ".png"), "hens/1.jpg")
-        >>> [finding.code for finding in of_formats(evidence.gather("hens")) if finding.items]
+        >>> [finding.code for finding in judge_storage(gather("hens")) if finding.items]
         ['suffix']
     """
     pictures = [picture for example in evidence.examples for picture in example.pictures]
-    of_file = {picture.name: picture for picture in pictures}.values()
+    files = {picture.name: picture for picture in pictures}.values()
     yield Finding(
         "suffix",
         "warning",
@@ -149,7 +151,7 @@ def of_formats(evidence):
         "They are read by their content; other programs may not. Rename them.",
         [
             Item((p.name,), p.record.format)
-            for p in of_file
+            for p in files
             if evidence.layout != "tfrecord"
             and PurePath(p.name).suffix.lower() not in _SUFFIXES.get(p.record.format, ())
         ],
@@ -159,26 +161,26 @@ def of_formats(evidence):
         "warning",
         "Files of several frames or pages, of which only the first is used",
         "Save each image as a file of its own.",
-        [Item((p.name,), f"{p.record.frames} frames") for p in of_file if p.record.frames > 1],
+        [Item((p.name,), f"{p.record.frames} frames") for p in files if p.record.frames > 1],
     )
     yield Finding(
         "alpha",
         "warning",
         "Images that are transparent in places",
         "Training drops alpha and sees the colours that lie under it. Paste them on white, or "
-        "give --model.source_channels 4 or --model.target_channels 4 if alpha is to be used.",
-        [Item((p.name,)) for p in of_file if not p.features.is_opaque],
+        "give source_channels=4 or target_channels=4 if alpha is to be used.",
+        [Item((p.name,)) for p in files if not p.features.is_opaque],
     )
     yield Finding(
         "turned",
         "note",
         "Images that their EXIF orientation turns",
         "They are used upright, as cameras mean it; check that their partners are, too.",
-        [Item((p.name,)) for p in of_file if p.is_turned],
+        [Item((p.name,)) for p in files if p.is_turned],
     )
 
 
-def of_kinds(evidence):
+def judge_formats(evidence: Evidence) -> Iterator[Finding]:
     """Judges sizes, channels and bits.
 
     Args:
@@ -189,18 +191,18 @@ def of_kinds(evidence):
 
     Example:
         >>> import numpy as np
-        >>> from tfpix2pix.doctor import evidence
+        >>> from tfpix2pix.doctor.evidence import gather
         >>> for name, width in (("A", 4), ("B", 6)):
         ...     codecs.write(np.zeros((4, width, 3), "uint8"), f"dogs/{name}/1.png")
-        >>> [finding.code for finding in of_kinds(evidence.gather("dogs")) if finding.items]
+        >>> [finding.code for finding in judge_formats(gather("dogs")) if finding.items]
         ['pair_sizes']
     """
     yield Finding(
         "pair_sizes",
         "warning",
         "Pairs of which A and B have different sizes",
-        "Both are resized to one size, so they fit only if they show the same part. Bring them to "
-        "one size by `python -m training.prepare resize`.",
+        "Both are resized to one size, so they fit only if they show the same part. Resize both to "
+        "one size, so that they do.",
         [
             Item(example.names, " and ".join(map(_size, example.pictures)))
             for example in evidence.examples
@@ -210,29 +212,30 @@ def of_kinds(evidence):
     sides = evidence.sides()[:1] if evidence.halves else evidence.sides()
     for side in sides:
         pictures = evidence.pictures(side)
-        of_side = f" of {side}" if len(sides) > 1 else ""
+        side_phrase = f" of {side}" if len(sides) > 1 else ""
         counts = Counter((p.record.channels, p.record.dtype) for p in pictures)
-        usual = counts.most_common(1)[0][0]
+        ((usual, _),) = counts.most_common(1)
         unlike = [p for p in pictures if (p.record.channels, p.record.dtype) != usual]
-        wanted = max(formats.without_alpha(channels) for channels, _ in counts)
+        channels = max(formats.without_alpha(channels) for channels, _ in counts)
         deepest = max((dtype for _, dtype in counts), key=codecs.DTYPES.index)
-        fit = all(formats.convertible(*kind, wanted, deepest) for kind in counts)
+        fit = all(formats.convertible(*stored, channels, deepest) for stored in counts)
         yield Finding(
             "mixed_kinds" if fit else "unfit_kinds",
             "warning" if fit else "error",
-            f"Images{of_side} of other channels or bits than the usual {_kind(usual)}",
-            f"They {'are' if fit else 'cannot be'} converted to {_kind((wanted, deepest))}. Save "
-            "all alike.",
-            [Item((p.name,), _kind((p.record.channels, p.record.dtype))) for p in unlike],
+            f"Images{side_phrase} of other channels or bits than the usual {_in_words(usual)}",
+            f"They {'are' if fit else 'cannot be'} converted to "
+            f"{_in_words((channels, deepest))}. Save all alike.",
+            [Item((p.name,), _in_words((p.record.channels, p.record.dtype))) for p in unlike],
         )
-        low, high = min(p.record.low for p in pictures), max(p.record.high for p in pictures)
+        low = min(p.record.low for p in pictures)
+        high = max(p.record.high for p in pictures)
         outside = deepest == "float32" and not 0 <= low <= high <= 1
         yield Finding(
             "float_range",
             "warning",
-            f"Floating point images{of_side} that exceed [0, 1]",
-            "Give the range that becomes [-1, 1] by --data.source_range or --data.target_range, "
-            f"such as [{low:g},{high:g}].",
+            f"Floating point images{side_phrase} that exceed [0, 1]",
+            "Give the range that becomes [-1, 1] as source_range or target_range, such as "
+            f"[{low:g},{high:g}].",
             [
                 Item((p.name,), f"{p.record.low:g} to {p.record.high:g}")
                 for p in pictures
@@ -240,11 +243,11 @@ def of_kinds(evidence):
             ],
         )
         sizes = Counter(_size(p) for p in pictures)
-        common = sizes.most_common(1)[0][0]
+        ((common, _),) = sizes.most_common(1)
         yield Finding(
             "sizes",
             "note",
-            f"Images{of_side} of other sizes than the usual {common}",
+            f"Images{side_phrase} of other sizes than the usual {common}",
             "All are resized and cropped to one size; proportions may change.",
             [Item((p.name,), _size(p)) for p in pictures if _size(p) != common],
         )
@@ -254,6 +257,6 @@ def _size(picture):
     return f"{picture.record.height} x {picture.record.width} pixels"
 
 
-def _kind(kind):
-    channels, dtype = kind
+def _in_words(stored):
+    channels, dtype = stored
     return f"{channels} channel{'s' if channels > 1 else ''} of {dtype}"

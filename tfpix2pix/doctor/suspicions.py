@@ -1,15 +1,32 @@
-"""Suspicions: what the pixels of a data set tell, such as leaks, shifts and blurred label maps."""
+"""Suspicions: faults that the pixels of a data set show: leaks, shifts, blurred label maps."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Optional
 
 import numpy as np
 
 from tfpix2pix.data import looks
 from tfpix2pix.data.looks import packed, to_rgb
 from tfpix2pix.doctor import alignment, duplicates
+from tfpix2pix.doctor.evidence import Evidence
 from tfpix2pix.doctor.findings import Finding, Item
 
-_SAMPLE = 16  # Images of which the pixels are counted again.
+_SAMPLE = 16  # Images whose pixels are compared with the palette.
+
+# An image is reported as dark or bright if its mean is this far from the median of all: in median
+# deviations, and at least in levels. Fewer images have no usual mean.
+_EXPOSURE_DEVIATIONS = 6
+_EXPOSURE_LEVELS = 64
+_EXPOSURE_LEAST_IMAGES = 8
+
+# `swapped` projects pairs on the line from A's look to B's; 1 is the usual pair, -1 its exchange.
+# Set, as all numbers here, on facades, edges2shoes and edges2handbags with planted faults.
+_SWAP_LEAST_PAIRS = 4
+_SWAP_LEAST_DEVIATION = 0.02  # So that a feature in which all agree does not decide alone.
+_SWAP_USUAL = 0.25  # At least half of the pairs have to be above it,
+_SWAP_MOST_BELOW_ZERO = 0.3  # and at most this share below 0; else A and B look much alike.
+_SWAP_REPORTED = -0.4
 _ONE_SPLIT = "What was trained on cannot judge: keep it in one split."
 _REPETITIONS = {
     "leak": ("error", "The same example in several splits", _ONE_SPLIT),
@@ -29,8 +46,8 @@ _REPETITIONS = {
 }
 
 
-def of_duplicates(evidence):
-    """Finds examples that are there twice, or almost.
+def judge_repetition(evidence: Evidence) -> Iterator[Finding]:
+    """Finds examples that occur twice, or almost.
 
     Args:
         evidence: `tfpix2pix.doctor.evidence.Evidence`.
@@ -40,23 +57,23 @@ def of_duplicates(evidence):
 
     Example:
         >>> from tfpix2pix.data import codecs
-        >>> from tfpix2pix.doctor import evidence
+        >>> from tfpix2pix.doctor.evidence import gather
         >>> for name in ("train", "test"):
         ...     codecs.write(np.zeros((4, 8, 3), "uint8"), f"owls/{name}/1.png")
-        >>> [finding.code for finding in of_duplicates(evidence.gather("owls")) if finding.items]
+        >>> [finding.code for finding in judge_repetition(gather("owls")) if finding.items]
         ['leak']
     """
     examples = evidence.examples
-    looked = [tuple(picture.features for picture in example.pictures) for example in examples]
-    equal = duplicates.equal(looked)
+    features = [tuple(picture.features for picture in example.pictures) for example in examples]
+    equal = duplicates.equal(features)
     repeated = {index for group in equal for index in group[1:]}
     rest = [index for index in range(len(examples)) if index not in repeated]
-    near = [[rest[i] for i in group] for group in duplicates.near([looked[i] for i in rest])]
+    near = [[rest[i] for i in group] for group in duplicates.near([features[i] for i in rest])]
     shared = []
-    for place in range(max((len(of) for of in looked if len(of) > 1), default=0)):
-        telling = [i for i in rest if not looked[i][place].is_blank]
-        groups = duplicates.equal([(looked[i][place],) for i in telling])
-        shared += [[telling[i] for i in group] for group in groups]
+    for place in range(max((len(images) for images in features if len(images) > 1), default=0)):
+        filled = [i for i in rest if not features[i][place].is_blank]
+        groups = duplicates.equal([(features[i][place],) for i in filled])
+        shared += [[filled[i] for i in group] for group in groups]
     items = defaultdict(list)
     for name, groups in (("duplicates", equal), ("near_duplicates", near), ("shared", shared)):
         for group in groups:
@@ -68,7 +85,7 @@ def of_duplicates(evidence):
         yield Finding(code, severity, title, cure, items[code])
 
 
-def of_pairs(evidence):
+def judge_pairs(evidence: Evidence) -> Iterator[Finding]:
     """Finds pairs whose images do not fit each other.
 
     Args:
@@ -79,15 +96,16 @@ def of_pairs(evidence):
 
     Example:
         >>> from tfpix2pix.data import codecs
-        >>> from tfpix2pix.doctor import evidence
+        >>> from tfpix2pix.doctor.evidence import gather
         >>> half = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
         >>> codecs.write(np.concatenate([half, half], axis=1), "emus/1.png")
-        >>> [finding.code for finding in of_pairs(evidence.gather("emus")) if finding.items]
+        >>> [finding.code for finding in judge_pairs(gather("emus")) if finding.items]
         ['identical']
     """
     pairs = [example for example in evidence.examples if len(example.pictures) == 2]
-    both = [tuple(picture.features for picture in pair.pictures) for pair in pairs]
-    identical = [index for index, (a, b) in enumerate(both) if a.digest == b.digest]
+    features = [tuple(picture.features for picture in pair.pictures) for pair in pairs]
+    identical = [index for index, (a, b) in enumerate(features) if a.digest == b.digest]
+    exchanged = swapped(*zip(*features)) if features else []
     places = [pair.placement for pair in pairs]
     shifted, unrelated = alignment.misaligned(places)
     yield Finding(
@@ -123,44 +141,47 @@ def of_pairs(evidence):
         "warning",
         "Pairs that seem to have A and B exchanged",
         "Look at them; exchange A and B.",
-        [Item(pairs[index].names) for index in (swapped(*zip(*both)) if both else ())],
+        [Item(pairs[index].names) for index in exchanged],
     )
 
 
-def of_looks(evidence, seen, classes=None):
+def judge_content(
+    evidence: Evidence, side_looks: dict[str, looks.Look], classes: Optional[int] = None
+) -> Iterator[Finding]:
     """Judges what the images of each side show.
 
     Args:
         evidence: `tfpix2pix.doctor.evidence.Evidence`.
-        seen: dict of side to `tfpix2pix.data.looks.Look`, as of `sides`.
-        classes: Number of classes of the label maps, if they are to have ids below it.
+        side_looks: dict of side to `tfpix2pix.data.looks.Look`, see the function `side_looks`.
+        classes: Number of classes of the label maps, if their ids must be below it.
 
     Yields:
         `Finding`; some may have no items.
 
     Example:
         >>> from tfpix2pix.data import codecs
-        >>> from tfpix2pix.doctor import evidence
+        >>> from tfpix2pix.doctor.evidence import gather
         >>> codecs.write(np.zeros((4, 4, 3), "uint8"), "bats/B/1.png")
         >>> codecs.write(np.eye(4, dtype="uint8")[..., None] * 255, "bats/A/1.png")
-        >>> found = evidence.gather("bats")
-        >>> [finding.code for finding in of_looks(found, sides(found)) if finding.items]
+        >>> bats = gather("bats")
+        >>> [f.code for f in judge_content(bats, side_looks(bats)) if f.items]
         ['blank']
     """
     for side in evidence.sides():
-        pictures, look = evidence.pictures(side), seen[side]
-        of_side = f" of {side}" if side else ""
+        pictures = evidence.pictures(side)
+        look = side_looks[side]
+        side_phrase = f" of {side}" if side else ""
         yield Finding(
             "blank",
             "warning",
-            f"Images{of_side} of one colour",
-            "They show nothing. Remove them, unless this is what they are to teach.",
+            f"Images{side_phrase} of one colour",
+            "They show nothing. Remove them, unless they are meant to be blank.",
             [Item((p.name,)) for p in pictures if p.features.is_blank],
         )
         yield Finding(
             "exposure",
             "note",
-            f"Images{of_side} that are much darker or brighter than the rest",
+            f"Images{side_phrase} that are much darker or brighter than the rest",
             "Look at them.",
             _exposure(pictures) if look.kind == "photo" else [],
         )
@@ -168,18 +189,18 @@ def of_looks(evidence, seen, classes=None):
         yield Finding(
             "blurred_labels",
             "warning",
-            f"Label maps{of_side} whose colours are not exact: {len(look.palette)} colours, and "
-            f"{_off_palette(evidence, pictures, look) if blurred else 0:.0%} of the pixels have "
-            "none of these",
-            "Save label maps as PNG, or give their palette by --data.source_labels, which maps "
-            "every pixel to the nearest colour; the JSON report has the palette.",
+            f"Label maps{side_phrase} whose colours are not exact: {len(look.palette)} colours, "
+            f"and {_off_palette(evidence, pictures, look) if blurred else 0:.0%} of the pixels "
+            "have none of these",
+            "Save label maps as PNG, or give their palette as source_labels, which maps every "
+            "pixel to the nearest colour; the JSON report has the palette.",
             [Item((p.name,)) for p in pictures] if blurred else [],
         )
         is_ids = look.kind == "labels" and all(p.features.is_grey for p in pictures)
         yield Finding(
             "label_ids",
             "error",
-            f"Label maps{of_side} with ids that are not below the {classes} classes",
+            f"Label maps{side_phrase} with ids that are not below the {classes} classes",
             "Ids count from 0. Give more classes, or give what is void an id of its own.",
             [
                 Item((p.name,), f"id {p.features.greatest:g}")
@@ -189,8 +210,8 @@ def of_looks(evidence, seen, classes=None):
         )
 
 
-def sides(evidence):
-    """Sees what the images of each side look like.
+def side_looks(evidence: Evidence) -> dict[str, looks.Look]:
+    """Guesses what the images of each side show.
 
     Args:
         evidence: `tfpix2pix.doctor.evidence.Evidence`.
@@ -200,9 +221,9 @@ def sides(evidence):
 
     Example:
         >>> from tfpix2pix.data import codecs
-        >>> from tfpix2pix.doctor import evidence
+        >>> from tfpix2pix.doctor.evidence import gather
         >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "ants/1.png")
-        >>> list(sides(evidence.gather("ants")))
+        >>> list(side_looks(gather("ants")))
         ['A', 'B']
     """
     return {
@@ -217,22 +238,24 @@ def _way(share, forward, backward):
 
 def _exposure(pictures):
     pictures = [picture for picture in pictures if not picture.features.is_blank]
-    light = np.array([np.mean(picture.features.mean) for picture in pictures])
-    if len(light) < 8:
+    means = np.array([np.mean(picture.features.mean) for picture in pictures])
+    if len(means) < _EXPOSURE_LEAST_IMAGES:
         return []
-    middle = np.median(light)
-    far = max(6 * np.median(np.abs(light - middle)), 64)
+    median = np.median(means)
+    deviation = np.median(np.abs(means - median))
+    most = max(_EXPOSURE_DEVIATIONS * deviation, _EXPOSURE_LEVELS)
     return [
-        Item((picture.name,), f"mean {value:.0f}, the usual is {middle:.0f}")
-        for picture, value in zip(pictures, light)
-        if abs(value - middle) > far
+        Item((picture.name,), f"mean {mean:.0f}, the usual is {median:.0f}")
+        for picture, mean in zip(pictures, means)
+        if abs(mean - median) > most
     ]
 
 
 def _off_palette(evidence, pictures, look):
     """Returns the share of pixels, in some of the images, that have no colour of the palette."""
     palette = packed(look.palette)
-    off = total = 0
+    off = 0
+    total = 0
     for picture in pictures[:: max(1, len(pictures) // _SAMPLE)]:
         rgb = to_rgb(evidence.read(picture.name))
         start = rgb.shape[1] - picture.record.width if picture.side == "B" else 0
@@ -242,7 +265,7 @@ def _off_palette(evidence, pictures, look):
     return off / total
 
 
-def swapped(a, b):
+def swapped(a: Sequence[looks.Features], b: Sequence[looks.Features]) -> list[int]:
     """Finds pairs that have A where the others have B.
 
     Args:
@@ -259,29 +282,31 @@ def swapped(a, b):
         >>> swapped(*([looks.features(image) for image in half] for half in zip(*pairs)))
         [2]
     """
-    telling = [i for i, both in enumerate(zip(a, b)) if not any(of.is_blank for of in both)]
-    if len(telling) < 4:
+    pairs = enumerate(zip(a, b))
+    filled = [i for i, pair in pairs if not any(image.is_blank for image in pair)]
+    if len(filled) < _SWAP_LEAST_PAIRS:
         return []
-    difference = np.array([_profile(a[i]) - _profile(b[i]) for i in telling])
-    middle = np.median(difference, axis=0)
-    deviation = np.median(np.abs(difference - middle), axis=0) + 0.02
+    differences = np.array([_profile(a[i]) - _profile(b[i]) for i in filled])
+    usual = np.median(differences, axis=0)
+    deviation = np.median(np.abs(differences - usual), axis=0) + _SWAP_LEAST_DEVIATION
     # One number for each pair: 1 for the usual one, -1 for the same the other way round.
-    weight = middle / deviation**2
-    place = difference @ weight / max(middle @ weight, 1e-9)
-    if np.mean(place > 0.25) < 0.5 or np.mean(place < 0) > 0.3:
+    weight = usual / deviation**2
+    places = differences @ weight / max(usual @ weight, 1e-9)
+    if np.mean(places > _SWAP_USUAL) < 0.5 or np.mean(places < 0) > _SWAP_MOST_BELOW_ZERO:
         return []
-    return [telling[i] for i in np.flatnonzero(place < -0.4)]
+    return [filled[i] for i in np.flatnonzero(places < _SWAP_REPORTED)]
 
 
-def _profile(of):
+def _profile(image):
+    """Returns numbers of a similar scale that differ between photos, label maps and drawings."""
     return np.array(
         [
-            of.top_share,
-            of.flat,
-            of.solid,
-            of.thick,
-            of.saturation / 255,
-            np.mean(of.spread) / 128,
-            of.colors is not None,
+            image.top_share,
+            image.flat,
+            image.solid,
+            image.thick,
+            image.saturation / 255,
+            np.mean(image.spread) / 128,
+            image.colors is not None,
         ]
     )

@@ -59,7 +59,7 @@ def test_partners_are_found_by_name_and_their_pixels_kept(tmp_path):
             codecs.write(sides[side, name], tmp_path / side / (name + suffix))
     (tmp_path / "a/notes.txt").write_text("no image")
     write(tmp_path, "a/.hidden.png")
-    done = combine.combine(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    done = combine.combine_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     assert done == jobs.Done(3, 0)
     assert found(tmp_path / "out") == {"train/2.png", "test/x.1.png", "9.png"}
     for name in ("train/2", "test/x.1", "9"):
@@ -82,7 +82,7 @@ def test_combine_keeps_every_bit(tmp_path, channels, dtype, suffix):
     both = [noise(4, 6, channels, dtype=dtype) for _ in "ab"]
     for side, image in zip("ab", both):
         codecs.write(image, tmp_path / side / f"1{'.npy' if suffix == '.tiff' else '.png'}")
-    combine.combine(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    combine.combine_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     combined = codecs.read(tmp_path / f"out/1{suffix}")
     assert combined.dtype == dtype
     np.testing.assert_array_equal(combined, np.concatenate(both, axis=1))
@@ -92,7 +92,7 @@ def test_grey_beside_colour_becomes_colour(tmp_path):
     grey, color = noise(4, 6, 1), noise(4, 6, 3)
     write(tmp_path / "a", "1.png", image=grey)
     write(tmp_path / "b", "1.png", image=color)
-    combine.combine(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    combine.combine_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     expected = np.hstack([np.dstack([grey] * 3), color])
     np.testing.assert_array_equal(codecs.read(tmp_path / "out/1.png"), expected)
 
@@ -108,7 +108,7 @@ def test_files_without_partner_are_named_and_nothing_is_written(tmp_path):
         "files."
     )
     with refuses(message):
-        combine.combine(a, tmp_path / "b", tmp_path / "out")
+        combine.combine_folders(a, tmp_path / "b", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -128,7 +128,7 @@ def test_unlike_partners_are_named_and_nothing_is_written(tmp_path):
         "folders to one size, or convert the files."
     )
     with refuses(message):
-        combine.combine(a, b, tmp_path / "out")
+        combine.combine_folders(a, b, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -139,7 +139,7 @@ def test_broken_files_are_all_named_after_the_rest_was_written(tmp_path):
     for name in names[:7]:
         break_file(tmp_path / "b" / name)
     with pytest.raises(InputError) as caught:
-        combine.combine(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+        combine.combine_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     named = ", ".join(f"{tmp_path}/b/{name} (it cannot be decoded: ...)" for name in names[:7])
     assert re.sub(r"decoded: [^)]*\)", "decoded: ...)", str(caught.value)) == (
         "Every file must be an image that can be used. Received 7 of 9 that are not: "
@@ -161,20 +161,20 @@ def test_what_is_done_is_not_done_again_unless_its_input_is_newer(tmp_path):
             yield item
 
     with pytest.raises(KeyboardInterrupt):
-        combine.combine(a, b, out, progress=interrupted)
+        combine.combine_folders(a, b, out, progress=interrupted)
     before = times(out)
     assert 2 <= len(before) <= 4
     assert not any(name.endswith(".part") for name in before)
-    assert combine.combine(a, b, out) == jobs.Done(4 - len(before), len(before))
+    assert combine.combine_folders(a, b, out) == jobs.Done(4 - len(before), len(before))
     whole = times(out)
     assert {name: whole[name] for name in before} == before
-    assert combine.combine(a, b, out) == jobs.Done(0, 4)
+    assert combine.combine_folders(a, b, out) == jobs.Done(0, 4)
     assert times(out) == whole
 
     later = max(whole.values()) + 10**9
     write(b, "2.png", image=noise(4, 6, 3))
     os.utime(b / "2.png", ns=(later, later))
-    assert combine.combine(a, b, out) == jobs.Done(1, 3)
+    assert combine.combine_folders(a, b, out) == jobs.Done(1, 3)
     np.testing.assert_array_equal(codecs.read(out / "2.png")[:, 6:], codecs.read(b / "2.png"))
 
 

@@ -14,8 +14,8 @@ from tfpix2pix.data import sources
 from tfpix2pix.datasets import fetch as fetching
 
 CURE = (
-    "download tiny.tar.gz from https://phillipi.github.io/pix2pix in a browser, and give the file "
-    "by --from FILE."
+    "download tiny.tar.gz from https://phillipi.github.io/pix2pix in a browser, and fetch the "
+    "data set from that file."
 )
 
 
@@ -134,21 +134,21 @@ def test_a_data_set_is_downloaded_and_unpacked(server, tmp_path, monkeypatch):
             yield chunk
 
     folder = tmp_path / "new"
-    path = fetching.fetch("tiny", folder, url=server.url, progress=progress)
+    path = fetching.fetch_data_set("tiny", folder, url=server.url, progress=progress)
     assert path == folder / "tiny"
     assert contents(folder) == FILES
     assert seen[0] == (len(ARCHIVE), 0)
     assert sum(seen[1:]) == len(ARCHIVE)
     assert len(seen) > 10
 
-    assert fetching.fetch("tiny", folder, url=server.url) == path
+    assert fetching.fetch_data_set("tiny", folder, url=server.url) == path
     assert server.requests == [(None, len(ARCHIVE))]
 
 
 def test_an_interrupted_download_goes_on_where_it_stopped(server, tmp_path):
     server.breaks_after = 1000
     with refuses(cut(server.url)):
-        fetching.fetch("tiny", tmp_path, url=server.url)
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert contents(tmp_path) == {"tiny.tar.gz.part": ARCHIVE[:1000]}
 
     server.breaks_after, seen = None, []
@@ -157,7 +157,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(server, tmp_path):
         seen.append((total, done))
         return chunks
 
-    fetching.fetch("tiny", tmp_path, url=server.url, progress=progress)
+    fetching.fetch_data_set("tiny", tmp_path, url=server.url, progress=progress)
     assert server.requests == [(None, 1000), ("bytes=1000-", len(ARCHIVE) - 1000)]
     assert seen == [(len(ARCHIVE), 1000)]
     assert contents(tmp_path) == FILES
@@ -166,20 +166,20 @@ def test_an_interrupted_download_goes_on_where_it_stopped(server, tmp_path):
 def test_without_ranges_it_starts_again(server, tmp_path):
     (tmp_path / "tiny.tar.gz.part").write_bytes(ARCHIVE[:1000])
     server.takes_ranges = False
-    fetching.fetch("tiny", tmp_path, url=server.url)
+    fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert server.requests == [("bytes=1000-", len(ARCHIVE))]
     assert contents(tmp_path) == FILES
 
 
 def test_a_length_that_nobody_tells_is_no_fault(server, tmp_path):
     server.tells_length = False
-    fetching.fetch("tiny", tmp_path, url=server.url)
+    fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert contents(tmp_path) == FILES
 
 
 def test_a_whole_part_is_not_downloaded_again(server, tmp_path):
     (tmp_path / "tiny.tar.gz.part").write_bytes(ARCHIVE)
-    fetching.fetch("tiny", tmp_path, url=server.url)
+    fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert server.requests == [(f"bytes={len(ARCHIVE)}-", 0)]
     assert contents(tmp_path) == FILES
 
@@ -187,15 +187,15 @@ def test_a_whole_part_is_not_downloaded_again(server, tmp_path):
 def test_a_part_of_something_longer_is_given_up(server, tmp_path):
     (tmp_path / "tiny.tar.gz.part").write_bytes(ARCHIVE + b"more")
     with refuses(cut(server.url, "ConnectionError")):
-        fetching.fetch("tiny", tmp_path, url=server.url)
-    fetching.fetch("tiny", tmp_path, url=server.url)
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url)
+    fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert contents(tmp_path) == FILES
 
 
 def test_an_archive_that_changed_meanwhile_is_noticed(server, tmp_path):
     (tmp_path / "tiny.tar.gz.part").write_bytes(packed({**FILES, "x": NOISE[2]})[:1000])
     with pytest.raises(InputError, match=r"^The archive must be tiny\.tar\.gz, whole and of plain"):
-        fetching.fetch("tiny", tmp_path, url=server.url)
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert names(tmp_path) == []
 
 
@@ -206,13 +206,13 @@ def test_another_size_is_refused_before_anything_is_downloaded(server, tmp_path,
         f"{len(ARCHIVE)} bytes. It has moved or a proxy steps in: {CURE}"
     )
     with refuses(message):
-        fetching.fetch("tiny", tmp_path, url=server.url)
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert names(tmp_path) == []
 
 
 def test_a_page_that_is_not_there_is_refused(server, tmp_path):
     with pytest.raises(InputError) as caught:
-        fetching.fetch("tiny", tmp_path, url=f"{server.url}/old")
+        fetching.fetch_data_set("tiny", tmp_path, url=f"{server.url}/old")
     assert re.sub(r"\d+ bytes", "1 bytes", str(caught.value)) == (
         f"{server.url}/old/tiny.tar.gz must be the archive, of some bytes. Received: 404 Not "
         f"Found, 1 bytes. It has moved or a proxy steps in: {CURE}"
@@ -225,14 +225,14 @@ def test_no_connection_keeps_what_there_is(tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
         address = f"http://127.0.0.1:{closed.server_port}"
     with refuses(cut(address, "ConnectionError")):
-        fetching.fetch("tiny", tmp_path, url=address)
+        fetching.fetch_data_set("tiny", tmp_path, url=address)
     assert contents(tmp_path) == {"tiny.tar.gz.part": ARCHIVE[:1000]}
 
 
 def test_a_file_is_unpacked_and_stays(tmp_path):
     file = tmp_path / "downloads.tgz"
     file.write_bytes(ARCHIVE)
-    fetching.fetch("tiny", tmp_path / "data", file=file)
+    fetching.fetch_data_set("tiny", tmp_path / "data", file=file)
     assert contents(tmp_path / "data") == FILES
     assert file.read_bytes() == ARCHIVE
 
@@ -243,7 +243,7 @@ def test_a_file_that_is_missing_is_refused(tmp_path):
         "[Errno 2] No such file or directory: 'none.tar.gz'. Mend this and run it again to go on."
     )
     with refuses(message):
-        fetching.fetch("tiny", tmp_path, file="none.tar.gz")
+        fetching.fetch_data_set("tiny", tmp_path, file="none.tar.gz")
     assert names(tmp_path) == []
 
 
@@ -281,9 +281,9 @@ def test_a_broken_or_hostile_archive_leaves_nothing(case, server, tmp_path):
         )
 
     with refuses(message(file)):
-        fetching.fetch("tiny", data, file=file)
+        fetching.fetch_data_set("tiny", data, file=file)
     with refuses(message(data / "tiny.tar.gz.part")):
-        fetching.fetch("tiny", data, url=server.url)
+        fetching.fetch_data_set("tiny", data, url=server.url)
     assert names(data) == []
     assert contents(tmp_path) == {"file.tgz": content}
 
@@ -291,7 +291,7 @@ def test_a_broken_or_hostile_archive_leaves_nothing(case, server, tmp_path):
 def test_an_absolute_member_stays_inside(tmp_path):
     file, outside = tmp_path / "file.tgz", tmp_path / "outside"
     file.write_bytes(packed({**FILES, str(outside): b"evil"}))
-    fetching.fetch("tiny", tmp_path / "data", file=file)
+    fetching.fetch_data_set("tiny", tmp_path / "data", file=file)
     assert not outside.exists()
     assert contents(tmp_path / "data") == FILES
 
@@ -305,7 +305,7 @@ def test_another_number_of_images_is_refused(number, server, tmp_path, monkeypat
         "Unpack it by hand if you want these."
     )
     with refuses(message):
-        fetching.fetch("tiny", tmp_path, url=server.url)
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert contents(tmp_path) == {"tiny.tar.gz.part": ARCHIVE}
 
 
@@ -313,7 +313,7 @@ def test_some_images_suffice_where_no_number_is_known(tmp_path, monkeypatch):
     publish(monkeypatch, None, train=None, val=1)
     file = tmp_path / "file.tgz"
     file.write_bytes(ARCHIVE)
-    fetching.fetch("tiny", tmp_path, file=file)
+    fetching.fetch_data_set("tiny", tmp_path, file=file)
     assert contents(tmp_path / "tiny") == {k[5:]: v for k, v in FILES.items()}
 
 
@@ -327,7 +327,7 @@ def test_a_full_disk_keeps_the_download(server, tmp_path):
         "[Errno 28] No space left on device. Mend this and run it again to go on."
     )
     with refuses(message):
-        fetching.fetch("tiny", tmp_path, url=server.url, progress=full)
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url, progress=full)
     assert contents(tmp_path) == {"tiny.tar.gz.part": ARCHIVE[:100]}
 
 
@@ -338,7 +338,7 @@ def test_an_unknown_name_is_refused(tmp_path, monkeypatch):
         "night2day. Received: 'facade'. Check the spelling; images of your own need no fetching."
     )
     with refuses(message):
-        fetching.fetch("facade", tmp_path)
+        fetching.fetch_data_set("facade", tmp_path)
 
 
 def test_every_record_is_usable():
@@ -353,5 +353,5 @@ def test_every_record_is_usable():
 
 def test_a_folder_that_is_there_is_not_touched(tmp_path):
     (tmp_path / "tiny").mkdir()
-    assert fetching.fetch("tiny", tmp_path, file="none") == tmp_path / "tiny"
+    assert fetching.fetch_data_set("tiny", tmp_path, file="none") == tmp_path / "tiny"
     assert names(tmp_path / "tiny") == []

@@ -50,13 +50,17 @@ def put(folder, name, a, b):
 
 def found(data, *arguments, **options):
     """Returns what was found: dict of code to severity and items as text."""
-    diagnosis = check.check(data, *arguments, **options)
-    assert diagnosis.is_fit == ("error" not in [of.severity for of in diagnosis.findings])
-    return {of.code: (of.severity, [str(item) for item in of.items]) for of in diagnosis.findings}
+    diagnosis = check.diagnose(data, *arguments, **options)
+    severities = [finding.severity for finding in diagnosis.findings]
+    assert diagnosis.is_fit == ("error" not in severities)
+    return {
+        finding.code: (finding.severity, [str(item) for item in finding.items])
+        for finding in diagnosis.findings
+    }
 
 
 def test_a_clean_set_has_no_findings_and_is_described(folder):
-    diagnosis = check.check(folder, classes=12)
+    diagnosis = check.diagnose(folder, classes=12)
     assert diagnosis.findings == []
     assert diagnosis.is_fit
     assert (diagnosis.layout, diagnosis.splits) == ("side_by_side", {"train": 9, "test": 3})
@@ -74,15 +78,15 @@ def test_a_clean_set_has_no_findings_and_is_described(folder):
     labels = np.stack([labels for pairs in PAIRS.values() for _, labels in pairs])
     np.testing.assert_allclose(b.mean, labels.mean((0, 1, 2)), atol=0.051)
     np.testing.assert_allclose(b.spread, labels.std((1, 2)).mean(0), atol=0.051)
-    assert [flag.text for flag in diagnosis.suggestions] == [
-        f"--data {folder}",
-        "--data.layout side_by_side",
-        "--data.direction BtoA",
-        "--data.image_size 64",
-        "--model.source_channels 3",
-        "--model.target_channels 3",
-        "--train.batch_size 1",
-        "--data.source_kernel nearest",
+    assert [str(suggestion) for suggestion in diagnosis.suggestions] == [
+        f"data.folder {folder}",
+        "data.layout side_by_side",
+        "data.direction BtoA",
+        "data.image_size 64",
+        "model.source_channels 3",
+        "model.target_channels 3",
+        "train.batch_size 1",
+        "data.source_kernel nearest",
     ]
 
 
@@ -241,13 +245,13 @@ def drawings(tmp_path):
 
 
 def test_drawings_are_sources_and_are_not_resized_by_nearest(drawings):
-    diagnosis = check.check(drawings)
+    diagnosis = check.diagnose(drawings)
     assert diagnosis.findings == []
     assert [side.kind for side in diagnosis.sides] == ["photo", "drawing"]
-    flags = {flag.text: flag.reason for flag in diagnosis.suggestions}
+    reasons = {str(suggestion): suggestion.reason for suggestion in diagnosis.suggestions}
     reason = "a guess: B looks like a drawing, A like a photo"
-    assert flags["--data.direction BtoA"] == reason
-    assert "--data.source_kernel nearest" not in flags
+    assert reasons["data.direction BtoA"] == reason
+    assert "data.source_kernel nearest" not in reasons
 
 
 def test_halves_of_different_pairs_are_found(drawings):
@@ -277,7 +281,7 @@ def test_label_maps_in_jpeg_are_found_with_their_colours(tmp_path):
     for index in range(8):
         photo, labels = synthetic.facade((256, 256), index)
         codecs.write(np.concatenate([photo, labels], axis=1), tmp_path / f"{index}.jpg")
-    diagnosis = check.check(tmp_path)
+    diagnosis = check.diagnose(tmp_path)
     (finding,) = diagnosis.findings
     assert (finding.code, finding.severity, finding.count) == ("blurred_labels", "warning", 8)
     palette = np.array(diagnosis.sides[1].palette)
@@ -285,7 +289,9 @@ def test_label_maps_in_jpeg_are_found_with_their_colours(tmp_path):
     nearest = np.abs(palette[:, None] - colors).max(-1)
     assert nearest.min(1).max() <= 4
     assert len(set(nearest.argmin(1))) == len(palette) >= 9
-    assert "--data.source_kernel nearest" not in [flag.text for flag in diagnosis.suggestions]
+    assert "data.source_kernel nearest" not in [
+        str(suggestion) for suggestion in diagnosis.suggestions
+    ]
 
 
 @pytest.fixture
@@ -303,8 +309,8 @@ def test_ids_that_are_not_below_the_classes_are_an_error(ids):
     assert too_high
     assert found(ids, classes=10) == {"label_ids": ("error", too_high)}
     assert found(ids, classes=12) == {}
-    texts = [flag.text for flag in check.check(ids).suggestions]
-    assert {"--model.source_channels 1", "--model.target_channels 3"} <= set(texts)
+    texts = [str(suggestion) for suggestion in check.diagnose(ids).suggestions]
+    assert {"model.source_channels 1", "model.target_channels 3"} <= set(texts)
 
 
 def test_masks_of_0_and_1_are_label_maps_that_are_not_blank(ids):
@@ -312,7 +318,7 @@ def test_masks_of_0_and_1_are_label_maps_that_are_not_blank(ids):
         codecs.write((codecs.read(file) > 1).astype("uint8"), file)
     photo = codecs.read(ids / "A/1.png")
     codecs.write(np.roll(photo, 8, axis=0), ids / "A/1.png")
-    diagnosis = check.check(ids, classes=2)
+    diagnosis = check.diagnose(ids, classes=2)
     assert [(side.kind, side.is_exact, len(side.palette)) for side in diagnosis.sides] == [
         ("photo", False, 0),
         ("labels", True, 2),
@@ -328,7 +334,7 @@ def test_records_photos_and_unpaired_sets_are_examined(folder, tmp_path_factory)
     for index, pair in enumerate(PAIRS["train"]):
         for domain, pixels in zip("AB", pair):
             codecs.write(pixels, domains / f"train{domain}/{index}{domain}.png")
-    diagnosis = check.check(domains)
+    diagnosis = check.diagnose(domains)
     assert [(side.side, side.count, side.kind) for side in diagnosis.sides] == [
         ("A", 9, "photo"),
         ("B", 9, "labels"),
@@ -339,7 +345,7 @@ def test_records_photos_and_unpaired_sets_are_examined(folder, tmp_path_factory)
 
 def test_where_nothing_is_nothing_is_diagnosed(tmp_path):
     with pytest.raises(InputError, match=r"^The data must hold images in the layout"):
-        check.check(tmp_path)
+        check.diagnose(tmp_path)
 
 
 @settings(max_examples=5, suppress_health_check=list(HealthCheck), deadline=None)
@@ -347,4 +353,4 @@ def test_where_nothing_is_nothing_is_diagnosed(tmp_path):
 def test_clean_sets_raise_no_alarm(seed, height, tmp_path_factory):
     folder = tmp_path_factory.mktemp("clean")
     synthetic.write_pairs(folder, 6, (height, 64), seed=seed)
-    assert check.check(folder).findings == []
+    assert check.diagnose(folder).findings == []

@@ -23,7 +23,7 @@ def diagnosis(tmp_path, monkeypatch):
     synthetic.write_pairs(data / "train", 4, (32, 32))
     atomic.write_bytes((data / "train/00000.png").read_bytes(), data / "train" / HOSTILE)
     atomic.write_bytes(b"", data / "train/empty.png")
-    return check.check(data)
+    return check.diagnose(data)
 
 
 class Page(html.parser.HTMLParser):
@@ -51,7 +51,7 @@ def test_text_tells_findings_with_their_cure_and_the_command(diagnosis):
         f"spread {' '.join(f'{v:.0f}' for v in side.spread)}"
         for side in diagnosis.sides
     )
-    assert presentation.text(diagnosis) == (
+    assert presentation.text(diagnosis, "train --data houses") == (
         f"{data}: side_by_side, 6 train\n"
         f"  A: 5 photos, 32 x 32 pixels, 3 channels, {a}\n"
         f"  B: 5 label maps of {len(diagnosis.sides[1].palette)} colours, 32 x 32 pixels, 3 "
@@ -59,7 +59,7 @@ def test_text_tells_findings_with_their_cure_and_the_command(diagnosis):
         "\n"
         "ERROR: Files that cannot be decoded (1)\n"
         "    train/empty.png (the file is empty)\n"
-        "  -> Replace or remove them, or leave them out by --data.bad_files skip.\n"
+        '  -> Replace or remove them, or leave them out by bad_files="skip".\n'
         "\n"
         "WARNING: The same example several times (1)\n"
         f"    train/00000.png + train/{HOSTILE}\n"
@@ -68,15 +68,12 @@ def test_text_tells_findings_with_their_cure_and_the_command(diagnosis):
         "1 error, 1 warning.\n"
         "\n"
         "To train:\n"
-        f"  python -m training.train facades --data {data} --data.layout side_by_side "
-        "--data.direction BtoA --data.image_size 32 --model.source_channels 3 "
-        "--model.target_channels 3 --train.batch_size 1 --data.source_kernel nearest "
-        "--run runs/houses\n"
-        f"    --data {data}: 6 pairs to train on\n"
-        "    --data.direction BtoA: a guess: B looks like a label map, A like a photo\n"
-        "    --data.image_size 32: the power of two within the usual shorter side\n"
-        "    --train.batch_size 1: 6 pairs, as in the paper\n"
-        "    --data.source_kernel nearest: label maps must not get new colours"
+        "  train --data houses\n"
+        f"    data.folder {data}: 6 pairs to train on\n"
+        "    data.direction BtoA: a guess: B looks like a label map, A like a photo\n"
+        "    data.image_size 32: the power of two within the usual shorter side\n"
+        "    train.batch_size 1: 6 pairs, as in the paper\n"
+        "    data.source_kernel nearest: label maps must not get new colours"
     )
 
 
@@ -102,7 +99,7 @@ def test_json_equals_the_diagnosis(diagnosis):
         items = [Item(tuple(item["files"]), item["detail"]) for item in read.pop("items")]
         assert read.pop("count") == len(items)
         assert Finding(**read, items=items) == own
-    for name, kind in (("sides", check.Side), ("suggestions", check.Flag)):
+    for name, kind in (("sides", check.Side), ("suggestions", check.Suggestion)):
         read = [[*map(tupled, kind(**values))] for values in told.pop(name)]
         assert read == [[*map(tupled, own)] for own in getattr(diagnosis, name)]
     names = ("data", "layout", "splits", "is_fit")
@@ -114,7 +111,7 @@ def tupled(value):
 
 
 def test_the_page_shows_names_and_thumbnails_and_runs_nothing_of_them(diagnosis):
-    page = Page(presentation.html(diagnosis))
+    page = Page(presentation.html(diagnosis, "train --data '<houses>'"))
     pictures = page.all("img")
     assert [picture["alt"] for picture in pictures] == ["train/00000.png", f"train/{HOSTILE}"]
     for picture in pictures:
@@ -130,6 +127,9 @@ def test_the_page_shows_names_and_thumbnails_and_runs_nothing_of_them(diagnosis)
         assert finding.cure in page.text
         for item in finding.items:
             assert str(item) in page.text
+    assert "train --data '<houses>'" in page.text
+    for suggestion in diagnosis.suggestions:
+        assert not suggestion.reason or f"{suggestion}: {suggestion.reason}" in page.text
     assert {"script", "link", "iframe"}.isdisjoint(tag for tag, _ in page.seen)
     classes = [section["class"] for section in page.all("section")]
     assert classes == [finding.severity for finding in diagnosis.findings]
@@ -148,7 +148,7 @@ def test_large_and_deep_images_have_small_thumbnails(tmp_path, monkeypatch):
     deep = np.linspace(0, 4095, 300 * 600).reshape(300, 600, 1).astype("uint16")
     for split in ("train", "test"):
         codecs.write(deep, tmp_path / f"data/{split}/1.png")
-    (thumbnail, _) = check.check(tmp_path / "data", "photos").thumbnails.values()
+    (thumbnail, _) = check.diagnose(tmp_path / "data", "photos").thumbnails.values()
     with Image.open(io.BytesIO(thumbnail)) as picture:
         assert picture.size == (192, 96)
         assert min(high - low for low, high in picture.getextrema()) > 250
