@@ -136,6 +136,23 @@ def test_every_public_name_of_the_library_has_an_example(path):
             assert ">>>" in ast.get_docstring(node), f"{name} in {name_of(path)} has no example"
 
 
+def strings(path):
+    """Yields all strings of a file, docstrings too."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_the_library_knows_no_command_line(path):
+    """Its errors name arguments; programs name flags, and presets the commands of experiments."""
+    if part(path) in ("families", "presets", "factory", "config", "translation"):
+        return
+    for text in strings(path):
+        command = re.search(r"python -m (training|serving)|(?<![\w-])--[a-z]\w*", text)
+        assert not command, f"{name_of(path)} names {command[0]}"
+
+
 def test_there_is_no_drawer_for_everything():
     names = {part for path in SOURCES for part in path.relative_to(ROOT).with_suffix("").parts}
     assert not names & {"utils", "common", "core", "helpers", "misc"}
