@@ -98,7 +98,7 @@ class Contender:
         model = SimpleNamespace(translate=lambda _: translated)
         shown = report.columns(model, self._task, [(source, target)])
         pictures = [images.to_signed(tf.stack(shown[title])) for title in ("target", "output")]
-        self._rows.append(scores.of_example((target, translated), pictures))
+        self._rows.append(scores.measure_example((target, translated), pictures))
         for metric in self._wholes:
             metric.update_state(*pictures)
         if self._segmenter is not None:
@@ -115,7 +115,9 @@ class Contender:
 
     def scores(self):
         """Returns a dict of measure to float64 `[examples]`, of what was measured of any."""
-        columns = {name: np.array([row[name] for row in self._rows]) for name in scores.OF_EXAMPLES}
+        columns = {
+            name: np.array([row[name] for row in self._rows]) for name in scores.EXAMPLE_MEASURES
+        }
         return {name: of for name, of in columns.items() if not np.isnan(of).all()}
 
     def of_targets(self):

@@ -5,9 +5,11 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from training.evaluation.scores import MEASURES, OF_EXAMPLES, badness
+from training.evaluation.scores import EXAMPLE_MEASURES, MEASURES, badness
 
-WIDTH, HEIGHT, BINS = 360, 150, 24  # Of the histogram; the first two in pixels.
+WIDTH, HEIGHT = 360, 150  # Of the histogram, in pixels.
+BINS = 24
+SMALL = 128  # Pixels; pictures of at most that side are enlarged without smoothing.
 COLORS = ("#2a7fd4", "#d9730d", "#2a9d5c", "#b84fc4", "#c43d3d", "#8a7a1c")  # Of runs.
 
 
@@ -31,7 +33,7 @@ def html(result, names, sizes, scores, columns):
         result: Dict, see `training.evaluate.evaluate`.
         names: Name of each example.
         sizes: `(height, width)` of each example's pictures, in pixels.
-        scores: For each run a dict of the names of `training.evaluation.scores.OF_EXAMPLES` to
+        scores: For each run a dict of the names of `training.evaluation.scores.EXAMPLE_MEASURES` to
             float `[examples]`.
         columns: `(title, folder)` of the pictures: input, outputs, target.
 
@@ -39,31 +41,27 @@ def html(result, names, sizes, scores, columns):
         str.
     """
     runs = result["runs"]
-    by = [name for name in OF_EXAMPLES if name in scores[0]]
-    orders = [
-        {name: np.argsort(-badness(name, of[name]), kind="stable").tolist() for name in by}
-        for of in scores
-    ]
+    measured = [name for name in EXAMPLE_MEASURES if name in scores[0]]
     return _PAGE.render(
-        it=result,
+        result=result,
         titles=[run["title"] for run in runs],
         rows=[name for name in MEASURES if name in runs[0]["mean"]],
         best={name: _best(name, runs) for name in MEASURES},
         measures=MEASURES,
         color=_color,
-        drawing=histogram([of["l1"] for of in scores], result["baseline_l1"]),
+        drawing=histogram([run_scores["l1"] for run_scores in scores], result["baseline_l1"]),
         names=names,
         sizes=sizes,
-        small=np.max(sizes) <= 128,
+        small=np.max(sizes) <= SMALL,
         columns=columns,
-        by=by,
-        orders=orders,
-        values=[{name: [number(value) for value in of[name]] for name in by} for of in scores],
+        measured=measured,
+        orders=[_orders(run_scores, measured) for run_scores in scores],
+        values=[_texts(run_scores, measured) for run_scores in scores],
     )
 
 
 def histogram(values, baseline):
-    """Draws how often which L1 occurs.
+    """Draws how often each L1 occurs.
 
     Args:
         values: For each run float `[examples]`.
@@ -73,40 +71,53 @@ def histogram(values, baseline):
         str, SVG with a path for each run.
     """
     everything = [*np.concatenate(values), *([baseline] if baseline else [])]
-    counts = [np.histogram(of, BINS, (min(everything), max(everything)))[0] for of in values]
     edges = np.histogram_bin_edges(everything, BINS)
-    left, top, bottom, most = 8, 10, HEIGHT - 20, np.max(counts)
+    counts = [np.histogram(l1, edges)[0] for l1 in values]
+    left, top, bottom = 8, 10, HEIGHT - 20
+    most = np.max(counts)
 
     def across(value):
         share = (value - edges[0]) / (edges[-1] - edges[0])
         return f"{left + share * (WIDTH - 2 * left):.1f}"
 
-    drawn = []
-    for index, of in enumerate(counts):
+    paths = []
+    for index, run_counts in enumerate(counts):
         steps = "".join(
             f"V{bottom - count / most * (bottom - top):.1f}H{across(edge)}"
-            for count, edge in zip(of, edges[1:])
+            for count, edge in zip(run_counts, edges[1:])
         )
         color = _color(index)
-        drawn.append(
+        paths.append(
             f'<path d="M{left},{bottom}{steps}V{bottom}" fill="{color}" fill-opacity=".25" '
             f'stroke="{color}"/>'
         )
     if baseline:
         x = across(baseline)
-        drawn.append(
+        paths.append(
             f'<path d="M{x},{top}V{bottom}" stroke="currentColor" stroke-dasharray="4"/>'
             f'<text x="{x}" y="{top - 2}" text-anchor="end">mean image</text>'
         )
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Histogram of L1">'
-        f'{"".join(drawn)}<text x="{left}" y="{HEIGHT - 6}">{edges[0]:.3g}</text>'
+        f'{"".join(paths)}<text x="{left}" y="{HEIGHT - 6}">{edges[0]:.3g}</text>'
         f'<text x="{WIDTH - left}" y="{HEIGHT - 6}" text-anchor="end">{edges[-1]:.3g}</text></svg>'
     )
 
 
+def _orders(scores, measured):
+    """Returns a dict of measure to the indices of a run's examples, the worst first."""
+    return {
+        name: np.argsort(-badness(name, scores[name]), kind="stable").tolist() for name in measured
+    }
+
+
+def _texts(scores, measured):
+    """Returns a dict of measure to the value of each of a run's examples as text."""
+    return {name: [number(value) for value in scores[name]] for name in measured}
+
+
 def _best(name, runs):
-    """Returns the index of the run that is best by a measure; of one run alone none is."""
+    """Returns the index of the best run by a measure, or `None` for a single run."""
     values = [run["mean"].get(name) for run in runs]
     if len(runs) == 1 or None in values:
         return None

@@ -1,7 +1,7 @@
-"""Measures: what an evaluation says of each example and of a run, and what of two is better."""
+"""Measures of an evaluation: of each example, of a run, and of the difference of two runs."""
 
 import math
-from typing import Callable, NamedTuple
+from typing import Callable, Literal, NamedTuple, Optional
 
 import numpy as np
 
@@ -13,34 +13,34 @@ RESAMPLES = 1000  # Of the bootstrap.
 
 
 class Measure(NamedTuple):
-    """A number of a translation beside its target.
+    """A number that says how good translations are.
 
     Attributes:
         title: What people call it, with its unit.
-        better: `"less"`, `"more"` or `"near 1"`.
+        better: Which numbers are better.
         function: Function of `(target, translated)`, float `[batch, height, width, channels]` in
-            [-1, 1], to float32 `[batch]`; `None` for what is of all examples together.
-        of_pictures: Whether it is of the RGB pictures that people see, and not of what networks
-            see, such as one-hot maps.
+            [-1, 1], to float32 `[batch]`; `None` for measures of all examples together.
+        compares: The images that the function takes: `"signed"`, as networks see them, such as
+            one-hot maps, or `"pictures"`, in RGB as people see them.
     """
 
     title: str
-    better: str
-    function: Callable = None
-    of_pictures: bool = False
+    better: Literal["less", "more", "near 1"]
+    function: Optional[Callable] = None
+    compares: Literal["signed", "pictures"] = "signed"
 
 
-OF_EXAMPLES = {
+EXAMPLE_MEASURES = {
     "l1": Measure("L1", "less", metrics.l1),
     "l2": Measure("L2", "less", metrics.l2),
     "psnr": Measure("PSNR, dB", "more", metrics.psnr),
     "ssim": Measure("SSIM", "more", metrics.ssim),
     "ms_ssim": Measure("MS-SSIM", "more", metrics.ms_ssim),
-    "lab_intersection": Measure("Lab intersection", "more", metrics.lab_intersection, True),
-    "color_distance": Measure("Colour distance, ΔE", "less", metrics.color_distance, True),
-    "sharpness_ratio": Measure("Sharpness ratio", "near 1", metrics.sharpness_ratio, True),
+    "lab_intersection": Measure("Lab intersection", "more", metrics.lab_intersection, "pictures"),
+    "color_distance": Measure("Colour distance, ΔE", "less", metrics.color_distance, "pictures"),
+    "sharpness_ratio": Measure("Sharpness ratio", "near 1", metrics.sharpness_ratio, "pictures"),
 }
-OF_RUNS = {
+RUN_MEASURES = {
     "lab_intersection_of_all": Measure("Lab intersection, of all", "more"),
     "fid": Measure("FID", "less"),
     "kid": Measure("KID", "less"),
@@ -48,10 +48,10 @@ OF_RUNS = {
     "class_accuracy": Measure("Class accuracy", "more"),
     "iou": Measure("IoU", "more"),
 }
-MEASURES = {**OF_EXAMPLES, **OF_RUNS}
+MEASURES = {**EXAMPLE_MEASURES, **RUN_MEASURES}
 
 
-def of_example(signed, pictures):
+def measure_example(signed: tuple, pictures: tuple) -> dict[str, float]:
     """Measures one translation.
 
     Args:
@@ -60,19 +60,19 @@ def of_example(signed, pictures):
         pictures: The same as RGB pictures.
 
     Returns:
-        Dict of the names of `OF_EXAMPLES` to float; NaN where images are too small for a measure.
+        Dict of the names of `EXAMPLE_MEASURES` to float; NaN where images are too small.
     """
+    pairs = {"signed": signed, "pictures": pictures}
     values = {}
-    for name, measure in OF_EXAMPLES.items():
+    for name, measure in EXAMPLE_MEASURES.items():
         try:
-            pair = pictures if measure.of_pictures else signed
-            values[name] = measure.function(*pair).numpy().item()
+            values[name] = measure.function(*pairs[measure.compares]).numpy().item()
         except InputError:
             values[name] = math.nan
     return values
 
 
-def badness(name, values):
+def badness(name: str, values):
     """Returns values of a measure so that less is better.
 
     Args:
@@ -86,7 +86,7 @@ def badness(name, values):
     return {"less": values, "more": -values, "near 1": np.abs(values - 1)}[better]
 
 
-def difference(first, other, seed=0):
+def difference(first, other, seed: int = 0) -> Optional[dict[str, float]]:
     """Compares two runs on the same examples.
 
     Args:
@@ -96,8 +96,8 @@ def difference(first, other, seed=0):
 
     Returns:
         Dict of `mean`, that of `other` less that of `first`, and `low` and `high`, the bounds of
-        its 95% percentile interval over resampled examples; examples without a finite difference
-        are left out. `None` if there are no others.
+        its 95% percentile interval over resampled examples. Examples without a finite difference
+        are left out; `None` if no others remain.
     """
     with np.errstate(invalid="ignore"):  # Two infinite PSNRs.
         change = other - first
