@@ -1,6 +1,7 @@
-"""Distribution metrics: whether translations look like targets as a whole, in a feature space."""
+"""Distribution metrics: FID and KID compare all translations with all targets by features."""
 
 from functools import partial
+from typing import Callable, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -10,10 +11,12 @@ from tfpix2pix.errors import InputError
 
 
 class _Moments:
-    """Count, mean and scatter (sum of products of deviations) of features, merged as they come."""
+    """Running count, mean and scatter (sum of products of deviations) of features."""
 
     def __init__(self, count=0, mean=0.0, scatter=0.0):
-        self.count, self.mean, self.scatter = count, mean, scatter
+        self.count = count
+        self.mean = mean
+        self.scatter = scatter
 
     def add(self, features):
         features = np.asarray(features, "float64")
@@ -24,18 +27,20 @@ class _Moments:
         if not other.count:
             return
         # Chan et al., 1979: unlike sums of squares, exact for features far from 0.
-        count, step = self.count + other.count, other.mean - self.mean
+        count = self.count + other.count
+        step = other.mean - self.mean
         between = np.outer(step, step) * (self.count * other.count / count)
         self.scatter = self.scatter + other.scatter + between
         self.mean = self.mean + step * (other.count / count)
         self.count = count
 
 
-class _Kept:
-    """All features, as they come."""
+class _Features:
+    """All features."""
 
     def __init__(self):
-        self.count, self.batches = 0, []
+        self.count = 0
+        self.batches = []
 
     def add(self, features):
         self.batches.append(np.array(features))
@@ -47,23 +52,23 @@ class _Kept:
 
 
 class _FeatureMetric(keras.metrics.Metric):
-    """Hands the features of targets and of translations to an accumulator each.
+    """Accumulates the features of targets and those of translations.
 
-    These are no variables, as their size shows with the first batch only: they are in main memory
-    and in no checkpoint.
+    The accumulators are no variables, since their size follows from the first batch: they are in
+    main memory and in no checkpoint.
     """
 
     def __init__(self, features, name, dtype):
         super().__init__(name=name, dtype=dtype)
-        name_of_function = getattr(features, "__name__", type(features).__name__)
-        self.feature_model = getattr(features, "name", name_of_function)
-        # Hidden in a function: Keras would save the network with whatever has this metric.
+        function_name = getattr(features, "__name__", type(features).__name__)
+        self.feature_model = getattr(features, "name", function_name)
+        # Behind a function, or Keras would save the network with every model of this metric.
         self._features = lambda images: features(images)
         self.reset_state()
 
-    @tf.autograph.experimental.do_not_convert  # It would make another error of ours.
+    @tf.autograph.experimental.do_not_convert  # It would wrap an `InputError`.
     def update_state(self, target, translated):
-        """Takes in a batch of each, float `[batch, height, width, channels]` in [-1, 1]."""
+        """Adds a batch of each, float `[batch, height, width, channels]` in [-1, 1]."""
         for side, images in (("_targets", target), ("_translations", translated)):
             features = self._features(tf.cast(images, "float32"))
             if len(features.shape) != 2:
@@ -74,14 +79,15 @@ class _FeatureMetric(keras.metrics.Metric):
             tf.numpy_function(partial(self._add, side), [features], [])
 
     def merge_state(self, metrics):
-        """Takes in what other metrics of the kind have taken in."""
+        """Adds the features of other metrics of the same class."""
         for metric in metrics:
             self._targets.merge(metric._targets)
             self._translations.merge(metric._translations)
 
     def reset_state(self):
         """Forgets all batches."""
-        self._targets, self._translations = self.accumulator(), self.accumulator()
+        self._targets = self.accumulator()
+        self._translations = self.accumulator()
 
     @tf.autograph.experimental.do_not_convert
     def result(self):
@@ -106,10 +112,10 @@ class _FeatureMetric(keras.metrics.Metric):
 class FID(_FeatureMetric):
     """Fréchet distance between the features of targets and of translations, as two Gaussians.
 
-    0 or more, in squared units of the features; less is better. Of few examples it is too great,
-    by an error that shrinks with their count and depends on the model, so compare at equal counts
-    only; its authors advise 10,000 or more. With fewer examples than features the covariances are
-    singular; the distance is finite still, but mostly that error: take `KID` then.
+    0 or more, in squared units of the features; less is better. With few examples it is biased
+    upwards, by an error that shrinks with their count and depends on the model, so compare at equal
+    counts only; its authors advise 10,000 or more. With fewer examples than features the
+    covariances are singular; the distance is still finite, but mostly bias: use `KID` then.
 
     Mean and covariance are accumulated in float64, so memory does not grow with the data set.
 
@@ -134,17 +140,18 @@ class FID(_FeatureMetric):
 
     accumulator = _Moments
 
-    def __init__(self, features, name="fid", dtype=None):
+    def __init__(self, features: Callable, name: str = "fid", dtype: Optional[str] = None):
         super().__init__(features, name, dtype)
 
     def _measure(self):
-        one, other = (x.scatter / (x.count - 1) for x in (self._targets, self._translations))
+        one = self._targets.scatter / (self._targets.count - 1)
+        other = self._translations.scatter / (self._translations.count - 1)
         step = self._targets.mean - self._translations.mean
         apart = step @ step + np.trace(one) + np.trace(other)
         if not np.isfinite(apart):
             return apart
-        # The eigenvalues of a product of covariances are those of a symmetric matrix, which has
-        # them without the complex noise of a matrix root where covariances are singular.
+        # The product of the covariances has the eigenvalues of this symmetric matrix, which are
+        # real even where covariances are singular and a matrix root would be complex.
         values, vectors = np.linalg.eigh(one)
         root = vectors * np.sqrt(values.clip(0))
         shared = np.linalg.eigvalsh(root.T @ other @ root).clip(0)
@@ -154,15 +161,16 @@ class FID(_FeatureMetric):
 class KID(_FeatureMetric):
     """Kernel distance between the features of targets and of translations: squared MMD.
 
-    About 0 or more; less is better. It has no bias, so it may be below 0 and is fit for few
-    examples. The kernel is the paper's polynomial, `(x . y / features + 1) ** 3`. All features are
-    kept: 8 kB an example and side with InceptionV3.
+    About 0 or more; less is better. It is unbiased, so it may be below 0 and suits few examples.
+    The kernel is the paper's polynomial, `(x . y / features + 1) ** 3`. All features stay in
+    memory: 8 kB for each target and each translation with InceptionV3.
 
     Args:
         features: As of `FID`.
-        subsets: How many random subsets the mean is taken over.
-        subset_size: Examples of each side in a subset; of no more than these, all are taken, once.
-        seed: Of the subsets, which depend on the order of the examples too.
+        subsets: Number of random subsets whose estimates are averaged.
+        subset_size: Targets, and translations, in a subset; with no more than these in all, one
+            subset has all of them.
+        seed: Seed of the subsets, which depend on the order of the examples too.
         name: Name of the metric.
         dtype: Type of the result.
 
@@ -180,16 +188,27 @@ class KID(_FeatureMetric):
         [Bińkowski et al., 2018](https://arxiv.org/abs/1801.01401), section 4.
     """
 
-    accumulator = _Kept
+    accumulator = _Features
 
-    def __init__(self, features, *, subsets=100, subset_size=1000, seed=0, name="kid", dtype=None):
+    def __init__(
+        self,
+        features: Callable,
+        *,
+        subsets: int = 100,
+        subset_size: int = 1000,
+        seed: int = 0,
+        name: str = "kid",
+        dtype: Optional[str] = None,
+    ):
         if subsets < 1 or subset_size < 2:
             raise InputError(
                 "KID is a mean over `subsets`, 1 or more, of `subset_size`, 2 or more. Received: "
                 f"subsets={subsets}, subset_size={subset_size}. Use 100 and 1000."
             )
         super().__init__(features, name, dtype)
-        self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
+        self.subsets = subsets
+        self.subset_size = subset_size
+        self.seed = seed
 
     def estimates(self):
         """Returns the estimates of all subsets, float64 `[subsets]`; their mean is the result."""
@@ -201,17 +220,17 @@ class KID(_FeatureMetric):
             return np.array([_squared_mmd(*sides)])
         random = np.random.default_rng(self.seed)
 
-        def drawn(side):
+        def subset(side):
             return side[random.permutation(len(side))[: self.subset_size]]
 
-        return np.array([_squared_mmd(*map(drawn, sides)) for _ in range(self.subsets)])
+        return np.array([_squared_mmd(*map(subset, sides)) for _ in range(self.subsets)])
 
     def _measure(self):
         return self.estimates().mean()
 
 
 def _squared_mmd(one, other):
-    """The estimate without bias: pairs of an example with itself are left out."""
+    """The unbiased estimate: pairs of an example with itself are left out."""
 
     def kernel(x, y):
         return (x @ y.T / x.shape[1] + 1) ** 3

@@ -1,4 +1,6 @@
-"""Image metrics: how good translations are on held-out pairs."""
+"""Image metrics: compare each translation with its target, pixel by pixel or by windows."""
+
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -10,10 +12,10 @@ WINDOW = 11  # Pixels; the side of the Gaussian window of SSIM.
 POWERS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
-def mean_image_l1(training, held_out):
-    """Returns the L1 of answering every input with the mean of the training targets.
+def mean_image_l1(training: Iterable, held_out: Iterable) -> float:
+    """Returns the L1 of translating every source into the mean of the training targets.
 
-    Whatever learned anything from its sources is below this baseline.
+    A model that has learned anything from its sources is below this baseline.
 
     Args:
         training: Iterable of `(source, target)` batches, targets float
@@ -32,7 +34,7 @@ def mean_image_l1(training, held_out):
     return float(np.abs(np.concatenate([target for _, target in held_out]) - mean).mean())
 
 
-def psnr(target, translated):
+def psnr(target, translated) -> tf.Tensor:
     """Returns the peak signal-to-noise ratio of each example; more is better.
 
     Args:
@@ -49,10 +51,10 @@ def psnr(target, translated):
     return tf.image.psnr(*_floats(target, translated), max_val=2.0)
 
 
-def ssim(target, translated):
+def ssim(target, translated) -> tf.Tensor:
     """Returns the structural similarity of each example; more is better.
 
-    It is the mean over all Gaussian windows of 11 pixels and deviation 1.5 that lie within the
+    It is the mean over all Gaussian windows of 11 pixels and standard deviation 1.5 within the
     image, and over the channels.
 
     Args:
@@ -81,18 +83,18 @@ def ssim(target, translated):
     return tf.image.ssim(target, translated, max_val=2.0, filter_size=WINDOW)
 
 
-def ms_ssim(target, translated, *, scales=5):
+def ms_ssim(target, translated, *, scales: int = 5) -> tf.Tensor:
     """Returns the multi-scale structural similarity of each example; more is better.
 
-    Contrast and structure are compared at the image's size and at halves, quarters and so on of
-    it, luminance at the coarsest; means over windows that are below 0 count as 0.
+    Contrast and structure are compared at the image's size and at a half, a quarter and so on of
+    it, luminance at the coarsest scale; means over windows that are below 0 count as 0.
 
     Args:
         target: float `[batch, height, width, channels]` in [-1, 1], of 161 pixels or more for five
             scales, 81, 41, 21 and 11 for four to one.
         translated: Same shape and range as `target`.
-        scales: How many scales, 1 to 5. With fewer than five their exponents are those of the
-            finest, scaled to the sum of 1; values compare only among the same `scales`.
+        scales: Number of scales, 1 to 5. Fewer than five have the exponents of the finest ones,
+            normalized to a sum of 1; compare values of the same `scales` only.
 
     Returns:
         float32 `[batch]` in [0, 1], 1 where both are the same.
@@ -125,12 +127,12 @@ def ms_ssim(target, translated, *, scales=5):
     )
 
 
-def sharpness_ratio(target, translated):
+def sharpness_ratio(target, translated) -> tf.Tensor:
     """Returns the gradient energy of each translation as a share of its target's.
 
     The energy is the sum of squared differences of neighbouring pixels. 1 is best: less is blurred,
-    as translations by L1 alone are, more is noisy or has too many edges. Where edges are does
-    not matter. A nearly flat target makes it huge, so look at the median over examples too.
+    as translations by L1 alone are, more is noisy or has too many edges. Positions of edges do not
+    matter. A nearly flat target makes it huge, so look at the median over examples too.
 
     Args:
         target: float `[batch, height, width, channels]` in [-1, 1].

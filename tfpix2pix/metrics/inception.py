@@ -1,23 +1,24 @@
-"""Features of images by which distributions are compared."""
+"""The InceptionV3 features by which FID and KID compare images."""
 
 import hashlib
 from pathlib import Path
+from typing import Callable, Optional, Union
 
 import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 
-SIDE = 299  # Pixels; what InceptionV3 was trained at.
+SIDE = 299  # Pixels of the images that InceptionV3 was trained with.
 WEIGHTS = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
-def inception_features(weights=None):
-    """Returns InceptionV3 of Keras as a function from images to its pooled features.
+def inception_features(weights: Optional[Union[str, Path]] = None) -> Callable:
+    """Returns Keras' InceptionV3 as a function from images to its pooled features.
 
-    Images are resized to 299 pixels, bilinear with antialiasing. The network is that of Keras, not
-    the one of the FID's authors, of TF-GAN or of pytorch-fid, whose weights and pooling are
-    others: FID and KID by it compare only among themselves.
+    Images are resized to 299 pixels, bilinear with antialiasing. The networks of the FID's authors,
+    of TF-GAN and of pytorch-fid have other weights and pooling: do not compare FID and KID by this
+    network with theirs.
 
     Args:
         weights: Path of a file of weights, `.h5`, of `keras.applications.InceptionV3` without its
@@ -28,7 +29,7 @@ def inception_features(weights=None):
         `__name__` ends in the first digits of the SHA-256 of the weights.
 
     Raises:
-        InputError: If there is no such file, or it holds something else.
+        InputError: If there is no such file, or it has other weights.
 
     Example:
         >>> inception_features("missing.h5")

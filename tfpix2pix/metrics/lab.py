@@ -1,4 +1,6 @@
-"""Colour metrics: whether colours are right, as people see them and as the data set has them."""
+"""Colour metrics: perceived colour differences, and how alike colours are distributed."""
+
+from typing import Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -6,12 +8,13 @@ from tensorflow import keras
 from tfpix2pix.data.color import to_lab
 from tfpix2pix.errors import InputError
 
-# Bins of one unit around whole numbers: L from 0 to 100, a and b from -110 to 109. A colour's
-# noise around grey, where a and b are 0, so stays within one bin.
-BINS, FIRST = 220, (0, -110, -110)
+# Bins of one unit around whole numbers: L from 0 to 100, a and b from -110 to 109. Noise of greys,
+# whose a and b are 0, thus stays within one bin.
+BINS = 220
+FIRST = (0, -110, -110)
 
 
-def color_distance(target, translated):
+def color_distance(target, translated) -> tf.Tensor:
     """Returns the mean colour difference of each example, CIE76 Delta E.
 
     Less is better; about 2.3 is just noticeable (Mahy et al., 1994).
@@ -39,12 +42,12 @@ def color_distance(target, translated):
     return tf.reduce_mean(distance, axis=(1, 2))
 
 
-def lab_intersection(target, translated):
-    """Returns how far the colours of each example are distributed like those of its target.
+def lab_intersection(target, translated) -> tf.Tensor:
+    """Returns how much of the colour histograms each translation and its target share.
 
-    Of L, of a and of b, the shares of pixels in bins of one unit are intersected: the sum of the
-    lesser of both. Where colours are does not matter. More is better. `LabIntersection` measures a
-    whole data set, as the paper does.
+    The histograms of L, a and b have bins of one unit and are intersected: the sum of the lesser
+    share of pixels. Positions of colours do not matter. More is better. `LabIntersection` measures
+    a data set together, as the paper does.
 
     Args:
         target: float `[batch, height, width, 3]` in [-1, 1], sRGB.
@@ -58,7 +61,7 @@ def lab_intersection(target, translated):
 
     Example:
         >>> black, white = -tf.ones((1, 4, 4, 3)), tf.ones((1, 4, 4, 3))
-        >>> [round(float(x), 2) for x in lab_intersection(black, white)]  # Grey both, of other L.
+        >>> [round(float(x), 2) for x in lab_intersection(black, white)]  # L differs.
         [0.67]
 
     Reference:
@@ -69,7 +72,7 @@ def lab_intersection(target, translated):
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class LabIntersection(keras.metrics.Metric):
-    """How far the colours of all translations together are distributed like those of all targets.
+    """How much of the colour histograms all translations together and all targets share.
 
     The intersection of the histograms over all pixels of all images, in [0, 1]; more is better.
     Images may differ in size; large ones have more pixels and count for more.
@@ -82,39 +85,38 @@ class LabIntersection(keras.metrics.Metric):
         >>> black, white = -tf.ones((1, 4, 4, 3)), tf.ones((1, 4, 4, 3))
         >>> metric = LabIntersection()
         >>> metric.update_state(black, white)
-        >>> metric.update_state(white, black)  # The targets' colours, on others' places.
+        >>> metric.update_state(white, black)  # The same colours at other positions.
         >>> float(metric.result())
         1.0
-        >>> metric.of_channels().numpy().tolist()
+        >>> metric.per_channel().numpy().tolist()
         [1.0, 1.0, 1.0]
 
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 4.2; the bins are ours.
     """
 
-    def __init__(self, name="lab_intersection", dtype=None):
+    def __init__(self, name: str = "lab_intersection", dtype: Optional[str] = None):
         super().__init__(name=name, dtype=dtype)
-        self.target, self.translated = (
-            self.add_weight(name, (3, BINS), initializer="zeros", dtype="float64")
-            for name in ("target", "translated")
-        )
+        shape = (3, BINS)
+        self.target = self.add_weight("target", shape, initializer="zeros", dtype="float64")
+        self.translated = self.add_weight("translated", shape, initializer="zeros", dtype="float64")
 
-    @tf.autograph.experimental.do_not_convert  # It would make another error of ours.
+    @tf.autograph.experimental.do_not_convert  # It would wrap an `InputError`.
     def update_state(self, target, translated, sample_weight=None):
         """Counts the pixels of a batch, float `[batch, height, width, 3]` in [-1, 1]."""
         for counts, images in ((self.target, target), (self.translated, translated)):
-            of_examples = tf.cast(_histograms(images), "float64")
+            histograms = tf.cast(_histograms(images), "float64")
             if sample_weight is not None:
-                of_examples *= tf.reshape(tf.cast(sample_weight, "float64"), (-1, 1, 1))
-            counts.assign_add(tf.reduce_sum(of_examples, axis=0))
+                histograms *= tf.reshape(tf.cast(sample_weight, "float64"), (-1, 1, 1))
+            counts.assign_add(tf.reduce_sum(histograms, axis=0))
 
-    def of_channels(self):
+    def per_channel(self):
         """Returns the intersections of L, a and b, float32 `[3]`, 0 before the first batch."""
         return _intersection(self.target, self.translated)
 
     def result(self):
         """Returns the mean of the three."""
-        return tf.cast(tf.reduce_mean(self.of_channels()), self.dtype)
+        return tf.cast(tf.reduce_mean(self.per_channel()), self.dtype)
 
     def reset_state(self):
         """Forgets all batches."""
@@ -136,8 +138,8 @@ def _histograms(images):
     lab = tf.reshape(_lab(images), (tf.shape(images)[0], -1, 3))
     bins = tf.clip_by_value(tf.cast(tf.round(lab), "int32") - FIRST, 0, BINS - 1)
     counts = [
-        tf.math.bincount(of_channel, minlength=BINS, maxlength=BINS, axis=-1)
-        for of_channel in tf.unstack(bins, axis=-1)
+        tf.math.bincount(channel, minlength=BINS, maxlength=BINS, axis=-1)
+        for channel in tf.unstack(bins, axis=-1)
     ]
     return tf.stack(counts, axis=1)
 

@@ -6,21 +6,21 @@ from tensorflow import keras
 from tfpix2pix.errors import InputError
 
 
-def segmentation_scores(confusion):
-    """Returns what the paper's tables tell of a segmentation, from its confusion matrix.
+def segmentation_scores(confusion) -> dict[str, tf.Tensor]:
+    """Returns the scores of the paper's tables from the confusion matrix of a segmentation.
 
-    * `pixel_accuracy`: the share of all pixels whose class is found.
-    * `class_accuracy`: the mean over the classes of the share of their pixels that is found. A
+    * `pixel_accuracy`: the share of all pixels whose class is predicted.
+    * `class_accuracy`: the mean over the classes of the share of their pixels that is predicted. A
       class without pixels has none and is left out.
     * `iou`: the mean over the classes of intersection over union. A class that is neither in the
       labels nor predicted is left out; one that is only predicted counts as 0.
 
     Args:
-        confusion: int `[classes, classes]`, the number of pixels of each class (row) that were
-            taken for each class (column).
+        confusion: int `[classes, classes]`, the number of pixels of each class (row) that are
+            predicted to be of each class (column).
 
     Returns:
-        Dict of these names to float32 scalars in [0, 1], the more the better; 0 without pixels.
+        Dict of these names to float32 scalars in [0, 1], more is better; 0 without pixels.
 
     Example:
         >>> scores = segmentation_scores([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
@@ -31,12 +31,13 @@ def segmentation_scores(confusion):
         [Long et al., 2015](https://arxiv.org/abs/1411.4038), section 5.
     """
     confusion = tf.cast(confusion, "float64")
-    found = tf.linalg.diag_part(confusion)
-    labelled, predicted = (tf.reduce_sum(confusion, axis) for axis in (1, 0))
+    right = tf.linalg.diag_part(confusion)
+    labelled = tf.reduce_sum(confusion, axis=1)
+    predicted = tf.reduce_sum(confusion, axis=0)
     return {
-        "pixel_accuracy": _mean_share(tf.reduce_sum(found), tf.reduce_sum(confusion)),
-        "class_accuracy": _mean_share(found, labelled),
-        "iou": _mean_share(found, labelled + predicted - found),
+        "pixel_accuracy": _mean_share(tf.reduce_sum(right), tf.reduce_sum(confusion)),
+        "class_accuracy": _mean_share(right, labelled),
+        "iou": _mean_share(right, labelled + predicted - right),
     }
 
 
@@ -50,8 +51,8 @@ class SegmentationScores(keras.metrics.Metric):
         **kwargs: Those of `keras.metrics.Metric`.
 
     Attributes:
-        confusion: int64 `[classes, classes]`, the number of pixels of each class (row) that were
-            taken for each class (column).
+        confusion: int64 `[classes, classes]`, the number of pixels of each class (row) that are
+            predicted to be of each class (column).
 
     Example:
         >>> scores = SegmentationScores(2)
@@ -60,7 +61,7 @@ class SegmentationScores(keras.metrics.Metric):
         0.5
     """
 
-    def __init__(self, classes, name="segmentation_scores", **kwargs):
+    def __init__(self, classes: int, name: str = "segmentation_scores", **kwargs):
         super().__init__(name=name, **kwargs)
         self.classes = classes
         self.confusion = self.add_weight(
@@ -87,7 +88,8 @@ class SegmentationScores(keras.metrics.Metric):
                     f"logits of shape {tuple(predicted.shape)}. Use a segmenter of these classes."
                 )
             predicted = tf.argmax(predicted, axis=-1)
-        labels, predicted = (tf.reshape(tf.cast(of, "int64"), [-1]) for of in (labels, predicted))
+        labels = tf.reshape(tf.cast(labels, "int64"), [-1])
+        predicted = tf.reshape(tf.cast(predicted, "int64"), [-1])
         counted = (labels >= 0) & (labels < self.classes)
         self.confusion.assign_add(
             tf.math.confusion_matrix(
@@ -104,12 +106,12 @@ class SegmentationScores(keras.metrics.Metric):
         self.confusion.assign(tf.zeros_like(self.confusion))
 
     def get_config(self):
-        """Returns what makes an equal metric."""
+        """Returns the arguments that make an equal metric."""
         return {**super().get_config(), "classes": self.classes}
 
 
-def _mean_share(parts, wholes):
-    """Returns the mean of parts / wholes over the wholes that are not 0, float32."""
-    shares = tf.math.divide_no_nan(parts, wholes)
-    count = tf.math.count_nonzero(wholes, dtype="float64")
+def _mean_share(parts, totals):
+    """Returns the mean of parts / totals over the totals that are not 0, float32."""
+    shares = tf.math.divide_no_nan(parts, totals)
+    count = tf.math.count_nonzero(totals, dtype="float64")
     return tf.cast(tf.math.divide_no_nan(tf.reduce_sum(shares), count), "float32")

@@ -68,7 +68,7 @@ def test_over_a_data_set_all_pixels_of_all_images_are_counted(pairs):
         np.concatenate([images[0].reshape(-1, 3), images[1, :8, :9].reshape(-1, 3)])
         for images in pairs
     ]
-    np.testing.assert_allclose(metric.of_channels(), intersections(*pixels), atol=5e-3)
+    np.testing.assert_allclose(metric.per_channel(), intersections(*pixels), atol=5e-3)
     np.testing.assert_allclose(metric.result(), intersections(*pixels).mean(), atol=5e-3)
     exchanged = metrics.LabIntersection()
     exchanged.update_state(tf.concat(pairs, axis=0), tf.concat(pairs[::-1], axis=0))
@@ -81,7 +81,7 @@ def test_a_data_set_in_two_parts_is_one(pairs):
     part.update_state(*(images[:1] for images in pairs))
     rest.update_state(*(images[1:] for images in pairs))
     part.merge_state([rest])
-    np.testing.assert_array_equal(part.of_channels(), whole.of_channels())
+    np.testing.assert_array_equal(part.per_channel(), whole.per_channel())
     part.reset_state()
     assert float(part.result()) == 0
 
