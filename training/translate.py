@@ -9,90 +9,96 @@ from jsonargparse.typing import PositiveInt
 from tqdm import tqdm
 
 from tfpix2pix import config as configs
-from tfpix2pix import factory, report, translation
-from tfpix2pix.errors import InputError
+from tfpix2pix import factory, translation
+from tfpix2pix.errors import reported
+from tfpix2pix.export import named_directions
 
 
-def translate(
-    images: Path,
+def open_run(
     run: Path,
-    to: Path,
+    direction: Optional[str] = None,
     best: bool = False,
     averaged: bool = False,
     samples: Optional[PositiveInt] = None,
     seed: int = 0,
     statistics: Literal["per_image", "moving"] = "per_image",
     strip: Optional[PositiveInt] = None,
-    size: Optional[PositiveInt] = None,
-    format: Optional[Literal["png", "jpg", "bmp", "tiff", "webp", "npy"]] = None,
-    frames: Literal["folder", "animation"] = "folder",
-    overwrite: bool = False,
-    grid: Optional[Path] = None,
+    *,
+    controls,
 ):
-    """Translates an image file, an animation (GIF, TIFF, WebP, PNG) or a folder of such.
-
-    Images are whole ones, not side by side, of any size. Each frame is translated by itself: equal
-    frames become equal ones, but it is not promised that a video is consistent over time.
+    """Opens a run to translate by it.
 
     Args:
-        images: File or folder; a video is a folder of its frames.
         run: Folder of the run.
-        to: Folder to write to, under the same names. What is there stays.
+        direction: Which way to translate, of a run with several; by default the first.
         best: Whether to take the checkpoint that was best in validation.
         averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
         samples: How many translations of each image to draw, with dropout as the noise.
         seed: Another seed draws others.
         statistics: Whether batch norm goes by each image or by its moving averages.
         strip: Rows to compute at once, for images larger than memory.
-        size: Pixels to resize the longer side to before; by default it stays.
-        format: Of the outputs; png by default, tiff for what that cannot hold.
-        frames: What the frames of an animation become.
-        overwrite: Whether to make what is there already anew.
-        grid: PNG file for a picture of the first inputs beside their outputs.
+        controls: Dict of the names of controls to values.
+
+    Returns:
+        `tfpix2pix.translation.Translator`.
     """
     config = configs.load(run)
-    translator = translation.of_generator(
-        factory.restored_generator(run, best=best, averaged=averaged),
-        factory.task(config),
-        kernel=factory.geometry(config).kernels[0],
+    generator = factory.restored_generator(run, best=best, averaged=averaged)
+    (chosen,) = named_directions(generator, factory.task(config)).values()
+    return translation.direction_translator(
+        chosen._replace(kernel=factory.geometry(config).kernels[0]),
         statistics=statistics,
         samples=samples,
         seed=seed,
         strip=strip,
+        controls=controls,
     )
-    done = translation.translate_files(
-        translator,
-        images,
-        to,
-        suffix=format and f".{format}",
-        frames=frames,
-        size=size,
-        overwrite=overwrite,
-        progress=lambda files, total: tqdm(files, total=total, unit=" files"),
-    )
-    if grid and done.shown:
-        report.save_picture(translation.contact_sheet(done, translator), grid)
-    if done.failed:
-        sys.exit(f"error: {done}")
-    print(f"{to}: {done}")
 
 
 def main(arguments=None):
-    """Runs the command line.
+    """Translates an image file, an animation (GIF, TIFF, WebP, PNG) or a folder of such.
+
+    Images are whole ones, not side by side, of any size. Each frame is translated by itself: equal
+    frames become equal ones, but it is not promised that a video is consistent over time.
 
     Args:
         arguments: List of str, without the program's name; by default those of the process.
     """
     parser = jsonargparse.ArgumentParser(
-        prog="python -m training.translate", description=translate.__doc__.split("Args:")[0]
+        prog="python -m training.translate", description=main.__doc__.split("Args:")[0]
     )
     parser.add_argument("images", type=Path, help="File or folder; a video's frames in a folder.")
-    parser.add_function_arguments(translate, skip={"images"}, as_positional=False)
-    translate(**parser.parse_args(arguments))
+    parser.add_argument("--to", type=Path, required=True, help="Folder to write to.")
+    parser.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="Value of an input beside the image, such as style=[0.5,1]; repeat it for others.",
+    )
+    parser.add_function_arguments(open_run, skip={"controls"}, as_positional=False)
+    names = parser.add_function_arguments(
+        translation.translate_files,
+        skip={"translator", "images", "to", "progress"},
+        as_positional=False,
+    )
+    options = parser.parse_args(arguments).as_dict()
+    images = options.pop("images")
+    to = options.pop("to")
+    controls = translation.named_values(options.pop("control"))
+    file_options = {name: options.pop(name) for name in names}
+    report = translation.translate_files(
+        open_run(**options, controls=controls),
+        images,
+        to,
+        progress=lambda files, total: tqdm(files, total=total, unit=" files"),
+        **file_options,
+    )
+    if report.failures:
+        sys.exit(f"error: {report}")
+    print(f"{to}: {report}")
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         main()
-    except InputError as error:
-        sys.exit(f"error: {error}")

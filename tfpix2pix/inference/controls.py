@@ -48,12 +48,32 @@ def control_batches(
                 f"Received: {name!r}. Leave it out."
             )
     return tuple(
-        _batch(control, values[name], source) if name in values else control.neutral(source)
+        control_batch(control, values[name], source.shape[0] or tf.shape(source)[0])
+        if name in values
+        else control.neutral(source)
         for name, control in inputs.items()
     )
 
 
-def _batch(control: Control, value, source):
+def control_batch(control: Control, value, count) -> tf.Tensor:
+    """Returns the values of one control for a batch of images.
+
+    Args:
+        control: `Control`.
+        value: One for each image, or one of the control's shape for all of them.
+        count: How many images there are, int or scalar tensor.
+
+    Returns:
+        Tensor `[batch, *shape]`.
+
+    Raises:
+        ValueError: If the value does not fit the control's shape.
+
+    Example:
+        >>> from tfpix2pix.inference import SEED
+        >>> control_batch(SEED, 7, 2).numpy().tolist()
+        [7, 7]
+    """
     shape = control.spec.shape
     try:
         tensor = tf.cast(tf.convert_to_tensor(value), control.spec.dtype)
@@ -61,8 +81,9 @@ def _batch(control: Control, value, source):
         raise _misfit(control, repr(value)[:100]) from error
     received = f"a value of shape {tuple(tensor.shape)}"
     if tensor.shape.rank == shape.rank:
-        tensor = tf.repeat(tensor[tf.newaxis], tf.shape(source)[0], axis=0)
-    if not tensor.shape.is_compatible_with([source.shape[0], *shape]):
+        tensor = tf.repeat(tensor[tf.newaxis], count, axis=0)
+    batch = count if isinstance(count, int) else None
+    if not tensor.shape.is_compatible_with([batch, *shape]):
         raise _misfit(control, received)
     return tensor
 

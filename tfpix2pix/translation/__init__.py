@@ -1,6 +1,19 @@
-"""Translation of image files, folders and frames, by a generator or by an export."""
+"""Translation of image files, folders and frames, by a direction of a model or by an export."""
 
-from tfpix2pix.translation.files import Done, contact_sheet, translate_files
-from tfpix2pix.translation.translators import Translator, of_export, of_generator
+from tfpix2pix.translation.files import FileReport, contact_sheet, translate_files
+from tfpix2pix.translation.translators import (
+    Translator,
+    direction_translator,
+    export_translator,
+    named_values,
+)
 
-__all__ = ["Done", "Translator", "contact_sheet", "of_export", "of_generator", "translate_files"]
+__all__ = [
+    "FileReport",
+    "Translator",
+    "contact_sheet",
+    "direction_translator",
+    "export_translator",
+    "named_values",
+    "translate_files",
+]

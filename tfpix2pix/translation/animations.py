@@ -38,7 +38,7 @@ class Animation(NamedTuple):
     loop: Optional[int] = None
 
 
-def read(encoded):
+def read(encoded: bytes) -> Animation:
     """Reads the frames of an animation or the pages of a TIFF, or a still image as one frame.
 
     Args:
@@ -67,13 +67,13 @@ def read(encoded):
     return Animation(first.format, first.frames, _decoded(_frames(encoded)), loop)
 
 
-def encode(frames, kind, *, loop=None):
+def encode(frames: list, format: str, *, loop: Optional[int] = None) -> bytes:
     """Encodes an animation, without loss but for GIF, which has 256 colours a frame.
 
     Args:
         frames: List of `(pixels, milliseconds)`, uint8 `[height, width, channels]`; for TIFF of any
             type, and without durations.
-        kind: One of `SUFFIXES`.
+        format: One of `SUFFIXES`.
         loop: How often it plays, 0 for ever; `None` for once, or the format's default.
 
     Returns:
@@ -88,20 +88,13 @@ def encode(frames, kind, *, loop=None):
         >>> animation.count, animation.loop, [duration for _, duration in animation.frames]
         (2, 0, [70, 70])
     """
-    buffer, channels = io.BytesIO(), max(pixels.shape[-1] for pixels, _ in frames)
+    channels = max(pixels.shape[-1] for pixels, _ in frames)
     dtype = str(frames[0][0].dtype)
-    if kind == "TIFF":
-        color = "rgb" if channels in (3, 4) and dtype != "float32" else "minisblack"
-        with tifffile.TiffWriter(buffer) as file:
-            for pixels, _ in frames:
-                flat, plane = (
-                    (pixels[..., 0], None) if pixels.shape[-1] == 1 else (pixels, "contig")
-                )
-                file.write(flat, photometric=color, planarconfig=plane, contiguous=False)
-        return buffer.getvalue()
+    if format == "TIFF":
+        return _encoded_pages([pixels for pixels, _ in frames], channels, dtype)
     if dtype != "uint8" or channels > 4:
         raise InputError(
-            f"An animation of the format {kind} must have 1 to 4 channels of 8 bits. Received: "
+            f"An animation of the format {format} must have 1 to 4 channels of 8 bits. Received: "
             f"{channels} channels of {dtype}. Write the frames as files of their own."
         )
     # All alike, and grey with alpha, which GIF does not have, as colour with alpha.
@@ -109,9 +102,22 @@ def encode(frames, kind, *, loop=None):
         formats.convert(pixels, 4 if channels == 2 else channels, dtype) for pixels, _ in frames
     ]
     first, *others = (Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in alike)
-    options = {**_OPTIONS[kind], **({} if loop is None else {"loop": loop})}
+    options = {**_OPTIONS[format], **({} if loop is None else {"loop": loop})}
     durations = [duration for _, duration in frames]
-    first.save(buffer, kind, save_all=True, append_images=others, duration=durations, **options)
+    buffer = io.BytesIO()
+    first.save(buffer, format, save_all=True, append_images=others, duration=durations, **options)
+    return buffer.getvalue()
+
+
+def _encoded_pages(pages, channels, dtype):
+    color = "rgb" if channels in (3, 4) and dtype != "float32" else "minisblack"
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for pixels in pages:
+            if pixels.shape[-1] == 1:
+                file.write(pixels[..., 0], photometric=color, contiguous=False)
+            else:
+                file.write(pixels, photometric=color, planarconfig="contig", contiguous=False)
     return buffer.getvalue()
 
 
@@ -131,7 +137,8 @@ def _frames(encoded):
 def _pages(encoded):
     with tifffile.TiffFile(io.BytesIO(encoded)) as tiff:
         for page in tiff.pages:
-            pixels, file = page.asarray(), io.BytesIO()
+            pixels = page.asarray()
+            file = io.BytesIO()
             # Channels may lie behind each other.
             np.save(file, np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels)
             yield file.getvalue(), 0

@@ -1,15 +1,17 @@
 """Files: images, folders of them and animations translated to files, and none twice."""
 
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Callable, Literal, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from tfpix2pix import atomic, report
-from tfpix2pix.data import codecs, folders, images
+from tfpix2pix.data import codecs, folders
+from tfpix2pix.data.images import displayed, resize, to_pixels, to_signed
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.translation import animations
@@ -21,47 +23,48 @@ MOST_SHOWN, TILE = 20, 256  # Rows of a contact sheet, and their pixels.
 _WITH_ALPHA = (".png", ".gif", ".tif", ".tiff", ".webp")
 
 
-class Done(NamedTuple):
-    """What became of files.
+class FileReport(NamedTuple):
+    """Which files were translated, skipped or failed, and why.
 
     Attributes:
-        made: How many translations were written; a frame counts as one.
+        written: How many translations were written; a frame counts as one.
         skipped: How many were there already.
-        failed: Dict of the path of a file to the reason why it was not translated.
-        shown: `(file, translations)` of the first files, paths for a contact sheet.
+        failures: Dict of the path of a file to the reason why it was not translated.
+        examples: `(file, translations)` of the first files, paths for a contact sheet.
 
     Example:
-        >>> print(Done(2, 1, {"a.png": "it cannot be decoded: the file is empty"}, []))
+        >>> print(FileReport(2, 1, {"a.png": "it cannot be decoded: the file is empty"}, []))
         2 translations made, 1 was there already, 1 file failed:
         a.png: it cannot be decoded: the file is empty
     """
 
-    made: int
+    written: int
     skipped: int
-    failed: dict
-    shown: list
+    failures: dict[str, str]
+    examples: list[tuple]
 
     def __str__(self):
         """Says it in a line, and each failure in another."""
         were = "was" if self.skipped == 1 else "were"
-        text = f"{_count(self.made, 'translation')} made, {self.skipped} {were} there already"
-        if not self.failed:
+        text = f"{_count(self.written, 'translation')} made, {self.skipped} {were} there already"
+        if not self.failures:
             return f"{text}."
-        listed = [f"{file}: {reason}" for file, reason in self.failed.items()]
-        return "\n".join([f"{text}, {_count(len(listed), 'file')} failed:", *listed])
+        lines = [f"{file}: {reason}" for file, reason in self.failures.items()]
+        return "\n".join([f"{text}, {_count(len(lines), 'file')} failed:", *lines])
 
 
 def translate_files(
-    translator,
-    source,
-    to,
+    translator: Translator,
+    images: Union[str, Path],
+    to: Union[str, Path],
     *,
-    suffix=None,
-    frames="folder",
-    size=None,
-    overwrite=False,
-    progress=silent,
-):
+    format: Optional[Literal["png", "jpg", "bmp", "tiff", "webp", "npy"]] = None,
+    frames: Literal["folder", "animation"] = "folder",
+    size: Optional[int] = None,
+    overwrite: bool = False,
+    grid: Optional[Path] = None,
+    progress: Callable = silent,
+) -> FileReport:
     """Translates an image file, an animation, or a folder of such.
 
     `a/1.jpg` becomes `a/1.png`; of several samples `a/1_0.png`, `a/1_1.png`, ...; the frames of
@@ -71,18 +74,18 @@ def translate_files(
 
     Args:
         translator: `Translator`.
-        source: Path of a file or of a folder.
-        to: Folder to write to, not that of the source nor in it.
-        suffix: One of `tfpix2pix.data.codecs.SUFFIXES` but `.gif`; by default `.png`, or `.tiff`
-            for what PNG cannot hold.
-        frames: `"folder"`; or `"animation"`, which makes animations of animations, in the same
-            format with the same durations, and keeps one in memory while it is translated.
+        images: File or folder; a video is a folder of its frames.
+        to: Folder to write to, under the same names; not that of the images nor in it.
+        format: Of the translations; by default png, or tiff for what png cannot hold.
+        frames: Whether frames become files in a folder, or an animation in the same format with the
+            same durations, which is in memory while it is translated.
         size: Pixels that the longer side is resized to before; by default it stays.
-        overwrite: Whether to make what is there already anew.
-        progress: See `tfpix2pix.datasets.jobs.run`; counts files.
+        overwrite: Whether to translate again what is there already.
+        grid: PNG file for a picture of the first images beside their translations.
+        progress: See `tfpix2pix.data.parallel.silent`; counts files.
 
     Returns:
-        `Done`.
+        `FileReport`.
 
     Raises:
         ValueError: Before anything is written: if there is no image, two would give the same file,
@@ -98,9 +101,35 @@ def translate_files(
         >>> codecs.read("white/1.png").min()
         255
     """
-    target, to = translator.target, Path(to)
-    open_format = target.dtype == "float32" or target.channels > 4
-    suffix = suffix or (".tiff" if open_format else ".png")
+    to = Path(to)
+    _check_options(translator, frames, size)
+    target = translator.target
+    png_holds_it = target.dtype != "float32" and target.channels <= 4
+    suffix = f".{format or ('png' if png_holds_it else 'tiff')}"
+    codecs.encode(np.zeros((1, 1, target.channels), target.dtype), suffix)
+    named_files = _named_files(Path(images), to)
+    work = _Work(translator, to, suffix, frames, size, overwrite)
+    counts = Counter()
+    failures = {}
+    examples = []
+    animations_read = _read_ahead(map(work.read, named_files))
+    for (name, file), animation in progress(zip(named_files, animations_read), len(named_files)):
+        try:
+            if isinstance(animation, Exception):
+                raise animation
+            for outputs, is_new in work.outcomes(name, file, animation):
+                counts[is_new] += len(outputs)
+                if len(examples) < MOST_SHOWN and (not examples or examples[-1][0] != file):
+                    examples.append((file, outputs))
+        except (InputError, OSError, MemoryError, tf.errors.OpError) as error:
+            failures[str(file)] = " ".join(str(error).split())[:300] or type(error).__name__
+    done = FileReport(counts[True], counts[False], failures, examples)
+    if grid is not None and examples:
+        report.save_picture(contact_sheet(done, translator), grid)
+    return done
+
+
+def _check_options(translator, frames, size):
     if frames not in FRAMES:
         raise InputError(f"`frames` must be one of {', '.join(FRAMES)}. Received: {frames!r}.")
     if frames == "animation" and translator.samples:
@@ -108,29 +137,17 @@ def translate_files(
             "An animation has one translation of a frame. Received: frames='animation', "
             f"samples={translator.samples}. Leave the samples out, or use frames='folder'."
         )
-    codecs.encode(np.zeros((1, 1, target.channels), target.dtype), suffix)
-    files = _files(Path(source), to)
-    work = _Work(translator, to, suffix, frames, size, overwrite)
-    made, skipped, failed, shown = 0, 0, {}, []
-    read = _ahead(map(work.read, files))
-    for (name, file), animation in progress(zip(files, read), len(files)):
-        try:
-            if isinstance(animation, Exception):
-                raise animation
-            for outputs, is_new in work.outcomes(name, file, animation):
-                made, skipped = made + is_new * len(outputs), skipped + (not is_new) * len(outputs)
-                if len(shown) < MOST_SHOWN and (not shown or shown[-1][0] != file):
-                    shown.append((file, outputs))
-        except (InputError, OSError, MemoryError, tf.errors.OpError) as error:
-            failed[str(file)] = " ".join(str(error).split())[:300] or type(error).__name__
-    return Done(made, skipped, failed, shown)
+    if size is not None and size < 1:
+        raise InputError(
+            f"`size` must be at least 1 pixel. Received: size={size}. Leave it out to keep sizes."
+        )
 
 
-def contact_sheet(done, translator):
+def contact_sheet(done: FileReport, translator: Translator) -> Image.Image:
     """Draws inputs beside their translations, a row for each of the first files.
 
     Args:
-        done: `Done` with at least one file to show.
+        done: `FileReport` with at least one example.
         translator: The `Translator` that made them.
 
     Returns:
@@ -140,14 +157,14 @@ def contact_sheet(done, translator):
         >>> from tfpix2pix.data.formats import PixelFormat
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black.png")
-        >>> done = Done(1, 0, {}, [("black.png", ["black.png"])])
+        >>> done = FileReport(1, 0, {}, [("black.png", ["black.png"])])
         >>> contact_sheet(done, Translator(None, grey, grey)).size
         (536, 304)
     """
-    columns = {"input": [_thumbnail(file, translator.source) for file, _ in done.shown]}
+    columns = {"input": [_thumbnail(file, translator.source) for file, _ in done.examples]}
     for index in range(translator.samples or 1):
         title = f"output {index}" if translator.samples else "output"
-        columns[title] = [_thumbnail(paths[index], translator.target) for _, paths in done.shown]
+        columns[title] = [_thumbnail(paths[index], translator.target) for _, paths in done.examples]
     return report.comparison(columns)
 
 
@@ -183,7 +200,7 @@ class _Work(NamedTuple):
             digits = max(4, len(str(animation.count - 1)))
             # In a folder of the file's whole name, which no other file can have.
             folder = Path(name).with_name(file.name)
-            for index, (pixels, _) in enumerate(_ahead(animation.frames)):
+            for index, (pixels, _) in enumerate(_read_ahead(animation.frames)):
                 yield self._image(f"{folder / str(index).zfill(digits)}", pixels)
 
     def _image(self, name, pixels):
@@ -201,7 +218,7 @@ class _Work(NamedTuple):
             return [output], False
         translated = [
             (self._translations(pixels, suffix)[0], duration)
-            for pixels, duration in _ahead(animation.frames)
+            for pixels, duration in _read_ahead(animation.frames)
         ]
         encoded = animations.encode(translated, animation.format, loop=animation.loop)
         atomic.write_bytes(encoded, output)
@@ -221,15 +238,16 @@ class _Work(NamedTuple):
             raise InputError(f"An image must have pixels. Received: {pixels.shape}. Replace it.")
         if self.size:
             pixels = _scaled(pixels, self.size, self.translator.kernel)
-        translations, channels = self.translator.translate(pixels), pixels.shape[-1]
+        translations = self.translator.translate(pixels)
+        channels = pixels.shape[-1]
         has_alpha = channels in (2, 4) and channels != self.translator.source.channels
         if not (has_alpha and suffix in _WITH_ALPHA and self.translator.target.channels in (1, 3)):
             return translations
-        alpha = images.to_pixels(images.to_signed(pixels[..., -1:]), self.translator.target.dtype)
+        alpha = to_pixels(to_signed(pixels[..., -1:]), self.translator.target.dtype)
         return [np.concatenate([translated, alpha], axis=-1) for translated in translations]
 
 
-def _files(source, to):
+def _named_files(source, to):
     """Returns `(name, file)` of all files, a name being the relative path without the suffix."""
     if source.is_dir():
         return list(folders.images_by_name(source, to).items())
@@ -246,9 +264,10 @@ def _files(source, to):
     return [(source.stem, source)]
 
 
-def _ahead(iterable):
+def _read_ahead(iterable):
     """Yields the items of an iterable, while the next few are made in a thread."""
-    iterator, end = iter(iterable), object()
+    iterator = iter(iterable)
+    end = object()
     with ThreadPoolExecutor(1) as pool:
         pending = deque(pool.submit(next, iterator, end) for _ in range(READ_AHEAD))
         while (item := pending.popleft().result()) is not end:
@@ -260,18 +279,17 @@ def _scaled(pixels, longer_side, kernel):
     height, width = pixels.shape[:2]
     factor = longer_side / max(height, width)
     size = [max(1, round(side * factor)) for side in (height, width)]
-    return images.resize(pixels, size, kernel).numpy()
+    return resize(pixels, size, kernel).numpy()
 
 
-def _thumbnail(file, kind):
+def _thumbnail(file, pixel_format):
     pixels = codecs.read(file)
-    shown = images.displayed(
-        pixels, kind.value_range if str(pixels.dtype) == kind.dtype else None
-    ).numpy()
-    shown = _scaled(shown, TILE, "area" if max(shown.shape) > TILE else "nearest")
-    missing = [TILE - side for side in shown.shape[:2]]
+    value_range = pixel_format.value_range if str(pixels.dtype) == pixel_format.dtype else None
+    picture = displayed(pixels, value_range).numpy()
+    picture = _scaled(picture, TILE, "area" if max(picture.shape) > TILE else "nearest")
+    missing = [TILE - side for side in picture.shape[:2]]
     around = [(space // 2, space - space // 2) for space in missing]
-    return np.pad(shown, (*around, (0, 0)), constant_values=255)
+    return np.pad(picture, (*around, (0, 0)), constant_values=255)
 
 
 def _count(number, noun):

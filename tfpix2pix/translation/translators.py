@@ -1,7 +1,10 @@
 """Translators: pixels of files to pixels of files, whatever computes them."""
 
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional
+from types import MappingProxyType
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +13,12 @@ from tfpix2pix import inference
 from tfpix2pix.data import codecs, formats, images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
-from tfpix2pix.export import read_card, task_of, versions
+from tfpix2pix.export import chosen_direction, directions_of, read_card, task_of, versions
+from tfpix2pix.inference import Control, Direction
+from tfpix2pix.inference.controls import control_batch
+from tfpix2pix.inference.translation import has_open_sides
+
+_NOTHING = MappingProxyType({})
 
 
 class Translator(NamedTuple):
@@ -18,7 +26,7 @@ class Translator(NamedTuple):
 
     Attributes:
         translate: Function of uint8, uint16 or float32 `[height, width, channels]` to a list of
-            images of the same height and width, of the kind `target`.
+            images of the same height and width, of the format `target`.
         source: `PixelFormat` of the files; `None` for what is not known.
         target: `PixelFormat` of the translations.
         kernel: How files are resized, see `tfpix2pix.data.images.resize`.
@@ -38,92 +46,197 @@ class Translator(NamedTuple):
     samples: Optional[int] = None
 
 
-def of_generator(
-    generator, task, *, kernel="bilinear", statistics="per_image", samples=None, seed=0, strip=None
-):
-    """Returns the translator of a generator.
+def direction_translator(
+    direction: Direction,
+    *,
+    statistics: str = "per_image",
+    samples: Optional[int] = None,
+    seed: int = 0,
+    strip: Optional[int] = None,
+    controls: Mapping[str, Any] = _NOTHING,
+) -> Translator:
+    """Returns the translator of a direction.
 
-    Translates one pixel, so that options that do not fit the generator are refused at once.
+    Translates one pixel, so that options that do not fit the network are refused at once.
 
     Args:
-        generator: `keras.Model` with open sides.
-        task: `tfpix2pix.data.tasks.Pairs` or another, what lies between files and the generator.
-        kernel: See `Translator`; `"nearest"` for label maps.
+        direction: `tfpix2pix.inference.Direction`.
         statistics: See `tfpix2pix.inference.translate`, as the options below.
         samples: How many translations of a file to draw, with dropout as the noise.
-        seed: Another seed draws others; each file is given the same noise.
+        seed: Another seed draws others; each file has the same noise.
         strip: Rows that are computed at once, for images larger than memory.
+        controls: Dict of the names of controls to the values that all files have; others are
+            neutral.
 
     Returns:
-        `Translator`. It raises `ValueError` for pixels of another kind, or out of their range.
+        `Translator`. It raises `ValueError` for pixels of another format, or out of their range.
 
     Raises:
-        ValueError: As `tfpix2pix.inference.translate`.
+        ValueError: As `tfpix2pix.inference.translate` and `tfpix2pix.inference.control_batches`.
 
     Example:
-        >>> from tfpix2pix.data.tasks import Pairs
+        >>> from tfpix2pix.export import named_directions
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
-        >>> task = Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
-        >>> translator = of_generator(generator, task)
+        >>> translator = direction_translator(named_directions(generator)["translate"])
         >>> translator.translate(np.zeros((5, 7, 1), "uint8"))[0].shape
         (5, 7, 3)
     """
-    kind = task.source_format
+    task = direction.task
+    source_format = task.source_format
 
     def translate(pixels):
-        source = task.source(_in_range(formats.convert(pixels, kind.channels, kind.dtype), kind))
-        source = source[tf.newaxis]
-        translated = inference.translate(
-            generator, source, statistics=statistics, samples=samples, seed=seed, strip=strip
+        source = task.source(_fitting(pixels, source_format))[tf.newaxis]
+        translations = inference.translate(
+            direction.network,
+            source,
+            controls=inference.control_batches(direction, source, controls),
+            multiple=direction.multiple,
+            statistics=statistics,
+            samples=samples,
+            seed=seed,
+            strip=strip,
         )
-        drawn = [translated] if samples is None else translated
-        return [task.picture(source, one)[0].numpy() for one in drawn]
+        batches = [translations] if samples is None else translations
+        return [task.picture(source, batch)[0].numpy() for batch in batches]
 
-    translate(np.full((1, 1, kind.channels), kind.value_range[0], kind.dtype))
-    return Translator(translate, kind, task.target_format, kernel, samples)
+    least = source_format.value_range[0]
+    shape = (*_size_of_trial(direction, controls), source_format.channels)
+    translate(np.full(shape, least, source_format.dtype))
+    return Translator(translate, source_format, task.target_format, direction.kernel, samples)
 
 
-def of_export(folder, *, kernel="bilinear"):
+def _size_of_trial(direction, controls):
+    """Returns the sides of a control that is as high and wide as the images, else one pixel."""
+    for control in direction.inputs:
+        if control.name in controls and has_open_sides(control.spec.shape):
+            return np.shape(controls[control.name])[-3:-1]
+    return 1, 1
+
+
+def export_translator(
+    folder: Union[str, Path],
+    *,
+    direction: Optional[str] = None,
+    kernel: str = "bilinear",
+    controls: Mapping[str, Any] = _NOTHING,
+) -> Translator:
     """Returns the translator of a SavedModel that `tfpix2pix.export.export` wrote.
 
-    It takes and gives the kinds of files that its model card tells. An export without a card takes
-    and gives what the signature `serving_default` does: where that is floats, 0 and 1, or the least
-    and greatest integer, become -1 and 1, and translations are float32 from 0 to 1.
+    It takes and gives the pixel formats of its model card. An export without a card takes and gives
+    what the signature `serving_default` does: where that is floats, 0 and 1, or the least and
+    greatest integer, become -1 and 1, and translations are float32 from 0 to 1.
 
     Args:
         folder: Folder of the served model, whose newest version is taken, or of a version.
+        direction: Name of the direction; by default the first.
         kernel: See `Translator`; `"nearest"` for label maps.
+        controls: Dict of the name of one control, such as `"seed"`, to the value that all files
+            have; others are neutral.
 
     Returns:
-        `Translator`. It raises `ValueError` for pixels that the signature cannot be given.
+        `Translator`. It raises `ValueError` for pixels that the signature does not take.
 
     Raises:
-        ValueError: If there is no such SavedModel.
+        ValueError: If there is no such SavedModel, direction or control.
 
     Example:
         >>> from tfpix2pix.export import export
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 1), 1, depth=2, base_filters=4)
         >>> version, _ = export(generator, "exports/tiny")
-        >>> of_export("exports/tiny").target
+        >>> export_translator("exports/tiny").target
         PixelFormat(channels=1, dtype='uint8', value_range=(0.0, 255.0))
     """
     version = _newest(Path(folder))
     signatures = tf.saved_model.load(str(version)).signatures
     if not {"serving_default", "float"} <= set(signatures):
         raise InputError(
-            "An export must have the signatures serving_default and float, as `python -m "
-            f"serving.export` writes them. Received: {str(version)!r}, which has "
+            "An export must have the signatures serving_default and float, as "
+            f"`tfpix2pix.export.export` writes them. Received: {str(version)!r}, which has "
             f"{', '.join(signatures) or 'none'}. Export the run again."
         )
+    card = read_card(version)
+    if card is not None:
+        entries = directions_of(card, signatures)
+        name = chosen_direction(entries, direction)
+        signature, inputs = _chosen_signature(entries[name], controls)
+        return _card_translator(signatures[signature], task_of(card, name), inputs, kernel)
+    if direction is not None or controls:
+        raise InputError(
+            f"An export without a model card has one direction and no controls. Received: "
+            f"direction={direction!r}, controls={dict(controls)}. Leave them out."
+        )
+    return _cardless_translator(signatures, kernel)
+
+
+def named_values(texts: Iterable[str]) -> dict[str, Any]:
+    """Reads values of controls as text.
+
+    Args:
+        texts: Iterable of str, a name, `=` and a value as JSON each.
+
+    Returns:
+        Dict of names to values.
+
+    Raises:
+        ValueError: If a text is none of these.
+
+    Example:
+        >>> named_values(["style=[0.5, 1]", "season=2"])
+        {'style': [0.5, 1], 'season': 2}
+    """
+    values = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            separator = ""
+        if not (name and separator):
+            raise InputError(
+                "The value of a control must be NAME=JSON, such as style=[0.5,1]. Received: "
+                f"{text!r}. Write text in double quotes."
+            )
+    return values
+
+
+def _chosen_signature(entry, controls):
+    """Returns the name of a signature, and its inputs beside the image, for a batch of one."""
+    if not controls:
+        return entry["signatures"]["default"], {}
+    known = {control["name"]: control for control in entry["controls"]}
+    unknown = [name for name in controls if name not in known]
+    if unknown or len(controls) > 1:
+        raise InputError(
+            "An export translates with one control at a time, of this direction: "
+            f"{', '.join(known) or 'it has none'}. Received: {', '.join(controls)}. Leave the "
+            "others out."
+        )
+    ((name, value),) = controls.items()
+    spec = tf.TensorSpec(known[name]["shape"], known[name]["dtype"])
+    return known[name]["signature"], {name: control_batch(Control(name, spec), value, 1)}
+
+
+def _card_translator(signature, task, inputs, kernel):
+    source_format = task.source_format
+    takes_files = "image_bytes" in signature.structured_input_signature[1]
+
+    def translate(pixels):
+        pixels = _fitting(pixels, source_format)
+        if takes_files:
+            encoded = tf.constant([codecs.encode(pixels, ".png")])
+            return [_decoded(signature(image_bytes=encoded, **inputs))]
+        source = task.source(pixels)[tf.newaxis]
+        return [task.picture(source, signature(image=source, **inputs)["output"])[0].numpy()]
+
+    return Translator(translate, source_format, task.target_format, kernel)
+
+
+def _cardless_translator(signatures, kernel):
     default = signatures["serving_default"]
     channels = signatures["float"].structured_input_signature[1]["image"].shape[-1]
     takes_files = "image_bytes" in default.structured_input_signature[1]
-
-    card = read_card(version)
-    if card is not None:
-        return _of_card(default, task_of(card), takes_files, kernel)
 
     def translate_file(pixels):
         if pixels.dtype == "float32" or pixels.shape[-1] > 4:
@@ -132,8 +245,7 @@ def of_export(folder, *, kernel="bilinear"):
                 f"{pixels.shape[-1]} channels of {pixels.dtype}. Give files such as it was "
                 "trained on."
             )
-        encoded = tf.constant([codecs.encode(pixels, ".png")])
-        return [codecs.decode(default(image_bytes=encoded)["output_bytes"][0].numpy()).pixels]
+        return [_decoded(default(image_bytes=tf.constant([codecs.encode(pixels, ".png")])))]
 
     def translate_floats(pixels):
         if pixels.shape[-1] != channels:
@@ -141,30 +253,20 @@ def of_export(folder, *, kernel="bilinear"):
                 f"This export translates images of {channels} channels. Received: "
                 f"{pixels.shape[-1]}. Give files such as it was trained on."
             )
-        kind = PixelFormat(channels, str(pixels.dtype), formats.full_range(pixels.dtype))
-        source = images.to_signed(_in_range(pixels, kind))[tf.newaxis]
+        dtype = str(pixels.dtype)
+        value_range = formats.full_range(dtype)
+        source = images.to_signed(_in_range(pixels, value_range))[tf.newaxis]
         return [images.to_pixels(default(image=source)["output"][0], "float32").numpy()]
 
     translate = translate_file if takes_files else translate_floats
-    # What it gives shows in what it gives.
+    # Of which format translations are shows in a translation.
     (example,) = translate(np.zeros((1, 1, 1 if takes_files else channels), "uint8"))
     target = PixelFormat(example.shape[-1], str(example.dtype), formats.full_range(example.dtype))
     return Translator(translate, PixelFormat(channels), target, kernel)
 
 
-def _of_card(default, task, takes_files, kernel):
-    source_format, target_format = task.source_format, task.target_format
-
-    def translate(pixels):
-        pixels = formats.convert(pixels, source_format.channels, source_format.dtype)
-        pixels = _in_range(pixels, source_format)
-        if takes_files:
-            encoded = tf.constant([codecs.encode(pixels, ".png")])
-            return [codecs.decode(default(image_bytes=encoded)["output_bytes"][0].numpy()).pixels]
-        source = task.source(pixels)[tf.newaxis]
-        return [task.picture(source, default(image=source)["output"])[0].numpy()]
-
-    return Translator(translate, source_format, target_format, kernel)
+def _decoded(answer):
+    return codecs.decode(answer["output_bytes"][0].numpy()).pixels
 
 
 def _newest(folder):
@@ -172,14 +274,22 @@ def _newest(folder):
     version = folder / str(numbers[-1]) if numbers else folder
     if not (version / "saved_model.pb").is_file():
         raise InputError(
-            "An export is a folder with numbered versions, as `python -m serving.export` makes "
-            f"it. Received: {str(folder)!r}, which has none. Check the spelling or export a run."
+            "An export is a folder with numbered versions, as `tfpix2pix.export.export` makes it. "
+            f"Received: {str(folder)!r}, which has none. Check the spelling or export a run."
         )
     return version
 
 
-def _in_range(pixels, kind):
-    (low, high), least, greatest = kind.value_range, pixels.min(), pixels.max()
+def _fitting(pixels, pixel_format):
+    """Converts pixels to a format; refuses those that it cannot hold."""
+    pixels = formats.convert(pixels, pixel_format.channels, pixel_format.dtype)
+    return _in_range(pixels, pixel_format.value_range)
+
+
+def _in_range(pixels, value_range):
+    low, high = value_range
+    least = pixels.min()
+    greatest = pixels.max()
     if not low <= least <= greatest <= high:  # Nor when one is not a number.
         raise InputError(
             f"Pixels must be in the range of what was trained on, {low:g} to {high:g}. Received: "

@@ -14,7 +14,7 @@ from tfpix2pix import InputError, atomic, inference, translation, unet_generator
 from tfpix2pix.data import codecs, images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.tasks import Colorization, Labels, Pairs
-from tfpix2pix.export import export
+from tfpix2pix.export import export, named_directions
 from tfpix2pix.translation import Translator, animations
 
 RANDOM = np.random.default_rng(0)
@@ -40,6 +40,11 @@ def tree(folder):
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
+def generator_translator(generator, task=None, *, kernel="bilinear", **options):
+    (direction,) = named_directions(generator, task).values()
+    return translation.direction_translator(direction._replace(kernel=kernel), **options)
+
+
 @pytest.fixture(scope="module")
 def generator():
     return fixed_weights(open_generator())
@@ -47,7 +52,7 @@ def generator():
 
 @pytest.fixture(scope="module")
 def translator(generator):
-    return translation.of_generator(generator, Pairs((COLOR, COLOR)))
+    return generator_translator(generator)
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_files_of_a_folder_come_back_under_their_names_and_in_their_sizes(
         codecs.write(pixels, tmp_path / "in" / name)
     write_bytes(tmp_path / "in/notes.txt", b"no image")
     done = translation.translate_files(translator, tmp_path / "in", tmp_path / "out")
-    assert (done.made, done.skipped, done.failed) == (3, 0, {})
+    assert (done.written, done.skipped, done.failures) == (3, 0, {})
     assert tree(tmp_path / "out") == ["1.png", "3.png", "deep/er/2.png"]
     for name, pixels in pictures.items():
         made = codecs.read((tmp_path / "out" / name).with_suffix(".png")).astype(int)
@@ -100,7 +105,7 @@ ODD = {
 def test_odd_files_are_translated_as_their_rgb_pixels(tmp_path, generator, translator, name):
     write_bytes(tmp_path / f"{name}.png", ODD[name])
     done = translation.translate_files(translator, tmp_path / f"{name}.png", tmp_path / "out")
-    assert (done.made, done.failed) == (1, {})
+    assert (done.written, done.failures) == (1, {})
     pixels = np.asarray(Image.open(io.BytesIO(ODD[name])).convert("RGB"))
     made = codecs.read(tmp_path / f"out/{name}.png")
     assert (made.dtype, made.shape) == ("uint8", pixels.shape)
@@ -139,9 +144,9 @@ def test_what_fails_is_told_and_stops_nothing_else(tmp_path, translator):
     for name, (content, _) in FAULTY.items():
         write_bytes(tmp_path / "in" / name, content)
     done = translation.translate_files(translator, tmp_path / "in", tmp_path / "out")
-    assert done.made == 2
+    assert done.written == 2
     assert tree(tmp_path / "out") == ["a.png", "z.png"]
-    reasons = {os.path.basename(file): reason for file, reason in done.failed.items()}
+    reasons = {os.path.basename(file): reason for file, reason in done.failures.items()}
     assert set(reasons) == set(FAULTY)
     for name, (_, reason) in FAULTY.items():
         assert reasons[name].startswith(reason)
@@ -169,7 +174,7 @@ def test_alpha_is_kept_where_the_format_has_it(tmp_path, generator, translator):
     codecs.write(grey, tmp_path / "in/grey.png")
     for suffix, channels in ((".png", 4), (".webp", 4), (".tiff", 4), (".jpg", 3), (".bmp", 3)):
         folder = tmp_path / suffix
-        translation.translate_files(translator, tmp_path / "in", folder, suffix=suffix)
+        translation.translate_files(translator, tmp_path / "in", folder, format=suffix[1:])
         for name, color in (("a", pixels[..., :3]), ("grey", np.repeat(grey[..., :1], 3, -1))):
             made = codecs.read(folder / f"{name}{suffix}").astype(int)
             assert made.shape == (6, 5, channels)
@@ -189,7 +194,7 @@ def test_a_fourth_channel_that_was_trained_on_is_no_alpha(tmp_path):
 
 def test_bits_are_those_of_the_target(tmp_path, generator):
     """Files of 8 bits are widened, white stays white; alpha too."""
-    translator = translation.of_generator(generator, Pairs((DEEP, DEEP)))
+    translator = generator_translator(generator, Pairs((DEEP, DEEP)))
     deep, shallow = noise(8, 9, 1, dtype="uint16"), noise(8, 9, 4)
     codecs.write(deep, tmp_path / "in/deep.png")
     codecs.write(shallow, tmp_path / "in/shallow.png")
@@ -219,7 +224,7 @@ def test_the_task_makes_sources_of_files(tmp_path, generator):
     """A label map of colours that are a little off, one-hot."""
     palette = np.array([(0, 0, 255), (0, 99, 99), (250, 255, 0)])
     labels = dict(zip(("sky", "sea", "sand"), map(tuple, palette.tolist())))
-    translator = translation.of_generator(
+    translator = generator_translator(
         generator, Labels((COLOR, COLOR), labels=(labels, None)), kernel="nearest"
     )
     classes = RANDOM.integers(0, 3, (6, 5))
@@ -233,7 +238,7 @@ def test_the_task_makes_sources_of_files(tmp_path, generator):
 
 def test_colorization_keeps_the_lightness_of_a_photo(tmp_path):
     generator = unet_generator((None, None, 1), 2, depth=2, base_filters=4)
-    translator = translation.of_generator(generator, Colorization((COLOR,)))
+    translator = generator_translator(generator, Colorization((COLOR,)))
     photo = np.repeat(np.linspace(40, 215, 60).astype("uint8").reshape(6, 10, 1), 3, axis=-1)
     codecs.write(photo, tmp_path / "a.png")
     translation.translate_files(translator, tmp_path / "a.png", tmp_path / "out")
@@ -243,10 +248,10 @@ def test_colorization_keeps_the_lightness_of_a_photo(tmp_path):
 
 def test_pixels_out_of_the_range_of_the_training_are_refused(tmp_path, generator):
     kind = PixelFormat(3, "uint16", (0.0, 4095.0))
-    translator = translation.of_generator(generator, Pairs((kind, COLOR)))
+    translator = generator_translator(generator, Pairs((kind, COLOR)))
     codecs.write(np.full((4, 4, 3), 4096, "uint16"), tmp_path / "a.png")
     done = translation.translate_files(translator, tmp_path / "a.png", tmp_path / "out")
-    assert list(done.failed.values()) == [
+    assert list(done.failures.values()) == [
         "Pixels must be in the range of what was trained on, 0 to 4095. Received: values from 4096 "
         "to 4096. Rescale them; label maps need the classes of the training."
     ]
@@ -257,8 +262,10 @@ def test_samples_differ_and_come_again_with_their_seed(tmp_path):
 
     def translate(to, **options):
         task = Pairs((COLOR, COLOR))
-        translator = translation.of_generator(generator, task, **options)
-        assert translation.translate_files(translator, tmp_path / "a.png", tmp_path / to).made == 2
+        translator = generator_translator(generator, task, **options)
+        assert (
+            translation.translate_files(translator, tmp_path / "a.png", tmp_path / to).written == 2
+        )
         assert tree(tmp_path / to) == ["a_0.png", "a_1.png"]
         return np.stack([codecs.read(tmp_path / f"{to}/a_{i}.png") for i in range(2)])
 
@@ -271,16 +278,16 @@ def test_samples_differ_and_come_again_with_their_seed(tmp_path):
 
 def test_strips_change_nothing(tmp_path, generator, translator):
     codecs.write(noise(21, 10, 3), tmp_path / "a.png")
-    strips = translation.of_generator(generator, Pairs((COLOR, COLOR)), strip=4)
+    strips = generator_translator(generator, Pairs((COLOR, COLOR)), strip=4)
     for name, by in (("whole", translator), ("strips", strips)):
-        assert translation.translate_files(by, tmp_path / "a.png", tmp_path / name).made == 1
+        assert translation.translate_files(by, tmp_path / "a.png", tmp_path / name).written == 1
     whole, parts = (codecs.read(tmp_path / f"{n}/a.png").astype(int) for n in ("whole", "strips"))
     assert np.abs(whole - parts).max() <= 1
 
 
 def test_options_that_do_not_fit_the_generator_are_refused_at_once(generator):
     with pytest.raises(InputError):
-        translation.of_generator(generator, Pairs((COLOR, COLOR)), statistics="moving")
+        generator_translator(generator, Pairs((COLOR, COLOR)), statistics="moving")
 
 
 def moving(suffix, count=5, **options):
@@ -310,7 +317,7 @@ def test_frames_become_files_or_the_same_animation(tmp_path, negative, kind, opt
     file = tmp_path / f"in/clip.{kind}"
     write_bytes(file, encoded)
     done = translation.translate_files(translator, file, tmp_path / "out")
-    assert done.made == 5
+    assert done.written == 5
     assert tree(tmp_path / "out") == [f"clip.{kind}/000{index}.png" for index in range(5)]
     for index, frame in enumerate(frames):
         made = codecs.read(tmp_path / f"out/clip.{kind}/000{index}.png")
@@ -353,7 +360,7 @@ def test_pages_of_any_bits_and_channels_keep_them(tmp_path, channels, dtype):
             color = "rgb" if channels == 3 else "minisblack"
             file.write(page.squeeze(), photometric=color, contiguous=False, planarconfig="contig")
     to = tmp_path / "out"
-    assert translation.translate_files(translator, tmp_path / "a.tif", to).made == 3
+    assert translation.translate_files(translator, tmp_path / "a.tif", to).written == 3
     suffix = ".tiff" if channels == 5 else ".png"
     for index, page in enumerate(pages):
         made = codecs.read(to / f"a.tif/000{index}{suffix}")
@@ -381,7 +388,7 @@ def test_a_truncated_animation_keeps_its_whole_frames_and_is_told(tmp_path, nega
     frames, encoded = moving("gif")
     write_bytes(tmp_path / "a.gif", encoded[: len(encoded) * 3 // 4])
     done = translation.translate_files(negative[0], tmp_path / "a.gif", tmp_path / "out")
-    (reason,) = done.failed.values()
+    (reason,) = done.failures.values()
     assert re.match(r"(frame \d|it) cannot be decoded: ", reason)
     for index, name in enumerate(tree(tmp_path / "out")):
         made = codecs.read(tmp_path / "out" / name)
@@ -409,8 +416,8 @@ def test_only_a_few_files_are_read_ahead(tmp_path):
     seen = []
     translator = Translator(translate, COLOR, COLOR)
     done = translation.translate_files(translator, tmp_path / "in", tmp_path / "out")
-    assert done.made + len(done.failed) == 9
-    assert len(done.failed) >= 5
+    assert done.written + len(done.failures) == 9
+    assert len(done.failures) >= 5
 
 
 def test_a_contact_sheet_shows_inputs_beside_outputs(tmp_path, negative):
@@ -464,7 +471,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, negati
         "of uint16 for '.jpg'. Use .png or .tif or .tiff or .npy."
     ):
         translation.translate_files(
-            translator._replace(target=DEEP), folder / "a.png", to, suffix=".jpg"
+            translator._replace(target=DEEP), folder / "a.png", to, format="jpg"
         )
     assert (made, tree(tmp_path)) == ([], ["in/a.bmp", "in/a.png"])
 
@@ -475,7 +482,7 @@ def test_frames_that_the_animation_cannot_hold_are_a_failure_with_its_cure(tmp_p
     done = translation.translate_files(
         translator, tmp_path / "a.gif", tmp_path / "out", frames="animation"
     )
-    assert list(done.failed.values()) == [
+    assert list(done.failures.values()) == [
         "An animation of the format GIF must have 1 to 4 channels of 8 bits. Received: 3 channels "
         "of uint16. Write the frames as files of their own."
     ]
@@ -486,7 +493,7 @@ def assert_alike(one, other, tmp_path, dtype):
     for name, channels in (("color", 3), ("grey", 1), ("alpha", 4), ("both", 2)):
         codecs.write(noise(7, 10, channels, dtype=dtype), tmp_path / f"in/{name}.png")
     for translator, to in ((one, "one"), (other, "other")):
-        assert translation.translate_files(translator, tmp_path / "in", tmp_path / to).made == 4
+        assert translation.translate_files(translator, tmp_path / "in", tmp_path / to).written == 4
     for name in ("color.png", "grey.png", "alpha.png", "both.png"):
         made, again = (codecs.read(tmp_path / to / name) for to in ("one", "other"))
         assert (made.dtype, made.shape) == (again.dtype, again.shape) == (dtype, made.shape)
@@ -495,10 +502,10 @@ def assert_alike(one, other, tmp_path, dtype):
 
 def test_an_export_translates_files_as_its_generator(tmp_path, exported):
     generator, exports = exported
-    by_export = translation.of_export(exports / "tiny")
+    by_export = translation.export_translator(exports / "tiny")
     assert by_export.target == COLOR
     assert_alike(
-        translation.of_generator(generator, Pairs((COLOR, COLOR))), by_export, tmp_path, "uint8"
+        generator_translator(generator, Pairs((COLOR, COLOR))), by_export, tmp_path, "uint8"
     )
 
 
@@ -506,9 +513,9 @@ def test_an_export_translates_files_as_its_generator(tmp_path, exported):
 def test_an_export_of_16_bits_keeps_them(tmp_path, generator):
     task = Pairs((DEEP, DEEP))
     export(generator, tmp_path / "exports", task=task)
-    by_export = translation.of_export(tmp_path / "exports")
+    by_export = translation.export_translator(tmp_path / "exports")
     assert by_export.target == DEEP
-    assert_alike(translation.of_generator(generator, task), by_export, tmp_path, "uint16")
+    assert_alike(generator_translator(generator, task), by_export, tmp_path, "uint16")
 
 
 def test_the_newest_version_is_taken_or_the_one_that_is_named(tmp_path, exported):
@@ -517,14 +524,14 @@ def test_the_newest_version_is_taken_or_the_one_that_is_named(tmp_path, exported
     tf.saved_model.save(tf.Module(), str(tmp_path / "9"))  # Without a signature.
     pixels = noise(8, 8, 3)
     for folder in (tmp_path, tmp_path / "10"):
-        (made,) = translation.of_export(folder).translate(pixels)
+        (made,) = translation.export_translator(folder).translate(pixels)
         assert np.abs(made.astype(int) - expected(generator, pixels)).max() <= 1
     with refused(
-        "An export must have the signatures serving_default and float, as `python -m "
-        f"serving.export` writes them. Received: '{tmp_path / '9'}', which has none. Export the "
-        "run again."
+        "An export must have the signatures serving_default and float, as "
+        f"`tfpix2pix.export.export` writes them. Received: '{tmp_path / '9'}', which has none. "
+        "Export the run again."
     ):
-        translation.of_export(tmp_path / "9")
+        translation.export_translator(tmp_path / "9")
 
 
 @pytest.mark.slow
@@ -535,7 +542,7 @@ def test_an_export_of_floats_without_a_card_takes_what_fills_its_range(tmp_path)
         generator, tmp_path, task=Pairs((kind, PixelFormat(1, "float32", (0.0, 1.0))))
     )
     (version / "model_card.json").unlink()
-    translator = translation.of_export(tmp_path)
+    translator = translation.export_translator(tmp_path)
     pixels = RANDOM.random((6, 7, 5), "float32")
     (made,) = translator.translate(pixels)
     own = inference.translate(generator, images.to_signed(pixels)[tf.newaxis])[0]
@@ -551,7 +558,7 @@ def test_an_export_of_floats_without_a_card_takes_what_fills_its_range(tmp_path)
 def test_pixels_that_an_export_of_files_cannot_be_given_are_refused(tmp_path, exported):
     shutil.copytree(exported[1] / "tiny", tmp_path, dirs_exist_ok=True)
     (tmp_path / "1/model_card.json").unlink()
-    translator = translation.of_export(tmp_path)
+    translator = translation.export_translator(tmp_path)
     with refused(
         "This export translates images of 1 to 4 channels of 8 or 16 bits. Received: 3 channels "
         "of float32. Give files such as it was trained on."
@@ -563,7 +570,7 @@ def test_an_export_takes_and_gives_the_ranges_of_its_card(tmp_path):
     generator = fixed_weights(unet_generator((None, None, 2), 1, depth=2, base_filters=4))
     formats = PixelFormat(2, "float32", (-4.0, 6.0)), PixelFormat(1, "uint16", (0.0, 4095.0))
     export(generator, tmp_path, task=Pairs(formats))
-    translator = translation.of_export(tmp_path)
+    translator = translation.export_translator(tmp_path)
     assert (translator.source, translator.target) == formats
     pixels = RANDOM.uniform(-4, 6, (6, 7, 2)).astype("float32")
     (made,) = translator.translate(pixels)
@@ -579,7 +586,7 @@ def test_an_export_takes_and_gives_the_ranges_of_its_card(tmp_path):
 
 def test_what_is_no_export_is_refused(tmp_path):
     with refused(
-        "An export is a folder with numbered versions, as `python -m serving.export` makes it. "
+        "An export is a folder with numbered versions, as `tfpix2pix.export.export` makes it. "
         f"Received: '{tmp_path}', which has none. Check the spelling or export a run."
     ):
-        translation.of_export(tmp_path)
+        translation.export_translator(tmp_path)

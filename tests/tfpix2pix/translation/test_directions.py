@@ -1,0 +1,134 @@
+import re
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.cases.directions import two_directions
+from tfpix2pix import InputError, inference, translation
+from tfpix2pix.data import codecs, images
+from tfpix2pix.export import export
+
+BEFORE = Path(__file__).parents[2] / "goldens/before_families.tar.xz"
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def directions():
+    return two_directions()
+
+
+@pytest.fixture(scope="module")
+def exports(directions, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports") / "both"
+    export(directions, folder)
+    return folder
+
+
+def expected(direction, values, **options):
+    source = images.to_signed(PIXELS)[tf.newaxis]
+    controls = inference.control_batches(direction, source, values)
+    translated = inference.translate(direction.network, source, controls=controls, **options)
+    return images.to_pixels(translated).numpy().astype(int)
+
+
+def refused(message):
+    return pytest.raises(InputError, match=f"^{re.escape(message)}$")
+
+
+CONTROLS = [
+    {},
+    {"style": [0.5, -0.5, 1.0]},
+    {"season": 1},
+    {"hints": np.full((6, 8, 4), 0.5, "float32").tolist()},
+]
+
+
+@pytest.mark.parametrize("controls", CONTROLS, ids=lambda controls: "".join(controls))
+@pytest.mark.parametrize("name", ["AtoB", "BtoA"])
+def test_directions_and_exports_translate_with_controls(directions, exports, name, controls):
+    direction = directions[name]
+    by_network = translation.direction_translator(direction, controls=controls)
+    by_export = translation.export_translator(exports, direction=name, controls=controls)
+    for translator in (by_network, by_export):
+        (made,) = translator.translate(PIXELS)
+        assert np.abs(made - expected(direction, controls)[0]).max() <= 1
+
+
+def test_samples_are_drawn_with_controls(directions, exports):
+    controls = {"season": 1}
+    direction = directions["BtoA"]
+    translator = translation.direction_translator(direction, samples=2, seed=4, controls=controls)
+    for made, own in zip(
+        translator.translate(PIXELS), expected(direction, controls, samples=2, seed=4)
+    ):
+        assert np.abs(made - own[0]).max() <= 1
+    seeded = translation.export_translator(exports, direction="BtoA", controls={"seed": 4})
+    own = expected(direction, {}, samples=1, seed=4)[0, 0]
+    assert np.abs(seeded.translate(PIXELS)[0] - own).max() <= 1
+
+
+def test_maps_of_another_size_fail_for_their_file_alone(tmp_path, exports):
+    codecs.write(PIXELS, tmp_path / "in/fits.png")
+    codecs.write(PIXELS[:5], tmp_path / "in/low.png")
+    controls = {"hints": np.zeros((6, 8, 4)).tolist()}
+    translator = translation.export_translator(exports, controls=controls)
+    done = translation.translate_files(translator, tmp_path / "in", tmp_path / "out")
+    assert done.written == 1
+    (reason,) = done.failures.values()
+    assert "A map must be as high and wide as its image." in reason
+
+
+def test_what_an_export_has_not_is_refused_with_all_names(exports):
+    with refused("A direction must be one of AtoB, BtoA. Received: 'up'. Leave it out for AtoB."):
+        translation.export_translator(exports, direction="up")
+    message = (
+        "An export translates with one control at a time, of this direction: style, seed, hints, "
+        "season. Received: {}. Leave the others out."
+    )
+    with refused(message.format("colour")):
+        translation.export_translator(exports, controls={"colour": 1})
+    with refused(message.format("style, season")):
+        translation.export_translator(exports, controls={"style": [0, 0, 0], "season": 1})
+    with refused(
+        "The control 'style' must be numbers of shape [3], for all images or for each. Received: "
+        "a value of shape (2,)."
+    ):
+        translation.export_translator(exports, controls={"style": [0, 0]})
+
+
+@pytest.mark.parametrize("text", ["style", "=1", "style=[1", "style=wet"])
+def test_values_of_controls_are_json(text):
+    assert translation.named_values(['a="b=c"', "d=[1,2]"]) == {"a": "b=c", "d": [1, 2]}
+    with refused(
+        "The value of a control must be NAME=JSON, such as style=[0.5,1]. Received: "
+        f"{text!r}. Write text in double quotes."
+    ):
+        translation.named_values([text])
+
+
+def test_an_export_from_before_directions_translates_as_it_did(tmp_path):
+    with tarfile.open(BEFORE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "export/tiny"
+    pixels = codecs.read(tmp_path / "in/x.png")
+    wanted = codecs.read(tmp_path / "expected/out/x.png").astype(int)
+    for direction in (None, "translate"):
+        translator = translation.export_translator(folder, direction=direction)
+        (made,) = translator.translate(pixels)
+        assert np.abs(made - wanted).max() <= 1
+    samples = translation.export_translator(folder, controls={"seed": 3})
+    assert np.abs(samples.translate(pixels)[0].astype(int) - wanted).max() > 2
+    with refused(
+        "An export translates with one control at a time, of this direction: seed. Received: "
+        "style. Leave the others out."
+    ):
+        translation.export_translator(folder, controls={"style": [1]})
+    (folder / "1/model_card.json").unlink()
+    with refused(
+        "An export without a model card has one direction and no controls. Received: "
+        "direction='translate', controls={}. Leave them out."
+    ):
+        translation.export_translator(folder, direction="translate")
