@@ -7,16 +7,12 @@ requests, and kills the server.
 """
 
 import json
-import os
 import statistics
 import sys
 from pathlib import Path
 from typing import Optional
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
-
 import jsonargparse
-import tensorflow as tf
 
 from serving.benchmarks import faults as measured_faults
 from serving.benchmarks import freezing as measured_freezing
@@ -125,7 +121,6 @@ def _write(results, path):
 
 
 if __name__ == "__main__":
-    tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     try:
         jsonargparse.auto_cli(
             {"load": load, "freezing": freezing, "faults": faults}, as_positional=False

@@ -8,7 +8,6 @@ Besides the page, its programming interface is at `/gradio_api/call/translate`; 
 shows how to use it.
 """
 
-import os
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -16,8 +15,6 @@ from pathlib import Path
 from typing import Optional
 
 import jsonargparse
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
 from serving.client import Client
 from serving.client.failures import BadArgument, ClientError
@@ -67,7 +64,6 @@ def main(
 def _local_server(folder):
     """Serves the model of a folder; yields the address."""
     # Only here is TensorFlow needed.
-    import tensorflow as tf
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
     from serving.engine.manager import Manager
@@ -80,7 +76,6 @@ def _local_server(folder):
             f"{folder}, which has none. Make one with `python -m serving.export --run RUN --to "
             f"{folder}`."
         )
-    tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     config = ModelServerConfig()
     config.model_config_list.config.add(
         name=folder.name, base_path=str(folder), model_platform="tensorflow"

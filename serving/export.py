@@ -6,10 +6,6 @@ from typing import Literal, Optional
 
 import jsonargparse
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
-
-import tensorflow as tf
-
 from serving.publishing.proof import check_served, write_warmup
 from serving.publishing.run_card import card_of_run
 from tfpix2pix import config, factory
@@ -70,7 +66,6 @@ def main(
 
 
 if __name__ == "__main__":
-    tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     try:
         jsonargparse.auto_cli(main, as_positional=False)
     except InputError as error:

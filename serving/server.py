@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Optional
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import grpc
 import jsonargparse
-import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 from tensorflow_serving.apis.model_pb2 import ModelSpec
@@ -251,7 +249,6 @@ def main(flags):
         ValueError: If a file or an address does not do.
         ServingError: If a model does not load.
     """
-    tf.get_logger().setLevel("ERROR")  # The loader that Serving uses is announced as deprecated.
     logs.configure(flags.log_format)
     credentials, verified = tls.credentials(flags.ssl_config_file)
     path, metrics = edge_files.metrics_path(flags.monitoring_config_file), Metrics()

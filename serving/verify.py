@@ -1,11 +1,8 @@
 """Verifies an export after a copy: `python -m serving.verify FOLDER/VERSION`."""
 
-import os
 import sys
 
 import jsonargparse
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Start-up notes of TensorFlow concern no user.
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import verify

@@ -1,6 +1,7 @@
 """One version of a model, run exactly as TensorFlow Serving runs it."""
 
 import math
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +97,10 @@ class Servable:
         with tf.Graph().as_default():
             self._session = tf.compat.v1.Session()
             try:
-                loaded = tf.compat.v1.saved_model.loader.load(
-                    self._session, ["serve"], str(version)
-                )
+                with _without_deprecation():
+                    loaded = tf.compat.v1.saved_model.loader.load(
+                        self._session, ["serve"], str(version)
+                    )
             except tf.errors.OpError as error:
                 self.close()
                 raise ServingError(error.error_code, error.message) from error
@@ -215,6 +217,24 @@ class Servable:
             operation = self._session.graph.get_operation_by_name(output.name.split(":")[0])
             if _called(operation.node_def) & self._compiled:
                 raise ServingError(INTERNAL, "XLA compilation disabled")
+
+
+@contextmanager
+def _without_deprecation():
+    """Drops TensorFlow's note that its first loader, the one of TensorFlow Serving, is deprecated.
+
+    The note tells users to rewrite what is none of theirs.
+    """
+
+    def is_other(record):
+        return "is deprecated" not in record.getMessage()
+
+    logger = tf.get_logger()
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def typed_tensor(array):
