@@ -6,7 +6,7 @@ They count the updates of the model, so a restored training continues the count.
 import math
 import os
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import tensorflow as tf
 from tensorflow import keras
@@ -31,18 +31,18 @@ class _EverySteps(keras.callbacks.Callback):
         """How many steps the model has been trained for."""
         return int(self.model.optimizers["generator"].iterations)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Optional[dict] = None):
         """Starts to count at the model's step."""
         del logs
         self._acted = self.step
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Optional[dict] = None):
         """Acts if it is time; with `steps_per_execution` a call of Keras has many steps."""
         del batch, logs
         if self.step // self.every > self._acted // self.every:
             self._act_now()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Optional[dict] = None):
         """Acts on the last step, unless it has."""
         del logs
         if self.step > self._acted:
@@ -120,7 +120,7 @@ class Checkpoint(_EverySteps):
         super().__init__(every)
         self.manager = tf.train.CheckpointManager(checkpoint, str(folder), keep)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Optional[dict] = None):
         """Restores the newest checkpoint, if there is one."""
         self.manager.restore_or_initialize()
         super().on_train_begin(logs)
@@ -148,7 +148,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         super().__init__()
         self.batch = batch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Optional[dict] = None):
         """Raises `InputError` if a loss is not finite."""
         del batch
         if all(math.isfinite(value) for value in (logs or {}).values()):

@@ -1,5 +1,7 @@
 """Convolutions: computed as matrix products on small maps, and spectrally normalized."""
 
+from typing import Optional
+
 import tensorflow as tf
 from tensorflow import keras
 
@@ -128,7 +130,7 @@ class SpectralConv2D(keras.layers.Conv2D):
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training: Optional[bool] = None):
         """Convolves with the normalized kernel; in training does one power iteration."""
         matrix = tf.reshape(self.kernel, (-1, self.filters))
         left = tf.cast(self.singular_vector, matrix.dtype)

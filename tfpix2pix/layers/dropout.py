@@ -1,5 +1,7 @@
 """Dropout whose random state is saved in checkpoints."""
 
+from typing import Optional
+
 import tensorflow as tf
 from tensorflow import keras
 
@@ -34,7 +36,7 @@ class Dropout(keras.layers.Layer):
         self.seed = seed
         self.noise = tf.random.Generator.from_seed(seed)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training: Optional[bool] = None):
         """Sets values to zero in training; returns the input otherwise."""
         if not training:
             return inputs

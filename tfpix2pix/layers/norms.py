@@ -96,7 +96,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, momentum: float = 0.9, epsilon: float = EPSILON, **kwargs):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training: Optional[bool] = None):
         """Normalizes by the batch in training, and each image by itself at test time."""
         if training:
             return super().call(inputs, training=True)
