@@ -1,6 +1,7 @@
-"""Augmentation: the paper's jitter, alike on both images of a pair; noise on the source alone."""
+"""Augmentation: random crop and flip of both images of a pair; noise on the source alone."""
 
 from dataclasses import dataclass
+from typing import Optional
 
 import tensorflow as tf
 
@@ -9,11 +10,11 @@ from tfpix2pix.errors import InputError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What training examples are varied by, beside their window.
+    """Random changes of training examples, besides the crop.
 
     Attributes:
-        flip: Whether to mirror left and right with probability one half, source and target alike.
-        source_brightness: Most that is added to the source alone, of its range of 2, or taken away.
+        flip: Whether to mirror source and target together with probability one half.
+        source_brightness: Greatest change of brightness of the source alone, of its range of 2.
         source_noise: Standard deviation of the noise on the source alone, of its range of 2.
 
     Raises:
@@ -37,8 +38,14 @@ class Augmentation:
             )
 
 
-def jitter(images, size, *, flip=True, seed):
-    """Cuts a random window out of images and mirrors it with probability one half, all alike.
+def jitter(
+    images: tuple[tf.Tensor, ...],
+    size: Optional[tuple[int, int]],
+    *,
+    flip: bool = True,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
+    """Cuts the same random window out of images and mirrors all with probability one half.
 
     Args:
         images: Tuple of `[height, width, channels]` of any dtypes and channels, of one size.
@@ -72,7 +79,9 @@ def jitter(images, size, *, flip=True, seed):
     )
 
 
-def window(images, offset, size):
+def window(
+    images: tuple[tf.Tensor, ...], offset: tf.Tensor, size: tuple[int, int]
+) -> tuple[tf.Tensor, ...]:
     """Cuts the same window out of images.
 
     Args:
@@ -92,8 +101,8 @@ def window(images, offset, size):
     return tuple(tf.slice(image, begin, (*size, image.shape[-1])) for image in images)
 
 
-def perturb(source, augmentation, seed):
-    """Varies the brightness of a source and adds noise, so that a network gets used to such inputs.
+def perturb(source: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Changes the brightness of a source at random and adds noise.
 
     Args:
         source: float `[height, width, channels]` in [-1, 1].

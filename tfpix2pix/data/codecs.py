@@ -1,13 +1,14 @@
-"""Codecs: files of any image format as arrays, and back, without losing a bit.
+"""Codecs: read and write image files of any format as arrays, without loss.
 
-TensorFlow's own operations read PNG, JPEG, BMP and GIF alone, know no orientation and reduce what
-does not fit. Pillow reads nearly everything, but 16-bit colour as 8 bits; that goes through
-TensorFlow (PNG) and tifffile (TIFF).
+TensorFlow's own operations read only PNG, JPEG, BMP and GIF, ignore the orientation and reduce bits
+that do not fit. Pillow reads nearly everything, but 16-bit colour as 8 bits; TensorFlow (PNG) and
+tifffile (TIFF) read that.
 """
 
 import io
+import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -57,12 +58,12 @@ class UnreadableError(InputError):
 
 
 class Decoded(NamedTuple):
-    """A decoded image, and what its file is.
+    """A decoded image, and the properties of its file.
 
     Attributes:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
         format: Name of the format, such as `"PNG"`.
-        frames: How many images the file holds; only the first is decoded.
+        frames: Number of images in the file; only the first is decoded.
         native: Whether `tf.io.decode_image` gives the same pixels.
 
     Example:
@@ -76,8 +77,8 @@ class Decoded(NamedTuple):
     native: bool
 
 
-def read(path):
-    """Reads an image file; its content decides what it is, not its name.
+def read(path: Union[str, os.PathLike]) -> np.ndarray:
+    """Reads an image file; its content decides its format, not its name.
 
     Args:
         path: Path of the file.
@@ -96,21 +97,21 @@ def read(path):
     return decode(Path(path).read_bytes()).pixels
 
 
-def decode(encoded):
+def decode(encoded: bytes) -> Decoded:
     """Decodes the bytes of a PNG, JPEG, BMP, GIF, TIFF, WebP or NPY file.
 
-    Whole numbers of 8 and 16 bits stay what they are, those of 32 bits become float32; a bit
-    becomes 0 or 255. Palettes and CMYK become RGB, with alpha where there is transparency. The
-    orientation that cameras note in EXIF is applied. Of several frames or pages the first counts.
+    Integers of 8 and 16 bits stay, those of 32 bits become float32; a bit becomes 0 or 255.
+    Palettes and CMYK become RGB, with alpha where there is transparency. The EXIF orientation is
+    applied. Of several frames or pages the first is decoded.
 
     Args:
-        encoded: bytes.
+        encoded: Content of the file.
 
     Returns:
         `Decoded`.
 
     Raises:
-        UnreadableError: If the bytes are no such file, are cut off, or declare more than 179
+        UnreadableError: If the format is unknown, the file is cut off, or declares more than 179
             million pixels.
 
     Example:
@@ -128,7 +129,7 @@ def decode(encoded):
                 pixels = tf.io.decode_png(encoded, dtype="uint16").numpy()
                 return Decoded(pixels, image.format, 1, pixels.shape[-1] != 2)
             return _decode_by_pillow(image)
-    # Decoders raise whatever they meet: SyntaxError, struct.error, zlib.error, errors of their own.
+    # Decoders raise anything: SyntaxError, struct.error, zlib.error, errors of their own.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, Image.UnidentifiedImageError):  # It would print an address in memory.
@@ -136,12 +137,12 @@ def decode(encoded):
         raise UnreadableError(f"it cannot be decoded: {reason[:200]}") from error
 
 
-def encode(pixels, suffix):
-    """Encodes an image, without loss but for JPEG.
+def encode(pixels: np.ndarray, suffix: str) -> bytes:
+    """Encodes an image, without loss except for JPEG.
 
     Args:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
-        suffix: One of `SUFFIXES` but `.gif`; it decides the format.
+        suffix: One of `SUFFIXES` except `.gif`; it decides the format.
 
     Returns:
         bytes.
@@ -153,8 +154,10 @@ def encode(pixels, suffix):
         >>> encode(np.zeros((2, 4, 3), "uint8"), ".png")[1:4]
         b'PNG'
     """
-    pixels, suffix = np.asarray(pixels), suffix.lower()
-    dtype, channels = str(pixels.dtype), pixels.shape[-1]
+    pixels = np.asarray(pixels)
+    suffix = suffix.lower()
+    dtype = str(pixels.dtype)
+    channels = pixels.shape[-1]
     able = [s for s, counts in _CHANNELS.get(dtype, {}).items() if channels in counts]
     able += _OPEN_FORMATS if dtype in DTYPES else ()
     if suffix not in able:
@@ -175,7 +178,7 @@ def encode(pixels, suffix):
         plane = {"planarconfig": "contig"} if channels > 1 else {}
         tifffile.imwrite(buffer, flat, photometric=color, **plane)
     else:
-        # Exact, or lossless WebP clears the colours under what is transparent.
+        # Exact, or lossless WebP clears the colours of transparent pixels.
         exact = {"lossless": True, "exact": True}
         options = exact if suffix == ".webp" else {"quality": 95}
         image = Image.fromarray(flat)
@@ -183,8 +186,8 @@ def encode(pixels, suffix):
     return buffer.getvalue()
 
 
-def write(pixels, path):
-    """Writes an image file, all at once or not at all.
+def write(pixels: np.ndarray, path: Union[str, os.PathLike]) -> None:
+    """Writes an image file, whole or not at all.
 
     Args:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
@@ -202,7 +205,9 @@ def write(pixels, path):
 
 
 def _decode_by_pillow(image):
-    frames, kind, mode = getattr(image, "n_frames", 1), image.format, image.mode
+    frames = getattr(image, "n_frames", 1)
+    kind = image.format
+    mode = image.mode
     upright = image.getexif().get(_EXIF_ORIENTATION, 1) == 1
     transparent = "transparency" in image.info
     native = mode in _NATIVE_MODES.get(kind, ()) and frames == 1 and upright and not transparent
@@ -268,7 +273,8 @@ def _check_pixels(height, width):
 
 
 def _supported(pixels):
-    kind, size = pixels.dtype.kind, pixels.dtype.itemsize
+    kind = pixels.dtype.kind
+    size = pixels.dtype.itemsize
     if kind == "b":
         pixels = pixels.astype("uint8") * 255
     elif kind == "u" and size <= 2:

@@ -9,7 +9,7 @@ _WHITE = [0.95047, 1.0, 1.08883]
 _LINEAR, _CUBE = 0.008856, 16 / 116  # Below this Y the curve is a line.
 
 
-def to_lab(rgb):
+def to_lab(rgb: tf.Tensor) -> tf.Tensor:
     """Converts sRGB to CIE Lab.
 
     Args:
@@ -23,7 +23,7 @@ def to_lab(rgb):
         [100, 0, 0]
     """
     high = rgb > 0.04045
-    # Of the branch not taken the power must be defined too.
+    # The gradient needs the power to be defined in the unused branch too.
     curve = tf.pow((tf.where(high, rgb, 1.0) + 0.055) / 1.055, 2.4)
     xyz = tf.linalg.matvec(tf.constant(_TO_XYZ), tf.where(high, curve, rgb / 12.92)) / _WHITE
     root = tf.pow(tf.maximum(xyz, _LINEAR), 1 / 3)
@@ -31,8 +31,8 @@ def to_lab(rgb):
     return tf.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def to_rgb(lab):
-    """Converts CIE Lab to sRGB; colours that a screen cannot show are clipped.
+def to_rgb(lab: tf.Tensor) -> tf.Tensor:
+    """Converts CIE Lab to sRGB; colours out of gamut are clipped.
 
     Args:
         lab: float32 `[..., 3]`.

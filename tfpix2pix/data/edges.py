@@ -1,9 +1,11 @@
-"""Edges: line drawings of photos, so that photos alone make a data set for edges to photos.
+"""Edge detection: line drawings of photos, so that photos alone make a data set.
 
-The paper's data are made by a trained detector (HED), thinned, and rid of what is under 5 pixels;
-Canny's edges, after the same steps, stand in for it. XDoG draws with a broader pen that fills
-what is dark.
+The paper's data are made by a trained detector (HED), thinned, and lines under 5 pixels removed;
+Canny's edges, after the same steps, replace it here. XDoG draws broader lines and fills dark areas.
 """
+
+from collections.abc import Sequence
+from typing import Optional, Union
 
 import numpy as np
 from skimage import feature, filters, measure, morphology
@@ -18,20 +20,28 @@ DEFAULTS = {"canny": (2.0, 0.8, 0.92), "xdog": (1.0, 0.88, 0.94)}
 XDOG_RATIO, XDOG_SHARPNESS = 1.6, 50.0
 
 
-def extract(photo, method="canny", *, sigma=None, low=None, high=None, min_size=5):
+def extract(
+    photo: np.ndarray,
+    method: str = "canny",
+    *,
+    sigma: Optional[float] = None,
+    low: Optional[float] = None,
+    high: Optional[float] = None,
+    min_size: int = 5,
+) -> np.ndarray:
     """Draws the edges of a photo, black on white.
 
-    A line starts where an edge is above the quantile `high` of all pixels and goes on while it is
-    above `low`, so exposure and contrast of the photo do not matter. Canny's edges are as strong
-    as the gradient and one pixel wide; those of XDoG are as strong as it is dark.
+    A line starts where the strength of an edge is above the quantile `high` of all pixels and
+    continues while it is above `low`, so exposure and contrast of the photo do not matter. The
+    strength is the gradient norm for Canny, whose lines are one pixel wide, and darkness for XDoG.
 
     Args:
         photo: uint8, uint16 or float32 `[height, width, channels]`, 1 to 4 channels.
         method: `"canny"` or `"xdog"`.
-        sigma: Deviation in pixels of the Gaussian blur before; by default that of `DEFAULTS`.
+        sigma: Standard deviation in pixels of the Gaussian blur; by default that of `DEFAULTS`.
         low: Quantile in [0, 1]; by default that of `DEFAULTS`.
         high: Quantile in [`low`, 1]; by default that of `DEFAULTS`.
-        min_size: Connected lines of fewer pixels are left out.
+        min_size: Connected lines of fewer pixels are removed.
 
     Returns:
         uint8 `[height, width, 3]`, 0 on lines and 255 elsewhere.
@@ -51,12 +61,14 @@ def extract(photo, method="canny", *, sigma=None, low=None, high=None, min_size=
     return _drawn(_labelled_lines(photo, method, *numbers, min_size) > 0)
 
 
-def sampled(photo, seed, method="canny"):
-    """Draws the edges of a photo as one of many hands might.
+def sampled(
+    photo: np.ndarray, seed: Union[int, Sequence[int]], method: str = "canny"
+) -> np.ndarray:
+    """Draws the edges of a photo with random variations, as people draw.
 
-    A model that was trained on a detector's edges alone expects them in human sketches too. So
-    blur and threshold vary, up to a fifth of the lines are forgotten, each of the others moves by
-    up to a pixel in both directions, and half of the drawings are made with a pen of 3 pixels.
+    A model that was trained on a detector's exact edges expects them in human sketches too. So
+    blur and threshold vary, up to a fifth of the lines are missing, each of the others moves by up
+    to a pixel in both directions, and half of the drawings have lines 3 pixels wide.
 
     Args:
         photo: As in `extract`.
@@ -82,12 +94,12 @@ def sampled(photo, seed, method="canny"):
         photo, method, sigma * random.uniform(0.5, 1.25), sampled_high - high + low, sampled_high, 5
     )
     count = labels.max()
-    forgotten = random.permutation(count) < int(random.uniform(0, 0.2) * count)
+    is_missing = random.permutation(count) < int(random.uniform(0, 0.2) * count)
     moves = random.integers(-1, 2, (count, 2))
 
     pixels = np.argwhere(labels)
     index = labels[tuple(pixels.T)] - 1
-    moved = np.clip(pixels + moves[index], 0, np.array(labels.shape) - 1)[~forgotten[index]]
+    moved = np.clip(pixels + moves[index], 0, np.array(labels.shape) - 1)[~is_missing[index]]
     lines = np.zeros(labels.shape, bool)
     lines[tuple(moved.T)] = True
     return _drawn(morphology.dilation(lines) if random.random() < 0.5 else lines)
@@ -107,7 +119,7 @@ def _labelled_lines(photo, method, sigma, low, high, min_size):
             f"sigma={sigma}, low={low}, high={high}."
         )
     luminance = formats.convert(photo.astype("float32"), 1, "float32")[..., 0]
-    # Borders are repeated: to skimage's default, nothing but noise of rounding is an edge too.
+    # Borders are repeated: by skimage's default, mere rounding noise there is an edge.
     if method == "canny":
         edges = feature.canny(luminance, sigma, low, high, use_quantiles=True, mode="nearest")
         lines = morphology.skeletonize(edges)  # Canny leaves corners of stairs.
@@ -119,9 +131,9 @@ def _labelled_lines(photo, method, sigma, low, high, min_size):
         lines = filters.apply_hysteresis_threshold(darkness, *np.quantile(darkness, [low, high]))
     labels = measure.label(lines, connectivity=2)
     sizes = np.bincount(labels.ravel())
-    kept = sizes >= min_size
-    kept[0] = False
-    return (np.cumsum(kept) * kept)[labels]
+    is_line = sizes >= min_size
+    is_line[0] = False
+    return (np.cumsum(is_line) * is_line)[labels]
 
 
 def _drawn(lines):

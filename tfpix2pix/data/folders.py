@@ -1,24 +1,26 @@
-"""Folders: the images of a folder that is read while another is written."""
+"""Folders: lists the images of a folder from which another folder is made."""
 
+import os
 from pathlib import Path
+from typing import Union
 
 from tfpix2pix.data import codecs, layouts
 from tfpix2pix.errors import InputError
 
 
-def images_by_name(folder, to):
-    """Finds the images of a folder that is to be prepared.
+def images_by_name(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -> dict[str, Path]:
+    """Lists the images of a folder by their names.
 
     Args:
-        folder: Folder of images and of folders with such.
-        to: Folder that will be written to.
+        folder: Folder of images, which may have folders with images.
+        to: Folder to write to, which must not lie in the other.
 
     Returns:
         dict of relative path without suffix, such as `"train/1"`, to `pathlib.Path`, sorted.
 
     Raises:
-        ValueError: If there is no image, two differ by nothing but their suffix, or `to` lies
-            within the folder.
+        ValueError: If there is no image, two differ only in their suffix, or `to` lies within the
+            folder.
 
     Example:
         >>> from tfpix2pix import atomic
@@ -29,12 +31,12 @@ def images_by_name(folder, to):
     return layouts.by_name(folder, image_files(folder, to))
 
 
-def image_files(folder, to):
-    """Lists the images of a folder that is to be prepared.
+def image_files(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -> list[Path]:
+    """Lists the images of a folder.
 
     Args:
-        folder: Folder of images and of folders with such.
-        to: Folder that will be written to.
+        folder: Folder of images, which may have folders with images.
+        to: Folder to write to, which must not lie in the other.
 
     Returns:
         Sorted list of `pathlib.Path`.
@@ -48,12 +50,13 @@ def image_files(folder, to):
         >>> image_files("dogs", "puppies")
         [PosixPath('dogs/1.jpg')]
     """
-    folder, to = Path(folder), Path(to)
+    folder = Path(folder)
+    to = Path(to)
     if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
+        content = "a file" if folder.exists() else "nothing"
         raise InputError(
             f"What is prepared must be a folder of images. Received: {str(folder)!r}, where there "
-            f"is {found}. Check the spelling."
+            f"is {content}. Check the spelling."
         )
     if folder.resolve() in (to.resolve(), *to.resolve().parents):
         raise InputError(

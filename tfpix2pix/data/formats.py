@@ -1,4 +1,4 @@
-"""Kinds: channels, bits and range of images, and the conversions that lose nothing by surprise."""
+"""Pixel formats: channels, type and range of images, and the conversions between them."""
 
 from typing import NamedTuple, Optional
 
@@ -8,14 +8,14 @@ from tfpix2pix.errors import InputError
 
 
 class PixelFormat(NamedTuple):
-    """What the images in one place of all examples are.
+    """Channels, type and range of the images in one place of all examples.
 
     Attributes:
         channels: Number of channels.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         value_range: `(low, high)`, the pixels that become -1 and 1.
 
-    Where a kind is asked for, `None` leaves it to the files.
+    As an argument, `None` leaves a property to the files.
 
     Example:
         >>> PixelFormat(3, "uint8", (0.0, 255.0)).dtype
@@ -27,11 +27,11 @@ class PixelFormat(NamedTuple):
     value_range: Optional[tuple[float, float]] = None
 
 
-def full_range(dtype):
+def full_range(dtype) -> tuple[float, float]:
     """Returns the range of values that becomes [-1, 1] by default.
 
     Args:
-        dtype: `"uint8"`, `"uint16"` or `"float32"`.
+        dtype: `"uint8"`, `"uint16"` or `"float32"`, as text or as a type of NumPy or TensorFlow.
 
     Returns:
         `(low, high)`: those of the integers, or (0, 1) for float32.
@@ -44,8 +44,8 @@ def full_range(dtype):
     return (0.0, float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0)
 
 
-def without_alpha(channels):
-    """Returns how many channels an image of 1 to 4 has besides alpha; others have none.
+def without_alpha(channels: int) -> int:
+    """Returns the number of channels without alpha, which images of 2 or 4 channels have.
 
     Args:
         channels: Number of channels.
@@ -60,8 +60,8 @@ def without_alpha(channels):
     return {2: 1, 4: 3}.get(channels, channels)
 
 
-def convertible(channels, dtype, wanted_channels, wanted_dtype):
-    """Whether `convert` can.
+def convertible(channels: int, dtype: str, wanted_channels: int, wanted_dtype: str) -> bool:
+    """Whether `convert` can convert an image.
 
     Args:
         channels: Channels of an image.
@@ -80,7 +80,7 @@ def convertible(channels, dtype, wanted_channels, wanted_dtype):
     return channels_fit and (dtype == wanted_dtype or (dtype, wanted_dtype) == ("uint8", "uint16"))
 
 
-def convert(pixels, channels, dtype):
+def convert(pixels: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     """Converts an image to other channels and more bits, so that white stays white.
 
     Grey becomes RGB by repetition and RGB grey by its luma (ITU-R BT.601); alpha is dropped or
@@ -101,18 +101,21 @@ def convert(pixels, channels, dtype):
         >>> convert(np.full((1, 1, 1), 255, "uint8"), 3, "uint16").tolist()
         [[[65535, 65535, 65535]]]
     """
-    own, old = pixels.shape[-1], str(pixels.dtype)
-    if not convertible(own, old, channels, dtype):
+    old_channels = pixels.shape[-1]
+    old_dtype = str(pixels.dtype)
+    if not convertible(old_channels, old_dtype, channels, dtype):
         raise InputError(
             "Images of 1 to 4 channels can be converted to each other, and 8 bits to 16. Received: "
-            f"{own} channels of {old} for {channels} of {dtype}. Use images of one kind."
+            f"{old_channels} channels of {old_dtype} for {channels} of {dtype}. Use images of one "
+            "kind."
         )
-    if dtype != old:
+    if dtype != old_dtype:
         pixels = pixels.astype(dtype) * 257
-    if own == channels:
+    if old_channels == channels:
         return pixels
-    alpha = pixels[..., 3:] if own == 4 else pixels[..., 1:] if own == 2 else None
-    color = pixels[..., :3] if own > 2 else pixels[..., :1]
+    color_channels = without_alpha(old_channels)
+    color = pixels[..., :color_channels]
+    alpha = pixels[..., color_channels:] if old_channels in (2, 4) else None
     if color.shape[-1] == 3 and channels < 3:
         luma = color @ np.array([[0.299], [0.587], [0.114]])
         color = luma.astype(dtype) if dtype == "float32" else np.rint(luma).astype(dtype)

@@ -23,7 +23,7 @@ PREPROCESSES = (
 class Geometry:
     """How images of any size become those of a batch.
 
-    | preprocess | what is loaded | what is taken of it |
+    | preprocess | resize | crop |
     | --- | --- | --- |
     | `resize_and_crop` | resized to `load_size`, whatever its shape | a random window |
     | `crop` | as it is | a random window |
@@ -32,15 +32,15 @@ class Geometry:
     | `pad` | reflected at its borders up to multiples of `multiple` | all |
     | `none` | as it is | all |
 
-    The first is the paper's jitter (section 6.2). What is scaled is stretched where it would be
-    lower than the window. Where all is taken, sizes may differ from image to image; then a batch
-    must be of one image.
+    The first is the paper's jitter (section 6.2). Scaled images are stretched where they would be
+    lower than the window. Without a crop, sizes may differ from image to image; then a batch must
+    be of one image.
 
     Attributes:
         image_size: `(height, width)` in pixels of a window.
         load_size: `(height, width)` before the random window; by default 286/256 of `image_size`.
         preprocess: One of `PREPROCESSES`.
-        multiple: What the sides must be multiples of for the networks, in pixels.
+        multiple: The networks need sides that are multiples of this, in pixels.
         kernels: Resampling kernel of the source and of the target, see
             `tfpix2pix.data.images.resize`.
 
@@ -76,11 +76,11 @@ class Geometry:
             )
 
     @property
-    def window(self):
-        """The size of what is taken at random, or `None` where all is."""
+    def window(self) -> Optional[tuple[int, int]]:
+        """The size of the random crop, or `None` if there is none."""
         return tuple(self.image_size) if self.preprocess.endswith("crop") else None
 
-    def loaded_sizes(self, sizes):
+    def loaded_sizes(self, sizes: np.ndarray) -> np.ndarray:
         """Returns the sizes of images after `load`.
 
         Args:
@@ -98,17 +98,18 @@ class Geometry:
             sizes = sizes + -sizes % self.multiple
         return sizes
 
-    def load(self, image, place=0):
-        """Brings an image to the size from which the window is taken.
+    def load(self, image: tf.Tensor, place: int = 0) -> tf.Tensor:
+        """Resizes or pads an image before the crop.
 
         Args:
             image: uint8, uint16 or float32 `[height, width, channels]`.
-            place: 0 for a source, 1 for a target, which may be resampled otherwise.
+            place: 0 for a source, 1 for a target; each has its own resampling kernel.
 
         Returns:
-            The same type, of the size that `loaded_sizes` tells.
+            The same type, of the size in `loaded_sizes`.
         """
-        kernel, channels = self.kernels[place], image.shape[-1]
+        kernel = self.kernels[place]
+        channels = image.shape[-1]
         if self.preprocess == "resize_and_crop":
             image = images.resize(image, self.load_size, kernel)
         elif self.preprocess.startswith("scale_width"):
@@ -119,11 +120,11 @@ class Geometry:
         return tf.ensure_shape(image, (None, None, channels))
 
     @property
-    def still(self):
-        """The same without a margin for chance, for evaluation: the centre is all or most."""
+    def still(self) -> "Geometry":
+        """The same without a margin for a random crop, for evaluation."""
         return replace(self, load_size=self.image_size)
 
-    def check(self, examples, batch_size):
+    def check(self, examples, batch_size: int) -> None:
         """Refuses examples that do not fit.
 
         Args:
@@ -131,8 +132,8 @@ class Geometry:
             batch_size: Examples per batch.
 
         Raises:
-            ValueError: If images are smaller than the window or no multiples, those of a pair
-                differ in size, or those of a batch would; names them.
+            ValueError: If images are smaller than the window, their sides are no multiples, or
+                those of a pair or of a batch differ in size; names them.
         """
         sizes = self.loaded_sizes(examples.sizes)
         unequal = (sizes != sizes[:, :1]).any(axis=(1, 2))
@@ -167,15 +168,16 @@ class Geometry:
         )
 
     def _scaled(self, height, width):
-        wide = (self.load_size if self.window else self.image_size)[1]
+        new_width = (self.load_size if self.window else self.image_size)[1]
         least = self.image_size[0] if self.window else 1
-        # In whole numbers, so that NumPy and TensorFlow agree.
-        high = (2 * height * wide + width) // (2 * width)
-        return [(np if isinstance(high, np.ndarray) else tf).maximum(high, least), wide + 0 * width]
+        # In integers, so that NumPy and TensorFlow agree.
+        new_height = (2 * height * new_width + width) // (2 * width)
+        library = np if isinstance(new_height, np.ndarray) else tf
+        return [library.maximum(new_height, least), new_width + 0 * width]
 
 
-def reflect_to_multiple(images, multiple):
-    """Pads images by reflection, alike on opposite sides, until their sides are multiples.
+def reflect_to_multiple(images: tf.Tensor, multiple: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Pads images by reflection, equally on opposite sides, until their sides are multiples.
 
     Unlike `tf.pad`, it reflects as often as needed, so an image may be smaller than its padding.
 
@@ -195,10 +197,10 @@ def reflect_to_multiple(images, multiple):
     starts = []
     for axis in (1, 2):
         side = tf.shape(images)[axis]
-        # No remainders of negative numbers: as ONNX they have another sign.
+        # No remainders of negative numbers: ONNX gives them another sign.
         missing = (multiple - side % multiple) % multiple
         starts.append(missing // 2)
-        # Positions run to and fro over the image with this period; a single pixel is repeated.
+        # Positions run back and forth over the image with this period; a single pixel is repeated.
         period = tf.maximum(2 * side - 2, 1)
         positions = tf.abs(tf.range(side + missing) - starts[-1]) % period
         images = tf.gather(images, tf.minimum(positions, period - positions), axis=axis)

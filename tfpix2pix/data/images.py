@@ -1,4 +1,6 @@
-"""Images at the border: encoded bytes, pixels of 8, 16 or 32 bits and the networks' [-1, 1]."""
+"""Images in the graph: decodes, resizes and scales between pixels and the networks' [-1, 1]."""
+
+from typing import Optional, Union
 
 import tensorflow as tf
 
@@ -8,7 +10,7 @@ from tfpix2pix.errors import InputError
 KERNELS = ("bilinear", "bicubic", "area", "nearest")
 
 
-def decode(encoded, channels=3, dtype="uint8"):
+def decode(encoded: tf.Tensor, channels: int = 3, dtype: str = "uint8") -> tf.Tensor:
     """Decodes a PNG, JPEG, BMP or GIF (first frame) within the graph.
 
     Args:
@@ -39,14 +41,16 @@ def decode(encoded, channels=3, dtype="uint8"):
     return tf.ensure_shape(image, (None, None, channels))
 
 
-def read(encoded, channels, dtype, *, native):
+def read(
+    encoded: tf.Tensor, channels: int, dtype: str, *, native: Union[bool, tf.Tensor]
+) -> tf.Tensor:
     """Decodes a file of any format.
 
     Args:
         encoded: string scalar, the bytes of a file.
         channels: Channels wanted; see `tfpix2pix.data.formats.convert`.
         dtype: `"uint8"`, `"uint16"` or `"float32"`; at least as wide as the file's.
-        native: bool or bool scalar, whether `decode` reads it alike; it is several times faster.
+        native: bool or bool scalar, whether `decode` gives the same; it is several times faster.
 
     Returns:
         `dtype` `[height, width, channels]`.
@@ -74,7 +78,7 @@ def read(encoded, channels, dtype, *, native):
     return tf.cond(native, lambda: decode(encoded, channels, dtype), anything)
 
 
-def encode(image):
+def encode(image: tf.Tensor) -> tf.Tensor:
     """Encodes an image as PNG.
 
     Args:
@@ -90,7 +94,7 @@ def encode(image):
     return tf.io.encode_png(image)
 
 
-def to_signed(pixels, value_range=None):
+def to_signed(pixels: tf.Tensor, value_range: Optional[tuple[float, float]] = None) -> tf.Tensor:
     """Maps pixels to [-1, 1].
 
     Args:
@@ -111,12 +115,14 @@ def to_signed(pixels, value_range=None):
     return (pixels - low if low else pixels) / ((high - low) / 2) - 1.0
 
 
-def to_pixels(signed, dtype="uint8", value_range=None):
+def to_pixels(
+    signed: tf.Tensor, dtype: str = "uint8", value_range: Optional[tuple[float, float]] = None
+) -> tf.Tensor:
     """Maps [-1, 1] to pixels: the inverse of `to_signed`.
 
     Args:
         signed: float of any shape.
-        dtype: `"uint8"` or `"uint16"`, rounded and clipped to what they hold, or `"float32"`.
+        dtype: `"uint8"` or `"uint16"`, rounded and clipped to their range, or `"float32"`.
         value_range: `(low, high)`, what -1 and 1 become; by default `formats.full_range`.
 
     Returns:
@@ -131,8 +137,8 @@ def to_pixels(signed, dtype="uint8", value_range=None):
     return _rounded(pixels, tf.as_dtype(dtype))
 
 
-def displayed(pixels, value_range=None):
-    """Returns pixels of any kind as a screen shows them.
+def displayed(pixels: tf.Tensor, value_range: Optional[tuple[float, float]] = None) -> tf.Tensor:
+    """Converts pixels of any format to those of a screen.
 
     Args:
         pixels: uint8, uint16 or float32 `[..., channels]`; of more than 4 channels the first 3 are
@@ -150,8 +156,8 @@ def displayed(pixels, value_range=None):
     return pixels[..., :3] if pixels.shape[-1] > 2 else tf.repeat(pixels[..., :1], 3, axis=-1)
 
 
-def resize(image, size, kernel="bilinear"):
-    """Resizes an image, averaging what shrinks.
+def resize(image: tf.Tensor, size: tuple[int, int], kernel: str = "bilinear") -> tf.Tensor:
+    """Resizes an image, with antialiasing where it shrinks.
 
     Args:
         image: uint8, uint16 or float32 `[height, width, channels]`, or with a batch axis before.
@@ -177,8 +183,8 @@ def resize(image, size, kernel="bilinear"):
         return tf.image.resize(image, size, kernel, antialias=antialias)
 
     if kernel in ("bilinear", "bicubic"):
-        # Without antialiasing TensorFlow skips pixels where an image shrinks; with it, what is
-        # enlarged gets the same values in twice the time.
+        # Without antialiasing TensorFlow skips pixels where an image shrinks; where it grows,
+        # antialiasing gives the same values in twice the time.
         sides = tf.shape(image)[-3:-1]
         result = tf.cond(tf.reduce_any(sides > size), lambda: resized(True), lambda: resized(False))
     else:

@@ -1,9 +1,11 @@
-"""Layouts: which files of a data set belong together, wherever and however they lie."""
+"""Layouts: detects how a data set is arranged, and lists which files belong together."""
 
 import csv
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
@@ -34,14 +36,14 @@ class Listing(NamedTuple):
     unmatched: list[str]
 
 
-def splits(data):
-    """Lists the splits that a data set has.
+def splits(data: Union[str, os.PathLike]) -> list[str]:
+    """Lists the splits of a data set.
 
     Args:
         data: Path of a data set.
 
     Returns:
-        Those of `SPLITS` for which there are files; empty when all files are of one split.
+        Those of `SPLITS` that have files; empty if the data set is not divided.
 
     Raises:
         ValueError: As `listing`.
@@ -56,13 +58,13 @@ def splits(data):
     if data.suffix in MANIFESTS:
         named = {row.get("split") for row in _rows(data)}
         return [split for split in SPLITS if split in named]
-    return [split for split in SPLITS if _of_split(data, split)]
+    return [split for split in SPLITS if _paths_of_split(data, split)]
 
 
-def listing(data, split, layout="auto"):
+def listing(data: Union[str, os.PathLike], split: str, layout: str = "auto") -> Listing:
     """Lists the examples of one split.
 
-    | layout | what it is |
+    | layout | files |
     | --- | --- |
     | `side_by_side` | `train/1.png`, ...: A in the left half, B in the right one |
     | `folders` | `train/A/1.png` and `train/B/1.jpg`, or `A/train/1.png` and `B/train/1.jpg` |
@@ -90,8 +92,8 @@ def listing(data, split, layout="auto"):
         >>> from tfpix2pix import atomic
         >>> for name in ("cats/A/1.png", "cats/B/1.jpg", "cats/B/2.jpg"):
         ...     atomic.write_bytes(b"", name)
-        >>> found = listing("cats", "train")
-        >>> found.layout, found.names, [Path(file).name for file in found.unmatched]
+        >>> cats = listing("cats", "train")
+        >>> cats.layout, cats.names, [Path(file).name for file in cats.unmatched]
         ('folders', ['1'], ['2.jpg'])
     """
     data = existing(data)
@@ -101,15 +103,15 @@ def listing(data, split, layout="auto"):
         raise InputError(
             f"`layout` must be auto or one of {', '.join(LAYOUTS)}. Received: {layout!r}."
         )
-    found = Listing(layout, *_LISTINGS[layout](data, _checked_split(data, split)))
-    if not found.files and not found.unmatched:
+    examples = Listing(layout, *_LISTINGS[layout](data, _checked_split(data, split)))
+    if not examples.files and not examples.unmatched:
         raise InputError(
             f"The data must hold images in the layout {layout!r}, as {', '.join(codecs.SUFFIXES)} "
             f"files (a manifest or TFRecords may name or hold them). Received: {str(data)!r}, "
             f"which has none{f' in its split {split!r}' if splits(data) else ''}. Give the folder "
             "that holds the files or its parent with `train` and `test`, or another layout."
         )
-    return found
+    return examples
 
 
 def domain(name: str) -> str:
@@ -128,8 +130,8 @@ def domain(name: str) -> str:
     return next(_DOMAINS[part] for part in name.split("/") if part in _DOMAINS)
 
 
-def existing(data):
-    """Returns the path of a data set.
+def existing(data: Union[str, os.PathLike]) -> Path:
+    """Returns the path of a data set that exists.
 
     Args:
         data: Path of a folder or of a manifest.
@@ -146,23 +148,23 @@ def existing(data):
     """
     data = Path(data)
     if not data.is_dir() and not (data.is_file() and data.suffix in MANIFESTS):
-        found = "a file" if data.exists() else "nothing"
+        content = "a file" if data.exists() else "nothing"
         raise InputError(
             "The data must be a folder of images or a manifest (.csv, .jsonl). Received: "
-            f"{str(data)!r}, where there is {found}. Give the folder that holds the images or "
+            f"{str(data)!r}, where there is {content}. Give the folder that holds the images or "
             "their `train` folder, and check the spelling."
         )
     return data
 
 
-def detect(data):
-    """Sees what layout a data set has.
+def detect(data: Union[str, os.PathLike]) -> str:
+    """Detects the layout of a data set.
 
     Args:
         data: Path of a folder or of a manifest.
 
     Returns:
-        One of `LAYOUTS` but `"photos"`, which cannot be told from `"side_by_side"`.
+        One of `LAYOUTS` except `"photos"`, whose files look like those of `"side_by_side"`.
 
     Raises:
         ValueError: If there is no such data.
@@ -186,11 +188,11 @@ def detect(data):
     return "side_by_side"
 
 
-def image_files(folder):
-    """Lists the image files in a folder and the folders in it, but hidden ones.
+def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
+    """Lists the image files in a folder and the folders in it, except hidden ones.
 
     Args:
-        folder: Path of a folder; there may be none.
+        folder: Path of a folder; it need not exist.
 
     Returns:
         Sorted list of `pathlib.Path`.
@@ -211,7 +213,7 @@ def image_files(folder):
     )
 
 
-def by_name(folder, files):
+def by_name(folder: Union[str, os.PathLike], files: Sequence[Path]) -> dict[str, Path]:
     """Names files by their path in a folder without the suffix.
 
     Args:
@@ -233,16 +235,16 @@ def by_name(folder, files):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in named:
             raise InputError(
-                "The images of a folder must differ in more than their suffix, since others are "
-                f"found or made by the rest. Received: {named[name]} and {file}. Rename or remove "
-                "one."
+                "The images of a folder must differ in more than their suffix, since partners and "
+                f"outputs have the same name otherwise. Received: {named[name]} and {file}. Rename "
+                "or remove one."
             )
         named[name] = file
     return named
 
 
-def _of_split(data, split):
-    """Returns what belongs to a split in any layout of a folder, as paths."""
+def _paths_of_split(data, split):
+    """Returns the paths that belong to a split in any layout of a folder."""
     names = (split, f"A/{split}", f"B/{split}", f"{split}A", f"{split}B")
     folders = [data / name for name in names if (data / name).is_dir()]
     filled = [folder for folder in folders if next(folder.iterdir(), None)]
@@ -250,7 +252,7 @@ def _of_split(data, split):
 
 
 def _checked_split(data, split):
-    """Returns the split, or `None` when all files are of one."""
+    """Returns the split, or `None` if the data set is not divided."""
     available = splits(data)
     if not available:
         return None
@@ -278,9 +280,10 @@ def _halves(data, split):
 
 def _folders(data, split):
     named = [by_name(folder, image_files(folder)) for folder in _halves(data, split)]
-    both = set(named[0]) & set(named[1])
-    unmatched = [str(files[name]) for files in named for name in files if name not in both]
-    names = sorted(both)
+    names = sorted(set(named[0]) & set(named[1]))
+    unmatched = []
+    for files in named:
+        unmatched += [str(files[name]) for name in files if name not in set(names)]
     return names, [tuple(str(files[name]) for files in named) for name in names], unmatched
 
 
@@ -302,9 +305,9 @@ def _unpaired(data, split):
 def _manifest(data, split):
     rows = [row for row in _rows(data) if split in (None, row.get("split"))]
     files = [tuple(str(data.parent / row[half]) for half in "ab") for row in rows]
-    missing = [file for both in files for file in both if not Path(file).is_file()]
-    found = [(row["a"], both) for row, both in zip(rows, files) if not set(both) & set(missing)]
-    return [name for name, _ in found], [both for _, both in found], missing
+    missing = [file for pair in files for file in pair if not Path(file).is_file()]
+    complete = [i for i, pair in enumerate(files) if not set(pair) & set(missing)]
+    return [rows[i]["a"] for i in complete], [files[i] for i in complete], missing
 
 
 def _rows(manifest):

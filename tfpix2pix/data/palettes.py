@@ -1,5 +1,6 @@
 """Palettes: the colours of the classes of label maps, and colours as single numbers."""
 
+from collections.abc import Mapping
 from typing import Union
 
 import numpy as np
@@ -27,8 +28,8 @@ CMP_FACADES = {
 PALETTES = {"cmp_facades": CMP_FACADES}
 
 
-def palette(labels):
-    """Returns labels with the colours of a palette for its name.
+def palette(labels: Union[None, int, str, Mapping]) -> Union[None, int, Mapping]:
+    """Returns labels, with the colours of a palette in place of its name.
 
     Args:
         labels: `None`, a count, a dict of class name to RGB colour, or a name of `PALETTES`.
@@ -53,8 +54,8 @@ def palette(labels):
     )
 
 
-def class_count(labels):
-    """Returns how many classes labels have.
+def class_count(labels: Union[int, Mapping]) -> int:
+    """Returns the number of classes of labels.
 
     Args:
         labels: The count itself, or a dict of class name to RGB colour.

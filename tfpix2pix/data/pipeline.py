@@ -1,54 +1,58 @@
-"""Pipelines: examples as batches, the same for the same seed, from any step on.
+"""Pipelines: `tf.data` batches whose order follows from the seed, from any step on.
 
-The position n of an example in the endless stream decides everything: its epoch, its file (a
-permutation keyed by the epoch) and its jitter (keyed by n). So nothing of the pipeline has to be
-saved to resume a training exactly, and workers that share the stream need not talk to each other.
+The position n of an example in the endless stream decides everything: its epoch, its file (by a
+permutation keyed by the epoch) and its jitter (keyed by n). So a training resumes exactly without
+any saved state of the pipeline, and workers share the stream without communication.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data import augment
 from tfpix2pix.data.augment import Augmentation
-from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.data.sources import Examples
+from tfpix2pix.data.tasks import Pairs, Task
 
 
 class Share(NamedTuple):
-    """The batches of a stream that one worker makes, beside others.
+    """Which batches of a stream one worker makes, where several share it.
+
+    The stream is divided into rows of `total` batches; the worker makes the same ones of each row.
 
     Attributes:
-        first: Number of the worker's first batch in each row.
-        own: How many batches in a row are its own.
-        total: How many batches a row has, over all workers.
+        first: Index of the worker's first batch in a row.
+        consecutive: How many batches it makes from there on.
+        total: Batches of a row, over all workers.
 
     Example:
-        >>> Share(first=2, own=2, total=4).own  # Of 0 1 2 3 4 5 6 7 it makes 2 3 6 7.
-        2
+        >>> Share(first=2, consecutive=2, total=4).total  # Of 0 1 2 3 4 5 6 7 it makes 2 3 6 7.
+        4
     """
 
     first: int = 0
-    own: int = 1
+    consecutive: int = 1
     total: int = 1
 
 
 def training_batches(
-    examples,
-    geometry,
+    examples: Examples,
+    geometry: Geometry,
     *,
-    task=None,
-    augmentation=Augmentation(),
-    batch_size=1,
-    seed=0,
-    first_step=0,
-    share=Share(),
-    cache_gigabytes=1.0,
-):
+    task: Optional[Task] = None,
+    augmentation: Augmentation = Augmentation(),
+    batch_size: int = 1,
+    seed: int = 0,
+    first_step: int = 0,
+    share: Share = Share(),
+    cache_gigabytes: float = 1.0,
+) -> tf.data.Dataset:
     """Streams shuffled and jittered batches without end; every epoch holds each example once.
 
-    Images are decoded and resized before they are cached, shuffled after it and jittered last:
-    whatever is random differs from epoch to epoch.
+    Images are decoded and resized, then cached, then shuffled and jittered: whatever is random
+    differs from epoch to epoch.
 
     Args:
         examples: `tfpix2pix.data.sources.Examples`.
@@ -57,9 +61,9 @@ def training_batches(
         augmentation: `tfpix2pix.data.augment.Augmentation`.
         batch_size: Examples per batch.
         seed: Seed of order and jitter.
-        first_step: How many batches of the stream to pass over, at no cost.
+        first_step: How many batches of the stream to skip, at no cost.
         share: `Share`, which batches of the stream to make; by default all.
-        cache_gigabytes: Loaded images are kept in memory when all need at most this much.
+        cache_gigabytes: Resized images are kept in memory if all together need at most this much.
 
     Returns:
         A `tf.data.Dataset` of `(source, target)`, float32 `[batch_size, height, width, channels]`
@@ -70,7 +74,6 @@ def training_batches(
 
     Example:
         >>> from tfpix2pix.datasets import synthetic
-        >>> from tfpix2pix.data.geometry import Geometry
         >>> pairs = synthetic.write_pairs("facades", 4, (32, 32))
         >>> training_batches(pairs, Geometry((32, 32))).element_spec[0].shape
         TensorShape([1, 32, 32, 3])
@@ -90,17 +93,17 @@ def training_batches(
 
 
 def unpaired_batches(
-    domains,
-    geometry,
+    domains: tuple[Examples, Examples],
+    geometry: Geometry,
     *,
-    tasks=None,
-    augmentation=Augmentation(),
-    batch_size=1,
-    seed=0,
-    first_step=0,
-    share=Share(),
-    cache_gigabytes=1.0,
-):
+    tasks: Optional[tuple[Task, Task]] = None,
+    augmentation: Augmentation = Augmentation(),
+    batch_size: int = 1,
+    seed: int = 0,
+    first_step: int = 0,
+    share: Share = Share(),
+    cache_gigabytes: float = 1.0,
+) -> tf.data.Dataset:
     """Streams shuffled and jittered batches of two domains, which meet by chance, without end.
 
     Each domain has epochs and permutations of its own: an image comes again when all others of its
@@ -114,9 +117,9 @@ def unpaired_batches(
         augmentation: `tfpix2pix.data.augment.Augmentation`; the source is A.
         batch_size: Images of each domain per batch.
         seed: Seed of order and jitter.
-        first_step: How many batches of the stream to pass over, at no cost.
+        first_step: How many batches of the stream to skip, at no cost.
         share: `Share`, which batches of the stream to make; by default all.
-        cache_gigabytes: The images of a domain are kept in memory when they need at most half.
+        cache_gigabytes: The images of a domain are kept in memory if they need at most half of it.
 
     Returns:
         A `tf.data.Dataset` of `(a, b)`, float32 `[batch_size, height, width, channels]` in [-1, 1].
@@ -126,7 +129,6 @@ def unpaired_batches(
 
     Example:
         >>> from tfpix2pix.data import sources
-        >>> from tfpix2pix.data.geometry import Geometry
         >>> for name in ("sea/trainA/1.png", "sea/trainB/2.png", "sea/trainB/3.png"):
         ...     tf.io.gfile.makedirs(name.rsplit("/", 1)[0])
         ...     tf.io.write_file(name, tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")))
@@ -153,13 +155,15 @@ def unpaired_batches(
     return _stream(example, batch_size, first_step, share)
 
 
-def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
-    """Yields every example once, in order, without chance.
+def evaluation_batches(
+    examples: Examples, geometry: Geometry, *, task: Optional[Task] = None, batch_size: int = 1
+) -> tf.data.Dataset:
+    """Yields every example once, in order, nothing at random.
 
     Args:
         examples: `tfpix2pix.data.sources.Examples`.
-        geometry: `tfpix2pix.data.geometry.Geometry`; images are loaded at the size of its window,
-            and the centre is taken of what is larger.
+        geometry: `tfpix2pix.data.geometry.Geometry`; images are resized to the size of its window,
+            and the centre is cut out of larger ones.
         task: `tfpix2pix.data.tasks.Pairs` or another task; by default that of pairs of images.
         batch_size: Examples per batch; the last batch may be smaller.
 
@@ -172,7 +176,6 @@ def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
 
     Example:
         >>> from tfpix2pix.datasets import synthetic
-        >>> from tfpix2pix.data.geometry import Geometry
         >>> pairs = synthetic.write_pairs("facades", 4, (32, 32))
         >>> batches = evaluation_batches(pairs, Geometry((32, 32)), batch_size=3)
         >>> [len(source) for source, _ in batches]
@@ -190,8 +193,14 @@ def evaluation_batches(examples, geometry, *, task=None, batch_size=1):
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def unpaired_evaluation_batches(domains, geometry, *, tasks=None, batch_size=1):
-    """Yields every image of the larger domain once, in order, without chance.
+def unpaired_evaluation_batches(
+    domains: tuple[Examples, Examples],
+    geometry: Geometry,
+    *,
+    tasks: Optional[tuple[Task, Task]] = None,
+    batch_size: int = 1,
+) -> tf.data.Dataset:
+    """Yields every image of the larger domain once, in order, nothing at random.
 
     The images of the smaller domain are repeated in order until there are as many.
 
@@ -209,7 +218,6 @@ def unpaired_evaluation_batches(domains, geometry, *, tasks=None, batch_size=1):
 
     Example:
         >>> from tfpix2pix.data import sources
-        >>> from tfpix2pix.data.geometry import Geometry
         >>> for name in ("sky/trainA/1.png", "sky/trainB/2.png", "sky/trainB/3.png"):
         ...     tf.io.gfile.makedirs(name.rsplit("/", 1)[0])
         ...     tf.io.write_file(name, tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")))
@@ -237,18 +245,19 @@ def unpaired_evaluation_batches(domains, geometry, *, tasks=None, batch_size=1):
 
 
 def _stream(example, batch_size, first_step, share=Share()):
-    def own_example(number):
-        batch, place = number // batch_size, number % batch_size
-        batch = batch // share.own * share.total + share.first + batch % share.own
-        return example(batch * batch_size + place)
+    def shared_example(number):
+        batch = number // batch_size
+        row = batch // share.consecutive
+        batch = row * share.total + share.first + batch % share.consecutive
+        return example(batch * batch_size + number % batch_size)
 
     dataset = tf.data.Dataset.range(first_step * batch_size, tf.int64.max)
-    dataset = dataset.map(own_example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
+    dataset = dataset.map(shared_example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def _shuffled(position, count, seed, place=0):
-    """Returns which of `count` examples comes at a position; all come before one comes again.
+    """Returns the index of the example at a position; all come before one comes again.
 
     Equal counts at other places get other permutations.
     """
@@ -286,7 +295,8 @@ def _cached(examples, geometry, gigabytes, first_place=0):
     """Returns a function of an index to loaded images, from memory where they fit into it."""
     load = _loader(examples, geometry, first_place)
     sizes = geometry.loaded_sizes(examples.sizes)
-    count, formats = len(examples.names), examples.formats
+    count = len(examples.names)
+    formats = examples.formats
     values = sizes.prod(axis=-1) * [kind.channels for kind in formats]
     if (values * [np.dtype(kind.dtype).itemsize for kind in formats]).sum() > gigabytes * 1e9:
         return load
@@ -294,19 +304,19 @@ def _cached(examples, geometry, gigabytes, first_place=0):
     ends = values.cumsum(axis=0)
     flats = [np.empty(total, kind.dtype) for total, kind in zip(ends[-1], formats)]
     loaded = tf.data.Dataset.range(count).map(load, tf.data.AUTOTUNE).as_numpy_iterator()
-    for images, lengths, to in zip(loaded, values, ends):
-        for flat, image, length, end in zip(flats, images, lengths, to):
+    for images, lengths, image_ends in zip(loaded, values, ends):
+        for flat, image, length, end in zip(flats, images, lengths, image_ends):
             flat[end - length : end] = image.ravel()
     shapes = [np.insert(sizes[:, k], 2, kind.channels, axis=1) for k, kind in enumerate(formats)]
-    constants = [
-        tuple(map(tf.constant, of)) for of in zip(flats, (ends - values).T, values.T, shapes)
-    ]
+    columns = zip(flats, (ends - values).T, values.T, shapes)
+    constants = [tuple(map(tf.constant, column)) for column in columns]
 
     def cached(index):
         images = []
         for (flat, starts, lengths, shapes), kind in zip(constants, formats):
-            start, length, shape = (tf.gather(of, index) for of in (starts, lengths, shapes))
-            image = tf.reshape(tf.slice(flat, [start], [length]), shape)
+            start = tf.gather(starts, index)
+            length = tf.gather(lengths, index)
+            image = tf.reshape(tf.slice(flat, [start], [length]), tf.gather(shapes, index))
             images.append(tf.ensure_shape(image, (None, None, kind.channels)))
         return tuple(images)
 

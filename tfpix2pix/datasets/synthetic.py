@@ -1,11 +1,13 @@
-"""Synthetic facades: label maps in pix2pix's colours and photos rendered of them, made from a seed.
+"""Synthetic facades: label maps in pix2pix's colours and photos rendered from them, by a seed.
 
-They stand in for a data set where none can be had: the labels decide the photo up to wall colour,
-light and noise, so a translator can learn them within minutes, and an untrained one is visibly
-wrong.
+They replace a data set where there is no internet: the labels decide the photo up to wall colour,
+light and noise, so a network learns them within minutes, and an untrained one is visibly wrong.
 """
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from tfpix2pix.errors import InputError
 IDS = {name: index for index, name in enumerate(CMP_FACADES)}
 LABEL_COLORS = np.array(list(CMP_FACADES.values()), "uint8")
 
-# What light each class reflects in the photo, RGB in [0, 1], and how far it stands out of the wall.
+# Albedo of each class in the photo, RGB in [0, 1], and how far it stands out from the wall.
 ALBEDO = np.array(
     [
         (0.62, 0.77, 0.92),
@@ -36,8 +38,8 @@ ALBEDO = np.array(
 RELIEF = np.array([0, 0, -1, -1, 2, 1, 2, 0.5, 1, 0.5, 1.5, 0])
 
 
-def facade(size, seed):
-    """Makes one facade.
+def facade(size: tuple[int, int], seed: Union[int, Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Renders one facade.
 
     Args:
         size: `(height, width)` in pixels, each at least 16.
@@ -66,7 +68,9 @@ def facade(size, seed):
     return (photo * 255).round().astype("uint8"), LABEL_COLORS[ids]
 
 
-def write_pairs(folder, count, size, *, seed=0):
+def write_pairs(
+    folder: Union[str, os.PathLike], count: int, size: tuple[int, int], *, seed: int = 0
+) -> sources.Examples:
     """Writes facades as side-by-side PNG files: the photo is A (left), the label map B (right).
 
     Args:
@@ -94,27 +98,29 @@ def _layout(size, random):
     ids = np.full(size, IDS["background"])
 
     def fill(name, top, left, bottom, right):
-        # Fractions of the image; whatever is drawn at all is at least one pixel.
+        # Fractions of the image; everything is at least one pixel wide and high.
         (y0, y1), (x0, x1) = (
             (round(low * side), max(round(high * side), round(low * side) + 1))
             for (low, high), side in zip(((top, bottom), (left, right)), size)
         )
         ids[max(y0, 0) : y1, max(x0, 0) : x1] = IDS[name]
 
-    roof, left, right = (
-        random.uniform(0.04, 0.16),
-        random.uniform(0, 0.1),
-        1 - random.uniform(0, 0.1),
-    )
-    floors, columns = random.integers(3, 6), random.integers(2, 5)
-    floor, column = (1 - roof) / floors, (right - left) / columns
+    roof = random.uniform(0.04, 0.16)
+    left = random.uniform(0, 0.1)
+    right = 1 - random.uniform(0, 0.1)
+    floors = random.integers(3, 6)
+    columns = random.integers(2, 5)
+    floor = (1 - roof) / floors
+    column = (right - left) / columns
     has_pillars, has_deco, has_molding, has_blinds = random.random(4) < (0.4, 0.5, 0.5, 0.6)
     fill("facade", roof, left, 1, right)
 
     for row in range(floors):
         top = roof + row * floor
-        is_ground, has_balcony = row == floors - 1, random.random() < 0.35
-        has_shop, door = is_ground and random.random() < 0.6, random.integers(columns)
+        is_ground = row == floors - 1
+        has_balcony = random.random() < 0.35
+        has_shop = is_ground and random.random() < 0.6
+        door = random.integers(columns)
         if row == 0 or is_ground or random.random() < 0.3:
             fill("cornice", top, left - 0.01, top + 0.16 * floor, right + 0.01)
         for index in range(columns):
@@ -140,13 +146,8 @@ def _layout(size, random):
                 fill("blind", top + 0.3 * floor, start, top + random.uniform(0.4, 0.7) * floor, end)
             if has_deco:
                 fill("deco", top + 0.2 * floor, start, top + 0.29 * floor, end)
-            fill(
-                "sill",
-                top + 0.8 * floor,
-                start - 0.05 * column,
-                top + 0.88 * floor,
-                end + 0.05 * column,
-            )
+            margin = 0.05 * column
+            fill("sill", top + 0.8 * floor, start - margin, top + 0.88 * floor, end + margin)
             if has_balcony and not is_ground:
                 fill(
                     "balcony",
@@ -167,7 +168,7 @@ def _render(ids, random):
     rows, columns = np.mgrid[0:height, 0:width] / [[[height]], [[width]]]
     photo = ALBEDO[ids] * (1 + random.normal(0, 0.04, ALBEDO.shape))[ids]
 
-    # Texture: courses of bricks on walls, bars on balconies and blinds, a sky that pales downwards.
+    # Texture: courses of bricks on walls, bars on balconies and blinds, a sky paler downwards.
     bricks = 0.05 * _stripes(height, 32)[:, None] * (ids == IDS["facade"])
     bars = 0.14 * _stripes(width, 24) * (ids == IDS["balcony"])
     slats = 0.08 * _stripes(height, 40)[:, None] * (ids == IDS["blind"])

@@ -14,11 +14,11 @@ def make(folder, *names):
         codecs.write(np.zeros((2, 4, 3), "uint8"), folder / name)
 
 
-def found(data, split="train", layout="auto"):
+def listed(data, split="train", layout="auto"):
     """Returns the layout, the names, and the files relative to the data set."""
     listing = layouts.listing(data, split, layout)
     root = data if data.is_dir() else data.parent
-    files = [tuple(Path(f).relative_to(root).as_posix() for f in of) for of in listing.files]
+    files = [tuple(Path(f).relative_to(root).as_posix() for f in paths) for paths in listing.files]
     return listing.layout, listing.names, files, [Path(f).name for f in listing.unmatched]
 
 
@@ -26,7 +26,7 @@ def test_side_by_side_files_are_found_in_the_order_of_their_names(tmp_path):
     make(tmp_path, "b.PNG", "a.jpg", "sub/c.webp", ".hidden/d.png")
     (tmp_path / "notes.txt").write_text("no image")
     names = ["a.jpg", "b.PNG", "sub/c.webp"]
-    assert found(tmp_path) == ("side_by_side", names, [(name,) for name in names], [])
+    assert listed(tmp_path) == ("side_by_side", names, [(name,) for name in names], [])
 
 
 @pytest.mark.parametrize("template", ["{split}/{half}", "{half}/{split}"])
@@ -41,20 +41,20 @@ def test_folders_are_paired_by_name_and_never_by_position(tmp_path, template):
     )
     make(tmp_path, f"{b}/2.jpg", f"{b}/x/3.bmp", f"{b}/4.jpg")
     pairs = [(f"{a}/2.png", f"{b}/2.jpg"), (f"{a}/x/3.png", f"{b}/x/3.bmp")]
-    assert found(tmp_path) == ("folders", ["2", "x/3"], pairs, ["1.png", "4.jpg"])
+    assert listed(tmp_path) == ("folders", ["2", "x/3"], pairs, ["1.png", "4.jpg"])
 
 
 def test_folders_without_splits_are_of_any_split(tmp_path):
     make(tmp_path, "A/1.png", "B/1.png")
-    assert found(tmp_path, "test") == ("folders", ["1"], [("A/1.png", "B/1.png")], [])
+    assert listed(tmp_path, "test") == ("folders", ["1"], [("A/1.png", "B/1.png")], [])
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):
     make(tmp_path, "A/1.png", "A/1.jpg", "B/1.png")
     message = (
-        "The images of a folder must differ in more than their suffix, since others are found or "
-        f"made by the rest. Received: {tmp_path}/A/1.jpg and {tmp_path}/A/1.png. Rename or remove "
-        "one."
+        "The images of a folder must differ in more than their suffix, since partners and outputs "
+        f"have the same name otherwise. Received: {tmp_path}/A/1.jpg and {tmp_path}/A/1.png. "
+        "Rename or remove one."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         layouts.listing(tmp_path, "train")
@@ -73,7 +73,7 @@ def test_manifests_name_files_relative_to_themselves(tmp_path, suffix):
         manifest.write_text("\n".join(map(",".join, [("a", "b", "split"), *rows])))
     else:
         manifest.write_text("\n".join(json.dumps(dict(zip(("a", "b", "split"), r))) for r in rows))
-    assert found(manifest) == ("manifest", ["x/1.png"], [("x/1.png", "y/7.png")], ["no"])
+    assert listed(manifest) == ("manifest", ["x/1.png"], [("x/1.png", "y/7.png")], ["no"])
     assert layouts.splits(manifest) == ["train", "test"]
 
 
@@ -101,9 +101,9 @@ def test_a_manifest_of_other_columns_is_refused(tmp_path):
 def test_unpaired_folders_and_photos(tmp_path):
     make(tmp_path, "trainA/1.png", "trainB/1.png", "trainB/2.png", "testA/3.png", "testB/4.png")
     names = ["trainA/1.png", "trainB/1.png", "trainB/2.png"]
-    assert found(tmp_path) == ("unpaired", names, [(name,) for name in names], [])
+    assert listed(tmp_path) == ("unpaired", names, [(name,) for name in names], [])
     assert layouts.splits(tmp_path) == ["train", "test"]
-    photos = found(tmp_path / "trainB", layout="photos")
+    photos = listed(tmp_path / "trainB", layout="photos")
     assert photos == ("photos", ["1.png", "2.png"], [("1.png",), ("2.png",)], [])
 
 
@@ -111,9 +111,9 @@ def test_unpaired_folders_and_photos(tmp_path):
 def test_two_folders_are_pairs_unless_they_are_said_to_be_unpaired(tmp_path, template):
     a, b = (template.format(split="train", half=half) for half in "AB")
     make(tmp_path, f"{a}/1.png", f"{b}/1.png", f"{b}/B/2.png")
-    assert found(tmp_path)[:2] == ("folders", ["1"])
+    assert listed(tmp_path)[:2] == ("folders", ["1"])
     names = [f"{a}/1.png", f"{b}/1.png", f"{b}/B/2.png"]
-    unpaired = found(tmp_path, layout="unpaired")
+    unpaired = listed(tmp_path, layout="unpaired")
     assert unpaired == ("unpaired", names, [(name,) for name in names], [])
     assert [layouts.domain(name) for name in names] == ["A", "B", "B"]
     assert layouts.domain("trainB/A/1.png") == "B"
@@ -121,7 +121,7 @@ def test_two_folders_are_pairs_unless_they_are_said_to_be_unpaired(tmp_path, tem
 
 def test_unpaired_folders_without_splits_are_of_any_split(tmp_path):
     make(tmp_path, "A/1.png", "B/7.png")
-    assert found(tmp_path, "test", "unpaired")[1] == ["A/1.png", "B/7.png"]
+    assert listed(tmp_path, "test", "unpaired")[1] == ["A/1.png", "B/7.png"]
 
 
 def test_a_domain_without_images_is_refused(tmp_path):
@@ -184,8 +184,8 @@ def test_shards_hold_the_files_to_the_byte_and_are_written_once(tmp_path):
         records.content(to / name, *place) for name in names for place in records.places(to / name)
     ]
     expected = {
-        name.encode(): tuple(Path(f).read_bytes() for f in of)
-        for name, of in zip(listing.names, listing.files)
+        name.encode(): tuple(Path(file).read_bytes() for file in files)
+        for name, files in zip(listing.names, listing.files)
     }
     assert {name: (a, b) for a, b, name in contents} == expected
 
@@ -207,9 +207,9 @@ def test_shards_of_another_number_or_cut_off_are_refused(tmp_path):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         records.write_shards(listing, "train", to, shards=3)
     shard = to / "train-00000-of-00002.tfrecord"
-    whole = shard.read_bytes()
-    for size, fault in ((len(whole) - 3, "need more"), (0, "are missing")):
-        shard.write_bytes(whole[:size])
+    content = shard.read_bytes()
+    for size, fault in ((len(content) - 3, "need more"), (0, "are missing")):
+        shard.write_bytes(content[:size])
         message = (
             f"A shard must be a whole TFRecord file. Received: {shard} of {size} bytes, whose "
             f"records {fault}. Write it again from the images."

@@ -457,9 +457,9 @@ def test_folders_that_cannot_be_prepared_are_refused(tmp_path):
         (
             "twice",
             "out",
-            "The images of a folder must differ in more than their suffix, since others are found "
-            f"or made by the rest. Received: {tmp_path}/twice/1.jpg and {tmp_path}/twice/1.png. "
-            "Rename or remove one.",
+            "The images of a folder must differ in more than their suffix, since partners "
+            f"and outputs have the same name otherwise. Received: {tmp_path}/twice/1.jpg and "
+            f"{tmp_path}/twice/1.png. Rename or remove one.",
         ),
         (
             "twice",
