@@ -1,4 +1,4 @@
-"""Drawings: what sources look like, so that a client can draw such as the model was trained on."""
+"""Drawings: what sources look like, so that a client can draw what the model was trained on."""
 
 import numpy as np
 from scipy import ndimage
@@ -14,7 +14,7 @@ MOST_MEASURED = 8  # Pictures whose lines are measured, which takes 0.5 s each.
 FINENESS = 4  # Parts of a pixel in which the widths of lines are measured.
 
 
-def drawing(sources, *, labels=None, scale=1.0, value_range=None):
+def drawing(sources: list, *, labels=None, scale: float = 1.0, value_range=None) -> dict:
     """Measures what sources look like.
 
     They are `lines` if nearly all pixels are near one of two colours, of which one makes thin
@@ -39,19 +39,21 @@ def drawing(sources, *, labels=None, scale=1.0, value_range=None):
     """
     if isinstance(labels, int):
         labels = {f"class {number}": (number,) * 3 for number in range(labels)}
-        return _of_labels(labels, _most_frequent([to_rgb(x, (0, 255)) for x in sources]))
+        return _label_drawing(labels, _most_frequent([to_rgb(x, (0, 255)) for x in sources]))
     pictures = [to_rgb(pixels, value_range) for pixels in sources]
     background = _most_frequent(pictures)
     if labels is not None:
-        return _of_labels(labels, background)
-    lines = _lines(pictures, background, scale)
+        return _label_drawing(labels, background)
+    lines = _line_drawing(pictures, background, scale)
     if lines is not None:
         return lines
-    seen = look([features(picture, is_lossy=True) for picture in pictures])
-    return _of_labels(_named(seen.palette), background) if seen.kind == "labels" else PICTURE
+    looks = look([features(picture, is_lossy=True) for picture in pictures])
+    if looks.kind == "labels":
+        return _label_drawing(_named_palette(looks.palette), background)
+    return PICTURE
 
 
-def _lines(pictures, background, scale):
+def _line_drawing(pictures, background, scale):
     pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype("int16")
     from_background = np.abs(pixels - background).max(axis=1)
     far = from_background[from_background > 2 * FAR]
@@ -92,15 +94,15 @@ def _most_frequent(pictures):
     return unpacked(colors[counts.argmax()])
 
 
-def _of_labels(palette, frequent):
+def _label_drawing(palette, frequent):
     palette = {name: list(map(int, color)) for name, color in palette.items()}
     nearest = min(palette.values(), key=lambda color: np.abs(frequent - color).sum())
     background = palette.get("background", nearest)
     return {"kind": "labels", "background": background, "palette": palette}
 
 
-def _named(colors):
-    """Returns the palette that all colours are of, or one of the colours themselves."""
+def _named_palette(colors):
+    """Returns the known palette that has all colours, or one of numbered colours."""
     for palette in PALETTES.values():
         known = np.array(list(palette.values()))
         if (np.abs(colors[:, None] - known).max(axis=-1).min(axis=1) <= FAR).all():

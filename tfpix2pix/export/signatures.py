@@ -12,7 +12,7 @@ from tfpix2pix.data import images
 from tfpix2pix.export.directions import CARD, SignatureNames, served_as_files, signature_names
 from tfpix2pix.export.limits import MOST_PIXELS, check_size, declared_size
 from tfpix2pix.inference import Control, Direction
-from tfpix2pix.inference.graph import evaluate, output_of
+from tfpix2pix.inference.graph import evaluate, layer_output
 from tfpix2pix.inference.translation import has_open_sides, padded_inputs
 
 FILES = tf.TensorSpec((None,), tf.string, name="image_bytes")
@@ -219,7 +219,7 @@ class DirectionSignatures:
         pair = tf.stack([seed, tf.zeros_like(seed)])
 
         def apply(layer, *values):
-            return output_of(layer, values, "per_image", pair)
+            return layer_output(layer, values, "per_image", pair)
 
         translated = evaluate(network, inputs[0], apply, inputs[1:])
         return translated[:, top : top + height, left : left + width]

@@ -1,6 +1,8 @@
 """A network layer by layer, with norms and dropout as they are asked for."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Callable, Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -12,7 +14,7 @@ from tfpix2pix.layers.initialization import derived_seed
 STATISTICS = ("batch", "moving", "per_image")
 
 
-def evaluate(network, source, apply, controls=()):
+def evaluate(network: keras.Model, source, apply: Callable, controls: Sequence = ()):
     """Evaluates a network layer by layer, and forgets a value when no later layer needs it.
 
     Args:
@@ -64,7 +66,7 @@ def _calls(network):
     )
 
 
-def output_of(layer, inputs, statistics, seed=None):
+def layer_output(layer: keras.layers.Layer, inputs: Sequence, statistics: str, seed=None):
     """Computes one layer as at test time.
 
     Args:
@@ -78,7 +80,7 @@ def output_of(layer, inputs, statistics, seed=None):
         Its output.
 
     Example:
-        >>> output_of(Dropout(0.5, seed=1), [tf.ones((1, 1, 1, 2))], "batch").numpy().tolist()
+        >>> layer_output(Dropout(0.5, seed=1), [tf.ones((1, 1, 1, 2))], "batch").numpy().tolist()
         [[[[1.0, 1.0]]]]
     """
     (x, *more) = inputs
@@ -90,7 +92,7 @@ def output_of(layer, inputs, statistics, seed=None):
     return layer(inputs if more else x)
 
 
-def noise(layer, ones, seed):
+def noise(layer: Dropout, ones, seed):
     """Returns the factors by which dropout multiplies.
 
     They depend on the layer's name and the seed alone, and are the same for all images of a batch.
@@ -113,7 +115,7 @@ def noise(layer, ones, seed):
     return tf.nn.experimental.stateless_dropout(ones, layer.rate, seed=layer_seed)
 
 
-def normalized(layer, x, mean, variance, statistics):
+def normalized(layer: keras.layers.Layer, x, mean, variance, statistics: str):
     """Normalizes by known moments.
 
     Args:
@@ -144,7 +146,7 @@ def normalized(layer, x, mean, variance, statistics):
     return tf.cast(y, x.dtype)
 
 
-def checked_statistics(network, statistics, samples):
+def check_statistics(network: keras.Model, statistics: str, samples: Optional[int]) -> None:
     """Refuses what a network cannot do.
 
     Args:
@@ -158,7 +160,7 @@ def checked_statistics(network, statistics, samples):
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
-        >>> checked_statistics(unet_generator((8, 8, 3), norm="batch"), "moving", 3)
+        >>> check_statistics(unet_generator((8, 8, 3), norm="batch"), "moving", 3)
     """
     if statistics not in STATISTICS:
         raise InputError(

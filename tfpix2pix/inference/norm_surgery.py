@@ -1,17 +1,20 @@
 """Norm surgery: generators with other statistics or another norm, and what it changes."""
 
+from collections.abc import Iterable
+from typing import Callable
+
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tqdm import tqdm
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.inference.graph import evaluate, output_of
+from tfpix2pix.inference.graph import evaluate, layer_output
 from tfpix2pix.inference.translation import padded_inputs, size_multiple
 from tfpix2pix.layers import BatchNormalization, InstanceNormalization
 
 
-def recalibrated(generator, batches):
+def recalibrated(generator: keras.Model, batches: Iterable) -> keras.Model:
     """Copies a generator with the moving statistics of batch norm measured anew.
 
     They become the mean over the batches of each batch's mean and variance, where training keeps
@@ -65,14 +68,14 @@ def _moments(generator, source, *controls):
         if isinstance(layer, BatchNormalization):
             both = tf.nn.moments(tf.cast(inputs[0], "float32"), (0, 1, 2))
             moments[layer.name] = np.array(both, "float64")
-        return output_of(layer, inputs, "batch")
+        return layer_output(layer, inputs, "batch")
 
     inputs, _, _ = padded_inputs(generator, source, controls, size_multiple(generator))
     evaluate(generator, inputs[0], apply, inputs[1:])
     return moments
 
 
-def with_instance_norm(generator):
+def with_instance_norm(generator: keras.Model) -> keras.Model:
     """Copies a generator with instance norm in the place of batch norm, with the same weights.
 
     Translations of each image by its own statistics, the default here, stay the same; and so they
@@ -110,7 +113,7 @@ def with_instance_norm(generator):
     return copy
 
 
-def output_difference(one, other, batches):
+def output_difference(one: Callable, other: Callable, batches: Iterable) -> float:
     """Measures by how much two generators differ.
 
     Args:

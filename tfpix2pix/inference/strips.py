@@ -32,7 +32,9 @@ POINTWISE = (
 WINDOWED = (keras.layers.Conv2D, keras.layers.UpSampling2D, keras.layers.ZeroPadding2D)
 
 
-def translate_in_strips(generator, source, *, multiple, rows, statistics="per_image", seed=None):
+def translate_in_strips(
+    network, source, *, multiple: int, rows: int, statistics: str = "per_image", seed=None
+):
     """Translates images by at most `rows` rows of any feature map at a time.
 
     The feature maps lie in files in the folder for temporary ones (the variable `TMPDIR`), which
@@ -40,10 +42,10 @@ def translate_in_strips(generator, source, *, multiple, rows, statistics="per_im
     filters.
 
     Args:
-        generator: `keras.Model` with open sides, as `tfpix2pix.networks` builds them.
+        network: `keras.Model` with open sides, as `tfpix2pix.networks` builds them.
         source: float `[batch, height, width, channels]` in [-1, 1]; a `numpy.memmap` is read by
             rows too.
-        multiple: What the generator's sides must be multiples of.
+        multiple: What the network's sides must be multiples of.
         rows: Rows of a strip.
         statistics: `"per_image"`, `"batch"` or `"moving"`.
         seed: int `[2]`, the seed of the noise of dropout and the number of the sample, or `None`
@@ -53,7 +55,7 @@ def translate_in_strips(generator, source, *, multiple, rows, statistics="per_im
         float32 `[batch, height, width, output_channels]`.
 
     Raises:
-        ValueError: If a layer of the generator cannot be computed in strips.
+        ValueError: If a layer of the network cannot be computed in strips.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -61,15 +63,16 @@ def translate_in_strips(generator, source, *, multiple, rows, statistics="per_im
         >>> translate_in_strips(generator, tf.zeros((1, 13, 21, 3)), multiple=4, rows=2).shape
         TensorShape([1, 13, 21, 3])
     """
-    _check(generator)
+    _check(network)
     source = np.asarray(source)
     batch, height, width, channels = source.shape
-    (down, top), (right, left) = (_reflected(side, multiple) for side in (height, width))
+    down, top = _reflected(height, multiple)
+    right, left = _reflected(width, multiple)
 
     def read(start, stop):
         return tf.constant(source[:, down[start:stop]][:, :, right], "float32")
 
-    with tqdm(total=len(generator.layers) - 1, desc="Layers", unit=" layers", leave=False) as bar:
+    with tqdm(total=len(network.layers) - 1, desc="Layers", unit=" layers", leave=False) as bar:
 
         def apply(layer, *maps):
             output = _mapped(layer, maps, rows, statistics, seed)
@@ -77,7 +80,7 @@ def translate_in_strips(generator, source, *, multiple, rows, statistics="per_im
             return output
 
         padded = _Map((batch, len(down), len(right), channels), read)
-        output = evaluate(generator, padded, apply)
+        output = evaluate(network, padded, apply)
     result = np.empty((batch, height, width, output.shape[-1]), "float32")
     for start in range(0, height, rows):
         stop = min(start + rows, height)
@@ -102,15 +105,17 @@ class _Stored:
         # Not a `numpy.memmap`: pages that are mapped count as the program's memory.
         self.file = tempfile.TemporaryFile()  # noqa: SIM115, it is closed below.
         weakref.finalize(self, self.file.close)
-        height, moments = self.shape[1], (0, 0.0, 0.0)
+        height = self.shape[1]
+        moments = (0, 0.0, 0.0)
         for start in range(0, height, rows):
             strip = computed.read(start, min(start + rows, height))
             moments = _merged(moments, strip)
             array = np.ascontiguousarray(strip.numpy().swapaxes(0, 1))
             array.tofile(self.file)
-        self.row, self.dtype = array[0].size, array.dtype
+        self.row = array[0].size
+        self.dtype = array.dtype
         _, mean, variance = moments
-        self.moments = tf.constant(mean, "float32"), tf.constant(variance, "float32")
+        self.moments = (tf.constant(mean, "float32"), tf.constant(variance, "float32"))
 
     def read(self, start, stop):
         """Reads rows, `[batch, stop - start, width, channels]`."""
@@ -182,10 +187,11 @@ def _merged(moments, strip):
     """
     count, mean, variance = moments
     added = strip.shape[1] * strip.shape[2]
-    of_strip = tf.nn.moments(tf.cast(strip, "float32"), (1, 2), keepdims=True)
-    other_mean, other_variance = (x.numpy().astype("float64") for x in of_strip)
-    share, step = added / (count + added), other_mean - mean
-    variance = (1 - share) * variance + share * other_variance + share * (1 - share) * step**2
+    strip_moments = tf.nn.moments(tf.cast(strip, "float32"), (1, 2), keepdims=True)
+    strip_mean, strip_variance = (x.numpy().astype("float64") for x in strip_moments)
+    share = added / (count + added)
+    step = strip_mean - mean
+    variance = (1 - share) * variance + share * strip_variance + share * (1 - share) * step**2
     return count + added, mean + share * step, variance
 
 
@@ -196,9 +202,9 @@ def _reflected(side, multiple):
     return padded[0, :, 0, 0].numpy(), int(start)
 
 
-def _check(generator):
+def _check(network):
     known = (*NORMS, *POINTWISE, *WINDOWED, Dropout, keras.layers.InputLayer)
-    for layer in generator.layers:
+    for layer in network.layers:
         smooth = getattr(layer, "interpolation", "nearest") not in ("nearest", "bilinear")
         along_rows = getattr(layer, "axis", -1) not in (-1, 3, [3])
         if smooth or along_rows or not isinstance(layer, known):

@@ -2,19 +2,21 @@
 
 import math
 import weakref
+from collections.abc import Sequence
+from typing import Optional
 
 import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix.data.geometry import reflect_to_multiple
 from tfpix2pix.errors import InputError
-from tfpix2pix.inference.graph import checked_statistics, evaluate, output_of
+from tfpix2pix.inference.graph import check_statistics, evaluate, layer_output
 from tfpix2pix.inference.strips import translate_in_strips
 
 _GRAPHS = weakref.WeakKeyDictionary()  # Network -> kind of computation -> `_Graphs`.
 
 
-def size_multiple(network):
+def size_multiple(network: keras.Model) -> int:
     """Returns what the sides of a network's images must be multiples of, in pixels.
 
     Args:
@@ -39,15 +41,15 @@ def size_multiple(network):
 
 
 def translate(
-    network,
+    network: keras.Model,
     source,
     *,
-    controls=(),
-    multiple=None,
-    statistics="per_image",
-    samples=None,
-    seed=0,
-    strip=None,
+    controls: Sequence = (),
+    multiple: Optional[int] = None,
+    statistics: str = "per_image",
+    samples: Optional[int] = None,
+    seed: int = 0,
+    strip: Optional[int] = None,
 ):
     """Translates images of any size: reflects them to the network's multiple and crops the result.
 
@@ -95,7 +97,7 @@ def translate(
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 3.4, of noise and statistics
         at test time.
     """
-    checked_statistics(network, statistics, samples)
+    check_statistics(network, statistics, samples)
     _check_strip(network, strip)
     options = {
         "multiple": multiple or size_multiple(network),
@@ -143,7 +145,7 @@ def _translated(network, source, controls, seed, *, multiple, statistics, strip)
     return translated[:, top : top + height, left : left + width]
 
 
-def padded_inputs(network, source, controls, multiple):
+def padded_inputs(network: keras.Model, source, controls: Sequence, multiple: int) -> tuple:
     """Reflects images, and the controls that are as high and wide, to a multiple.
 
     Args:
@@ -176,7 +178,7 @@ def _computed(network, inputs, statistics, seed):
         return network(inputs if controls else padded, training=False)
 
     def apply(layer, *values):
-        return output_of(layer, values, statistics, seed)
+        return layer_output(layer, values, statistics, seed)
 
     return evaluate(network, padded, apply, controls)
 
@@ -223,7 +225,7 @@ def _traced(network, statistics, seed, size):
     )
 
 
-def has_open_sides(shape):
+def has_open_sides(shape) -> bool:
     """Whether inputs of a shape are as high and wide as the images.
 
     Args:
