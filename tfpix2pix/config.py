@@ -1,13 +1,10 @@
-"""Configuration of an experiment: frozen, typed data that `factory` alone unpacks."""
+"""Configuration of an experiment: frozen, typed data that families unpack."""
 
 import dataclasses
-import os
 from pathlib import Path
-from typing import Literal, Optional, Union
+from typing import Any, Callable, Literal, Optional, Union
 
 import yaml
-
-from tfpix2pix.errors import InputError
 
 Size = Union[int, tuple[int, int]]
 Labels = Union[int, str, dict[str, tuple[int, int, int]]]
@@ -22,7 +19,7 @@ class DataConfig:
     Attributes:
         folder: Folder of the images, or of `train` and `test` with them; or a CSV or JSONL manifest
             with the columns a and b.
-        layout: How the images lie there; by default it is seen.
+        layout: How the files are arranged in the folder; detected by default.
         task: pairs translates one image of a pair into the other; the rest make the sources of
             photos.
         direction: AtoB translates A (the left half) into B, BtoA B into A.
@@ -30,6 +27,9 @@ class DataConfig:
         image_size: Height and width in pixels of the training images; one number for a square.
         load_size: Height and width to which images are resized before the random crop; by default
             286/256 of the image size.
+        source_channels: Channels of the images that are translated; by default those of the files,
+            or of their classes.
+        target_channels: The same of the translations.
         source_kernel: How sources are resampled; by default label maps by nearest, and pictures by
             bilinear.
         target_kernel: The same of targets.
@@ -48,7 +48,7 @@ class DataConfig:
     """
 
     folder: Optional[str] = None
-    layout: Literal["auto", "side_by_side", "folders", "manifest", "tfrecord", "photos"] = "auto"
+    layout: Literal["auto", "side_by_side", "folders", "manifest", "tfrecord", "photos", "unpaired"] = "auto"
     task: Literal["pairs", "colorization", "inpainting", "edges"] = "pairs"
     direction: Literal["AtoB", "BtoA"] = "AtoB"
     preprocess: Literal[
@@ -56,6 +56,8 @@ class DataConfig:
     ] = "resize_and_crop"
     image_size: Size = (256, 256)
     load_size: Optional[Size] = None
+    source_channels: Optional[int] = None
+    target_channels: Optional[int] = None
     source_kernel: Optional[Kernel] = None
     target_kernel: Optional[Kernel] = None
     source_labels: Optional[Labels] = None
@@ -84,83 +86,29 @@ class DataConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    """Which networks, and what they minimize.
-
-    Attributes:
-        source_channels: Channels of the images that are translated; by default those of the data,
-            or of their classes.
-        target_channels: The same of the translations.
-        base_filters: Filters of the generator's first level.
-        depth: Number of halvings in the generator; by default log2 of the shorter side.
-        norm: Normalization of the generator and the discriminator.
-        dropout_levels: How many decoder levels have dropout.
-        skips: Whether the generator is a U-Net; else it is the encoder-decoder.
-        conventions: Whose decisions to follow where the paper leaves something open.
-        upsampling: How the decoder enlarges; by default as by the conventions.
-        initializer: How kernels start; by default as by the conventions.
-        gain: Deviation or factor of the initializer; by default as by the conventions.
-        discriminator_filters: Filters of the discriminator's first layer; by default base_filters.
-        discriminator_norm: Normalization of the discriminator; by default norm.
-        conditional: Whether the discriminator sees the source too.
-        receptive_field: Side in pixels of the patches that the discriminator judges.
-        l1_weight: Weight of the L1 term beside the adversarial one.
-        l2_weight: Weight of the L2 term.
-        gan_weight: Weight of the generator's adversarial term.
-        adversarial: The adversarial loss.
-        real_label: What the discriminator is to answer for real pairs; below 1 it is smoothed.
-        penalty: Gradient penalty of the discriminator.
-        penalty_weight: Weight of the gradient penalty.
-    """
-
-    source_channels: Optional[int] = None
-    target_channels: Optional[int] = None
-    base_filters: int = 64
-    depth: Optional[int] = None
-    norm: Literal["instance", "batch", "batch_sync", "none"] = "instance"
-    dropout_levels: int = 3
-    skips: bool = True
-    conventions: Literal["paper", "torch", "pytorch", "affinelayer", "tf_tutorial"] = "paper"
-    upsampling: Optional[Literal["transpose", "nearest", "bilinear"]] = None
-    initializer: Optional[Literal["normal", "xavier", "kaiming", "orthogonal"]] = None
-    gain: Optional[float] = None
-    discriminator_filters: Optional[int] = None
-    discriminator_norm: Optional[Literal["instance", "batch", "batch_sync", "spectral", "none"]] = (
-        None
-    )
-    conditional: bool = True
-    receptive_field: Literal[1, 16, 34, 70, 142, 286] = 70
-    l1_weight: float = 100.0
-    l2_weight: float = 0.0
-    gan_weight: float = 1.0
-    adversarial: Literal["cross_entropy", "least_squares", "hinge", "wasserstein"] = "cross_entropy"
-    real_label: float = 1.0
-    penalty: Optional[Literal["wgan_gp", "dragan", "r1"]] = None
-    penalty_weight: float = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How long and how fast to train, and what to write meanwhile.
 
     Attributes:
         steps: Length of the training; one step is one batch.
         batch_size: Pairs in a batch, over all devices together.
-        learning_rate: Adam's step size.
-        discriminator_learning_rate: The discriminator's step size; by default learning_rate.
+        learning_rate: Learning rate of Adam.
+        discriminator_learning_rate: Learning rate of the discriminators; by default learning_rate.
         update: Whether the generator learns from the updated discriminator, or both at once.
         discriminator_steps: Steps of the discriminator per step of the generator.
-        schedule: How the step sizes fall: not at all, linearly or by a cosine to 0 after the last
-            step, or to a tenth every decay_every steps.
-        warmup_steps: Steps over which the step sizes rise at first.
-        decay_from: First step of lower step sizes, for linear and cosine; by default the middle
-            for linear, and for cosine the end of the warm-up.
+        schedule: Learning rate schedule: constant, linear or cosine decay to 0 after the last step,
+            or a tenth every decay_every steps.
+        warmup_steps: Steps over which the learning rates rise at first.
+        decay_from: First step of the decay, for linear and cosine; by default the middle for
+            linear, and for cosine the end of the warm-up.
         decay_every: Steps from one tenth to the next; by default a quarter of all.
-        clip_norm: Longest gradient of a player that is taken whole; by default any.
-        accumulate: Equal parts in which each device takes its batch, one after the other, to save
-            memory; the step is that of the whole batch. Batch norm sees one part at a time.
+        clip_norm: Greatest gradient norm of a player; by default gradients are not clipped.
+        micro_batches: Gradient accumulation: number of micro-batches per step. Each device
+            processes its batch in that many equal parts and updates once, which saves memory.
+            Batch norm sees one part at a time.
         precision: What networks compute in; weights, losses and exports stay float32.
-        ema: Share that the averaged generator keeps of itself per step, such as 0.999; 0 for none.
+        ema_decay: Decay of the moving averages of the translators' weights, such as 0.999; 0 for
+            none.
         jit: Whether XLA compiles the step, on one device; not on a CPU, where it is far slower.
         deterministic: Whether the same command on the same machine and versions gives the same
             weights to the bit on GPUs too, slower; on CPUs it does so anyway.
@@ -170,9 +118,10 @@ class TrainConfig:
         log_every: Steps from one line of metrics to the next.
         validate_every: Steps from one validation on held-out examples to the next; by default
             checkpoint_every.
-        best_by: Metric by which the best checkpoint is kept.
+        best_by: Validation metric by which the best checkpoint is kept; by default the model's
+            first, L1 for pairs.
         patience: After how many validations without a better one to stop; by default never.
-        rollback: Whether to go back to the last checkpoint when a loss is not finite, and on with
+        rollback_on_nan: Whether to go back to the last checkpoint when a loss is not finite, and on with
             the batches after; else the training stops.
         histograms: Whether TensorBoard gets the distributions of all weights at every checkpoint.
         start_from: Run whose weights to start with, where names and shapes agree.
@@ -189,9 +138,9 @@ class TrainConfig:
     decay_from: Optional[int] = None
     decay_every: Optional[int] = None
     clip_norm: Optional[float] = None
-    accumulate: int = 1
+    micro_batches: int = 1
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    ema: float = 0.0
+    ema_decay: float = 0.0
     jit: bool = False
     deterministic: bool = False
     seed: int = 0
@@ -199,9 +148,9 @@ class TrainConfig:
     keep_checkpoints: int = 3
     log_every: int = 50
     validate_every: Optional[int] = None
-    best_by: Literal["l1", "psnr", "ssim"] = "l1"
+    best_by: Optional[str] = None
     patience: Optional[int] = None
-    rollback: bool = False
+    rollback_on_nan: bool = False
     histograms: bool = False
     start_from: Optional[str] = None
 
@@ -213,74 +162,83 @@ class ExperimentConfig:
     Attributes:
         name: Name of the preset it started from.
         summary: What the experiment is, costs and gives.
-        data: The image pairs.
-        model: The networks and their objective.
+        data: The images.
+        model: The networks and their objective: options of the family.
         train: The training.
+        family: Name of the family, one of `tfpix2pix.families.FAMILIES`.
     """
 
     name: str
     summary: str
     data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
+    model: Any = None
     train: TrainConfig = TrainConfig()
+    family: str = "pix2pix"
+
+    def with_data(self, folder: Union[str, Path]) -> "ExperimentConfig":
+        """Returns the same experiment on another folder of images."""
+        data = dataclasses.replace(self.data, folder=str(folder))
+        return dataclasses.replace(self, data=data)
 
 
-SECTIONS = {"data": DataConfig, "model": ModelConfig, "train": TrainConfig}
-FILE_NAME = "config.yaml"
+SECTIONS = ("data", "model", "train")
+
+# Options that had other names before; files and command lines that have these still work.
+RENAMED = {
+    "model.source_channels": "data.source_channels",
+    "model.target_channels": "data.target_channels",
+    "train.accumulate": "train.micro_batches",
+    "train.ema": "train.ema_decay",
+    "train.rollback": "train.rollback_on_nan",
+}
 
 
-def save(config, run):
-    """Writes the configuration of a run to `config.yaml` in its folder, all at once or not at all.
+def to_yaml(config: ExperimentConfig) -> str:
+    """Returns a configuration as YAML.
 
     Args:
         config: `ExperimentConfig`.
-        run: Folder of the run; made if it is missing.
-
-    Example:
-        >>> save(ExperimentConfig("mine", "An example.", train=TrainConfig(steps=3)), "runs/mine")
-        >>> load("runs/mine").train.steps
-        3
-    """
-    path = Path(run) / FILE_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False), "utf-8")
-    os.replace(part, path)
-
-
-def load(run):
-    """Reads the configuration of a run.
-
-    Args:
-        run: Folder of the run.
 
     Returns:
-        The `ExperimentConfig` that was saved there.
-
-    Raises:
-        ValueError: If the folder has none, or it does not fit this version.
+        str that `from_yaml` reads.
 
     Example:
-        >>> load("no-such-run")
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: ...
+        >>> to_yaml(ExperimentConfig("mine", "An example.")).splitlines()[0]
+        'name: mine'
     """
-    path = Path(run) / FILE_NAME
-    if not path.is_file():
-        raise InputError(
-            f"A run is a folder with a {FILE_NAME}, as `python -m training.train` makes it. "
-            f"Received: {str(run)!r}, which has none. Check the spelling or train it first."
-        )
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-        sections = {name: build(**content.pop(name)) for name, build in SECTIONS.items()}
-        return ExperimentConfig(**sections, **content)
-    except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{path} must hold the sections {', '.join(SECTIONS)} with the options of this "
-            f"version. Received something else ({error}). Restore the file or train anew."
-        ) from error
+    return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
+
+
+def from_yaml(text: str, options: Callable[[str], type]) -> ExperimentConfig:
+    """Reads a configuration.
+
+    Args:
+        text: YAML, as `to_yaml` and earlier versions wrote it.
+        options: Function of the name of a family to the class of its options.
+
+    Returns:
+        `ExperimentConfig`.
+
+    Raises:
+        AttributeError: If it is no mapping; KeyError, TypeError or yaml.YAMLError: if sections or
+            options are missing, unknown or of another form.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> config = preset("facades")
+        >>> from_yaml(to_yaml(config), lambda family: type(config.model)) == config
+        True
+    """
+    content = yaml.safe_load(text)
+    for old, new in RENAMED.items():
+        section, name = old.split(".")
+        if name in content[section]:
+            new_section, new_name = new.split(".")
+            content[new_section][new_name] = content[section].pop(name)
+    family = content.get("family", "pix2pix")  # Runs of the first versions do not name it.
+    classes = {"data": DataConfig, "model": options(family), "train": TrainConfig}
+    sections = {name: build(**content.pop(name)) for name, build in classes.items()}
+    return ExperimentConfig(**sections, **content)
 
 
 def differences(config, other, *, ignoring=()):
@@ -295,18 +253,29 @@ def differences(config, other, *, ignoring=()):
         Dict of dotted name, such as `"model.norm"`, to the two values.
 
     Example:
-        >>> a = ExperimentConfig("a", "", train=TrainConfig(seed=1))
+        >>> from tfpix2pix.families import preset
+        >>> a = preset("facades")
         >>> differences(a, dataclasses.replace(a, train=TrainConfig(seed=2)))
-        {'train.seed': (1, 2)}
+        {'train.seed': (0, 2)}
     """
+    values = _options(config)
+    other_values = _options(other)
+    names = [name for name in {**values, **other_values} if name not in ignoring]
     return {
-        f"{section}.{field.name}": (getattr(first, field.name), getattr(second, field.name))
-        for section in SECTIONS
-        for first, second in [(getattr(config, section), getattr(other, section))]
-        for field in dataclasses.fields(first)
-        if getattr(first, field.name) != getattr(second, field.name)
-        and f"{section}.{field.name}" not in ignoring
+        name: (values.get(name), other_values.get(name))
+        for name in names
+        if values.get(name) != other_values.get(name)
     }
+
+
+def _options(config):
+    """Returns all options by their dotted names, the family among them."""
+    options = {"family": config.family}
+    for section in SECTIONS:
+        values = getattr(config, section)
+        for field in dataclasses.fields(values):
+            options[f"{section}.{field.name}"] = getattr(values, field.name)
+    return options
 
 
 def _plain(value):

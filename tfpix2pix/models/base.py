@@ -1,60 +1,115 @@
 """The base of all image-to-image models: players, objectives, the one division by replicas."""
 
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Optional
+
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import losses, optimizers
+from tfpix2pix import optimizers
 from tfpix2pix.errors import InputError
+
+
+class Column(NamedTuple):
+    """A column of the sample picture, which the training doctor looks at too.
+
+    Attributes:
+        role: `"source"`, `"translation"`, `"target"` or `"reconstruction"`.
+        direction: Name of the direction whose task makes pixels of it.
+        images: float32 `[batch, height, width, channels]` in [-1, 1]; sources and reconstructions
+            as the direction's network takes them, translations and targets as it gives them.
+        source: The sources that translations and targets belong to.
+
+    Example:
+        >>> Column("source", "translate", tf.zeros((1, 8, 8, 3))).source is None
+        True
+    """
+
+    role: str
+    direction: str
+    images: tf.Tensor
+    source: Optional[tf.Tensor] = None
 
 
 class TranslationModel(keras.Model):
     """A Keras model whose players, named networks, each descend an objective of their own.
 
-    A subclass writes `train_step` with `objective` and `descend`; `fit` and a loop of one's own
-    then train alike, on one replica or many.
+    A subclass writes `train_step` with `objective`, `gradients` and `apply`; `fit` and a loop of
+    one's own then train alike, on one replica or many. Further hooks tell programs what they show
+    and measure: `columns`, `validate`, `passes`, `images` and `enter`.
 
     Args:
-        players: Dict of player name to `keras.Model`; must contain `"generator"`.
+        players: Dict of player name to `keras.Model`.
         terms: Names `"{player}_{term}"` of all objective terms, which are the logs of a step.
+        translators: Names of the players that translate, whose weights can be averaged.
+        logits: Names of the discriminator outputs whose running means `logits` has.
         name: Name of the model.
 
     Attributes:
         trackers: Dict of term to its running mean.
-        logits: Dict of "real" and "fake" to the running means of what the discriminator says of
-            them in its own turn.
-        gradient_norms: Dict of player to the running mean of the length of its gradient over all
-            its variables, of each device's share and before it is clipped. It is measured only
-            while `measures_gradients` is true, for it takes one more pass over all gradients.
+        logits: Dict of name, such as "real" and "fake", to the running mean of a discriminator's
+            logits on such images, from the discriminator's update.
+        gradient_norms: Dict of player to the running mean of its gradient norm over all its
+            variables, of each device's share and before it is clipped. It is measured only while
+            `measures_gradients` is true, for it takes one more pass over all gradients.
         measures_gradients: bool variable.
+        averaged: Dict of translator to the network with its averaged weights; empty without
+            `ema_decay`.
+        state: Dict of name to more that a checkpoint holds: variables, or objects with variables.
+        validation_metrics: Dict of the names that `validate` returns to `"less"` or `"more"`, what
+            is better; the first one decides which checkpoint is best.
     """
 
-    def __init__(self, players, terms, *, name):
+    state: Mapping[str, Any] = {}
+    validation_metrics: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        players: dict,
+        terms: list,
+        *,
+        translators: tuple = ("generator",),
+        logits: tuple = ("real", "fake"),
+        name: str,
+    ):
         super().__init__(name=name)
         self.players = players
+        self.translators = translators
         self.trackers = {term: keras.metrics.Mean(name=term) for term in terms}
         self.gradient_norms = {player: keras.metrics.Mean(name=player) for player in players}
-        self.logits = {name: keras.metrics.Mean(name=name) for name in ("real", "fake")}
+        self.logits = {name: keras.metrics.Mean(name=name) for name in logits}
         self.measures_gradients = tf.Variable(False, trainable=False)
-        self.validation_l1 = keras.metrics.Mean(name="l1")
         self.noise = tf.random.Generator.from_seed(0)  # Tracked: checkpoints carry its state.
         self.optimizers = None
-        self.parts = 1
-        self.ema = 0.0
-        self.averaged_generator = None
-
-    @property
-    def generator(self):
-        """The network that translates."""
-        return self.players["generator"]
+        self.micro_batches = 1
+        self.ema_decay = 0.0
+        self.averaged = {}
 
     @property
     def metrics(self):
-        """All means since the last reset, and the validation L1."""
+        """All means since the last reset."""
         groups = self.trackers, self.logits, self.gradient_norms
-        return [*(metric for group in groups for metric in group.values()), self.validation_l1]
+        return [metric for group in groups for metric in group.values()]
 
-    def compile(self, optimizers_of_players=None, *, accumulate=1, ema=0.0, **kwargs):
-        """Sets the optimizers, and how the players go by what these say.
+    @property
+    def steps_taken(self) -> int:
+        """How many steps the first translator has taken, of which a restored model knows."""
+        return int(self.optimizers[self.translators[0]].iterations)
+
+    @property
+    def discriminator_losses(self) -> dict:
+        """Dict of logged term to the `AdversarialLoss` whose saturation is a symptom."""
+        return {}
+
+    def compile(
+        self,
+        optimizers_of_players: Optional[dict] = None,
+        *,
+        micro_batches: int = 1,
+        ema_decay: float = 0.0,
+        **kwargs,
+    ):
+        """Sets the optimizers, micro-batches and averages.
 
         Players that compute in float16 get optimizers that scale the loss, so that small gradients
         do not become 0: a step whose gradients overflow is left out and halves the scale.
@@ -62,22 +117,23 @@ class TranslationModel(keras.Model):
         Args:
             optimizers_of_players: Dict of player name to optimizer; a player that is not named gets
                 the paper's Adam (`tfpix2pix.optimizers.adam`).
-            accumulate: Number of equal parts in which a replica takes its batch, one after the
-                other, to save memory; their gradients are summed before the step.
-            ema: Share that `averaged_generator`, whose weights are means over the past ones of the
-                generator, keeps of itself per step; 0 for none. In early step t it is at most
-                (1 + t) / (10 + t), so that the initial weights are soon forgotten.
+            micro_batches: Gradient accumulation: each replica processes its batch in that many
+                equal parts, one after the other, and updates once, which saves memory.
+            ema_decay: Decay of the exponential moving averages of the translators' weights, such as
+                0.999; 0 for none. In early step t it is at most (1 + t) / (10 + t), so that the
+                initial weights are soon forgotten.
             **kwargs: Those of `keras.Model.compile`, such as `jit_compile`.
 
         Raises:
-            ValueError: If a player is unknown, a number out of range, `accumulate` asked of
+            ValueError: If a player is unknown, a number out of range, `micro_batches` asked of
                 synchronized batch norm, or `jit_compile` of several replicas.
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if accumulate < 1 or not 0 <= ema < 1:
+        if micro_batches < 1 or not 0 <= ema_decay < 1:
             raise InputError(
-                "`accumulate` must be at least 1, and `ema` at least 0 and below 1. Received: "
-                f"accumulate={accumulate}, ema={ema}. 0.999 averages over some 1000 steps."
+                "`micro_batches` must be at least 1, and `ema_decay` at least 0 and below 1. "
+                f"Received: micro_batches={micro_batches}, ema_decay={ema_decay}. A decay of 0.999 "
+                "averages over some 1000 steps."
             )
         if kwargs.get("jit_compile") and replicas > 1:
             raise InputError(
@@ -85,52 +141,90 @@ class TranslationModel(keras.Model):
                 f"Received: {replicas} devices. Leave it out or use one device."
             )
         layers = [layer for network in self.players.values() for layer in network.layers]
-        if accumulate > 1 and any(getattr(layer, "synchronized", False) for layer in layers):
+        if micro_batches > 1 and any(getattr(layer, "synchronized", False) for layer in layers):
             raise InputError(
-                '`accumulate` must be 1 for norm="batch_sync", whose statistics are those of the '
-                f'whole batch. Received: accumulate={accumulate}. Use norm="instance" or "batch".'
+                '`micro_batches` must be 1 for norm="batch_sync", whose statistics are those of '
+                f"the whole batch. Received: micro_batches={micro_batches}. Use norm="
+                '"instance" or "batch".'
             )
-        given = dict(optimizers_of_players or {})
-        if unknown := sorted(set(given) - set(self.players)):
+        optimizers_of_players = dict(optimizers_of_players or {})
+        if unknown := sorted(set(optimizers_of_players) - set(self.players)):
             raise InputError(
                 f"Optimizers are given per player, {sorted(self.players)}. Received: {unknown}. "
                 f"Remove or rename them."
             )
         self.optimizers = {
-            player: given.get(player) or optimizers.adam() for player in self.players
+            player: optimizers_of_players.get(player) or optimizers.adam()
+            for player in self.players
         }
         if any(layer.compute_dtype == "float16" for layer in layers):
             self.optimizers = {p: _scaling(optimizer) for p, optimizer in self.optimizers.items()}
-        self.parts, self.ema, self.averaged_generator = accumulate, ema, None
-        if ema:
-            self.averaged_generator = keras.models.clone_model(self.generator)
-            self.averaged_generator.set_weights(self.generator.get_weights())
-            self.averaged_generator.trainable = False
-        super().compile(optimizer=self.optimizers["generator"], **kwargs)
+        self.micro_batches = micro_batches
+        self.ema_decay = ema_decay
+        self.averaged = {p: _copy(self.players[p]) for p in self.translators} if ema_decay else {}
+        super().compile(optimizer=self.optimizers[self.translators[0]], **kwargs)
 
-    def call(self, source, training=False):
-        """Translates a batch; see `translate`."""
-        return self.generator(source, training=training)
-
-    @tf.function(reduce_retracing=True)
-    def translate(self, source):
-        """Translates images, without dropout, each by its own statistics.
+    def columns(self, batch) -> dict[str, Column]:
+        """Translates a batch for the sample picture.
 
         Args:
-            source: float `[batch, height, width, channels]` in [-1, 1], of a size that the
-                generator takes; `tfpix2pix.inference.translate` takes any.
+            batch: As of `train_step`, of held-out examples.
 
         Returns:
-            float32 `[batch, height, width, output_channels]` in (-1, 1).
+            Dict of title to `Column`, in the order of the picture.
         """
-        return self.generator(source, training=False)
+        raise NotImplementedError
 
-    def objective(self, player, **terms):
+    def validate(self, batch) -> dict[str, tf.Tensor]:
+        """Measures a batch of held-out examples.
+
+        Args:
+            batch: As of `train_step`.
+
+        Returns:
+            Dict of the names of `validation_metrics` to float32 `[batch]`.
+        """
+        raise NotImplementedError
+
+    def passes(self, batch) -> list:
+        """Lists the passes of a step through the players, where what is not finite is looked for.
+
+        Args:
+            batch: As of `train_step`.
+
+        Returns:
+            List of `(player, inputs)`, in the order of the step.
+        """
+        raise NotImplementedError
+
+    def images(self, batch) -> dict:
+        """Names the images of a batch for messages; by default by their place in it.
+
+        Args:
+            batch: As of `train_step`.
+
+        Returns:
+            Dict of name to float32 `[batch, height, width, channels]`.
+        """
+        return {f"batch[{index}]": image for index, image in enumerate(tf.nest.flatten(batch))}
+
+    def enter(self, phase, share: float) -> None:
+        """Prepares for a step of a phase: grows, freezes, sets new optimizers or a blend.
+
+        It is called before the first step of each phase, after a restart too, and then before
+        every step. What a phase changes in the players or the optimizers must depend on the phase
+        alone, for a checkpoint is restored after it.
+
+        Args:
+            phase: `tfpix2pix.families.Phase` of the step.
+            share: Share of the phase's steps that have been taken, in [0, 1).
+        """
+
+    def objective(self, player: str, **terms) -> tf.Tensor:
         """Sums the per-example `terms` of one player into the scalar its optimizer descends.
 
-        Gradients are *summed* over replicas and the parts of their batches, so the mean over this
-        part is divided by the number of both: with equal shares the sum is the mean over the global
-        batch.
+        Gradients are *summed* over replicas and micro-batches, so the mean over this part is
+        divided by the number of both: with equal shares the sum is the mean over the global batch.
 
         Args:
             player: Name of the player.
@@ -142,43 +236,35 @@ class TranslationModel(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         for term, per_example in terms.items():
             self.trackers[f"{player}_{term}"].update_state(per_example)
-        total = tf.reduce_mean(sum(terms.values())) / (replicas * self.parts)
+        total = tf.reduce_mean(sum(terms.values())) / (replicas * self.micro_batches)
         optimizer = self.optimizers[player]
         return optimizer.get_scaled_loss(total) if _scales(optimizer) else total
 
-    def descend(self, tape, objective, player):
-        """Lets one player take one optimizer step down its objective.
-
-        Args:
-            tape: The gradient tape that recorded `objective`.
-            objective: What `objective` returned.
-            player: Name of the player whose variables move.
-        """
-        self.apply({player: self.gradients(tape, objective, player)})
-
-    def gradients(self, tape, objective, player):
+    def gradients(self, tape, objective, player: str, *, output_gradients=None) -> list:
         """Returns the gradients of one player's objective.
 
         Args:
             tape: The gradient tape that recorded `objective`.
-            objective: What `objective` returned.
+            objective: What `objective` returned, or outputs of the player.
             player: Name of the player.
+            output_gradients: Gradients of the objective with respect to these outputs.
 
         Returns:
             List of float32 in the order of the player's trainable variables, without the scale of
             the objective.
         """
-        gradients = tape.gradient(objective, self.players[player].trainable_variables)
+        variables = self.players[player].trainable_variables
+        gradients = tape.gradient(objective, variables, output_gradients=output_gradients)
         optimizer = self.optimizers[player]
         return optimizer.get_unscaled_gradients(gradients) if _scales(optimizer) else gradients
 
-    def over_parts(self, data, gradients_of, *players):
-        """Sums gradients over the parts of a batch, of which only one at a time is in memory.
+    def over_micro_batches(self, batch, gradients: Callable, players) -> dict:
+        """Sums gradients over the micro-batches of a batch, of which one at a time is in memory.
 
         Args:
-            data: Tuple of `[batch, ...]`.
-            gradients_of: Function of the parts of `data` to a dict of player name to gradients.
-            *players: Names of these players.
+            batch: Tuple of `[batch, ...]`.
+            gradients: Function of the parts of `batch` to a dict of player name to gradients.
+            players: Names of these players.
 
         Returns:
             Dict of player name to gradients.
@@ -186,19 +272,19 @@ class TranslationModel(keras.Model):
         Raises:
             ValueError: If the batch is known not to have that many equal parts.
         """
-        if self.parts == 1:
-            return gradients_of(*data)
-        batch = data[0].shape[0] or 0  # Of open size: the parts find out.
-        if batch % self.parts:
+        if self.micro_batches == 1:
+            return gradients(*batch)
+        size = batch[0].shape[0] or 0  # Of open size: the parts find out.
+        if size % self.micro_batches:
             raise InputError(
-                "The batch of each device must be a multiple of `accumulate`. Received: "
-                f"{batch} examples a device, accumulate={self.parts}. Use a larger batch."
+                "The batch of each device must be a multiple of `micro_batches`. Received: "
+                f"{size} examples a device, micro_batches={self.micro_batches}. Use a larger batch."
             )
-        stacks = [tf.reshape(x, (self.parts, -1, *x.shape[1:])) for x in data]
+        stacks = [tf.reshape(x, (self.micro_batches, -1, *x.shape[1:])) for x in batch]
 
         def add(part, sums):
-            gradients = gradients_of(*(stack[part] for stack in stacks))
-            return part + 1, tf.nest.map_structure(tf.add, sums, gradients)
+            parts = gradients(*(stack[part] for stack in stacks))
+            return part + 1, tf.nest.map_structure(tf.add, sums, parts)
 
         sums = {
             player: [
@@ -207,48 +293,53 @@ class TranslationModel(keras.Model):
             for player in players
         }
         # A loop and not a list, for TensorFlow computes at once what does not depend on another.
-        return tf.while_loop(lambda part, _: part < self.parts, add, (0, sums))[1]
+        return tf.while_loop(lambda part, _: part < self.micro_batches, add, (0, sums))[1]
 
-    def apply(self, gradients):
+    def apply(self, gradients: dict) -> None:
         """Lets players take one optimizer step each.
 
         Args:
             gradients: Dict of player name to gradients.
         """
-        for player, of_player in gradients.items():
-            self._measure(player, of_player)
+        for player, player_gradients in gradients.items():
+            self._measure(player, player_gradients)
             variables = self.players[player].trainable_variables
-            self.optimizers[player].apply_gradients(zip(of_player, variables))
-        if self.ema and "generator" in gradients:
-            # All replicas have the same weights by now, so each updates the copy of its own.
-            tf.distribute.get_replica_context().merge_call(self._average)
+            self.optimizers[player].apply_gradients(zip(player_gradients, variables))
+        for player in self.averaged.keys() & gradients.keys():
+            self._average(player)
 
     def _measure(self, player, gradients):
-        def measured():
+        def update():
             self.gradient_norms[player].update_state(tf.linalg.global_norm(gradients))
             return True
 
-        tf.cond(self.measures_gradients, measured, lambda: False)
+        tf.cond(self.measures_gradients, update, lambda: False)
 
-    def _average(self, strategy):
-        step = tf.cast(self.optimizers["generator"].iterations, "float32")
-        share = tf.minimum(self.ema, (1.0 + step) / (10.0 + step))
+    def _average(self, player):
+        step = tf.cast(self.optimizers[player].iterations, "float32")
+        share = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
 
         def approach(average, weight):
             average.assign_sub((1.0 - share) * (average - weight))
 
-        for average, weight in zip(self.averaged_generator.weights, self.generator.weights):
-            strategy.extended.update(average, approach, args=(weight,))
+        def update(strategy):
+            pairs = zip(self.averaged[player].weights, self.players[player].weights)
+            for average, weight in pairs:
+                strategy.extended.update(average, approach, args=(weight,))
 
-    def logs(self):
+        # All replicas have the same weights by now, so each updates the copy of its own.
+        tf.distribute.get_replica_context().merge_call(update)
+
+    def logs(self) -> dict:
         """Returns the running mean of every term by its name."""
         return {term: tracker.result() for term, tracker in self.trackers.items()}
 
-    def test_step(self, data):
-        """Measures the L1 between translations and targets, in [0, 2]."""
-        source, target = data
-        self.validation_l1.update_state(losses.l1(target, self.generator(source, training=False)))
-        return {"l1": self.validation_l1.result()}
+
+def _copy(network):
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
 
 
 def _scales(optimizer):

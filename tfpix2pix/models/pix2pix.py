@@ -1,10 +1,15 @@
 """pix2pix: a conditional GAN on image pairs."""
 
-import tensorflow as tf
+from contextlib import ExitStack
+from functools import partial
+from typing import Callable, Optional
 
-from tfpix2pix import losses
+import tensorflow as tf
+from tensorflow import keras
+
+from tfpix2pix import losses, metrics
 from tfpix2pix.errors import InputError
-from tfpix2pix.models.base import TranslationModel
+from tfpix2pix.models.base import Column, TranslationModel
 
 UPDATES = ("alternating", "simultaneous")
 
@@ -49,19 +54,21 @@ class Pix2Pix(TranslationModel):
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004).
     """
 
+    validation_metrics = {"l1": "less", "psnr": "more", "ssim": "more"}
+
     def __init__(
         self,
-        generator,
-        discriminator,
+        generator: keras.Model,
+        discriminator: keras.Model,
         *,
-        l1_weight=100.0,
-        gan_weight=1.0,
-        adversarial=losses.cross_entropy,
-        penalty=None,
-        extra_losses=None,
-        update="alternating",
-        discriminator_steps=1,
-        name="pix2pix",
+        l1_weight: float = 100.0,
+        gan_weight: float = 1.0,
+        adversarial: losses.AdversarialLoss = losses.cross_entropy,
+        penalty: Optional[tuple[float, Callable]] = None,
+        extra_losses: Optional[dict[str, Callable]] = None,
+        update: str = "alternating",
+        discriminator_steps: int = 1,
+        name: str = "pix2pix",
     ):
         if update not in UPDATES:
             raise InputError(
@@ -73,10 +80,10 @@ class Pix2Pix(TranslationModel):
                 f"Received: discriminator_steps={discriminator_steps}, update={update!r}."
             )
         extra_losses = dict(extra_losses or {})
-        of_discriminator = ["discriminator_gan", *(["discriminator_penalty"] if penalty else [])]
-        of_generator = [f"generator_{term}" for term in ("gan", "l1", *extra_losses)]
-        players = {"generator": generator, "discriminator": discriminator}
-        super().__init__(players, [*of_discriminator, *of_generator], name=name)
+        terms = ["discriminator_gan", *(["discriminator_penalty"] if penalty else [])]
+        terms += [f"generator_{term}" for term in ("gan", "l1", *extra_losses)]
+        super().__init__({"generator": generator, "discriminator": discriminator}, terms, name=name)
+        self.validation_l1 = keras.metrics.Mean(name="l1")
         self.l1_weight = l1_weight
         self.gan_weight = gan_weight
         self.adversarial = adversarial
@@ -86,87 +93,92 @@ class Pix2Pix(TranslationModel):
         self.discriminator_steps = discriminator_steps
 
     @property
-    def discriminator(self):
+    def generator(self) -> keras.Model:
+        """The network that translates."""
+        return self.players["generator"]
+
+    @property
+    def discriminator(self) -> keras.Model:
         """The network that judges pairs."""
         return self.players["discriminator"]
 
-    def images(self, batch):
-        """Returns the images of a batch by their names."""
-        source, target = batch
-        return {"source": source, "target": target}
+    @property
+    def metrics(self):
+        """All means since the last reset, and the validation L1."""
+        return [*super().metrics, self.validation_l1]
 
-    def passes(self, batch):
-        """Returns the passes of a step as `(player, inputs)`."""
-        source, target = batch
-        translated = self.generator(source, training=False)
-        return [
-            ("generator", source),
-            ("discriminator", [source, target]),
-            ("discriminator", [source, translated]),
-        ]
+    @property
+    def discriminator_losses(self):
+        """The adversarial loss, unless it has no weight: then the discriminator wins harmlessly."""
+        return {"discriminator_gan": self.adversarial} if self.gan_weight else {}
 
-    def train_step(self, data):
-        """Trains on one batch of pairs: the discriminator first, then the generator against it."""
+    def call(self, source, training=False):
+        """Translates a batch; see `translate`."""
+        return self.generator(source, training=training)
+
+    @tf.function(reduce_retracing=True)
+    def translate(self, source):
+        """Translates images, without dropout, each by its own statistics.
+
+        Args:
+            source: float `[batch, height, width, channels]` in [-1, 1], of a size that the
+                generator takes; `tfpix2pix.inference.translate` takes any.
+
+        Returns:
+            float32 `[batch, height, width, output_channels]` in (-1, 1).
+        """
+        return self.generator(source, training=False)
+
+    def train_step(self, batch):
+        """Trains on one batch of pairs: the discriminator first, then the generator against it.
+
+        In a simultaneous update both learn from one pass before either moves.
+        """
+        turns = [("discriminator",)] * self.discriminator_steps + [("generator",)]
         if self.update == "simultaneous":
-            self.apply(self.over_parts(data, self._both_gradients, *self.players))
-            return self.logs()
-        if self.parts > 1:
-            return self._step_by_parts(data)
-        source, target = data
-        with tf.GradientTape() as generator_tape:
-            translated = self.generator(source, training=True)
-
-            # Discriminator: tell pairs apart.
-            with generator_tape.stop_recording():
-                for _ in range(self.discriminator_steps):
-                    with tf.GradientTape() as tape:
-                        fake_logits = self.discriminator([source, translated], training=True)
-                        judging = self._judging(source, target, translated, fake_logits)
-                    self.descend(tape, judging, "discriminator")
-
-            # Generator: be taken for real by the updated discriminator, and stay close to the
-            # target.
-            fake_logits = self.discriminator([source, translated], training=True)
-            fooling = self._fooling(source, target, translated, fake_logits)
-        self.descend(generator_tape, fooling, "generator")
+            turns = [("discriminator", "generator")]
+        # All turns share one forward pass, which micro-batches would have to keep in memory.
+        forward = self._forward(batch[0]) if self.micro_batches == 1 else None
+        for players in turns:
+            gradients = partial(self._gradients, players, forward)
+            self.apply(self.over_micro_batches(batch, gradients, players))
         return self.logs()
 
-    def _step_by_parts(self, data):
-        """Takes the same step with each part translated anew for each player, to keep none."""
-
-        def judged(source, target):
+    def _forward(self, source):
+        with tf.GradientTape() as tape:
             translated = self.generator(source, training=True)
-            with tf.GradientTape() as tape:
-                fake_logits = self.discriminator([source, translated], training=True)
-                judging = self._judging(source, target, translated, fake_logits)
-            return {"discriminator": self.gradients(tape, judging, "discriminator")}
+        return tape, translated
 
-        def fooled(source, target):
-            with tf.GradientTape() as tape:
-                translated = self.generator(source, training=True)
-                fake_logits = self.discriminator([source, translated], training=True)
-                fooling = self._fooling(source, target, translated, fake_logits)
-            return {"generator": self.gradients(tape, fooling, "generator")}
-
-        for _ in range(self.discriminator_steps):
-            self.apply(self.over_parts(data, judged, "discriminator"))
-        self.apply(self.over_parts(data, fooled, "generator"))
-        return self.logs()
-
-    def _both_gradients(self, source, target):
-        with tf.GradientTape() as generator_tape, tf.GradientTape() as tape:
-            translated = self.generator(source, training=True)
+    def _gradients(self, players, forward, source, target):
+        """Returns the gradients of the players of one turn; they share the logits of the fake."""
+        forward_tape, translated = forward or self._forward(source)
+        with ExitStack() as stack:
+            tapes = {player: stack.enter_context(tf.GradientTape()) for player in players}
+            for tape in tapes.values():
+                tape.watch(translated)
             fake_logits = self.discriminator([source, translated], training=True)
-            with generator_tape.stop_recording():
-                judging = self._judging(source, target, translated, fake_logits)
-            with tape.stop_recording():
-                fooling = self._fooling(source, target, translated, fake_logits)
-        return {
-            "discriminator": self.gradients(tape, judging, "discriminator"),
-            "generator": self.gradients(generator_tape, fooling, "generator"),
-        }
+            objectives = {
+                player: self._objectives[player](source, target, translated, fake_logits)
+                for player in players
+            }
+        gradients = {}
+        if "discriminator" in players:
+            gradients["discriminator"] = self.gradients(
+                tapes["discriminator"], objectives["discriminator"], "discriminator"
+            )
+        if "generator" in players:
+            upstream = tapes["generator"].gradient(objectives["generator"], translated)
+            gradients["generator"] = self.gradients(
+                forward_tape, translated, "generator", output_gradients=upstream
+            )
+        return gradients
 
-    def _judging(self, source, target, translated, fake_logits):
+    @property
+    def _objectives(self):
+        return {"discriminator": self._tell_apart, "generator": self._be_taken_for_real}
+
+    def _tell_apart(self, source, target, translated, fake_logits):
+        """The discriminator's objective: tell real pairs from translated ones."""
         real_logits = self.discriminator([source, target], training=True)
         self.logits["real"].update_state(real_logits)
         self.logits["fake"].update_state(fake_logits)
@@ -174,17 +186,16 @@ class Pix2Pix(TranslationModel):
         terms = {"gan": 0.5 * self.adversarial.discriminator(real_logits, fake_logits)}
         if self.penalty:
             weight, penalty = self.penalty
-            translated = tf.stop_gradient(translated)
             noise = self.noise.uniform(tf.shape(target))
-            terms["penalty"] = weight * penalty(
-                lambda judged: self.discriminator([source, judged], training=True),
-                target,
-                translated,
-                noise,
-            )
+
+            def judge(image):
+                return self.discriminator([source, image], training=True)
+
+            terms["penalty"] = weight * penalty(judge, target, tf.stop_gradient(translated), noise)
         return self.objective("discriminator", **terms)
 
-    def _fooling(self, source, target, translated, fake_logits):
+    def _be_taken_for_real(self, source, target, translated, fake_logits):
+        """The generator's objective: be taken for real, and stay close to the target."""
         extra = {name: loss(source, target, translated) for name, loss in self.extra_losses.items()}
         return self.objective(
             "generator",
@@ -192,3 +203,43 @@ class Pix2Pix(TranslationModel):
             l1=self.l1_weight * losses.l1(target, translated),
             **extra,
         )
+
+    def test_step(self, data):
+        """Measures the L1 between translations and targets, in [0, 2]."""
+        source, target = data
+        self.validation_l1.update_state(losses.l1(target, self.generator(source, training=False)))
+        return {"l1": self.validation_l1.result()}
+
+    def validate(self, batch):
+        """Measures translations beside their targets: L1, PSNR and SSIM."""
+        source, target = batch
+        translated = self.translate(source)
+        return {
+            "l1": losses.l1(target, translated),
+            "psnr": metrics.psnr(target, translated),
+            "ssim": metrics.ssim(target, translated),
+        }
+
+    def columns(self, batch):
+        """Translates a batch: input, output and target."""
+        source, target = batch
+        return {
+            "input": Column("source", "translate", source),
+            "output": Column("translation", "translate", self.translate(source), source),
+            "target": Column("target", "translate", target, source),
+        }
+
+    def images(self, batch):
+        """Names the two images of a pair."""
+        source, target = batch
+        return {"source": source, "target": target}
+
+    def passes(self, batch):
+        """Lists the passes of a step: the generator, then the discriminator on real and fake."""
+        source, target = batch
+        translated = self.generator(source, training=False)
+        return [
+            ("generator", source),
+            ("discriminator", [source, target]),
+            ("discriminator", [source, translated]),
+        ]

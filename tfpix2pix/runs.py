@@ -1,0 +1,385 @@
+"""Runs: the folder of a training, what is in it, and how to use it."""
+
+import dataclasses
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Callable, Optional, Union
+
+import numpy as np
+import tensorflow as tf
+import yaml
+
+from tfpix2pix import atomic
+from tfpix2pix import config as configs
+from tfpix2pix.config import ExperimentConfig
+from tfpix2pix.data.parallel import silent
+from tfpix2pix.errors import InputError
+from tfpix2pix.families import Family, get_family
+from tfpix2pix.inference.direction import Direction
+from tfpix2pix.models import TranslationModel
+from tfpix2pix.translation import direction_translator
+
+CONFIG, CHECKPOINTS, BEST = "config.yaml", "checkpoints", "best"
+METRICS, VALIDATION = "metrics.jsonl", "held_out/"  # The prefix of validation metrics in a line.
+AVERAGED = "averaged_"  # Before the name of a player, in checkpoints.
+
+_STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+class Run:
+    """A trained run.
+
+    Args:
+        folder: Folder of the run.
+        best: Whether to take the checkpoint that was best in validation, instead of the newest.
+        averaged: Whether to take the moving averages of the translators' weights.
+
+    Attributes:
+        folder: `pathlib.Path`.
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Raises:
+        ValueError: If the folder has no configuration, it does not fit this version, or the run has
+            no averages; later, if there is no checkpoint or it does not fit.
+
+    Example:
+        >>> Run("no-such-run")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
+    """
+
+    def __init__(self, folder: Union[str, Path], *, best: bool = False, averaged: bool = False):
+        self.folder = Path(folder)
+        self.config = load_config(folder)
+        self._place = BEST if best else CHECKPOINTS
+        self._averaged = averaged
+        if averaged and not self.config.train.ema_decay:
+            raise InputError(
+                "Averaged weights are in runs with --train.ema_decay above 0. Received: "
+                f"{str(folder)!r}, which has none. Take the weights as they are, or train another "
+                "run with --train.ema_decay 0.999."
+            )
+
+    def restored(self, *, best: bool = False, averaged: bool = False) -> "Run":
+        """Returns the same run with other weights.
+
+        Args:
+            best: See `Run`.
+            averaged: See `Run`.
+        """
+        return Run(self.folder, best=best, averaged=averaged)
+
+    @property
+    def family(self) -> Family:
+        """The family of the run's model."""
+        return get_family(self.config.family)
+
+    @property
+    def checkpoint(self) -> str:
+        """Path of the checkpoint, without suffix."""
+        return newest_checkpoint(self.folder, self._place)
+
+    @property
+    def step(self) -> int:
+        """Number of steps after which the checkpoint was saved."""
+        return saved_step(self.checkpoint)
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """The metrics of the last validation up to the checkpoint; empty if there was none."""
+        path = self.folder / METRICS
+        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+        step = self.step
+        last = {}
+        for line in map(json.loads, lines):
+            if line["step"] <= step:
+                values = {k.removeprefix(VALIDATION): v for k, v in line.items() if VALIDATION in k}
+                last = values or last
+        return last
+
+    @cached_property
+    def directions(self) -> dict[str, Direction]:
+        """The ways in which the run translates by their names, the default one first; float32."""
+        model = float32_model(self.config)
+        networks = {}
+        for player, network in model.players.items():
+            is_average = self._averaged and player in model.translators
+            networks[f"{AVERAGED}{player}" if is_average else player] = network
+        restore(networks, self.checkpoint)
+        return self.family.directions(self.config, model.players)
+
+    def direction(self, name: Optional[str] = None) -> tuple[str, Direction]:
+        """Returns a direction by its name.
+
+        Args:
+            name: One of `directions`; by default the first.
+
+        Returns:
+            `(name, Direction)`.
+
+        Raises:
+            ValueError: If there is no such direction.
+        """
+        names = list(self.directions)
+        name = names[0] if name is None else name
+        if name not in names:
+            raise InputError(
+                f"This run translates in the directions {', '.join(names)}. Received: {name!r}. "
+                "Use one of them."
+            )
+        return name, self.directions[name]
+
+    def translate(
+        self,
+        pixels: np.ndarray,
+        direction: Optional[str] = None,
+        *,
+        samples: Optional[int] = None,
+        seed: int = 0,
+        **controls,
+    ):
+        """Translates an image of any size.
+
+        Args:
+            pixels: uint8, uint16 or float32 `[height, width, channels]`, as files hold them; what
+                can be converted to the format of the training is.
+            direction: One of `directions`; by default the first.
+            samples: How many translations to draw with noise; by default one without.
+            seed: Another seed draws others.
+            **controls: Values of the direction's other controls, each of its shape.
+
+        Returns:
+            Pixels `[height, width, output_channels]` of the format that the run was trained on;
+            with `samples` a list of them.
+
+        Raises:
+            ValueError: If the image, the direction or a control does not fit.
+        """
+        _, chosen = self.direction(direction)
+        translator = direction_translator(chosen, samples=samples, seed=seed, controls=controls)
+        images = translator.translate(np.asarray(pixels))
+        return images[0] if samples is None else images
+
+    def examples(self, split: str, progress: Callable = silent):
+        """Finds and checks the examples of one split of the run's data.
+
+        Args:
+            split: `"train"`, `"val"`, `"test"` or `"held_out"`; see `tfpix2pix.families.Feed`.
+            progress: Function of an iterable and its length to an iterable of the same.
+        """
+        return self.family.feed.examples(self.config, split, progress)
+
+    def held_out(self, examples) -> tf.data.Dataset:
+        """Yields examples as the networks see them at the end of the training, one a batch.
+
+        Args:
+            examples: As `examples` returns them.
+        """
+        phase = self.family.phases(self.config)[-1]
+        return self.family.feed.held_out(self.config, examples, phase)
+
+
+def load_run(folder: Union[str, Path], *, best: bool = False, averaged: bool = False) -> Run:
+    """Opens a trained run.
+
+    Args:
+        folder: Folder of the run.
+        best: Whether to take the checkpoint that was best in validation, instead of the newest.
+        averaged: Whether to take the moving averages of the translators' weights.
+
+    Returns:
+        `Run`.
+
+    Raises:
+        ValueError: As `Run`.
+
+    Example:
+        >>> load_run("no-such-run")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
+    """
+    return Run(folder, best=best, averaged=averaged)
+
+
+def save_config(config: ExperimentConfig, folder: Union[str, Path]) -> None:
+    """Writes the configuration of a run.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        folder: Folder of the run; made if it is missing.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> save_config(preset("facades"), "runs/mine")
+        >>> load_config("runs/mine").name
+        'facades'
+    """
+    atomic.write_bytes(configs.to_yaml(config).encode(), Path(folder) / CONFIG)
+
+
+def load_config(folder: Union[str, Path]) -> ExperimentConfig:
+    """Reads the configuration of a run.
+
+    Args:
+        folder: Folder of the run.
+
+    Returns:
+        `tfpix2pix.config.ExperimentConfig`.
+
+    Raises:
+        ValueError: If the folder has none, or it does not fit this version.
+
+    Example:
+        >>> load_config("no-such-run")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
+    """
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        raise InputError(
+            f"A run is a folder with a {CONFIG}, as training makes it. Received: "
+            f"{str(folder)!r}, which has none. Check the spelling or train it first."
+        )
+    try:
+        return configs.from_yaml(path.read_text("utf-8"), lambda name: get_family(name).options)
+    except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise InputError(
+            f"{path} must hold the sections {', '.join(configs.SECTIONS)} with the options of this "
+            f"version. Received something else ({error}). Restore the file or train anew."
+        ) from error
+
+
+def float32_model(config: ExperimentConfig) -> TranslationModel:
+    """Builds the networks of a run to use them: in float32, whatever they were trained in.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Returns:
+        `tfpix2pix.models.TranslationModel`, in the last phase of its training.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> list(float32_model(preset("quickstart")).players)
+        ['generator', 'discriminator']
+    """
+    train = dataclasses.replace(config.train, precision="float32", micro_batches=1, jit=False)
+    family = get_family(config.family)
+    model = family.model(dataclasses.replace(config, train=train))
+    model.enter(family.phases(config)[-1], 0.0)
+    return model
+
+
+def checkpoint(model: TranslationModel, step: tf.Variable) -> tf.train.Checkpoint:
+    """Names what a checkpoint of a training holds: networks, noise, optimizers, state and the step.
+
+    Averaged translators are among the networks. Layers go by their names, not by Keras' count of
+    layers, so that a checkpoint outlives a layer without weights that a later version adds or
+    drops.
+
+    Args:
+        model: A compiled `tfpix2pix.models.TranslationModel`.
+        step: int64 scalar variable, the number of steps taken.
+
+    Returns:
+        `tf.train.Checkpoint`.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> model = float32_model(preset("quickstart"))
+        >>> int(checkpoint(model, tf.Variable(0, dtype="int64")).step)
+        0
+    """
+    averages = {f"{AVERAGED}{player}": network for player, network in model.averaged.items()}
+    networks = {**model.players, **averages}
+    layers = {name: _layers_by_name(network) for name, network in networks.items()}
+    optimizers = {f"{player}_optimizer": model.optimizers[player] for player in model.players}
+    state = {"state": dict(model.state)} if model.state else {}
+    return tf.train.Checkpoint(step=step, noise=model.noise, **layers, **optimizers, **state)
+
+
+def restore(networks: dict, path: str) -> None:
+    """Restores networks from a checkpoint.
+
+    Args:
+        networks: Dict of name in the checkpoint to `keras.Model`.
+        path: Path of the checkpoint, without suffix.
+
+    Raises:
+        ValueError: If the checkpoint is damaged, or of other networks.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> model = float32_model(preset("quickstart"))
+        >>> path = checkpoint(model, tf.Variable(7, dtype="int64")).write("saved/ckpt")
+        >>> restore(model.players, path)
+        >>> saved_step(path)
+        7
+    """
+    try:
+        layers = {name: _layers_by_name(network) for name, network in networks.items()}
+        status = tf.train.Checkpoint(**layers).restore(path)
+        status.expect_partial().assert_existing_objects_matched()
+    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise InputError(
+            f"A checkpoint must be whole and of the run's configuration. Received: {path}, which "
+            f"does not fit ({reason}). Restore config.yaml, or remove the checkpoint to use the "
+            "one before."
+        ) from error
+
+
+def newest_checkpoint(folder: Union[str, Path], place: str = CHECKPOINTS) -> str:
+    """Returns the path of the newest checkpoint of a run.
+
+    Args:
+        folder: Folder of the run.
+        place: `CHECKPOINTS`, or `BEST` for the one that was best in validation.
+
+    Returns:
+        str, without suffix.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> newest_checkpoint("no-such-run")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A trained run has checkpoints in no-such-run/checkpoints. ...
+    """
+    newest = tf.train.latest_checkpoint(Path(folder) / place)
+    if newest is None:
+        raise InputError(
+            f"A trained run has checkpoints in {Path(folder) / place}. Received: "
+            f"{str(folder)!r}, which has none yet. Train it further, or lower "
+            "--train.checkpoint_every."
+        )
+    return newest
+
+
+def saved_step(path: str) -> int:
+    """Returns the number of steps after which a checkpoint was saved.
+
+    Args:
+        path: Path of the checkpoint, without suffix.
+
+    Returns:
+        int.
+
+    Example:
+        >>> step = tf.Variable(7, dtype="int64")
+        >>> saved_step(tf.train.Checkpoint(step=step).write("saved/ckpt"))
+        7
+    """
+    return int(tf.train.load_variable(path, _STEP))
+
+
+def _layers_by_name(network):
+    return {
+        layer.name: layer for layer in network.layers if layer.weights or hasattr(layer, "noise")
+    }
