@@ -1,6 +1,7 @@
 """Reports: pictures and pages that show what a model does."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,35 +12,40 @@ from tfpix2pix.data import images
 MARGIN = 8  # Pixels between images.
 
 
-def columns(model, task, samples):
-    """Translates examples and makes pictures of them.
+def columns(samples, tasks: Mapping) -> dict[str, list]:
+    """Makes pictures of translated examples.
 
     Args:
-        model: A compiled `Pix2Pix`.
-        task: `tfpix2pix.data.tasks.Pairs`, or another.
-        samples: List of `(source, target)`, batches of one example in [-1, 1].
+        samples: List of what `model.columns` gives of a batch of one example: dicts of title to
+            `tfpix2pix.models.Column`.
+        tasks: Dict of direction to its task, see `tfpix2pix.data.tasks`.
 
     Returns:
-        Dict of the titles input, output and target to lists of uint8 `[height, width, 3]`.
+        Dict of title to a list of uint8 `[height, width, 3]`.
 
     Example:
-        >>> from types import SimpleNamespace
         >>> from tfpix2pix.data.formats import PixelFormat
         >>> from tfpix2pix.data.tasks import Pairs
-        >>> negative = SimpleNamespace(translate=lambda source: -source)
+        >>> from tfpix2pix.models import Column
         >>> white = np.ones((1, 8, 8, 1), "float32")
+        >>> sample = {"input": Column("source", "translate", white)}
         >>> task = Pairs((PixelFormat(1, "uint8", (0, 255)),) * 2)
-        >>> columns(negative, task, [(white, white)])["output"][0].shape
+        >>> columns([sample], {"translate": task})["input"][0].shape
         TensorShape([8, 8, 3])
     """
-    shown = {"input": [], "output": [], "target": []}
-    for source, target in samples:
-        translated = model.translate(source)
-        of_source, of_target = task.source_format.value_range, task.target_format.value_range
-        shown["input"].append(images.displayed(task.source_picture(source), of_source)[0])
-        for title, result in (("output", translated), ("target", target)):
-            shown[title].append(images.displayed(task.picture(source, result), of_target)[0])
-    return shown
+    pictures = {title: [] for title in samples[0]}
+    for sample in samples:
+        for title, column in sample.items():
+            pictures[title].append(_displayed(column, tasks[column.direction]))
+    return pictures
+
+
+def _displayed(column, task):
+    if column.role in ("source", "reconstruction"):
+        pixels = task.source_picture(column.images)
+        return images.displayed(pixels, task.source_format.value_range)[0]
+    pixels = task.picture(column.source, column.images)
+    return images.displayed(pixels, task.target_format.value_range)[0]
 
 
 def comparison(columns):

@@ -18,7 +18,6 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.families import Family, get_family
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TranslationModel
-from tfpix2pix.translation import direction_translator
 
 CONFIG, CHECKPOINTS, BEST = "config.yaml", "checkpoints", "best"
 METRICS, VALIDATION = "metrics.jsonl", "held_out/"  # The prefix of validation metrics in a line.
@@ -158,6 +157,8 @@ class Run:
             ValueError: If the image, the direction or a control does not fit.
         """
         _, chosen = self.direction(direction)
+        from tfpix2pix.translation import direction_translator
+
         translator = direction_translator(chosen, samples=samples, seed=seed, controls=controls)
         images = translator.translate(np.asarray(pixels))
         return images[0] if samples is None else images

@@ -12,9 +12,9 @@ from typing import Optional
 import jsonargparse
 from tqdm import tqdm
 
-from tfpix2pix.config import SECTIONS
+from tfpix2pix.config import RENAMED, DataConfig, TrainConfig
 from tfpix2pix.errors import InputError
-from tfpix2pix.presets import PRESETS, preset
+from tfpix2pix.families import get_family, preset, presets
 from training.engine import devices, loop
 from training.engine.run_log import RUN
 
@@ -33,13 +33,9 @@ def parse(arguments):
     Raises:
         ValueError: If the preset or an override is unknown or of the wrong type.
     """
-    # `--data FOLDER` is short for `--data.folder FOLDER`.
-    arguments = [
-        "--data.folder" + a[6:] if a == "--data" or a.startswith("--data=") else a
-        for a in arguments
-    ]
+    arguments = [_spelled(argument) for argument in arguments]
     names = [a for a in arguments[:1] if not a.startswith("-")]
-    start = preset(names[0]) if names else PRESETS["facades"]
+    start = preset(names[0] if names else "facades")
     parser = _parser(start)
     try:
         parsed = parser.parse_args(arguments)
@@ -57,13 +53,15 @@ def parse(arguments):
             f"{' '.join(str(error).split())}. {cure}`python -m training.train --help` lists all."
         ) from error
     sections = parser.instantiate(parsed)
-    return dataclasses.replace(start, **{name: sections[name] for name in SECTIONS}), parsed
+    config = dataclasses.replace(start, **{name: sections[name] for name in _sections(start)})
+    return config, parsed
 
 
 def main():
     """Trains from the command line."""
     config, options = parse(sys.argv[1:])
-    run, strategy = options.run, devices.strategy(options.devices)
+    run = options.run
+    strategy = devices.strategy(options.devices)
     print(f"{config.name}: {config.data.folder} -> {run}", file=sys.stderr)
     if options.dry_run:
         print(rehearsal(config, strategy))
@@ -89,19 +87,33 @@ def rehearsal(config, strategy):
     with tempfile.TemporaryDirectory() as run:
         model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
         session = json.loads((Path(run) / RUN).read_text("utf-8"))["sessions"][0]
-    sizes = ", ".join(f"{name} {of.count_params():,}" for name, of in model.players.items())
-    seconds, steps = session["seconds_per_step"], config.train.steps
+    sizes = ", ".join(f"{name} {network.count_params():,}" for name, network in model.players.items())
+    seconds = session["seconds_per_step"]
+    steps = config.train.steps
     return (
         f"All works. Parameters: {sizes}. A step takes {seconds:.3g} s; {steps:,} steps take "
         f"{tqdm.format_interval(seconds * steps)} and the time for validation."
     )
 
 
+def _spelled(argument):
+    """Returns an argument with its option's name of today; `--data` is short for the folder."""
+    name, equals, value = argument.partition("=")
+    renamed = {f"--{old}": f"--{new}" for old, new in RENAMED.items()}
+    return {"--data": "--data.folder", **renamed}.get(name, name) + equals + value
+
+
+def _sections(start):
+    """Returns the class of each section: that of `model` is the family's."""
+    options = get_family(start.family).options
+    return {"data": DataConfig, "model": options, "train": TrainConfig}
+
+
 def _parser(start):
     parser = jsonargparse.ArgumentParser(
         prog="python -m training.train", description=start.summary, exit_on_error=False
     )
-    parser.add_argument("preset", type=str, help=f"One of {', '.join(PRESETS)}.")
+    parser.add_argument("preset", type=str, help=f"One of {', '.join(presets())}.")
     parser.add_argument(
         "--run", type=str, required=True, help="Folder of the run; resumed if it exists."
     )
@@ -124,7 +136,7 @@ def _parser(start):
         "TensorBoard with tensorboard-plugin-profile.",
     )
     parser.add_argument("--config", action="config")
-    for name, section in SECTIONS.items():
+    for name, section in _sections(start).items():
         parser.add_class_arguments(section, name, default=getattr(start, name))
     return parser
 

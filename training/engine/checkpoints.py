@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfpix2pix import factory
+from tfpix2pix import runs
 from tfpix2pix.errors import InputError
 
 
@@ -28,20 +28,35 @@ class Checkpoints:
 
     def __init__(self, model, run, keep, *, is_chief=True):
         # Made here and not in the scope of a strategy: they are of the loop, not of each replica.
-        self.step, self.stale = (tf.Variable(0, dtype="int64", trainable=False) for _ in range(2))
+        self.step = tf.Variable(0, dtype="int64", trainable=False)
+        self.stale = tf.Variable(0, dtype="int64", trainable=False)
         self.best = tf.Variable(float("-inf"), trainable=False)
-        content = factory.checkpoint(model, self.step)
-        content.best, content.stale = self.best, self.stale
-        self.folder = run / factory.CHECKPOINTS
+        self.folder = run / runs.CHECKPOINTS
+        self._keep = keep
         self._thrown_away = None if is_chief else tempfile.TemporaryDirectory()
-        to = run if is_chief else Path(self._thrown_away.name)
-        self.newest = tf.train.CheckpointManager(
-            content, to / factory.CHECKPOINTS, keep, step_counter=self.step
-        )
-        self.bests = tf.train.CheckpointManager(content, to / factory.BEST, 1)
+        self._to = run if is_chief else Path(self._thrown_away.name)
+        self.track(model)
 
-    def restore(self):
+    def track(self, model):
+        """Goes by what a model consists of now; a phase may have changed it.
+
+        Args:
+            model: A compiled `tfpix2pix.models.TranslationModel`.
+        """
+        content = runs.checkpoint(model, self.step)
+        content.best = self.best
+        content.stale = self.stale
+        self.newest = tf.train.CheckpointManager(
+            content, self._to / runs.CHECKPOINTS, self._keep, step_counter=self.step
+        )
+        self.bests = tf.train.CheckpointManager(content, self._to / runs.BEST, 1)
+
+    def restore(self, prepare=None):
         """Restores the newest checkpoint that is whole.
+
+        Args:
+            prepare: Function of the number of its steps that brings the model into the phase in
+                which it was saved, and calls `track`.
 
         Returns:
             List of the paths of newer ones that are not, which are left where they are.
@@ -55,6 +70,8 @@ class Checkpoints:
             if fault := damage(path):
                 broken.append(f"{path} ({fault})")
                 continue
+            if prepare is not None:
+                prepare(_number(path))
             # Optimizers make some variables in their first step: without one they stay partial.
             self.newest.checkpoint.restore(path).expect_partial()
             return broken

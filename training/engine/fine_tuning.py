@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tfpix2pix import factory
+from tfpix2pix import runs
 
 
 class Loaded(NamedTuple):
@@ -40,10 +40,11 @@ def start_from(model, run):
     Raises:
         ValueError: If it is no run or has no checkpoint.
     """
-    theirs = factory.restored_networks(run)
+    other = runs.float32_model(runs.load_config(run)).players
+    runs.restore(other, runs.newest_checkpoint(run))
     result = Loaded([], [], [])
     for player, network in model.players.items():
-        others = {layer.name: layer for layer in theirs[player].layers}
+        others = {layer.name: layer for layer in other[player].layers} if player in other else {}
         for layer in network.layers:
             name = f"{player}/{layer.name}"
             if not layer.weights:
@@ -57,6 +58,6 @@ def start_from(model, run):
                 continue
             layer.set_weights(weights)
             result.loaded.append(name)
-    if model.averaged_generator:
-        model.averaged_generator.set_weights(model.generator.get_weights())
+    for player, average in model.averaged.items():
+        average.set_weights(model.players[player].get_weights())
     return result

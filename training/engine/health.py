@@ -4,6 +4,7 @@ It is silent on healthy trainings, from the first step on, rather than complete.
 """
 
 import math
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ NEGATIVE = -0.3  # Of a correlation, and of a slope: an untrained generator's is
 # Of a checkerboard: 13 of 255 greys, where an untrained U-Net has up to 8; 3 times the targets'.
 AMPLITUDE, TIMES = 0.1, 3
 TINY = 1e-12
+IMAGES = ("source", "translation", "target")
 
 
 class Symptom(NamedTuple):
@@ -55,31 +57,57 @@ class Doctor:
 
     def __init__(self, patience=3):
         self.patience = patience
-        self._seen = {}
+        self._counts = {}
 
-    def examine(self, samples, lines=(), adversarial=None):
+    def examine(self, samples, lines=(), discriminator_losses=None):
         """Examines held-out examples, and the losses so far.
 
         Args:
-            samples: List of `(source, translated, target)`, batches in [-1, 1]; of batches of
-                different sizes the common part is looked at.
+            samples: List of what `model.columns` gives of a batch: dicts of title to
+                `tfpix2pix.models.Column`; of batches of different sizes the common part counts.
             lines: Dicts of `"step"` and losses in the order of steps, as of `metrics.jsonl`.
-            adversarial: The `tfpix2pix.losses.AdversarialLoss` of the training; only one that has a
-                least value, as Wasserstein's has not, can be saturated.
+            discriminator_losses: Dict of logged term to `tfpix2pix.losses.AdversarialLoss`; only
+                one that has a least value, as Wasserstein's has not, can be saturated.
 
         Returns:
             List of `Symptom`.
         """
-        source, translated, target = (_stacked(images) for images in zip(*samples))
-        found = [
-            _collapse(source, translated, target),
-            _inverted(translated, target),
-            _checkerboard(translated, target),
+        symptoms = [
+            symptom
+            for images in _by_direction(samples).values()
+            for symptom in _picture_symptoms(**images)
+            if symptom is not None
         ]
-        self._seen = {s.code: self._seen.get(s.code, 0) + 1 for s in found if s}
-        lasting = [s for s in found if s and self._seen[s.code] >= self.patience]
-        strong = _strong_discriminator(lines, adversarial)
-        return [*lasting, strong] if strong else lasting
+        counts = Counter(symptom.code for symptom in symptoms)
+        self._counts = {code: self._counts.get(code, 0) + 1 for code in counts}
+        symptoms = [s for s in symptoms if self._counts[s.code] >= self.patience]
+        for term, adversarial in (discriminator_losses or {}).items():
+            strong = _strong_discriminator(lines, term, adversarial)
+            symptoms += [] if strong is None else [strong]
+        return symptoms
+
+
+def _by_direction(samples):
+    """Returns for each direction its source, translation and target images, stacked."""
+    batches = defaultdict(lambda: defaultdict(list))
+    for columns in samples:
+        for column in columns.values():
+            batches[column.direction][column.role].append(column.images)
+    return {
+        direction: {role: _stacked(roles[role]) for role in IMAGES if role in roles}
+        for direction, roles in batches.items()
+        if "translation" in roles
+    }
+
+
+def _picture_symptoms(source, translation, target=None):
+    if target is None:
+        return [_collapse(source, translation, source)]
+    return [
+        _collapse(source, translation, target),
+        _inverted(translation, target),
+        _checkerboard(translation, target),
+    ]
 
 
 def non_finite(step, logs, model, batch):
@@ -102,21 +130,21 @@ def non_finite(step, logs, model, batch):
     return measured and Symptom("non_finite", measured, remedy)
 
 
-def _strong_discriminator(lines, adversarial):
-    """Tells whether the discriminator has been right about everything for long."""
-    lines = [line for line in lines if "discriminator_gan" in line]
+def _strong_discriminator(lines, term, adversarial):
+    """Tells whether a discriminator has been right about everything for long."""
+    lines = [line for line in lines if term in line]
     if not lines or lines[-1]["step"] - lines[0]["step"] < LONG:
         return None
     logits = np.linspace(-20, 20, 81, dtype="float32")
     real, fake = (grid.reshape(-1, 1, 1, 1) for grid in np.meshgrid(logits, logits))
     possible = 0.5 * np.reshape(adversarial.discriminator(real, fake), (81, 81))
-    least, guessing = possible.min(), np.diag(possible).min()
-    recent = [x["discriminator_gan"] for x in lines if x["step"] > lines[-1]["step"] - LONG]
+    least = possible.min()
+    guessing = np.diag(possible).min()
+    recent = [line[term] for line in lines if line["step"] > lines[-1]["step"] - LONG]
     if least < 0 or max(recent) >= least + SHARE_OF_LOSS * (guessing - least):
         return None
     measured = (
-        f"discriminator_gan was at most {max(recent):.2g} for {LONG} steps; by guessing it is "
-        f"{guessing:.2g}"
+        f"{term} was at most {max(recent):.2g} for {LONG} steps; by guessing it is {guessing:.2g}"
     )
     remedy = "Lower --train.discriminator_learning_rate, or use --model.real_label 0.9."
     return Symptom("strong_discriminator", measured, remedy)

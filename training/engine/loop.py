@@ -1,7 +1,7 @@
 """The training loop: a `tf.function` over all devices, checkpoints, metrics, pictures, resume."""
 
 import signal
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,12 +9,15 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfpix2pix import config as configs
-from tfpix2pix import factory
+from tfpix2pix import runs
 from tfpix2pix.errors import InputError, listed
+from tfpix2pix.families import Place, get_family
+from training import progress
 from training.engine import devices
 from training.engine.checkpoints import Checkpoints
 from training.engine.fine_tuning import start_from
-from training.engine.monitor import Watch
+from training.engine.monitor import Monitor
+from training.engine.phases import phase_at, segments
 from training.engine.run_log import EVENTS, RunLog
 
 # A resumed run may be longer, save at other steps and find its data elsewhere; the rest makes it
@@ -29,7 +32,7 @@ MAY_CHANGE = (
     "train.validate_every",
     "train.best_by",
     "train.patience",
-    "train.rollback",
+    "train.rollback_on_nan",
     "train.histograms",
     "train.start_from",
 )
@@ -37,44 +40,49 @@ SHOWN_EXAMPLES, VALIDATED_EXAMPLES = 4, 100
 SETTLED = 5  # Steps before a trace begins.
 
 
-def steps(model, strategy, batches_of):
-    """Prepares a training without end, one batch a turn.
+def training_step(model, strategy):
+    """Compiles the step of a training.
 
     Args:
         model: A compiled model with a `train_step`, made in the scope of `strategy`.
         strategy: `tf.distribute.Strategy`.
-        batches_of: Function of the number of replicas of a worker, the worker's number and the
-            count of workers to a `tf.data.Dataset` of the replicas' batches in turn.
 
     Returns:
-        Iterator that takes a step at each turn and gives its batch.
+        Function of a batch, as `distributed_batches` yields it, that takes a step.
+    """
+    replica_step = model.train_step
+    if model.jit_compile:  # One device alone; a function within one is none for several.
+        replica_step = tf.function(replica_step, jit_compile=True)
+
+    @tf.function
+    def step(batch):
+        strategy.run(replica_step, args=(batch,))
+
+    return step
+
+
+def distributed_batches(strategy, batches):
+    """Distributes batches over all devices.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+        batches: Function of `tfpix2pix.families.Place` to a `tf.data.Dataset` of the batches of
+            a worker's replicas, of one after the other.
+
+    Returns:
+        Iterator of what the function of `training_step` takes.
 
     Raises:
         ValueError: If the batches cannot be made.
     """
-    own_step = model.train_step
-    if model.jit_compile:  # One device alone; a function within one is none for several.
-        own_step = tf.function(own_step, jit_compile=True)
-
-    @tf.function
-    def step(batch):
-        strategy.run(own_step, args=(batch,))
-
-    def taken(batches):
-        for batch in batches:
-            step(batch)
-            yield batch
-
     worker, workers = devices.place(strategy)
-    replicas = strategy.num_replicas_in_sync // workers
-    batches = strategy.distribute_datasets_from_function(
-        lambda context: batches_of(replicas, worker, workers)
-    )
+    place = Place(strategy.num_replicas_in_sync // workers, worker, workers)
+    dataset = strategy.distribute_datasets_from_function(lambda context: batches(place))
     gpus = tf.config.list_logical_devices("GPU")
-    if gpus and isinstance(batches, tf.data.Dataset):
+    if gpus and isinstance(dataset, tf.data.Dataset):
         # The batches of many devices are copied ahead; those of a single one are not.
-        batches = batches.apply(tf.data.experimental.prefetch_to_device(gpus[0].name))
-    return taken(batches)
+        dataset = dataset.apply(tf.data.experimental.prefetch_to_device(gpus[0].name))
+    return iter(dataset)
 
 
 def train(config, run, strategy=None, *, until=None, profile=0):
@@ -97,76 +105,141 @@ def train(config, run, strategy=None, *, until=None, profile=0):
         ValueError: If the data is unusable, the run is another experiment's, a checkpoint cannot
             be read or written, or a loss is not finite.
     """
-    run, strategy = Path(run), strategy or devices.strategy()
-    examples = factory.examples(config, "train", progress=surveying)
-    config = factory.completed(config, examples)
+    run = Path(run)
+    strategy = strategy or devices.strategy()
+    family = get_family(config.family)
+    examples = family.feed.examples(config, "train", progress.survey)
+    config = family.feed.completed(config, examples)
     check_same_experiment(config, run)
     if examples.skipped:
         tqdm.write(f"{len(examples.skipped)} files are left out: {listed(examples.skipped)}")
     if config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
-        model = factory.compiled_model(config)
-    worker, workers = devices.place(strategy)
-    is_chief = worker == 0
-    checkpoints = Checkpoints(model, run, config.train.keep_checkpoints, is_chief=is_chief)
-    for path in checkpoints.restore():
-        tqdm.write(f"A checkpoint is damaged and passed over: {path}")
-    first, last = int(checkpoints.step), min(config.train.steps, until or config.train.steps)
+        model = family.model(config)
+    training = _Training(family, config, run, strategy, model, examples)
+    first = training.restore()
+    last = min(config.train.steps, until or config.train.steps)
     if config.train.start_from and first == 0:
         tqdm.write(f"From {config.train.start_from}: {start_from(model, config.train.start_from)}.")
-    taken = steps(
-        model,
-        strategy,
-        lambda replicas, worker, workers: factory.training_batches(
-            config,
-            examples,
-            replicas=replicas,
-            first_step=first,
-            worker=worker,
-            workers=workers,
-        ),
-    )
-    held_out = factory.examples(config, "held_out", progress=surveying)
-    samples = list(factory.evaluation_batches(config, held_out).take(SHOWN_EXAMPLES))
-    validation = factory.evaluation_batches(config, held_out).take(VALIDATED_EXAMPLES)
+    training.prepare(first)
 
-    # From here on nothing is refused. Only the chief writes the run folder.
+    # Nothing is refused from here on. Only the chief writes the run folder.
     with ExitStack() as stack:
-        folder = run if is_chief else Path(stack.enter_context(TemporaryDirectory()))
-        journal = stack.enter_context(RunLog(folder, config, first))
+        folder = run if training.is_chief else Path(stack.enter_context(TemporaryDirectory()))
+        run_log = stack.enter_context(RunLog(folder, config, first))
         interrupted = stack.enter_context(_interruptible())
-        bar = stack.enter_context(
-            tqdm(total=last, initial=first, unit=" steps", disable=not is_chief)
+        bar = tqdm(total=last, initial=first, unit=" steps", disable=not training.is_chief)
+        stack.enter_context(bar)
+        profiler = stack.enter_context(_Profiler(profile, folder / EVENTS))
+        training.run(first, last, run_log, bar, profiler, interrupted)
+    return model, int(training.checkpoints.step)
+
+
+class _Training:
+    """The parts of a training that its phases share."""
+
+    def __init__(self, family, config, run, strategy, model, examples):
+        worker, self.workers = devices.place(strategy)
+        self.is_chief = worker == 0
+        self.family = family
+        self.config = config
+        self.strategy = strategy
+        self.model = model
+        self.examples = examples
+        self.held_out = family.feed.examples(config, "held_out", progress.survey)
+        self.phases = family.phases(config)
+        self.checkpoints = Checkpoints(
+            model, run, config.train.keep_checkpoints, is_chief=self.is_chief
         )
-        watch = Watch(model, config, checkpoints, journal, strategy)
-        train, turns = config.train, range(first + 1, 1 + (first if watch.is_over else last))
-        taken = _while_all_stay(taken, workers)
-        taken = stack.enter_context(closing(_profiled(taken, profile, folder / EVENTS)))
-        watch.expect(first + 1)
-        for now, batch in zip(turns, taken):
+
+    def restore(self):
+        """Restores the newest whole checkpoint; returns the number of steps taken."""
+        for path in self.checkpoints.restore(self.enter):
+            tqdm.write(f"A checkpoint is damaged and passed over: {path}")
+        step = int(self.checkpoints.step)
+        if step == 0:
+            self.enter(0)
+        return step
+
+    def enter(self, step):
+        """Brings the model into the phase of a step."""
+        with self.strategy.scope():
+            self.model.enter(*phase_at(self.phases, step))
+        self.checkpoints.track(self.model)
+
+    def prepare(self, first):
+        """Makes the batches of the first phase to come, so that what does not fit is refused."""
+        phase, _ = phase_at(self.phases, first + 1)
+        self.feeds = {phase.name: self._feed(phase, first)}
+
+    def _feed(self, phase, first_step):
+        """Returns training batches, sample batches and validation batches of a phase."""
+        feed = self.family.feed
+        batches = distributed_batches(
+            self.strategy,
+            lambda place: feed.training(self.config, self.examples, phase, place, first_step),
+        )
+        held_out = feed.held_out(self.config, self.held_out, phase)
+        return batches, list(held_out.take(SHOWN_EXAMPLES)), held_out.take(VALIDATED_EXAMPLES)
+
+    def run(self, first, last, run_log, bar, profiler, interrupted):
+        """Takes the steps after `first` up to `last`, phase by phase."""
+        for phase, steps in segments(self.phases, first, last):
+            self.enter(steps[0])
+            directions = self.family.directions(self.config, self.model.players)
+            tasks = {name: direction.task for name, direction in directions.items()}
+            monitor = Monitor(
+                self.model,
+                self.config,
+                self.checkpoints,
+                run_log,
+                self.strategy,
+                tasks,
+                self.restore,
+            )
+            if monitor.is_over:
+                return
+            ended = self._take_steps(phase, steps, last, monitor, bar, profiler, interrupted)
+            if ended:
+                return
+
+    def _take_steps(self, phase, steps, last, monitor, bar, profiler, interrupted):
+        """Takes the steps of a phase; returns whether the training ends with it."""
+        train = self.config.train
+        if phase.name not in self.feeds:
+            self.feeds[phase.name] = self._feed(phase, steps[0] - 1)
+        batches, samples, validation = self.feeds.pop(phase.name)
+        take_step = training_step(self.model, self.strategy)
+        for now in steps:
+            self.model.enter(*phase_at(self.phases, now))
+            monitor.expect(now)
+            with _all_stay(self.workers):
+                batch = next(batches)
+                take_step(batch)
             bar.update()
-            journal.mark()
-            watch.check(now, batch)
+            monitor.run_log.mark()
+            profiler.count()
+            monitor.check(now, batch)
             if now == last or now % (train.validate_every or train.checkpoint_every) == 0:
-                watch.validate(now, validation)
-            ends = now == last or interrupted() or watch.is_over
-            if ends or watch.held_out or now % train.log_every == 0:
-                speed = (bar.format_dict["rate"] or 0) * train.batch_size
-                bar.set_postfix({"images/s": f"{speed:.3g}", **watch.log(now)})
+                monitor.validate(now, validation)
+            ends = now == last or interrupted() or monitor.is_over
+            if ends or monitor.held_out or now % train.log_every == 0:
+                speed = (bar.format_dict["rate"] or 0) * phase.batch_size
+                bar.set_postfix({"images/s": f"{speed:.3g}", **monitor.log(now)})
             if ends or now % train.checkpoint_every == 0:
-                checkpoints.save(now)
-                watch.sample(now, samples)
+                self.checkpoints.save(now)
+                monitor.sample(now, samples)
             if ends:
-                break
-            watch.expect(now + 1)
-    return model, int(checkpoints.step)
+                return True
+        return False
 
 
-def _while_all_stay(taken, workers):
+@contextmanager
+def _all_stay(workers):
     """Turns the loss of another worker into an error that names the cure."""
     try:
-        yield from taken
+        yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
         if workers == 1:
             raise
@@ -177,16 +250,29 @@ def _while_all_stay(taken, workers):
         ) from error
 
 
-def _profiled(taken, count, folder):
-    """Lets the profiler trace `count` steps after those that build graphs and fill buffers."""
-    traced = range(SETTLED, SETTLED + count)
-    with ExitStack() as tracing:
-        for number, batch in enumerate(taken):
-            yield batch
-            if count and number + 1 == traced.start:
-                tracing.enter_context(tf.profiler.experimental.Profile(str(folder)))
-            elif number + 1 == traced.stop:
-                tracing.close()
+class _Profiler:
+    """Lets TensorFlow's profiler trace steps after those that build graphs and fill buffers."""
+
+    def __init__(self, steps, folder):
+        self._first = SETTLED
+        self._last = SETTLED + steps
+        self._folder = str(folder)
+        self._count = 0
+        self._trace = ExitStack()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._trace.close()
+
+    def count(self):
+        """Counts a step, and starts or ends the trace after it."""
+        self._count += 1
+        if self._count == self._last:
+            self._trace.close()
+        elif self._count == self._first:
+            self._trace.enter_context(tf.profiler.experimental.Profile(self._folder))
 
 
 def check_same_experiment(config, run):
@@ -199,22 +285,17 @@ def check_same_experiment(config, run):
     Raises:
         ValueError: If the options differ in more than length, place of the data and saving.
     """
-    if not (Path(run) / configs.FILE_NAME).exists():
+    if not (Path(run) / runs.CONFIG).exists():
         return
     # A schedule that falls is made of the number of steps.
     fixed = {"train.steps"} if config.train.schedule != "constant" else set()
-    changed = configs.differences(configs.load(run), config, ignoring={*MAY_CHANGE} - fixed)
+    changed = configs.differences(runs.load_config(run), config, ignoring={*MAY_CHANGE} - fixed)
     if changed:
-        listed = ", ".join(f"{name} {old!r} -> {new!r}" for name, (old, new) in changed.items())
+        changes = ", ".join(f"{name} {old!r} -> {new!r}" for name, (old, new) in changed.items())
         raise InputError(
             f"A run goes on with the options it was started with. Received for {str(run)!r}: "
-            f"{listed}. Use those options or another --run folder."
+            f"{changes}. Use those options or another --run folder."
         )
-
-
-def surveying(records, total):
-    """Shows how many of the new files of a data set have been looked at."""
-    return tqdm(records, "Looking at new files", total, leave=False)
 
 
 @contextmanager

@@ -1,33 +1,39 @@
-"""Watch: looks at a training as it goes: losses, validation, pictures, symptoms."""
+"""The monitor of a training: losses, validation, sample pictures, symptoms, roll-back."""
 
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfpix2pix import factory, report
+from tfpix2pix import report
 from tfpix2pix.errors import InputError
 from training.engine import health
-from training.engine.validation import goodness, validate
 
 MOST_ROLLBACKS = 3  # In a row without a checkpoint between them.
 
 
-class Watch:
-    """Watches a training and keeps its log.
+class Monitor:
+    """Monitors a training and writes its log.
 
     Args:
         model: A compiled `tfpix2pix.models.TranslationModel`.
         config: `tfpix2pix.config.ExperimentConfig`.
         checkpoints: `training.engine.checkpoints.Checkpoints`.
-        journal: `training.engine.run_log.RunLog`.
+        run_log: `training.engine.run_log.RunLog`.
         strategy: The `tf.distribute.Strategy` of the training.
+        tasks: Dict of direction to the task that makes pixels of its images.
+        restore: Function that goes back to the last checkpoint; by default that of `checkpoints`.
     """
 
-    def __init__(self, model, config, checkpoints, journal, strategy):
-        self.model, self.config = model, config
-        self.checkpoints, self.journal = checkpoints, journal
+    def __init__(self, model, config, checkpoints, run_log, strategy, tasks, restore=None):
+        self.model = model
+        self.config = config
+        self.checkpoints = checkpoints
+        self.run_log = run_log
+        self.tasks = tasks
+        self._restore = restore or checkpoints.restore
         self.doctor = health.Doctor()
         self.rollbacks = 0
-        self.strategy, self.held_out = strategy, {}
+        self.strategy = strategy
+        self.held_out = {}
         # Elsewhere devices would wait for each other, or for the host, at every step.
         alone = strategy.num_replicas_in_sync == 1 and not tf.config.list_physical_devices("GPU")
         self.checks_every = 1 if alone else config.train.log_every
@@ -51,29 +57,31 @@ class Watch:
 
         Args:
             step: Number of steps taken.
-            batch: The step's `(source, target)`.
+            batch: The step's batch.
 
         Raises:
             ValueError: If there is one and the training is not to roll back, or did so in vain.
         """
         if step % self.checks_every:
             return
-        # Sums, not means: they cost a read each.
+        # Each tracker's running sum takes one device read, where the mean would take two.
         trackers = self.model.trackers.items()
         sums = {name: float(tf.convert_to_tensor(tracker.total)) for name, tracker in trackers}
-        own = tuple(self.strategy.experimental_local_results(part)[0] for part in batch)
-        symptom = health.non_finite(step, sums, self.model, own)
+        local = tf.nest.map_structure(
+            lambda part: self.strategy.experimental_local_results(part)[0], batch
+        )
+        symptom = health.non_finite(step, sums, self.model, local)
         if symptom is None:
             return
-        self.journal.warn(step, [symptom])
+        self.run_log.warn(step, [symptom])
         nowhere = self.checkpoints.newest.latest_checkpoint is None
-        if not self.config.train.rollback or nowhere or self.rollbacks == MOST_ROLLBACKS:
+        if not self.config.train.rollback_on_nan or nowhere or self.rollbacks == MOST_ROLLBACKS:
             raise InputError(
                 f"All losses must be finite. Received: {symptom.measured}; all checkpoints are "
                 f"from before. {symptom.remedy}"
             )
         self.rollbacks += 1
-        self.checkpoints.restore()
+        self._restore()
         self.model.reset_metrics()
         tqdm.write(f"{symptom.measured}: back to step {int(self.checkpoints.step)}.")
 
@@ -82,13 +90,15 @@ class Watch:
 
         Args:
             step: Number of steps taken.
-            batches: See `training.engine.validation.validate`.
+            batches: Iterable of batches of held-out examples.
         """
         self.held_out = validate(self.model, batches)
-        good = goodness(self.held_out, self.config.train.best_by)
-        better = good > float(self.checkpoints.best)
-        if better:
-            self.checkpoints.best.assign(good)
+        metric = self.config.train.best_by or next(iter(self.model.validation_metrics))
+        goodness = self.held_out[metric]
+        if self.model.validation_metrics[metric] == "less":
+            goodness = -goodness
+        if goodness > float(self.checkpoints.best):
+            self.checkpoints.best.assign(goodness)
             self.checkpoints.stale.assign(0)
             self.checkpoints.save_best(step)
         else:
@@ -109,10 +119,13 @@ class Watch:
             for group in (model.trackers, model.logits, model.gradient_norms)
         )
         model.reset_metrics()
-        self.journal.log(
+        self.run_log.log(
             step,
             losses,
-            learning_rate={player: float(_rate(of)) for player, of in model.optimizers.items()},
+            learning_rate={
+                player: float(_learning_rate(optimizer))
+                for player, optimizer in model.optimizers.items()
+            },
             gradient_norm=norms if step % self.config.train.log_every == 0 else None,
             discriminator=logits,
             held_out=self.held_out,
@@ -120,27 +133,41 @@ class Watch:
         self.held_out = {}
         return {term: f"{value:.3g}" for term, value in losses.items()}
 
-    def sample(self, step, samples):
-        """Saves a picture of held-out examples and asks the doctor.
+    def sample(self, step, batches):
+        """Saves a picture of held-out examples and asks the training doctor.
 
         Args:
             step: Number of steps taken.
-            samples: List of `(source, target)`, batches of one example.
+            batches: List of batches of one held-out example.
         """
         self.rollbacks = 0
-        task = factory.task(self.config)
-        seen = [(source, self.model.translate(source), target) for source, target in samples]
-        # Without an adversarial term the discriminator wins without harm.
-        lines = self.journal.lines if self.config.model.gan_weight else ()
-        symptoms = self.doctor.examine(seen, lines, self.model.adversarial)
+        samples = [self.model.columns(batch) for batch in batches]
+        symptoms = self.doctor.examine(samples, self.run_log.lines, self.model.discriminator_losses)
         for symptom in symptoms:
             tqdm.write(f"Warning at step {step}: {symptom.measured}. {symptom.remedy}")
-        self.journal.warn(step, symptoms)
-        self.journal.sample(step, report.columns(self.model, task, samples))
+        self.run_log.warn(step, symptoms)
+        self.run_log.sample(step, report.columns(samples, self.tasks))
         if self.config.train.histograms:
-            self.journal.histograms(step, self.model.players)
+            self.run_log.histograms(step, self.model.players)
 
 
-def _rate(optimizer):
+def validate(model, batches):
+    """Measures held-out examples.
+
+    Args:
+        model: A compiled `tfpix2pix.models.TranslationModel`.
+        batches: Iterable of batches, as `model.validate` takes them.
+
+    Returns:
+        Dict of metric to its mean over all examples, float.
+    """
+    measured = [model.validate(batch) for batch in batches]
+    return {
+        name: float(tf.reduce_mean(tf.concat([values[name] for values in measured], axis=0)))
+        for name in model.validation_metrics
+    }
+
+
+def _learning_rate(optimizer):
     rate = optimizer.learning_rate
     return tf.convert_to_tensor(rate(optimizer.iterations) if callable(rate) else rate)
