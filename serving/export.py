@@ -8,7 +8,7 @@ import jsonargparse
 
 from serving.publishing.proof import check_served, write_warmup
 from serving.publishing.run_card import card_of_run
-from tfpix2pix import config, factory
+from tfpix2pix import factory, runs
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import convert, export
 
@@ -39,7 +39,7 @@ def main(
             f"{format}, a single file that is replaced. Leave --keep out."
         )
     generator = factory.restored_generator(run, best=best, averaged=averaged)
-    options = config.load(run)
+    options = runs.load_config(run)
     size = options.data.image_size
     described = {
         "task": factory.task(options),

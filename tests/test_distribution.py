@@ -17,15 +17,16 @@ from training.engine import loop
 def trained(facades, strategy, norm="instance", steps=3):
     pairs = sources.pairs(facades, direction="BtoA")
 
-    def batches(replicas, *_):
+    def batches(place):
         return pipeline.training_batches(
-            pairs, Geometry((32, 32)), batch_size=4 // replicas, seed=2
+            pairs, Geometry((32, 32)), batch_size=4 // place.replicas, seed=2
         )
 
     with strategy.scope():
         model = tiny_pix2pix(norm=norm)
-    for _, _ in zip(range(steps), loop.steps(model, strategy, batches)):
-        pass
+    step = loop.training_step(model, strategy)
+    for _, batch in zip(range(steps), loop.distributed_batches(strategy, batches)):
+        step(batch)
     return model
 
 
@@ -60,7 +61,7 @@ def test_clipping_parts_scales_and_averages_are_of_all_replicas(mirrored):
             model = tiny_pix2pix(norm="none", l1_weight=1.0)
             clipping = (keras.optimizers.legacy.SGD(1.0, global_clipnorm=0.05) for _ in range(2))
             scaling = (keras.mixed_precision.LossScaleOptimizer(o, True, 64.0) for o in clipping)
-            model.compile(dict(zip(model.players, scaling)), accumulate=2, ema=0.5)
+            model.compile(dict(zip(model.players, scaling)), micro_batches=2, ema_decay=0.5)
         share = 4 // strategy.num_replicas_in_sync
         batch = strategy.experimental_distribute_values_from_function(
             lambda context: tuple(
@@ -74,7 +75,7 @@ def test_clipping_parts_scales_and_averages_are_of_all_replicas(mirrored):
     for network in ("generator", "discriminator", "averaged_generator"):
         for a, b in zip(*(getattr(model, network).weights for model in (one, two))):
             np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.name)
-    assert (one.averaged_generator.weights[0] != one.generator.weights[0]).numpy().any()
+    assert (one.averaged["generator"].weights[0] != one.generator.weights[0]).numpy().any()
 
 
 def test_xla_is_refused_for_several_replicas(mirrored):

@@ -35,9 +35,11 @@ from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import read_card
+from tfpix2pix.families import preset, presets
 from tfpix2pix.inference import Control, Direction, translate
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks import patch_discriminator, unet_generator
+from tfpix2pix.runs import Run, load_run
 
 __all__ = [
     "Control",
@@ -48,6 +50,7 @@ __all__ = [
     "InputError",
     "Pix2Pix",
     "PixelFormat",
+    "Run",
     "TrainConfig",
     "callbacks",
     "data",
@@ -57,12 +60,15 @@ __all__ = [
     "importers",
     "inference",
     "layers",
+    "load_run",
     "losses",
     "metrics",
     "models",
     "networks",
     "optimizers",
     "patch_discriminator",
+    "preset",
+    "presets",
     "read_card",
     "report",
     "schedules",

@@ -29,7 +29,7 @@ class _EverySteps(keras.callbacks.Callback):
     @property
     def step(self) -> int:
         """How many steps the model has been trained for."""
-        return int(self.model.optimizers["generator"].iterations)
+        return self.model.steps_taken
 
     def on_train_begin(self, logs: Optional[dict] = None):
         """Starts to count at the model's step."""
@@ -95,7 +95,7 @@ class Checkpoint(_EverySteps):
 
     Args:
         checkpoint: `tf.train.Checkpoint` with a variable `step`, as of
-            `tfpix2pix.factory.checkpoint`.
+            `tfpix2pix.runs.checkpoint`.
         folder: Folder of the checkpoints; made if it is missing.
         every: Steps from one checkpoint to the next.
         keep: How many of the newest stay on disk.
@@ -153,7 +153,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         del batch
         if all(math.isfinite(value) for value in (logs or {}).values()):
             return
-        step = int(self.model.optimizers["generator"].iterations)
+        step = self.model.steps_taken
         measured = faults.non_finite(logs, step, self.model, self.batch)
         raise InputError(
             f"All losses must be finite. Received: {measured}. Lower the learning rates, or look "

@@ -10,6 +10,7 @@ Size = Union[int, tuple[int, int]]
 Labels = Union[int, str, dict[str, tuple[int, int, int]]]
 Kernel = Literal["bilinear", "bicubic", "area", "nearest"]
 Dtype = Literal["uint8", "uint16", "float32"]
+Layout = Literal["auto", "side_by_side", "folders", "manifest", "tfrecord", "photos", "unpaired"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,9 @@ class DataConfig:
     """
 
     folder: Optional[str] = None
-    layout: Literal["auto", "side_by_side", "folders", "manifest", "tfrecord", "photos", "unpaired"] = "auto"
+    layout: Literal[
+        "auto", "side_by_side", "folders", "manifest", "tfrecord", "photos", "unpaired"
+    ] = "auto"
     task: Literal["pairs", "colorization", "inpainting", "edges"] = "pairs"
     direction: Literal["AtoB", "BtoA"] = "AtoB"
     preprocess: Literal[
@@ -121,8 +124,8 @@ class TrainConfig:
         best_by: Validation metric by which the best checkpoint is kept; by default the model's
             first, L1 for pairs.
         patience: After how many validations without a better one to stop; by default never.
-        rollback_on_nan: Whether to go back to the last checkpoint when a loss is not finite, and on with
-            the batches after; else the training stops.
+        rollback_on_nan: Whether to go back to the last checkpoint when a loss is not finite, and on
+            with the batches after; else the training stops.
         histograms: Whether TensorBoard gets the distributions of all weights at every checkpoint.
         start_from: Run whose weights to start with, where names and shapes agree.
     """

@@ -75,7 +75,7 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
 
     Returns:
         `(generator, options)`: a `keras.Model` with open sides, and the options of
-        `tfpix2pix.config.ModelConfig` that describe it: `source_channels`, `target_channels`,
+        `tfpix2pix.Pix2PixConfig` that describe it: `source_channels`, `target_channels`,
         `base_filters`, `depth`, `norm`.
 
     Raises:

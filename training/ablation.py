@@ -97,10 +97,10 @@ def main(
         train=dataclasses.replace(QUICKSTART.train, steps=steps),
     )
     base = factory.completed(base, factory.examples(base, "train", progress=progress.survey))
-    if base.model.target_channels != 3:
+    if base.data.target_channels != 3:
         raise InputError(
             "What is judged must be in colour. Received: targets of "
-            f"{base.model.target_channels} channels. Use other data or the other --direction."
+            f"{base.data.target_channels} channels. Use other data or the other --direction."
         )
     planned = plan(base, to, tables.split(","), seeds)
     judge = Judge(base, segmenter)

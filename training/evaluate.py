@@ -13,8 +13,7 @@ from typing import Literal, Optional
 import jsonargparse
 import numpy as np
 
-from tfpix2pix import atomic, factory, metrics
-from tfpix2pix import config as configs
+from tfpix2pix import atomic, factory, metrics, runs
 from tfpix2pix.data import codecs, layouts
 from tfpix2pix.errors import InputError, reported
 from training import progress
@@ -133,7 +132,7 @@ def main(arguments=None):
 
 def _examples(run, data, limit):
     """Returns the configuration of a run, with other data if they are named, and its examples."""
-    config = configs.load(run)
+    config = runs.load_config(run)
     if data is not None:
         config = dataclasses.replace(
             config, data=dataclasses.replace(config.data, folder=str(data))

@@ -7,11 +7,11 @@ from typing import Optional
 import jsonargparse
 import tensorflow as tf
 
-from tfpix2pix import config as configs
-from tfpix2pix import factory, importers
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig
+from tfpix2pix import factory, importers, runs
+from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.data.formats import full_range
 from tfpix2pix.errors import InputError, reported
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 
 
 def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
@@ -28,12 +28,11 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
         )
     generator, options = importers.imported_generator(importers.read_state_dict(checkpoint))
     networks = {"generator": generator}
-    model = ModelConfig(conventions="pytorch", **options)
+    channels = {name: options.pop(name) for name in ("source_channels", "target_channels")}
+    model = Pix2PixConfig(conventions="pytorch", **options)
     if discriminator is not None:
         networks["discriminator"], options = importers.imported_discriminator(
-            importers.read_state_dict(discriminator),
-            source_channels=model.source_channels,
-            target_channels=model.target_channels,
+            importers.read_state_dict(discriminator), **channels
         )
         model = dataclasses.replace(
             model,
@@ -43,12 +42,12 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
             conditional=options["conditional"],
         )
     # The original knows no other images; a run says what it takes.
-    of_8_bits = {f"{place}_dtype": "uint8" for place in ("source", "target")}
-    of_8_bits |= {f"{place}_range": full_range("uint8") for place in ("source", "target")}
+    pixel_formats = {f"{place}_dtype": "uint8" for place in ("source", "target")}
+    pixel_formats |= {f"{place}_range": full_range("uint8") for place in ("source", "target")}
     config = ExperimentConfig(
         name="imported",
         summary=f"Imported from {checkpoint.name}.",
-        data=DataConfig(image_size=2**model.depth, **of_8_bits),
+        data=DataConfig(image_size=2**model.depth, **channels, **pixel_formats),
         model=model,
     )
     run = factory.compiled_model(config)
@@ -57,7 +56,7 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
     checkpoint_of_run = factory.checkpoint(run, tf.Variable(0, dtype="int64"))
     manager = tf.train.CheckpointManager(checkpoint_of_run, to / factory.CHECKPOINTS, max_to_keep=1)
     manager.save(checkpoint_number=0)
-    configs.save(config, to)
+    runs.save_config(config, to)
     print(f"{to} holds a U-Net of depth {model.depth} with {model.norm} norm.")
 
 

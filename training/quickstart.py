@@ -11,30 +11,28 @@ import jsonargparse
 import numpy as np
 from PIL import Image
 
-from tfpix2pix import factory, metrics, report
+from tfpix2pix import load_run, metrics, report
 from tfpix2pix.data import images
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.errors import InputError
-from tfpix2pix.presets import QUICKSTART
+from tfpix2pix.families import preset
 from training.engine import loop
 
 TRAINING_PAIRS, HELD_OUT_PAIRS = 400, 32
 SHOWN = 6
 MODEL = "quickstart"
+PRESET = preset("quickstart")
 
 
-def main(run: Path = Path("runs/quickstart"), steps: int = QUICKSTART.train.steps):
+def main(run: Path = Path("runs/quickstart"), steps: int = PRESET.train.steps):
     """Makes data, trains, evaluates, exports, serves and translates; every part is the real one.
 
     Args:
         run: Folder for everything that is made; a training found there is gone on with.
         steps: Length of the training.
     """
-    config = dataclasses.replace(
-        QUICKSTART,
-        data=dataclasses.replace(QUICKSTART.data, folder=str(run / "data")),
-        train=dataclasses.replace(QUICKSTART.train, steps=steps),
-    )
+    train = dataclasses.replace(PRESET.train, steps=steps)
+    config = dataclasses.replace(PRESET, train=train).with_data(run / "data")
     size = config.data.image_size
     print(f"1/5 Making {TRAINING_PAIRS} + {HELD_OUT_PAIRS} facades of {size[0]}x{size[1]} pixels")
     synthetic.write_pairs(run / "data/train", TRAINING_PAIRS, size, seed=0)
@@ -48,9 +46,10 @@ def main(run: Path = Path("runs/quickstart"), steps: int = QUICKSTART.train.step
         )
 
     print("3/5 Evaluating on the held-out pairs")
-    held_out = factory.examples(config, "test")
-    source, target = _all_pairs(config, held_out)
-    check_l1(model, (source, target), _all_pairs(config, factory.examples(config, "train")))
+    trained = load_run(run)
+    held_out = trained.examples("test")
+    source, target = _all_pairs(trained, held_out)
+    check_l1(model, (source, target), _all_pairs(trained, trained.examples("train")))
 
     print("4/5 Exporting")
     _python("serving.export", "--run", run, "--to", run / "exports" / MODEL)
@@ -142,9 +141,9 @@ def serve(run, names, pixels):
     return np.stack([np.asarray(Image.open(run / "outputs" / name)) for name in names])
 
 
-def _all_pairs(config, examples):
-    batches = factory.evaluation_batches(config, examples, batch_size=len(examples.names))
-    return next(batches.as_numpy_iterator())
+def _all_pairs(run, examples):
+    pairs = zip(*run.held_out(examples).as_numpy_iterator())
+    return tuple(np.concatenate(images) for images in pairs)
 
 
 def _python(module, *arguments):

@@ -12,8 +12,7 @@ from typing import Optional
 import jsonargparse
 import tensorflow as tf
 
-from tfpix2pix import config as configs
-from tfpix2pix import factory, inference
+from tfpix2pix import factory, inference, runs
 from tfpix2pix.data import codecs, images
 from tfpix2pix.errors import InputError, reported
 from training import progress
@@ -77,7 +76,7 @@ def prepare(run, to, data=None, *, practice, trials, best=False, averaged=False)
         ValueError: If there are too few images, the run cannot translate, or the folder is of
             another test.
     """
-    config = configs.load(run)
+    config = runs.load_config(run)
     if data is not None:
         config = dataclasses.replace(
             config, data=dataclasses.replace(config.data, folder=str(data))

@@ -11,8 +11,9 @@ from typing import Literal
 import jsonargparse
 
 from tfpix2pix import factory
-from tfpix2pix.config import DataConfig, Labels, ModelConfig
+from tfpix2pix.config import DataConfig, Labels
 from tfpix2pix.errors import InputError, reported
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.presets import QUICKSTART
 from training import progress
 from training.evaluation import segmenters
@@ -50,14 +51,16 @@ def main(
         )
     config = dataclasses.replace(
         QUICKSTART,
-        data=DataConfig(data, direction=direction, image_size=size, target_labels=labels),
-        model=ModelConfig(source_channels=3, depth=segmenters.DEPTH),
+        data=DataConfig(
+            data, direction=direction, image_size=size, source_channels=3, target_labels=labels
+        ),
+        model=Pix2PixConfig(depth=segmenters.DEPTH),
         train=dataclasses.replace(QUICKSTART.train, steps=steps, seed=seed),
     )
     examples = factory.examples(config, "train", progress=progress.survey)
     config = factory.completed(config, examples)
     held_out = factory.examples(config, "held_out", progress=progress.survey)
-    classes = config.model.target_channels
+    classes = config.data.target_channels
     network = segmenters.build(classes, filters=filters, seed=seed)
     segmenters.train(network, factory.training_batches(config, examples), steps=steps)
 

@@ -87,7 +87,9 @@ def rehearsal(config, strategy):
     with tempfile.TemporaryDirectory() as run:
         model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
         session = json.loads((Path(run) / RUN).read_text("utf-8"))["sessions"][0]
-    sizes = ", ".join(f"{name} {network.count_params():,}" for name, network in model.players.items())
+    sizes = ", ".join(
+        f"{name} {network.count_params():,}" for name, network in model.players.items()
+    )
     seconds = session["seconds_per_step"]
     steps = config.train.steps
     return (

@@ -8,8 +8,7 @@ import jsonargparse
 from jsonargparse.typing import PositiveInt
 from tqdm import tqdm
 
-from tfpix2pix import config as configs
-from tfpix2pix import factory, translation
+from tfpix2pix import factory, runs, translation
 from tfpix2pix.errors import reported
 from tfpix2pix.export import named_directions
 
@@ -42,7 +41,7 @@ def open_run(
     Returns:
         `tfpix2pix.translation.Translator`.
     """
-    config = configs.load(run)
+    config = runs.load_config(run)
     generator = factory.restored_generator(run, best=best, averaged=averaged)
     (chosen,) = named_directions(generator, factory.task(config)).values()
     return translation.direction_translator(

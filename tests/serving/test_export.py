@@ -13,7 +13,7 @@ import tensorflow as tf
 from serving.publishing import run_card
 from tests.cases import fixed_weights, smooth_images
 from tests.serving.local import picture
-from tfpix2pix import config, export, factory, inference
+from tfpix2pix import config, export, factory, inference, runs
 from tfpix2pix.data import codecs, images
 from tfpix2pix.networks import unet_generator
 from tfpix2pix.presets import QUICKSTART
@@ -122,7 +122,7 @@ def trained(run, data, **options):
         QUICKSTART.data, folder=str(data), image_size=(32, 32), direction="BtoA", **options
     )
     saved = config.dataclasses.replace(QUICKSTART, data=of_data)
-    config.save(saved, run)
+    runs.save_config(saved, run)
     step = tf.Variable(20, dtype="int64")
     tf.train.Checkpoint(step=step).save(str(run / factory.CHECKPOINTS / "ckpt"))
     notes = [{"step": 10, "held_out/l1": 0.5}, {"step": 20, "loss": 1.0}]

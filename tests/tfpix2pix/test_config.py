@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import InputError, config, factory, losses, presets
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+from tfpix2pix import InputError, config, factory, losses, presets, runs
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 
 UNUSUAL = ExperimentConfig(
     name="mine",
@@ -20,6 +21,8 @@ UNUSUAL = ExperimentConfig(
         preprocess="crop",
         image_size=(64, 32),
         load_size=(70, 40),
+        source_channels=1,
+        target_channels=2,
         source_kernel="bicubic",
         target_kernel="area",
         source_labels={"sky": (0, 0, 255), "sea": (0, 9, 99)},
@@ -34,9 +37,7 @@ UNUSUAL = ExperimentConfig(
         bad_files="skip",
         cache_gigabytes=0.5,
     ),
-    model=ModelConfig(
-        source_channels=1,
-        target_channels=2,
+    model=Pix2PixConfig(
         base_filters=8,
         depth=4,
         norm="batch",
@@ -70,9 +71,9 @@ UNUSUAL = ExperimentConfig(
         decay_from=3,
         decay_every=5,
         clip_norm=0.5,
-        accumulate=4,
+        micro_batches=4,
         precision="mixed_float16",
-        ema=0.9,
+        ema_decay=0.9,
         jit=True,
         deterministic=True,
         seed=5,
@@ -82,7 +83,7 @@ UNUSUAL = ExperimentConfig(
         validate_every=4,
         best_by="ssim",
         patience=3,
-        rollback=True,
+        rollback_on_nan=True,
         histograms=True,
         start_from="runs/other",
     ),
@@ -97,8 +98,8 @@ def test_the_unusual_case_has_no_default_in_it():
 
 
 def test_a_configuration_survives_its_file(tmp_path):
-    config.save(UNUSUAL, tmp_path / "run")
-    assert config.load(tmp_path / "run") == UNUSUAL
+    runs.save_config(UNUSUAL, tmp_path / "run")
+    assert runs.load_config(tmp_path / "run") == UNUSUAL
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
 
 
@@ -119,7 +120,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         f"{str(tmp_path)!r}, which has none. Check the spelling or train it first."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        config.load(tmp_path)
+        runs.load_config(tmp_path)
 
 
 def test_a_spoiled_configuration_is_refused(tmp_path):
@@ -129,13 +130,13 @@ def test_a_spoiled_configuration_is_refused(tmp_path):
         "this version. Received something else ('train'). Restore the file or train anew."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        config.load(tmp_path)
+        runs.load_config(tmp_path)
 
 
 def test_the_facades_preset_is_the_paper_s():
     facades = presets.preset("facades")
     assert facades.data == DataConfig(direction="BtoA", image_size=(256, 256))
-    assert facades.model == ModelConfig(base_filters=64, receptive_field=70, l1_weight=100.0)
+    assert facades.model == Pix2PixConfig(base_filters=64, receptive_field=70, l1_weight=100.0)
     assert (facades.train.batch_size, facades.train.learning_rate) == (1, 2e-4)
     assert facades.train.steps == 200 * 400
     assert factory.generator(facades).get_layer("down8_conv").filters == 512
@@ -176,7 +177,7 @@ def test_the_factory_passes_every_option_on():
     assert weighted.numpy().tolist() == [3.0 * 0.25]
     judged = model.adversarial.discriminator(np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1, 1)))
     assert float(judged[0]) == pytest.approx(0.9**2)
-    assert (model.parts, model.ema, model.jit_compile) == (4, 0.9, True)
+    assert (model.micro_batches, model.ema_decay, model.jit_compile) == (4, 0.9, True)
     assert {judge.compute_dtype, first.compute_dtype} == {"float16"}
     assert keras.mixed_precision.global_policy().name == "float32"
     assert isinstance(model.optimizers["generator"], keras.mixed_precision.LossScaleOptimizer)
@@ -199,7 +200,7 @@ def test_durations_are_steps_of_the_training_for_a_player_with_several_in_each()
 
 
 def test_a_run_without_checkpoints_is_refused(tmp_path):
-    config.save(UNUSUAL, tmp_path)
+    runs.save_config(UNUSUAL, tmp_path)
     message = (
         f"A trained run has checkpoints in {tmp_path}/checkpoints. Received: {str(tmp_path)!r}, "
         "which has none yet. Train it further, or lower --train.checkpoint_every."
@@ -210,8 +211,8 @@ def test_a_run_without_checkpoints_is_refused(tmp_path):
 
 @pytest.fixture
 def saved_run(tmp_path):
-    config_of_run = dataclasses.replace(presets.QUICKSTART, model=ModelConfig(base_filters=2))
-    config.save(config_of_run, tmp_path)
+    config_of_run = dataclasses.replace(presets.QUICKSTART, model=Pix2PixConfig(base_filters=2))
+    runs.save_config(config_of_run, tmp_path)
     model = factory.compiled_model(config_of_run)
     checkpoint = factory.checkpoint(model, tf.Variable(3, dtype="int64"))
     tf.train.CheckpointManager(checkpoint, tmp_path / "checkpoints", 1).save(3)
@@ -226,8 +227,8 @@ def test_checkpoints_name_layers_as_the_networks_do(saved_run):
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(saved_run):
-    other = dataclasses.replace(config.load(saved_run), model=ModelConfig(base_filters=4))
-    config.save(other, saved_run)
+    other = dataclasses.replace(runs.load_config(saved_run), model=Pix2PixConfig(base_filters=4))
+    runs.save_config(other, saved_run)
     with pytest.raises(InputError, match=r"^A checkpoint must be whole .* which does not fit \("):
         factory.restored_generator(saved_run)
 
@@ -244,7 +245,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         "`train.batch_size` must be a multiple of the number of devices. Received: batch_size=2, "
         "devices=3. Use --train.batch_size 3."
     )
-    config = dataclasses.replace(UNUSUAL, model=ModelConfig())
+    config = dataclasses.replace(UNUSUAL, model=Pix2PixConfig())
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         factory.training_batches(config, None, replicas=3)
 
@@ -261,7 +262,7 @@ def test_what_is_left_to_the_data_is_filled_in(facades):
         data=DataConfig(str(facades), direction="BtoA", source_labels="cmp_facades"),
     )
     completed = factory.completed(open_config, factory.examples(open_config, "train"))
-    assert (completed.model.source_channels, completed.model.target_channels) == (12, 3)
+    assert (completed.data.source_channels, completed.data.target_channels) == (12, 3)
     assert (completed.data.source_dtype, completed.data.target_range) == ("uint8", (0.0, 255.0))
     assert factory.completed(completed, factory.examples(completed, "held_out")) == completed
 
@@ -270,7 +271,7 @@ def test_other_channels_than_the_classes_give_are_refused(facades):
     config = dataclasses.replace(
         presets.preset("facades"),
         data=DataConfig(str(facades), target_labels="cmp_facades"),
-        model=ModelConfig(target_channels=3),
+        model=Pix2PixConfig(target_channels=3),
     )
     message = (
         "The model must have the channels that the data give, 3 and 12. Received: source_channels "

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests import torch_reference as reference
 from tests.cases import smooth_images
-from tfpix2pix import InputError, Pix2Pix, config, factory, importers, losses
+from tfpix2pix import InputError, Pix2Pix, factory, importers, losses, runs
 from tfpix2pix.data import codecs, images
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
@@ -261,7 +261,7 @@ def test_an_imported_checkpoint_is_a_run_that_exports_without_flags(tmp_path, no
     image = smooth_images((1, 32, 64, 3))
     restored = factory.restored_generator(run)
     np.testing.assert_array_equal(restored(image), expected(image))
-    imported = config.load(run)
+    imported = runs.load_config(run)
     for half in "AB":
         codecs.write(np.zeros((32, 32, 3), "uint8"), tmp_path / f"data/{half}/1.png")
     data = dataclasses.replace(imported.data, folder=str(tmp_path / "data"))

@@ -9,11 +9,12 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.cases import open_generator
-from tfpix2pix import InputError, factory, losses
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+from tfpix2pix import InputError, factory, losses, runs
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.networks import patch_discriminator
 from training import ablation
 from training.evaluation import segmenters
@@ -22,7 +23,7 @@ BASE = ExperimentConfig(
     name="tiny",
     summary="",
     data=DataConfig(direction="BtoA", image_size=64, load_size=64),
-    model=ModelConfig(base_filters=2),
+    model=Pix2PixConfig(base_filters=2),
     train=TrainConfig(steps=2),
 )
 
@@ -175,10 +176,10 @@ def test_a_judge_tells_the_source_from_the_target(facades, by_color, monkeypatch
 
 def test_a_row_is_not_trained_twice_nor_taken_for_a_shorter_one(tmp_path, monkeypatch):
     generator = open_generator()
-    model = ModelConfig(base_filters=4, depth=2)
+    model = Pix2PixConfig(base_filters=4, depth=2)
     config = dataclasses.replace(of_size(32, "no-data"), model=model)
     factory_model = factory.compiled_model(config)
-    ablation.configs.save(config, tmp_path)
+    runs.save_config(config, tmp_path)
     saved = factory.checkpoint(factory_model, tf.Variable(2, dtype="int64"))
     tf.train.CheckpointManager(saved, tmp_path / "checkpoints", 1).save(checkpoint_number=2)
     trained = ablation.trained(config, tmp_path)  # Its data is not there to be trained on.

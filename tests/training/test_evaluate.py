@@ -16,10 +16,11 @@ from tensorflow import keras
 
 from tests.cases import fixed_weights
 from tfpix2pix import InputError, factory, metrics
-from tfpix2pix import config as configs
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
+from tfpix2pix.families.pix2pix import Pix2PixConfig
+from tfpix2pix.runs import load_config, save_config
 from training import evaluate as program
 from training.evaluate import evaluate
 from training.evaluation import results_page, scores
@@ -31,13 +32,13 @@ def saved_run(run, folder, seed=0, step=7, **options):
     """A run as a training leaves it, of a generator that has not learned anything."""
     data = DataConfig(str(folder), **{"direction": "BtoA", "image_size": 32, **options})
     config = ExperimentConfig(
-        f"<{run.name}>", "", data, ModelConfig(base_filters=2, depth=2), TrainConfig(seed=seed)
+        f"<{run.name}>", "", data, Pix2PixConfig(base_filters=2, depth=2), TrainConfig(seed=seed)
     )
     config = factory.completed(config, factory.examples(config, "train"))
     model = factory.compiled_model(config)
     checkpoint = factory.checkpoint(model, tf.Variable(step, dtype="int64"))
     tf.train.CheckpointManager(checkpoint, run / "checkpoints", 1).save(checkpoint_number=step)
-    configs.save(config, run)
+    save_config(config, run)
     return run
 
 
@@ -136,7 +137,7 @@ def test_metrics_json_tells_means_medians_and_what_was_evaluated(alone, runs, fa
     assert run["data"] == str(facades)
     assert result["count"] == 3
     assert result["packages"]["tensorflow"] == tf.__version__
-    config = configs.load(runs[0])
+    config = load_config(runs[0])
     training, held_out = (
         list(factory.evaluation_batches(config, factory.examples(config, split)))
         for split in ("train", "test")
@@ -308,11 +309,11 @@ def test_what_cannot_be_used_is_refused_and_leaves_all_as_it_was(runs, alone, fa
         "training.segmenter`.",
         lambda: evaluate(runs[0], to, segmenter=facades),
     )
-    config = configs.load(runs[1])
+    config = load_config(runs[1])
     reversed_data = dataclasses.replace(config.data, direction="AtoB")
     other = tmp_path / "other"
     shutil.copytree(runs[1], other)
-    configs.save(dataclasses.replace(config, data=reversed_data), other)
+    save_config(dataclasses.replace(config, data=reversed_data), other)
     refused(
         "Runs are compared on the same examples, by name and target. Received: "
         f"{str(runs[0])!r} and {str(other)!r}, of which they differ. Evaluate them apart; if they "

@@ -15,10 +15,10 @@ import requests
 import tensorflow as tf
 from PIL import Image
 
-from tfpix2pix import InputError, factory
-from tfpix2pix import config as configs
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+from tfpix2pix import InputError, factory, runs
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training import rate
 from training.rating import rating_page, real_or_fake
 
@@ -288,13 +288,13 @@ def run(facades, tmp_path_factory):
         name="tiny",
         summary="",
         data=DataConfig(str(facades), direction="BtoA", image_size=32),
-        model=ModelConfig(base_filters=4, depth=3, receptive_field=16),
+        model=Pix2PixConfig(base_filters=4, depth=3, receptive_field=16),
         train=TrainConfig(seed=6),
     )
     config = factory.completed(config, factory.examples(config, "train"))
     content = factory.checkpoint(factory.compiled_model(config), tf.Variable(7, dtype="int64"))
     tf.train.CheckpointManager(content, folder / factory.CHECKPOINTS, 1).save()
-    configs.save(config, folder)
+    runs.save_config(config, folder)
     return folder
 
 

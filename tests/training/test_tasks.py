@@ -7,16 +7,16 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfpix2pix import config as configs
-from tfpix2pix import factory, inference
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+from tfpix2pix import factory, inference, runs
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs, images
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training.engine import loop
 
-MODEL = ModelConfig(base_filters=2, depth=2, receptive_field=16)
+MODEL = Pix2PixConfig(base_filters=2, depth=2, receptive_field=16)
 
 
 def trained(run, folder, **options):
@@ -24,7 +24,7 @@ def trained(run, folder, **options):
     data = DataConfig(folder=str(folder), image_size=16, **options)
     train = TrainConfig(steps=2, log_every=1, checkpoint_every=2)
     loop.train(ExperimentConfig("tiny", "", data=data, model=MODEL, train=train), run)
-    config = configs.load(run)
+    config = runs.load_config(run)
     with Image.open(run / "samples/000002.png") as picture:
         assert picture.size[0] > 3 * 128
     return factory.task(config), factory.restored_generator(run)

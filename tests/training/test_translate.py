@@ -6,10 +6,10 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.cases import fixed_weights
-from tfpix2pix import InputError, atomic, factory, inference
-from tfpix2pix import config as configs
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig
+from tfpix2pix import InputError, atomic, factory, inference, runs
+from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.data import codecs
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training import translate
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (11, 14, 3)).astype("uint8")
@@ -19,7 +19,7 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (11, 14, 3)).astype("uint8")
 def run(tmp_path_factory):
     """A run that was never trained, with batch norm and dropout, other weights in its best."""
     folder = tmp_path_factory.mktemp("run")
-    model = ModelConfig(base_filters=2, depth=3, norm="batch", receptive_field=16)
+    model = Pix2PixConfig(base_filters=2, depth=3, norm="batch", receptive_field=16)
     data = DataConfig(image_size=(16, 16), target_dtype="uint16")
     config = ExperimentConfig("tiny", "", data=data, model=model)
     untrained = factory.compiled_model(config)
@@ -27,7 +27,7 @@ def run(tmp_path_factory):
     for place in (factory.BEST, factory.CHECKPOINTS):
         saved.save(folder / place / "step")
         fixed_weights(untrained.generator)
-    configs.save(config, folder)
+    runs.save_config(config, folder)
     return folder
 
 

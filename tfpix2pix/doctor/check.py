@@ -197,8 +197,8 @@ def _suggestions(data, evidence, sides):
         Suggestion("data.layout", evidence.layout),
         Suggestion("data.direction", direction, guess),
         Suggestion("data.image_size", str(side), "the power of two within the usual shorter side"),
-        Suggestion("model.source_channels", str(source.channels)),
-        Suggestion("model.target_channels", str(target.channels)),
+        Suggestion("data.source_channels", str(source.channels)),
+        Suggestion("data.target_channels", str(target.channels)),
         Suggestion("train.batch_size", str(batch_size), f"{count} pairs, {amount}"),
     ]
     if source.is_exact:

@@ -332,8 +332,12 @@ def open_formats(data: DataConfig) -> tuple[PixelFormat, ...]:
         channels = 3 if data.task == "colorization" else data.target_channels
         return (PixelFormat(channels, data.target_dtype, data.target_range),)
     return (
-        _open_format(data.source_channels, data.source_dtype, data.source_range, data.source_labels),
-        _open_format(data.target_channels, data.target_dtype, data.target_range, data.target_labels),
+        _open_format(
+            data.source_channels, data.source_dtype, data.source_range, data.source_labels
+        ),
+        _open_format(
+            data.target_channels, data.target_dtype, data.target_range, data.target_labels
+        ),
     )
 
 

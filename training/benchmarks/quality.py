@@ -9,9 +9,10 @@ import sys
 import numpy as np
 
 from tfpix2pix import factory, metrics, report
-from tfpix2pix.config import DataConfig, ModelConfig, TrainConfig
+from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.presets import FACADES
 from training.engine import loop
 
@@ -55,7 +56,7 @@ def measure(data, folder, size, filters, steps, direction, seed):
     config = dataclasses.replace(
         FACADES,
         data=DataConfig(str(data), direction=direction, image_size=side),
-        model=ModelConfig(base_filters=filters),
+        model=Pix2PixConfig(base_filters=filters),
         train=TrainConfig(steps=steps, seed=seed),
     )
     model, _ = loop.train(config, folder / "run")

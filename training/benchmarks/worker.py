@@ -74,8 +74,10 @@ def _step(size, filters, batch, threads, _):
     model = Pix2Pix(_generator(size, filters), discriminator)
     model.compile()
     pairs = tf.data.Dataset.from_tensors(tuple(_images(size, batch))).repeat()
-    steps = loop.steps(model, tf.distribute.get_strategy(), lambda *_: pairs)
-    return lambda: next(steps)
+    strategy = tf.distribute.get_strategy()
+    step = loop.training_step(model, strategy)
+    batches = loop.distributed_batches(strategy, lambda place: pairs)
+    return lambda: step(next(batches))
 
 
 def _translation(size, filters, batch, threads, _):

@@ -25,9 +25,7 @@ def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float]:
     return phase, (max(step, 1) - 1 - first) / phase.steps
 
 
-def segments(
-    phases: tuple[Phase, ...], first: int, last: int
-) -> Iterator[tuple[Phase, range]]:
+def segments(phases: tuple[Phase, ...], first: int, last: int) -> Iterator[tuple[Phase, range]]:
     """Divides the steps of a session into those of each phase.
 
     Args:

@@ -21,8 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfpix2pix
-from tfpix2pix import atomic, report
-from tfpix2pix import config as configs
+from tfpix2pix import atomic, report, runs
 
 EVENTS = "events"
 SAMPLES = "samples"
@@ -59,7 +58,7 @@ class RunLog:
         self._moments = deque(maxlen=TIMED_STEPS + 1)
 
     def __enter__(self):
-        configs.save(self.config, self.run)
+        runs.save_config(self.config, self.run)
         self.lines = _kept_lines(self.run / METRICS, self.step)
         self.warnings = _kept_lines(self.run / HEALTH, self.step)
         _drop_events(self.run / EVENTS, self.step)
@@ -152,7 +151,7 @@ class RunLog:
             samples=self._samples(),
             warnings=self._latest_warnings(),
             curves=self._curves(),
-            options=(self.run / configs.FILE_NAME).read_text("utf-8"),
+            options=(self.run / runs.CONFIG).read_text("utf-8"),
             sessions=self.sessions[::-1],
         )
         atomic.write_bytes(page.encode("utf-8", "replace"), self.run / PAGE)

@@ -83,8 +83,8 @@ def test_a_clean_set_has_no_findings_and_is_described(folder):
         "data.layout side_by_side",
         "data.direction BtoA",
         "data.image_size 64",
-        "model.source_channels 3",
-        "model.target_channels 3",
+        "data.source_channels 3",
+        "data.target_channels 3",
         "train.batch_size 1",
         "data.source_kernel nearest",
     ]
@@ -310,7 +310,7 @@ def test_ids_that_are_not_below_the_classes_are_an_error(ids):
     assert found(ids, classes=10) == {"label_ids": ("error", too_high)}
     assert found(ids, classes=12) == {}
     texts = [str(suggestion) for suggestion in check.diagnose(ids).suggestions]
-    assert {"model.source_channels 1", "model.target_channels 3"} <= set(texts)
+    assert {"data.source_channels 1", "data.target_channels 3"} <= set(texts)
 
 
 def test_masks_of_0_and_1_are_label_maps_that_are_not_blank(ids):

@@ -9,8 +9,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tests.cases import sgd, smooth_images, tiny_pix2pix, values
-from tfpix2pix import InputError, Pix2Pix, config, factory, losses, presets
-from tfpix2pix.config import ModelConfig
+from tfpix2pix import InputError, Pix2Pix, factory, losses, presets, runs
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.networks import patch_discriminator, unet_generator
 from tfpix2pix.optimizers import adam
 
@@ -86,7 +86,7 @@ def test_each_player_is_clipped_by_its_own_norm():
     ],
 )
 def test_a_batch_in_parts_is_the_whole_batch(options):
-    whole, parts = of_sgd(options), of_sgd(options, accumulate=2)
+    whole, parts = of_sgd(options), of_sgd(options, micro_batches=2)
     logs = [model.train_step((SOURCE, TARGET)) for model in (whole, parts)]
     for a, b in zip(values(whole), values(parts)):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -97,10 +97,10 @@ def test_a_batch_in_parts_is_the_whole_batch(options):
 def test_a_batch_that_has_no_such_parts_is_refused():
     message = (
         "The batch of each device must be a multiple of `accumulate`. Received: 4 examples a "
-        "device, accumulate=3. Use a larger batch."
+        "device, micro_batches=3. Use a larger batch."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        of_sgd(accumulate=3).train_step((SOURCE, TARGET))
+        of_sgd(micro_batches=3).train_step((SOURCE, TARGET))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_spectral_convolutions_train_in_float16(policy):
 
 
 def test_the_averaged_generator_is_the_mean_over_past_weights():
-    model = of_sgd(ema=0.2)
+    model = of_sgd(ema_decay=0.2)
     averages = model.generator.get_weights()
     for step in (1, 2, 3):
         model.train_step((SOURCE, TARGET))
@@ -157,12 +157,12 @@ def test_the_averaged_generator_is_the_mean_over_past_weights():
             share * average + (1 - share) * weight
             for average, weight in zip(averages, model.generator.get_weights())
         ]
-    for found, expected in zip(model.averaged_generator.get_weights(), averages):
+    for found, expected in zip(model.averaged["generator"].get_weights(), averages):
         np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert model.averaged_generator.trainable_variables == []
+    assert model.averaged["generator"].trainable_variables == []
     names = [
         [layer.name for layer in network.layers]
-        for network in (model.averaged_generator, model.generator)
+        for network in (model.averaged["generator"], model.generator)
     ]
     assert names[0] == names[1]
 
@@ -172,7 +172,7 @@ def test_impossible_options_are_refused(options):
     accumulate, ema = {"accumulate": 1, "ema": 0.0, **options}.values()
     message = (
         "`accumulate` must be at least 1, and `ema` at least 0 and below 1. Received: "
-        f"accumulate={accumulate}, ema={ema}. 0.999 averages over some 1000 steps."
+        f"micro_batches={accumulate}, ema_decay={ema}. 0.999 averages over some 1000 steps."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         tiny_pix2pix().compile(**options)
@@ -181,10 +181,10 @@ def test_impossible_options_are_refused(options):
 def test_parts_of_synchronized_batch_norm_are_refused():
     message = (
         '`accumulate` must be 1 for norm="batch_sync", whose statistics are those of the whole '
-        'batch. Received: accumulate=2. Use norm="instance" or "batch".'
+        'batch. Received: micro_batches=2. Use norm="instance" or "batch".'
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        tiny_pix2pix(norm="batch_sync").compile(accumulate=2)
+        tiny_pix2pix(norm="batch_sync").compile(micro_batches=2)
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_xla_takes_the_same_step():
         generator = unet_generator((16, 16, 3), depth=2, base_filters=2)
         judge = patch_discriminator((16, 16, 3), receptive_field=16, base_filters=2)
         model = Pix2Pix(generator, judge, l1_weight=1.0)
-        model.compile({p: sgd() for p in model.players}, ema=0.5, jit_compile=jit)
+        model.compile({p: sgd() for p in model.players}, ema_decay=0.5, jit_compile=jit)
         tf.function(model.train_step, jit_compile=model.jit_compile)(pair)
         return values(model)
 
@@ -211,7 +211,7 @@ def moments(model, player):
 EVERYTHING = dataclasses.replace(
     presets.QUICKSTART,
     data=dataclasses.replace(presets.QUICKSTART.data, image_size=32, load_size=32),
-    model=ModelConfig(base_filters=4, depth=2, receptive_field=16, penalty="dragan"),
+    model=Pix2PixConfig(base_filters=4, depth=2, receptive_field=16, penalty="dragan"),
     train=dataclasses.replace(
         presets.QUICKSTART.train,
         batch_size=2,
@@ -219,9 +219,9 @@ EVERYTHING = dataclasses.replace(
         steps=4,
         warmup_steps=2,
         clip_norm=1.0,
-        accumulate=2,
+        micro_batches=2,
         precision="mixed_float16",
-        ema=0.5,
+        ema_decay=0.5,
     ),
 )
 
@@ -251,10 +251,10 @@ def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_
     assert scales[0] == scales[1] > 1
     assert not (values(whole.generator)[0] == values(started()[0].generator)[0]).any()
 
-    config.save(EVERYTHING, tmp_path)
+    runs.save_config(EVERYTHING, tmp_path)
     tf.train.CheckpointManager(checkpoint, tmp_path / "checkpoints", 1).save()
     for averaged in (False, True):
-        trained = resumed.averaged_generator if averaged else resumed.generator
+        trained = resumed.averaged["generator"] if averaged else resumed.generator
         restored = factory.restored_generator(tmp_path, averaged=averaged)
         assert restored.compute_dtype == "float32"
         for a, b in zip(restored.get_weights(), trained.get_weights()):
@@ -262,7 +262,7 @@ def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_
 
 
 def test_averages_of_a_run_without_are_refused(tmp_path):
-    config.save(presets.QUICKSTART, tmp_path)
+    runs.save_config(presets.QUICKSTART, tmp_path)
     message = (
         f"Averaged weights are in runs with --train.ema above 0. Received: {str(tmp_path)!r}, "
         "which has none. Take the weights as they are, or train another run with --train.ema 0.999."

@@ -9,11 +9,11 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.cases import tiny_pix2pix, values
-from tfpix2pix import InputError, factory
-from tfpix2pix import config as configs
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+from tfpix2pix import InputError, factory, runs
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training.engine import loop
 
 
@@ -23,7 +23,7 @@ def config(facades):
         name="tiny",
         summary="Two minutes' worth of nothing.",
         data=DataConfig(str(facades), direction="BtoA", image_size=32),
-        model=ModelConfig(base_filters=4, depth=3, receptive_field=34, penalty="dragan"),
+        model=Pix2PixConfig(base_filters=4, depth=3, receptive_field=34, penalty="dragan"),
         train=TrainConfig(steps=4, checkpoint_every=2, log_every=3, seed=6),
     )
 
@@ -136,7 +136,7 @@ def test_another_experiment_is_refused_before_anything_is_written(config, tmp_pa
 
 def test_the_length_is_part_of_a_schedule_that_falls(config, tmp_path):
     linear = dataclasses.replace(config.train, schedule="linear", steps=4)
-    configs.save(dataclasses.replace(config, train=linear), tmp_path)
+    runs.save_config(dataclasses.replace(config, train=linear), tmp_path)
     longer_one = dataclasses.replace(linear, steps=8)
     with pytest.raises(InputError, match=r"train\.steps 4 -> 8\. Use those options or another"):
         loop.check_same_experiment(dataclasses.replace(config, train=longer_one), tmp_path)

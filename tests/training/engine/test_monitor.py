@@ -9,13 +9,13 @@ from PIL import Image
 
 from tests.cases import smooth_images, tiny_pix2pix, values
 from tfpix2pix import InputError, factory, losses
-from tfpix2pix.config import DataConfig, ExperimentConfig, ModelConfig, TrainConfig
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training.engine import loop
 from training.engine.checkpoints import Checkpoints
 from training.engine.fine_tuning import start_from
-from training.engine.monitor import Watch
+from training.engine.monitor import Monitor, validate
 from training.engine.run_log import RunLog
-from training.engine.validation import validate
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def config(facades):
         name="tiny",
         summary="",
         data=DataConfig(str(facades), direction="BtoA", image_size=32),
-        model=ModelConfig(base_filters=4, depth=3, receptive_field=16),
+        model=Pix2PixConfig(base_filters=4, depth=3, receptive_field=16),
         train=TrainConfig(steps=6, checkpoint_every=2, log_every=2, seed=6),
     )
 
@@ -62,12 +62,13 @@ def test_what_does_not_learn_stops_early_and_stays_stopped(config, tmp_path):
 
 def test_a_training_rolls_back_to_the_last_checkpoint_but_not_for_ever(config, tmp_path):
     model = tiny_pix2pix()
-    config = changed(config, rollback=True)
+    config = changed(config, rollback_on_nan=True)
     checkpoints = Checkpoints(model, tmp_path, 3)
     batch = (smooth_images((1, 32, 32, 3)),) * 2
-    with RunLog(tmp_path, config, 0) as journal:
-        watch = Watch(model, config, checkpoints, journal, tf.distribute.get_strategy())
-        watch.check(1, batch)  # Nothing is wrong yet.
+    strategy = tf.distribute.get_strategy()
+    with RunLog(tmp_path, config, 0) as run_log:
+        monitor = Monitor(model, config, checkpoints, run_log, strategy, tasks={})
+        monitor.check(1, batch)  # Nothing is wrong yet.
 
         def spoil():
             model.generator.weights[0].assign(model.generator.weights[0] * np.nan)
@@ -77,19 +78,19 @@ def test_a_training_rolls_back_to_the_last_checkpoint_but_not_for_ever(config, t
         with pytest.raises(
             InputError, match=r"^All losses must be finite\. Received: generator_l1"
         ):
-            watch.check(2, batch)  # There is nowhere to go back to.
+            monitor.check(2, batch)  # There is nowhere to go back to.
         model = tiny_pix2pix()
         checkpoints = Checkpoints(model, tmp_path, 3)
         checkpoints.save(2)
         before = values(model.generator)
-        watch = Watch(model, config, checkpoints, journal, tf.distribute.get_strategy())
+        monitor = Monitor(model, config, checkpoints, run_log, strategy, tasks={})
         for step in (3, 4, 5):
             spoil()
-            watch.check(step, batch)
+            monitor.check(step, batch)
             np.testing.assert_array_equal(values(model.generator)[0], before[0])
         spoil()
         with pytest.raises(InputError, match="at step 6"):
-            watch.check(6, batch)
+            monitor.check(6, batch)
 
 
 @pytest.mark.slow

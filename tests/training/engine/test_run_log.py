@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import tfpix2pix
 from tests.cases import tiny_pix2pix
-from tfpix2pix import config as configs
+from tfpix2pix import runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from training.engine import run_log
 from training.engine.health import Symptom
@@ -125,7 +125,7 @@ def test_run_json_tells_how_it_was_started_each_time(tmp_path, monkeypatch):
     assert any("CPU" in device for device in second["devices"])
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", second["commit"])
     assert first["started"] <= first["ended"] <= second["started"]
-    assert configs.load(tmp_path) == CONFIG
+    assert runs.load_config(tmp_path) == CONFIG
 
 
 def test_outside_of_a_checkout_there_is_no_commit(monkeypatch):
