@@ -21,7 +21,7 @@ static void check(TF_Status* status) {
   }
 }
 
-static TF_Output layer_output(TF_Graph* graph, const char* name) {
+static TF_Output output_of(TF_Graph* graph, const char* name) {
   TF_Output output = {TF_GraphOperationByName(graph, name), 0};
   if (output.oper == NULL) {
     fprintf(stderr, "no operation %s\n", name);
@@ -51,8 +51,8 @@ int main(int count, char** arguments) {
   TF_StringInit(string);
   TF_StringCopy(string, file, length);
 
-  TF_Output feed = layer_output(graph, arguments[2]);
-  TF_Output fetch = layer_output(graph, arguments[3]);
+  TF_Output feed = output_of(graph, arguments[2]);
+  TF_Output fetch = output_of(graph, arguments[3]);
   TF_Tensor* translated = NULL;
   TF_SessionRun(session, NULL, &feed, &input, 1, &fetch, &translated, 1, NULL, 0, NULL, status);
   check(status);
