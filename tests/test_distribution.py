@@ -9,7 +9,7 @@ from tensorflow import keras
 
 from tests.cases import smooth_images, tiny_pix2pix
 from tfpix2pix import InputError
-from tfpix2pix.data import pipeline, sources
+from tfpix2pix.data import codecs, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
 from training.engine import loop
 
@@ -85,3 +85,24 @@ def test_xla_is_refused_for_several_replicas(mirrored):
     )
     with mirrored.scope(), pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         tiny_pix2pix().compile(jit_compile=True)
+
+
+def test_two_replicas_share_the_unpaired_stream_of_one(mirrored, tmp_path):
+    random = np.random.default_rng(0)
+    for domain, count in (("A", 3), ("B", 5)):
+        for index in range(count):
+            pixels = random.integers(0, 256, (10, 12, 3)).astype("uint8")
+            codecs.write(pixels, tmp_path / f"train{domain}/{index}.png")
+    domains = sources.unpaired(tmp_path)
+
+    def batches(replicas):
+        share = pipeline.Share(0, replicas, replicas)
+        return pipeline.unpaired_batches(
+            domains, Geometry((8, 8)), batch_size=4 // replicas, seed=2, share=share
+        )
+
+    distributed = mirrored.distribute_datasets_from_function(lambda context: batches(2))
+    for alone, shared in zip(batches(1).take(6), distributed):
+        for images, parts in zip(alone, shared):
+            parts = [part.numpy() for part in mirrored.experimental_local_results(parts)]
+            np.testing.assert_array_equal(np.concatenate(parts), images)

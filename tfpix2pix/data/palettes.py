@@ -28,7 +28,7 @@ CMP_FACADES = {
 PALETTES = {"cmp_facades": CMP_FACADES}
 
 
-def palette(labels: Union[None, int, str, Mapping]) -> Union[None, int, Mapping]:
+def palette(labels: Union[int, str, Mapping, None]) -> Union[int, Mapping, None]:
     """Returns labels, with the colours of a palette in place of its name.
 
     Args:
