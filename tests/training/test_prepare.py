@@ -144,15 +144,15 @@ def test_fetch_unpacks_an_archive_that_was_downloaded_by_hand(capsys):
     assert len(list(Path("data/facades/train").iterdir())) == 400
 
 
-def test_check_tells_writes_and_exits_by_its_finding(capsys):
+def test_check_prints_writes_and_exits_by_its_finding(capsys):
     prepare.main(["edges", "photos", "--to", "pairs"])
     capsys.readouterr()
     prepare.main(["check", "pairs", "--to", "report"])
-    told = capsys.readouterr().out
-    assert told.startswith("pairs: side_by_side, 10 all\n")
-    assert "WARNING: The same example several times (1)" in told
-    assert "No errors, 1 warning." in told
-    assert "python -m training.train facades --data pairs --data.layout side_by_side" in told
+    printed = capsys.readouterr().out
+    assert printed.startswith("pairs: side_by_side, 10 all\n")
+    assert "WARNING: The same example several times (1)" in printed
+    assert "No errors, 1 warning." in printed
+    assert "python -m training.train facades --data pairs --data.layout side_by_side" in printed
     assert "<!doctype html>" in Path("report/check.html").read_text()
     assert json.loads(Path("report/check.json").read_text())["is_fit"]
     Path("pairs/3.png").write_bytes(b"")

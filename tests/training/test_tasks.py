@@ -38,8 +38,8 @@ def served(generator, task, folder, pixels):
     signature = tf.saved_model.load(str(version)).signatures["serving_default"]
     answer = codecs.decode(signature(image_bytes=encoded)["output_bytes"][0].numpy()).pixels
     source = task.source(tf.constant(pixels))[tf.newaxis]
-    own = task.picture(source, inference.translate(generator, source))[0].numpy()
-    return answer, own
+    expected = task.picture(source, inference.translate(generator, source))[0].numpy()
+    return answer, expected
 
 
 def facades(folder, count=3, size=(16, 24)):
@@ -63,9 +63,9 @@ def test_sixteen_bits_of_any_size_go_through_all_of_it(tmp_path):
     )
     assert task.source_format == (1, "uint16", (0, 4095))
     assert task.target_format == (3, "uint16", (0, 65535))
-    answer, own = served(generator, task, tmp_path / "exports", source)
+    answer, expected = served(generator, task, tmp_path / "exports", source)
     assert (answer.dtype, answer.shape) == (np.uint16, (18, 21, 3))
-    np.testing.assert_allclose(answer.astype(int), own, atol=1)
+    np.testing.assert_allclose(answer.astype(int), expected, atol=1)
     assert len(np.unique(answer)) > 300  # More than 8 bits have.
 
 
@@ -75,9 +75,9 @@ def test_colourization_answers_photos_for_photos(tmp_path):
         codecs.write(photo, folder / f"{index}.png")
     task, generator = trained(tmp_path / "run", tmp_path / "photos", task="colorization")
     assert (generator.input_shape[-1], generator.output_shape[-1]) == (1, 2)
-    answer, own = served(generator, task, tmp_path / "exports", photo)
-    np.testing.assert_allclose(answer.astype(int), own, atol=1)
-    # Lightness is the photo's own, whatever an untrained network makes of the colour.
+    answer, expected = served(generator, task, tmp_path / "exports", photo)
+    np.testing.assert_allclose(answer.astype(int), expected, atol=1)
+    # Lightness is the photo's expected, whatever an untrained network makes of the colour.
     lightness, expected = (
         np.asarray(Image.open(io.BytesIO(codecs.encode(image, ".png"))).convert("L"), float)
         for image in (answer, photo)
@@ -104,9 +104,9 @@ def test_every_task_goes_through_all_of_it(tmp_path, options, channels):
     options = {"direction": "BtoA", **options}
     task, generator = trained(tmp_path / "run", tmp_path / "data", **options)
     assert (generator.input_shape[-1], generator.output_shape[-1]) == channels
-    asked = labels if options["direction"] == "BtoA" else photo
-    answer, own = served(generator, task, tmp_path / "exports", asked)
-    assert np.mean(np.abs(answer.astype(int) - own) <= 1) > 0.999
+    request = labels if options["direction"] == "BtoA" else photo
+    answer, expected = served(generator, task, tmp_path / "exports", request)
+    assert np.mean(np.abs(answer.astype(int) - expected) <= 1) > 0.999
     if "target_labels" in options:
         colors = {tuple(color) for color in answer.reshape(-1, 3).tolist()}
         assert colors <= set(CMP_FACADES.values())

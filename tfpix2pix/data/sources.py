@@ -204,8 +204,8 @@ def examples(
     Example:
         >>> from tfpix2pix.data import codecs
         >>> codecs.write(np.zeros((4, 8, 1), "uint16"), "deep/1.png")
-        >>> both = (PixelFormat(), PixelFormat())
-        >>> examples(layouts.listing("deep", "train"), both, halves=True).formats[1].dtype
+        >>> formats = (PixelFormat(), PixelFormat())
+        >>> examples(layouts.listing("deep", "train"), formats, halves=True).formats[1].dtype
         'uint16'
     """
     names, columns, fetch = stored(listing)

@@ -180,9 +180,8 @@ def _suggestions(data, evidence, sides):
         return []
     a, b = sides
     # Drawings and label maps are what one translates from; of two of a kind, A is.
-    direction, source, target = ("AtoB", a, b)
-    if a.kind == "photo" != b.kind:
-        direction, source, target = ("BtoA", b, a)
+    direction = "BtoA" if a.kind == "photo" != b.kind else "AtoB"
+    source, target = (b, a) if direction == "BtoA" else (a, b)
     names = {"labels": "a label map", "drawing": "a drawing", "photo": "a photo"}
     guess = (
         f"a guess: {source.side} looks like {names[source.kind]}, {target.side} like "

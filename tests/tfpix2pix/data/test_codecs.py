@@ -27,8 +27,8 @@ LOSSLESS = {
 }
 CASES = [
     (suffix, dtype, channels)
-    for suffix, of_format in LOSSLESS.items()
-    for dtype, counts in of_format.items()
+    for suffix, file_format in LOSSLESS.items()
+    for dtype, counts in file_format.items()
     for channels in counts
 ]
 

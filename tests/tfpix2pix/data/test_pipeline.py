@@ -18,8 +18,8 @@ def numbered(tmp_path):
     """Five pairs whose halves are equal, each of a colour of its own."""
     for index in range(5):
         half = np.random.default_rng(index).integers(0, 40, (24, 24, 3)) + 40 * index
-        both = np.concatenate([half, half], axis=1).astype("uint8")
-        Image.fromarray(both).save(tmp_path / f"{index}.png")
+        pair = np.concatenate([half, half], axis=1).astype("uint8")
+        Image.fromarray(pair).save(tmp_path / f"{index}.png")
     return sources.pairs(tmp_path)
 
 
@@ -49,8 +49,8 @@ def test_every_epoch_holds_each_pair_once_in_an_order_of_its_own(numbered):
 def test_epochs_differ_in_their_jitter(numbered):
     order = numbers(stream(numbered), 30)
     examples = as_array(stream(numbered), 30)[:, 0].reshape(60, -1)
-    of_first = [tuple(x) for x, number in zip(examples, order) if number == 0]
-    assert len(set(of_first)) > len(of_first) / 2
+    first_examples = [tuple(x) for x, number in zip(examples, order) if number == 0]
+    assert len(set(first_examples)) > len(first_examples) / 2
 
 
 def test_same_seed_same_batches_and_another_seed_others(numbered):
@@ -60,8 +60,8 @@ def test_same_seed_same_batches_and_another_seed_others(numbered):
 
 
 def test_the_stream_resumes_at_any_step(numbered):
-    whole = as_array(stream(numbered), 7)
-    np.testing.assert_array_equal(as_array(stream(numbered, first_step=4), 3), whole[4:])
+    uninterrupted = as_array(stream(numbered), 7)
+    np.testing.assert_array_equal(as_array(stream(numbered, first_step=4), 3), uninterrupted[4:])
 
 
 def test_the_cache_changes_nothing(numbered):
@@ -77,14 +77,14 @@ def test_smaller_batches_are_parts_of_larger_ones(numbered):
 
 def test_the_shares_of_workers_are_the_whole(numbered):
     """Two workers of two replicas each; so no example is seen twice in an epoch."""
-    whole = as_array(stream(numbered), 12)
+    alone = as_array(stream(numbered), 12)
     shares = [pipeline.Share(first, 2, 4) for first in (0, 2)]
     first, second = (as_array(stream(numbered, share=share), 6) for share in shares)
     np.testing.assert_array_equal(
-        first.reshape(3, 2, *whole.shape[1:]), whole.reshape(3, 4, *whole.shape[1:])[:, :2]
+        first.reshape(3, 2, *alone.shape[1:]), alone.reshape(3, 4, *alone.shape[1:])[:, :2]
     )
     np.testing.assert_array_equal(
-        second.reshape(3, 2, *whole.shape[1:]), whole.reshape(3, 4, *whole.shape[1:])[:, 2:]
+        second.reshape(3, 2, *alone.shape[1:]), alone.reshape(3, 4, *alone.shape[1:])[:, 2:]
     )
     resumed = as_array(stream(numbered, share=shares[1], first_step=2), 4)
     np.testing.assert_array_equal(resumed, second[2:])
@@ -110,8 +110,8 @@ def test_jitter_is_a_window_of_the_pair_or_of_its_mirror_image(in_dataset):
         for top in range(3)
         for left in range(3)
     }
-    seen = {possible[window.numpy().tobytes()] for window in windows}
-    assert len(seen) > 12
+    places = {possible[window.numpy().tobytes()] for window in windows}
+    assert len(places) > 12
 
 
 def test_jitter_without_flip_never_mirrors():
@@ -142,9 +142,9 @@ def test_evaluation_yields_every_pair_once_as_it_is(facades):
     batches = list(pipeline.evaluation_batches(pairs, Geometry((32, 32)), batch_size=2))
     assert [len(source) for source, _ in batches] == [2, 1]
     for index, file in enumerate(pairs.names):
-        both = np.asarray(Image.open(facades / "test" / file)) / 127.5 - 1
+        pair = np.asarray(Image.open(facades / "test" / file)) / 127.5 - 1
         source, target = (batch[index % 2] for batch in batches[index // 2])
-        np.testing.assert_allclose(np.concatenate([source, target], axis=1), both, atol=1e-6)
+        np.testing.assert_allclose(np.concatenate([source, target], axis=1), pair, atol=1e-6)
 
 
 def test_images_are_loaded_at_286_256_of_their_size(numbered):
@@ -235,8 +235,8 @@ def unpaired_numbers(domains, batches, **options):
 
 @pytest.mark.parametrize("counts", [(5, 5), (3, 5), (5, 3), (1, 4)])
 def test_each_domain_has_epochs_of_its_own_that_hold_every_image_once(tmp_path, counts):
-    drawn = unpaired_numbers(two_domains(tmp_path, *counts), 60)
-    for numbers_of_domain, count in zip(drawn, counts):
+    order = unpaired_numbers(two_domains(tmp_path, *counts), 60)
+    for numbers_of_domain, count in zip(order, counts):
         epochs = numbers_of_domain.reshape(-1, count)
         assert np.sort(epochs).tolist() == [list(range(count))] * (60 // count)
         assert len(np.unique(epochs, axis=0)) > count / 2  # Orders differ.
@@ -256,12 +256,12 @@ def test_no_image_of_a_is_tied_to_one_of_b(tmp_path, counts):
 
 def test_unpaired_streams_resume_and_follow_from_their_seed_alone(tmp_path):
     domains = two_domains(tmp_path, 5, 5)
-    drawn = unpaired_numbers(domains, 20)
-    np.testing.assert_array_equal(unpaired_numbers(domains, 20, cache_gigabytes=0), drawn)
-    np.testing.assert_array_equal(unpaired_numbers(domains, 13, first_step=7), drawn[:, 7:])
-    np.testing.assert_array_equal(unpaired_numbers(domains, 10, batch_size=2), drawn)
+    order = unpaired_numbers(domains, 20)
+    np.testing.assert_array_equal(unpaired_numbers(domains, 20, cache_gigabytes=0), order)
+    np.testing.assert_array_equal(unpaired_numbers(domains, 13, first_step=7), order[:, 7:])
+    np.testing.assert_array_equal(unpaired_numbers(domains, 10, batch_size=2), order)
     other = unpaired_numbers(domains, 20, seed=2)
-    assert (other != drawn).any(axis=1).all()  # In both domains.
+    assert (other != order).any(axis=1).all()  # In both domains.
 
 
 @pytest.mark.parametrize("counts", [(5, 5), (3, 5)])

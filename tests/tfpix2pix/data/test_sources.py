@@ -121,8 +121,8 @@ def test_alpha_can_be_kept_and_is_opaque_where_there_is_none(tmp_path):
 def test_broken_and_odd_files_are_named(tmp_path):
     pixels = noise(64, 64, 3)
     Image.fromarray(pixels).save(tmp_path / "a.jpg")
-    whole = (tmp_path / "a.jpg").read_bytes()
-    (tmp_path / "b.jpg").write_bytes(whole[: len(whole) // 2])
+    complete = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(complete[: len(complete) // 2])
     codecs.write(noise(4, 7, 3), tmp_path / "c.png")
     message = (
         "Every file must be a readable image of even width, A in its left and B in its right half, "
@@ -277,17 +277,17 @@ def test_a_file_is_examined_once_until_it_changes(tmp_path):
     column = survey.Column([str(tmp_path / f"{i}.png") for i in range(3)])
     for file in column.files:
         codecs.write(noise(4, 4, 3), file)
-    asked = []
+    totals = []
 
     def progress(records, total):
-        asked.append(total)
+        totals.append(total)
         return records
 
     first = survey.examine_images(column, progress=progress)
     assert survey.examine_images(column, progress=progress) == first
     codecs.write(noise(4, 6, 3), column.files[1])
     again = survey.examine_images(column, progress=progress)
-    assert (asked, [record.width for record in again]) == ([3, 1], [4, 6, 4])
+    assert (totals, [record.width for record in again]) == ([3, 1], [4, 6, 4])
 
 
 def test_a_broken_or_unwritable_memory_costs_time_only(tmp_path, monkeypatch):
@@ -296,8 +296,8 @@ def test_a_broken_or_unwritable_memory_costs_time_only(tmp_path, monkeypatch):
     home = tmp_path / "home"
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
     first = survey.examine_images(column)
-    (kept,) = home.rglob("*.json")
-    kept.write_text("{")
+    (cache,) = home.rglob("*.json")
+    cache.write_text("{")
     assert survey.examine_images(column) == first
     monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
     assert survey.examine_images(column) == first

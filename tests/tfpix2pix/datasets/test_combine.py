@@ -28,12 +28,12 @@ def write(folder, *names, image=None):
         codecs.write(noise(4, 6, 3) if image is None else image, folder / name)
 
 
-def found(folder):
+def files_in(folder):
     return {p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file()}
 
 
 def times(folder):
-    return {name: os.stat(folder / name).st_mtime_ns for name in found(folder)}
+    return {name: os.stat(folder / name).st_mtime_ns for name in files_in(folder)}
 
 
 def refuses(message):
@@ -61,7 +61,7 @@ def test_partners_are_found_by_name_and_their_pixels_kept(tmp_path):
     write(tmp_path, "a/.hidden.png")
     done = combine.combine_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     assert done == jobs.Done(3, 0)
-    assert found(tmp_path / "out") == {"train/2.png", "test/x.1.png", "9.png"}
+    assert files_in(tmp_path / "out") == {"train/2.png", "test/x.1.png", "9.png"}
     for name in ("train/2", "test/x.1", "9"):
         with Image.open(tmp_path / f"out/{name}.png") as image:
             expected = np.hstack([sides["a", name], sides["b", name]])
@@ -145,7 +145,7 @@ def test_broken_files_are_all_named_after_the_rest_was_written(tmp_path):
         "Every file must be an image that can be used. Received 7 of 9 that are not: "
         f"{named}; the rest was written. Replace or remove them and run the same command again."
     )
-    assert found(tmp_path / "out") == {"7.png", "8.png"}
+    assert files_in(tmp_path / "out") == {"7.png", "8.png"}
 
 
 def test_what_is_done_is_not_done_again_unless_its_input_is_newer(tmp_path):
@@ -156,7 +156,7 @@ def test_what_is_done_is_not_done_again_unless_its_input_is_newer(tmp_path):
     def interrupted(iterable, total):
         assert total in (4, 2)
         for index, item in enumerate(iterable):
-            if index == 2 and len(found(out)) >= 2:
+            if index == 2 and len(files_in(out)) >= 2:
                 raise KeyboardInterrupt
             yield item
 
@@ -166,12 +166,12 @@ def test_what_is_done_is_not_done_again_unless_its_input_is_newer(tmp_path):
     assert 2 <= len(before) <= 4
     assert not any(name.endswith(".part") for name in before)
     assert combine.combine_folders(a, b, out) == jobs.Done(4 - len(before), len(before))
-    whole = times(out)
-    assert {name: whole[name] for name in before} == before
+    complete = times(out)
+    assert {name: complete[name] for name in before} == before
     assert combine.combine_folders(a, b, out) == jobs.Done(0, 4)
-    assert times(out) == whole
+    assert times(out) == complete
 
-    later = max(whole.values()) + 10**9
+    later = max(complete.values()) + 10**9
     write(b, "2.png", image=noise(4, 6, 3))
     os.utime(b / "2.png", ns=(later, later))
     assert combine.combine_folders(a, b, out) == jobs.Done(1, 3)
@@ -203,7 +203,7 @@ def test_a_split_is_whole_seeded_and_made_of_links(tmp_path):
     names = {f"{i}.png" for i in range(20)}
     write(tmp_path / "all", *sorted(names))
     assert combine.split(tmp_path / "all", tmp_path / "1", TENTHS, seed=3) == jobs.Done(20, 0)
-    parts = [found(tmp_path / "1" / part) for part in TENTHS]
+    parts = [files_in(tmp_path / "1" / part) for part in TENTHS]
     assert [len(part) for part in parts] == [16, 2, 2]
     assert set.union(*parts) == names
     for part, inside in zip(TENTHS, parts):
@@ -214,21 +214,21 @@ def test_a_split_is_whole_seeded_and_made_of_links(tmp_path):
 
     write(tmp_path / "again", *sorted(names, reverse=True))
     combine.split(tmp_path / "again", tmp_path / "2", TENTHS, seed=3)
-    assert found(tmp_path / "2") == found(tmp_path / "1")
+    assert files_in(tmp_path / "2") == files_in(tmp_path / "1")
     combine.split(tmp_path / "again", tmp_path / "3", TENTHS, seed=4)
-    assert found(tmp_path / "3") != found(tmp_path / "1")
+    assert files_in(tmp_path / "3") != files_in(tmp_path / "1")
 
 
 def test_files_of_one_name_stay_together(tmp_path):
     for index in range(6):
         write(tmp_path / "all", f"A/{index}.jpg", f"B/{index}.png", f"B/{index}.tiff")
     combine.split(tmp_path / "all", tmp_path / "out", {"train": 0.5, "test": 0.5})
-    assert len(found(tmp_path / "out")) == 18
+    assert len(files_in(tmp_path / "out")) == 18
     for part in ("train", "test"):
-        inside = {Path(name).with_suffix("").name for name in found(tmp_path / "out" / part)}
+        inside = {Path(name).with_suffix("").name for name in files_in(tmp_path / "out" / part)}
         assert len(inside) == 3
         expected = {f"A/{i}.jpg" for i in inside} | {f"B/{i}.png" for i in inside}
-        assert found(tmp_path / "out" / part) == expected | {f"B/{i}.tiff" for i in inside}
+        assert files_in(tmp_path / "out" / part) == expected | {f"B/{i}.tiff" for i in inside}
 
 
 def test_without_links_files_are_copied(tmp_path, monkeypatch):
@@ -316,7 +316,7 @@ def test_resize_writes_every_folder_s_files(tmp_path):
     options = {"how": "stretch", "kernel": "nearest"}
     for done in (jobs.Done(3, 0), jobs.Done(0, 3)):
         assert combine.resize(tmp_path / "in", tmp_path / "out", (4, 6), **options) == done
-    assert found(tmp_path / "out") == {"train/1.png", "2.png", "deep.tiff"}
+    assert files_in(tmp_path / "out") == {"train/1.png", "2.png", "deep.tiff"}
     deep = codecs.read(tmp_path / "out/deep.tiff")
     assert (deep.shape, deep.dtype) == ((4, 6, 5), "uint16")
     assert np.isin(deep, codecs.read(tmp_path / "in/deep.tiff")).all()
@@ -340,7 +340,7 @@ def test_odd_widths_have_no_halves(tmp_path):
     )
     with refuses(message):
         combine.resize(tmp_path / "in", tmp_path / "out", (4, 4), halves=True)
-    assert found(tmp_path / "out") == {"1.png"}
+    assert files_in(tmp_path / "out") == {"1.png"}
 
 
 @pytest.mark.parametrize(
@@ -380,9 +380,9 @@ def test_samples_are_seeded_by_name_alone(tmp_path):
     write(tmp_path / "two", "a/1.png", "b/1.png", image=photo)
     assert derive.edges(tmp_path / "one", tmp_path / "1", (24, 24), samples=3) == jobs.Done(3, 0)
     assert derive.edges(tmp_path / "two", tmp_path / "2", (24, 24), samples=3) == jobs.Done(6, 0)
-    assert found(tmp_path / "2") == {f"{part}/1_{i}.png" for part in "ab" for i in range(3)}
-    pairs = {name: codecs.read(tmp_path / "2" / name) for name in found(tmp_path / "2")}
-    for name in found(tmp_path / "1"):
+    assert files_in(tmp_path / "2") == {f"{part}/1_{i}.png" for part in "ab" for i in range(3)}
+    pairs = {name: codecs.read(tmp_path / "2" / name) for name in files_in(tmp_path / "2")}
+    for name in files_in(tmp_path / "1"):
         np.testing.assert_array_equal(codecs.read(tmp_path / "1" / name), pairs[name])
     assert len({pair[:, :24].tobytes() for pair in pairs.values()}) == 6
     for pair in pairs.values():

@@ -52,14 +52,19 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        server, asked = self.server, self.headers["Range"]
+        server = self.server
+        byte_range = self.headers["Range"]
         if self.path != "/tiny.tar.gz":
             self.send_error(404)
             return
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and server.takes_ranges else 0
+        start = (
+            int(re.fullmatch(r"bytes=(\d+)-", byte_range)[1])
+            if byte_range and server.takes_ranges
+            else 0
+        )
         size = len(server.content)
         sent = server.content[start : server.breaks_after]
-        server.requests.append((asked, len(sent)))
+        server.requests.append((byte_range, len(sent)))
         if start and start >= size:
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{size}")
@@ -125,21 +130,21 @@ def cut(address, kind="ChunkedEncodingError"):
 
 def test_a_data_set_is_downloaded_and_unpacked(server, tmp_path, monkeypatch):
     publish(monkeypatch, len(ARCHIVE))
-    seen = []
+    calls = []
 
     def progress(chunks, total, done):
-        seen.append((total, done))
+        calls.append((total, done))
         for chunk in chunks:
-            seen.append(len(chunk))
+            calls.append(len(chunk))
             yield chunk
 
     folder = tmp_path / "new"
     path = fetching.fetch_data_set("tiny", folder, url=server.url, progress=progress)
     assert path == folder / "tiny"
     assert contents(folder) == FILES
-    assert seen[0] == (len(ARCHIVE), 0)
-    assert sum(seen[1:]) == len(ARCHIVE)
-    assert len(seen) > 10
+    assert calls[0] == (len(ARCHIVE), 0)
+    assert sum(calls[1:]) == len(ARCHIVE)
+    assert len(calls) > 10
 
     assert fetching.fetch_data_set("tiny", folder, url=server.url) == path
     assert server.requests == [(None, len(ARCHIVE))]
@@ -151,15 +156,16 @@ def test_an_interrupted_download_goes_on_where_it_stopped(server, tmp_path):
         fetching.fetch_data_set("tiny", tmp_path, url=server.url)
     assert contents(tmp_path) == {"tiny.tar.gz.part": ARCHIVE[:1000]}
 
-    server.breaks_after, seen = None, []
+    server.breaks_after = None
+    calls = []
 
     def progress(chunks, total, done):
-        seen.append((total, done))
+        calls.append((total, done))
         return chunks
 
     fetching.fetch_data_set("tiny", tmp_path, url=server.url, progress=progress)
     assert server.requests == [(None, 1000), ("bytes=1000-", len(ARCHIVE) - 1000)]
-    assert seen == [(len(ARCHIVE), 1000)]
+    assert calls == [(len(ARCHIVE), 1000)]
     assert contents(tmp_path) == FILES
 
 

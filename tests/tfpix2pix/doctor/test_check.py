@@ -48,7 +48,7 @@ def put(folder, name, a, b):
     codecs.write(np.concatenate([a, b], axis=1), folder / name)
 
 
-def found(data, *arguments, **options):
+def findings(data, *arguments, **options):
     """Returns what was found: dict of code to severity and items as text."""
     diagnosis = check.diagnose(data, *arguments, **options)
     severities = [finding.severity for finding in diagnosis.findings]
@@ -92,19 +92,19 @@ def test_a_clean_set_has_no_findings_and_is_described(folder):
 
 def test_files_without_partner_are_named(folders):
     (folders / "A/3.png").unlink()
-    codecs.write(PAIRS["test"][0][0], folders / "A/lonely.png")
-    assert found(folders) == {"unmatched": ("error", ["A/lonely.png", "B/3.png"])}
+    codecs.write(PAIRS["test"][0][0], folders / "A/single.png")
+    assert findings(folders) == {"unmatched": ("error", ["A/single.png", "B/3.png"])}
 
 
 def test_files_that_are_broken_are_named(folder):
-    whole = (folder / "train/0.png").read_bytes()
-    atomic.write_bytes(whole[: len(whole) // 2], folder / "train/0.png")
+    complete = (folder / "train/0.png").read_bytes()
+    atomic.write_bytes(complete[: len(complete) // 2], folder / "train/0.png")
     atomic.write_bytes(b"", folder / "train/1.png")
     atomic.write_bytes(b"a letter", folder / "test/2.png")
     with (folder / "train/bomb.npy").open("wb") as bomb:
         header = {"descr": "|u1", "fortran_order": False, "shape": (99999, 99999)}
         np.lib.format.write_array_header_1_0(bomb, header)
-    (code,), ((severity, items),) = zip(*found(folder).items())
+    (code,), ((severity, items),) = zip(*findings(folder).items())
     assert (code, severity) == ("unreadable", "error")
     names = [item.split(" (")[0] for item in items]
     assert names == ["train/0.png", "train/1.png", "train/bomb.npy", "test/2.png"]
@@ -114,14 +114,14 @@ def test_files_that_are_broken_are_named(folder):
 
 def test_odd_widths_are_named(folder):
     codecs.write(PAIRS["test"][0][0][:, 1:], folder / "train/1.png")
-    assert found(folder) == {"odd_width": ("error", ["train/1.png (63 pixels wide)"])}
+    assert findings(folder) == {"odd_width": ("error", ["train/1.png (63 pixels wide)"])}
 
 
 def test_formats_under_other_suffixes_are_named(folder):
     shutil.move(folder / "train/3.png", folder / "train/3.jpg")
     atomic.write_bytes(b"", folder / "train/notes.txt")
     atomic.write_bytes(b"", folder / ".hidden")
-    assert found(folder) == {
+    assert findings(folder) == {
         "suffix": ("warning", ["train/3.jpg (PNG)"]),
         "strays": ("note", ["train/notes.txt"]),
     }
@@ -142,7 +142,7 @@ def test_frames_alpha_and_turned_images_are_named(folders):
     exif[0x0112] = 6
     turned = Image.fromarray(np.rot90(PAIRS["train"][2][0]))
     turned.save(folders / "A/2.png", exif=exif)
-    assert found(folders) == {
+    assert findings(folders) == {
         "frames": ("warning", ["B/0.tiff (2 frames)"]),
         "alpha": ("warning", ["A/0.png"]),
         "mixed_kinds": (
@@ -156,7 +156,7 @@ def test_frames_alpha_and_turned_images_are_named(folders):
 def test_sizes_are_compared_in_pairs_and_over_the_set(folders):
     photo, _ = synthetic.facade((32, 48), seed=7)
     codecs.write(photo, folders / "A/1.png")
-    assert found(folders) == {
+    assert findings(folders) == {
         "pair_sizes": ("warning", ["A/1.png + B/1.png (32 x 48 pixels and 64 x 64 pixels)"]),
         "sizes": ("note", ["A/1.png (32 x 48 pixels)"]),
     }
@@ -165,10 +165,10 @@ def test_sizes_are_compared_in_pairs_and_over_the_set(folders):
 def test_kinds_that_cannot_be_converted_are_an_error(folders):
     deep = PAIRS["train"][0][0].astype("uint16") * 257
     codecs.write(deep, folders / "A/0.png")
-    assert found(folders) == {"mixed_kinds": ("warning", ["A/0.png (3 channels of uint16)"])}
+    assert findings(folders) == {"mixed_kinds": ("warning", ["A/0.png (3 channels of uint16)"])}
     (folders / "A/1.png").unlink()
     codecs.write(PAIRS["train"][1][0].astype("float32"), folders / "A/1.tiff")
-    problems = found(folders)
+    problems = findings(folders)
     assert problems["unfit_kinds"] == (
         "error",
         ["A/0.png (3 channels of uint16)", "A/1.tiff (3 channels of float32)"],
@@ -177,11 +177,11 @@ def test_kinds_that_cannot_be_converted_are_an_error(folders):
 
 
 def test_equal_examples_are_found_whatever_their_encoding(folder):
-    whole = codecs.read(folder / "train/2.png")
-    codecs.write(whole, folder / "train/again.bmp")
+    complete = codecs.read(folder / "train/2.png")
+    codecs.write(complete, folder / "train/again.bmp")
     codecs.write(codecs.read(folder / "train/4.png"), folder / "test/0.tiff")
     (folder / "test/0.png").unlink()
-    assert found(folder) == {
+    assert findings(folder) == {
         "leak": ("error", ["train/4.png + test/0.tiff"]),
         "duplicates": ("warning", ["train/2.png + train/again.bmp"]),
     }
@@ -199,7 +199,7 @@ def test_nearly_equal_examples_are_found(folder, how):
 
     put(folder, "train/near.png", *map(changed, PAIRS["train"][3]))
     put(folder, "test/near.png", *map(changed, PAIRS["train"][5]))
-    problems = found(folder)
+    problems = findings(folder)
     print(problems)
     assert problems["near_leak"] == ("warning", ["train/5.png + test/near.png"])
     assert problems["near_duplicates"] == ("warning", ["train/3.png + train/near.png"])
@@ -209,7 +209,7 @@ def test_nearly_equal_examples_are_found(folder, how):
 def test_an_image_with_two_partners_is_found(folder):
     put(folder, "train/8.png", PAIRS["train"][0][0], PAIRS["train"][8][1])
     put(folder, "test/2.png", PAIRS["test"][2][0], PAIRS["train"][1][1])
-    problems = found(folder)
+    problems = findings(folder)
     print(problems)
     assert problems["shared"] == ("note", ["train/0.png + train/8.png"])
     assert problems["shared_leak"] == ("warning", ["train/1.png + test/2.png"])
@@ -217,13 +217,13 @@ def test_an_image_with_two_partners_is_found(folder):
 
 def test_pairs_of_equal_halves_are_found(folder):
     put(folder, "train/0.png", PAIRS["train"][0][0], PAIRS["train"][0][0])
-    assert found(folder)["identical"] == ("warning", ["train/0.png"])
+    assert findings(folder)["identical"] == ("warning", ["train/0.png"])
 
 
 def test_a_shifted_half_is_found_with_its_shift(folder):
     photo, labels = PAIRS["train"][6]
     put(folder, "train/6.png", photo, np.roll(labels, 6, axis=1))
-    assert found(folder) == {
+    assert findings(folder) == {
         "misaligned": ("warning", ["train/6.png (B lies 0% too low and 9% too far right)"])
     }
 
@@ -257,19 +257,19 @@ def test_drawings_are_sources_and_are_not_resized_by_nearest(drawings):
 def test_halves_of_different_pairs_are_found(drawings):
     pair, other = (codecs.read(drawings / f"{index}.png") for index in (2, 5))
     put(drawings, "2.png", other[:, 63::-1], pair[:, 64:])
-    assert found(drawings) == {"unrelated": ("warning", ["2.png"])}
+    assert findings(drawings) == {"unrelated": ("warning", ["2.png"])}
 
 
 def test_exchanged_halves_are_found(folder):
     put(folder, "train/7.png", *PAIRS["train"][7][::-1])
-    assert found(folder)["swapped"] == ("warning", ["train/7.png"])
+    assert findings(folder)["swapped"] == ("warning", ["train/7.png"])
 
 
 def test_blank_and_dark_images_are_found(folder):
     photo, labels = PAIRS["train"][2]
     put(folder, "train/1.png", photo * 0 + 9, PAIRS["train"][1][1])
     put(folder, "train/2.png", photo // 8, labels)
-    problems = found(folder)
+    problems = findings(folder)
     print(problems)
     assert problems["blank"] == ("warning", ["train/1.png"])
     severity, (item,) = problems["exposure"]
@@ -307,8 +307,8 @@ def test_ids_that_are_not_below_the_classes_are_an_error(ids):
     highest = {f"B/{i}.png": codecs.read(ids / f"B/{i}.png").max() for i in range(5)}
     too_high = [f"{name} (id {high})" for name, high in highest.items() if high >= 10]
     assert too_high
-    assert found(ids, classes=10) == {"label_ids": ("error", too_high)}
-    assert found(ids, classes=12) == {}
+    assert findings(ids, classes=10) == {"label_ids": ("error", too_high)}
+    assert findings(ids, classes=12) == {}
     texts = [str(suggestion) for suggestion in check.diagnose(ids).suggestions]
     assert {"data.source_channels 1", "data.target_channels 3"} <= set(texts)
 
@@ -329,7 +329,7 @@ def test_masks_of_0_and_1_are_label_maps_that_are_not_blank(ids):
 def test_records_photos_and_unpaired_sets_are_examined(folder, tmp_path_factory):
     shards = tmp_path_factory.mktemp("shards")
     records.write_shards(layouts.listing(folder, "train"), "train", shards)
-    assert found(shards) == {}
+    assert findings(shards) == {}
     domains = tmp_path_factory.mktemp("domains")
     for index, pair in enumerate(PAIRS["train"]):
         for domain, pixels in zip("AB", pair):
@@ -340,7 +340,7 @@ def test_records_photos_and_unpaired_sets_are_examined(folder, tmp_path_factory)
         ("B", 9, "labels"),
     ]
     assert diagnosis.findings == diagnosis.suggestions == []
-    assert found(domains / "trainA", "photos") == {}
+    assert findings(domains / "trainA", "photos") == {}
 
 
 def test_where_nothing_is_nothing_is_diagnosed(tmp_path):

@@ -31,20 +31,21 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, content):
         super().__init__()
-        self.seen, self.text = [], ""
+        self.tags = []
+        self.text = ""
         self.feed(content)
 
     def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data):
         self.text += data
 
     def all(self, tag):
-        return [attributes for seen, attributes in self.seen if seen == tag]
+        return [attributes for name, attributes in self.tags if name == tag]
 
 
-def test_text_tells_findings_with_their_cure_and_the_command(diagnosis):
+def test_text_lists_findings_with_their_cure_and_the_command(diagnosis):
     data = diagnosis.data
     a, b = (
         f"mean {' '.join(f'{v:.0f}' for v in side.mean)}, "
@@ -81,8 +82,8 @@ def test_text_names_the_first_of_many_and_hides_control_characters():
     items = [Item((f"{index}\n\x1b[2J.png",)) for index in range(7)]
     group = Item(tuple(f"{index}.png" for index in range(8)), "alike")
     findings = [Finding("x", "note", "Many", "None.", [group, *items])]
-    told = presentation.text(check.Diagnosis("d", "photos", {"all": 8}, [], findings, [], {}))
-    assert told == (
+    text = presentation.text(check.Diagnosis("d", "photos", {"all": 8}, [], findings, [], {}))
+    assert text == (
         "d: photos, 8 all\n\n"
         "NOTE: Many (8)\n"
         "    0.png + 1.png + 2.png + 3.png + 4.png + 3 more (alike)\n"
@@ -94,16 +95,16 @@ def test_text_names_the_first_of_many_and_hides_control_characters():
 
 
 def test_json_equals_the_diagnosis(diagnosis):
-    told = json.loads(presentation.to_json(diagnosis))
-    for own, read in zip(diagnosis.findings, told.pop("findings")):
-        items = [Item(tuple(item["files"]), item["detail"]) for item in read.pop("items")]
-        assert read.pop("count") == len(items)
-        assert Finding(**read, items=items) == own
+    content = json.loads(presentation.to_json(diagnosis))
+    for finding, values in zip(diagnosis.findings, content.pop("findings")):
+        items = [Item(tuple(item["files"]), item["detail"]) for item in values.pop("items")]
+        assert values.pop("count") == len(items)
+        assert Finding(**values, items=items) == finding
     for name, kind in (("sides", check.Side), ("suggestions", check.Suggestion)):
-        read = [[*map(tupled, kind(**values))] for values in told.pop(name)]
-        assert read == [[*map(tupled, own)] for own in getattr(diagnosis, name)]
+        loaded = [[*map(tupled, kind(**values))] for values in content.pop(name)]
+        assert loaded == [[*map(tupled, expected)] for expected in getattr(diagnosis, name)]
     names = ("data", "layout", "splits", "is_fit")
-    assert told == {name: getattr(diagnosis, name) for name in names}
+    assert content == {name: getattr(diagnosis, name) for name in names}
 
 
 def tupled(value):
@@ -130,17 +131,17 @@ def test_the_page_shows_names_and_thumbnails_and_runs_nothing_of_them(diagnosis)
     assert "train --data '<houses>'" in page.text
     for suggestion in diagnosis.suggestions:
         assert not suggestion.reason or f"{suggestion}: {suggestion.reason}" in page.text
-    assert {"script", "link", "iframe"}.isdisjoint(tag for tag, _ in page.seen)
+    assert {"script", "link", "iframe"}.isdisjoint(tag for tag, _ in page.tags)
     classes = [section["class"] for section in page.all("section")]
     assert classes == [finding.severity for finding in diagnosis.findings]
 
 
-def test_names_that_are_no_text_can_be_told():
+def test_names_that_are_no_text_can_be_presented():
     finding = Finding("x", "note", "One", "None.", [Item(("\udcff.png",))])
     diagnosis = check.Diagnosis("d", "photos", {"all": 1}, [], [finding], [], {})
     assert "    ?.png\n" in presentation.text(diagnosis)
-    for tell in (presentation.text, presentation.to_json, presentation.html):
-        assert tell(diagnosis).encode()
+    for present in (presentation.text, presentation.to_json, presentation.html):
+        assert present(diagnosis).encode()
 
 
 def test_large_and_deep_images_have_small_thumbnails(tmp_path, monkeypatch):
