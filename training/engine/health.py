@@ -1,23 +1,25 @@
-"""The training doctor: what goes wrong in a training, by its losses and its pictures.
+"""The training doctor: detects what goes wrong in a training by its losses and its pictures.
 
-It is silent on healthy trainings, from the first step on, rather than complete.
+It rather misses a symptom than reports one of a healthy training, from the first step on.
 """
 
 import math
-from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
 
 from tfpix2pix.models import faults
 
-SHARE_OF_LOSS, LONG = 0.02, 2000  # Of what a guessing discriminator has, over so many steps.
+# The thresholds were set on trainings of synthetic facades, healthy ones and broken ones.
+SHARE_OF_LOSS = 0.02  # Of a guessing discriminator's loss above the least possible one.
+LONG = 2000  # Steps for which a discriminator's loss stays below that share.
 SHARE_OF_VARIETY = 0.02  # Of the targets' or the sources', whichever is less.
 NEGATIVE = -0.3  # Of a correlation, and of a slope: an untrained generator's is near 0.
-# Of a checkerboard: 13 of 255 greys, where an untrained U-Net has up to 8; 3 times the targets'.
-AMPLITUDE, TIMES = 0.1, 3
+AMPLITUDE = 0.1  # Of a checkerboard: 13 of 255 greys, where an untrained U-Net has up to 8.
+TIMES = 3  # The amplitude of a checkerboard, in amplitudes of the targets'.
+LEAST_SIDE = 8  # Pixels; in smaller images there is no frequency beside the highest.
 TINY = 1e-12
-IMAGES = ("source", "translation", "target")
+LOGITS = np.linspace(-20, 20, 81, dtype="float32")  # Where the least loss is looked for.
 
 
 class Symptom(NamedTuple):
@@ -40,18 +42,24 @@ class Symptom(NamedTuple):
 
 
 class Doctor:
-    """Looks at a training now and then, and tells what it saw several times in a row.
+    """Examines a training now and then, and reports symptoms that last.
 
     Args:
-        patience: How many times in a row a picture has to be wrong.
+        patience: In how many samples in a row a symptom has to show.
 
     Example:
+        >>> from tfpix2pix.models.base import Column
         >>> striped, grey = np.zeros((2, 1, 16, 16, 3))
         >>> striped[:, ::2] = 0.5
+        >>> sample = {
+        ...     "input": Column("source", "translate", grey),
+        ...     "output": Column("translation", "translate", striped, grey),
+        ...     "target": Column("target", "translate", grey, grey),
+        ... }
         >>> doctor = Doctor(patience=2)
-        >>> doctor.examine([(grey, striped, grey)])
+        >>> doctor.examine([sample])
         []
-        >>> print(doctor.examine([(grey, striped, grey)])[0].measured)
+        >>> print(doctor.examine([sample])[0].measured)
         a pattern of period 2 has amplitude 0.25, in targets 0.00
     """
 
@@ -63,55 +71,41 @@ class Doctor:
         """Examines held-out examples, and the losses so far.
 
         Args:
-            samples: List of what `model.columns` gives of a batch: dicts of title to
-                `tfpix2pix.models.Column`; of batches of different sizes the common part counts.
+            samples: List of what `tfpix2pix.models.TranslationModel.columns` returns for held-out
+                batches; of batches of different sizes the common part is examined. Without targets
+                a direction's translations are examined for a collapse alone.
             lines: Dicts of `"step"` and losses in the order of steps, as of `metrics.jsonl`.
-            discriminator_losses: Dict of logged term to `tfpix2pix.losses.AdversarialLoss`; only
-                one that has a least value, as Wasserstein's has not, can be saturated.
+            discriminator_losses: Dict of the name of a loss in `lines` to its
+                `tfpix2pix.losses.AdversarialLoss`. Only a loss with a least value can be saturated;
+                Wasserstein's has none.
 
         Returns:
             List of `Symptom`.
         """
-        symptoms = [
-            symptom
-            for images in _by_direction(samples).values()
-            for symptom in _picture_symptoms(**images)
-            if symptom is not None
+        directions = dict.fromkeys(column.direction for column in samples[0].values())
+        symptoms = {}
+        for direction in directions:
+            images = _images_by_role(samples, direction)
+            if "translation" not in images:
+                continue
+            for check in (_collapse, _inverted, _checkerboard):
+                symptom = check(images)
+                if symptom is None:
+                    continue
+                if len(directions) > 1:
+                    symptom = symptom._replace(measured=f"{direction}: {symptom.measured}")
+                symptoms[direction, symptom.code] = symptom
+        self._counts = {key: self._counts.get(key, 0) + 1 for key in symptoms}
+        lasting = [s for key, s in symptoms.items() if self._counts[key] >= self.patience]
+        strong = [
+            _strong_discriminator(lines, term, adversarial)
+            for term, adversarial in (discriminator_losses or {}).items()
         ]
-        counts = Counter(symptom.code for symptom in symptoms)
-        self._counts = {code: self._counts.get(code, 0) + 1 for code in counts}
-        symptoms = [s for s in symptoms if self._counts[s.code] >= self.patience]
-        for term, adversarial in (discriminator_losses or {}).items():
-            strong = _strong_discriminator(lines, term, adversarial)
-            symptoms += [] if strong is None else [strong]
-        return symptoms
-
-
-def _by_direction(samples):
-    """Returns for each direction its source, translation and target images, stacked."""
-    batches = defaultdict(lambda: defaultdict(list))
-    for columns in samples:
-        for column in columns.values():
-            batches[column.direction][column.role].append(column.images)
-    return {
-        direction: {role: _stacked(roles[role]) for role in IMAGES if role in roles}
-        for direction, roles in batches.items()
-        if "translation" in roles
-    }
-
-
-def _picture_symptoms(source, translation, target=None):
-    if target is None:
-        return [_collapse(source, translation, source)]
-    return [
-        _collapse(source, translation, target),
-        _inverted(translation, target),
-        _checkerboard(translation, target),
-    ]
+        return [*lasting, *(symptom for symptom in strong if symptom)]
 
 
 def non_finite(step, logs, model, batch):
-    """Finds out where a training ceased to be finite.
+    """Finds where a training ceased to be finite.
 
     Args:
         step: Number of the step.
@@ -131,13 +125,12 @@ def non_finite(step, logs, model, batch):
 
 
 def _strong_discriminator(lines, term, adversarial):
-    """Tells whether a discriminator has been right about everything for long."""
+    """Detects a discriminator that has been right about everything for long."""
     lines = [line for line in lines if term in line]
     if not lines or lines[-1]["step"] - lines[0]["step"] < LONG:
         return None
-    logits = np.linspace(-20, 20, 81, dtype="float32")
-    real, fake = (grid.reshape(-1, 1, 1, 1) for grid in np.meshgrid(logits, logits))
-    possible = 0.5 * np.reshape(adversarial.discriminator(real, fake), (81, 81))
+    real, fake = (grid.reshape(-1, 1, 1, 1) for grid in np.meshgrid(LOGITS, LOGITS))
+    possible = 0.5 * np.reshape(adversarial.discriminator(real, fake), (len(LOGITS),) * 2)
     least = possible.min()
     guessing = np.diag(possible).min()
     recent = [line[term] for line in lines if line["step"] > lines[-1]["step"] - LONG]
@@ -150,24 +143,33 @@ def _strong_discriminator(lines, term, adversarial):
     return Symptom("strong_discriminator", measured, remedy)
 
 
-def _collapse(source, translated, target):
-    """Tells whether all translations look the same, though their sources and targets differ."""
-    of_source, share, of_target = (_variety(images) for images in (source, translated, target))
-    if share >= SHARE_OF_VARIETY * min(of_source, of_target):
+def _collapse(images):
+    """Detects translations that all look the same, though their sources and targets differ."""
+    reference = "target" if "target" in images else "source"
+    share = _variety(images["translation"])
+    expected = _variety(images[reference])
+    if share >= SHARE_OF_VARIETY * min(_variety(images["source"]), expected):
         return None
     measured = (
-        f"translations differ by {share:.1%} of their variance from each other, targets by "
-        f"{of_target:.0%}"
+        f"translations differ by {share:.1%} of their variance from each other, {reference}s by "
+        f"{expected:.0%}"
     )
-    remedy = "Raise --model.l1_weight, or lower --train.discriminator_learning_rate."
+    if reference == "target":
+        remedy = "Raise --model.l1_weight, or lower --train.discriminator_learning_rate."
+    else:
+        remedy = "Lower --train.discriminator_learning_rate."
     return Symptom("collapse", measured, remedy)
 
 
-def _inverted(translated, target):
-    """Tells whether translations are dark where their targets are bright."""
-    x, y = (images - images.mean((1, 2), keepdims=True) for images in (target, translated))
-    covariance, spread = (x * y).mean(), (x * x).mean()
-    correlation = covariance / max(math.sqrt(spread * (y * y).mean()), TINY)
+def _inverted(images):
+    """Detects translations that are dark where their targets are bright."""
+    if "target" not in images:
+        return None
+    target = _centered(images["target"])
+    translated = _centered(images["translation"])
+    covariance = (target * translated).mean()
+    spread = (target * target).mean()
+    correlation = covariance / max(math.sqrt(spread * (translated * translated).mean()), TINY)
     if correlation > NEGATIVE or covariance > NEGATIVE * spread:
         return None
     measured = f"the correlation of translations with their targets is {correlation:.2f}"
@@ -177,18 +179,35 @@ def _inverted(translated, target):
     return Symptom("inverted", measured, remedy)
 
 
-def _checkerboard(translated, target):
-    """Tells whether translations have a pattern of period 2 that their targets have not."""
-    amplitude, of_targets = _amplitude(translated), _amplitude(target)
-    if amplitude < max(AMPLITUDE, TIMES * of_targets):
+def _checkerboard(images):
+    """Detects a pattern of period 2 in translations that their targets do not have."""
+    if "target" not in images:
         return None
-    measured = f"a pattern of period 2 has amplitude {amplitude:.2f}, in targets {of_targets:.2f}"
+    amplitude = _amplitude(images["translation"])
+    usual = _amplitude(images["target"])
+    if amplitude < max(AMPLITUDE, TIMES * usual):
+        return None
+    measured = f"a pattern of period 2 has amplitude {amplitude:.2f}, in targets {usual:.2f}"
     return Symptom("checkerboard", measured, "Use --model.upsampling nearest.")
+
+
+def _images_by_role(samples, direction):
+    """Returns a dict of role to float64 `[examples, height, width, channels]`."""
+    batches = {}
+    for sample in samples:
+        for column in sample.values():
+            if column.direction == direction:
+                batches.setdefault(column.role, []).append(np.asarray(column.images, "float64"))
+    return {role: _stacked(arrays) for role, arrays in batches.items()}
 
 
 def _stacked(batches):
     height, width = np.min([batch.shape[1:3] for batch in batches], axis=0)
-    return np.concatenate([np.asarray(x, "float64")[:, :height, :width] for x in batches])
+    return np.concatenate([batch[:, :height, :width] for batch in batches])
+
+
+def _centered(images):
+    return images - images.mean((1, 2), keepdims=True)
 
 
 def _variety(images):
@@ -203,8 +222,8 @@ def _amplitude(images):
     stride 2 leave their pattern, less the power at 5/16 to 7/16 in the direction of the 1/2.
     """
     height, width = images.shape[1:3]
-    if min(height, width) < 8:
-        return 0.0  # There is no frequency nearby.
+    if min(height, width) < LEAST_SIDE:
+        return 0.0
     spectra = np.fft.fft2(images, axes=(1, 2)) / (height * width)
     power = (np.abs(spectra) ** 2).mean(axis=(0, 3))
     rows = np.abs(np.fft.fftfreq(height))[:, np.newaxis]

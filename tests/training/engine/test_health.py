@@ -8,7 +8,7 @@ from tests.cases import fixed_weights, smooth_images, tiny_pix2pix
 from tfpix2pix import losses
 from tfpix2pix.data import pipeline, sources
 from tfpix2pix.data.geometry import Geometry
-from tfpix2pix.models import Column
+from tfpix2pix.models.base import Column
 from training.engine import health
 
 SIZE = 32
@@ -22,22 +22,21 @@ def held_out(facades):
     return source.numpy(), target.numpy()
 
 
-def columns(source, translated, target):
-    """Returns what `model.columns` gives of a batch."""
-    return {
-        "input": Column("source", "translate", source),
-        "output": Column("translation", "translate", translated, source),
-        "target": Column("target", "translate", target, source),
+def sample(source, translated, target=None, direction="translate"):
+    """What a model's `columns` returns of a batch."""
+    columns = {
+        "input": Column("source", direction, source),
+        "output": Column("translation", direction, translated, source),
     }
+    return columns if target is None else columns | {"target": Column("target", direction, target)}
 
 
-def examine(samples, doctor=None, **options):
-    doctor = doctor or health.Doctor(patience=1)
-    return doctor.examine([columns(*sample) for sample in samples], **options)
+def examined(*samples, **options):
+    return health.Doctor(patience=1).examine(list(samples), **options)
 
 
-def codes(samples, **options):
-    return [symptom.code for symptom in examine(samples, **options)]
+def codes(*samples, **options):
+    return [symptom.code for symptom in examined(*samples, **options)]
 
 
 @pytest.mark.slow
@@ -49,8 +48,9 @@ def test_a_training_on_facades_is_healthy_from_the_first_step_on(facades, held_o
     step, lines = tf.function(model.train_step), []
     for now, batch in zip(range(201), batches):
         if now in (0, 1, 10, 50, 200):
-            sample = (source, model.translate(source), target)
-            assert codes([sample], lines=lines, adversarial=losses.cross_entropy) == [], now
+            columns = model.columns((source, target))
+            found = codes(columns, lines=lines, discriminator_losses=model.discriminator_losses)
+            assert found == [], now
         logs = step(batch)
         assert np.isfinite([float(value) for value in logs.values()]).all()
         lines.append({"step": now * 10, **{name: float(value) for name, value in logs.items()}})
@@ -65,7 +65,7 @@ def test_an_untrained_generator_is_not_called_ill(held_out, seed):
             shape = variable.shape
             noise = tf.random.stateless_normal(shape, (seed, len(shape)), stddev=0.02 * gain)
             variable.assign(noise if "kernel" in variable.name else variable)
-        assert codes([(source, model.translate(source), target)]) == []
+        assert codes(sample(source, model.translate(source), target)) == []
 
 
 def test_perfect_noisy_and_blurred_translations_are_healthy(held_out):
@@ -73,13 +73,13 @@ def test_perfect_noisy_and_blurred_translations_are_healthy(held_out):
     noise = np.random.default_rng(0).normal(0, 0.2, target.shape)
     blurred = sum(np.roll(target, (i, j), (1, 2)) for i in range(4) for j in range(4)) / 16
     for translated in (target, target + noise, blurred, 0.1 * target):
-        assert codes([(source, translated, target)]) == []
+        assert codes(sample(source, translated, target)) == []
 
 
 def test_one_answer_for_all_is_a_collapse(held_out):
     source, target = held_out
     for answer in (np.repeat(target[:1], 3, axis=0), np.full_like(target, 0.3)):
-        (symptom,) = examine([(source, answer, target)])
+        (symptom,) = examined(sample(source, answer, target))
         assert symptom.code == "collapse"
         assert symptom.measured.startswith("translations differ by 0.0% of their variance from")
         assert "--model.l1_weight" in symptom.remedy
@@ -87,13 +87,13 @@ def test_one_answer_for_all_is_a_collapse(held_out):
 
 def test_one_answer_is_right_for_one_source_and_for_alike_sources_alone(held_out):
     source, target = (images[:1] for images in held_out)
-    assert codes([(source, target, target)]) == []
-    assert codes([(source, target, target)] * 3) == []
+    assert codes(sample(source, target, target)) == []
+    assert codes(*[sample(source, target, target)] * 3) == []
 
 
 def test_negatives_are_inverted(held_out):
     source, target = held_out
-    (symptom,) = examine([(source, -0.7 * target, target)])
+    (symptom,) = examined(sample(source, -0.7 * target, target))
     assert symptom.code == "inverted"
     assert symptom.measured == "the correlation of translations with their targets is -1.00"
 
@@ -103,33 +103,53 @@ def test_a_checkerboard_is_measured_by_its_amplitude(held_out):
     rows, columns = np.mgrid[:SIZE, :SIZE]
     for pattern in ((-1.0) ** rows, (-1.0) ** columns, (-1.0) ** (rows + columns)):
         board = target + 0.2 * pattern[..., np.newaxis]
-        (symptom,) = examine([(source, board, target)])
+        (symptom,) = examined(sample(source, board, target))
         assert symptom.code == "checkerboard"
         amplitude = float(re.search(r"amplitude (\d\.\d+),", symptom.measured).group(1))
         assert amplitude == pytest.approx(0.2, abs=0.015)
-        assert codes([(source, board, board)]) == []  # As it should be.
-        assert codes([(source, target + 0.05 * pattern[..., np.newaxis], target)]) == []
+        assert codes(sample(source, board, board)) == []  # As it should be.
+        assert codes(sample(source, target + 0.05 * pattern[..., np.newaxis], target)) == []
 
 
 def test_the_doctor_waits_for_a_symptom_to_last(held_out):
     source, target = held_out
-    well, ill = [(source, target, target)], [(source, -target, target)]
+    well = sample(source, target, target)
+    ill = sample(source, -target, target)
     doctor = health.Doctor(patience=2)
-    told = [len(examine(sample, doctor)) for sample in (ill, well, ill, ill, ill)]
-    assert told == [0, 0, 0, 1, 1]
+    counts = [len(doctor.examine([columns])) for columns in (ill, well, ill, ill, ill)]
+    assert counts == [0, 0, 0, 1, 1]
 
 
 def test_samples_of_different_sizes_are_compared_where_both_are(held_out):
     source, target = held_out
-    samples = [
-        (x[:1], -y[:1], y[:1]) for x, y in ((source, target), (source[:, 8:], target[:, 8:]))
-    ]
-    assert "inverted" in codes(samples)
+    pairs = ((source, target), (source[:, 8:], target[:, 8:]))
+    assert "inverted" in codes(*(sample(x[:1], -y[:1], y[:1]) for x, y in pairs))
+
+
+def test_without_targets_a_collapse_alone_is_detected(held_out):
+    source, target = held_out
+    board = target + 0.3 * (-1.0) ** np.arange(SIZE)[:, np.newaxis, np.newaxis]
+    for translated in (target, -target, board):
+        assert codes(sample(source, translated)) == []
+    (symptom,) = examined(sample(source, np.full_like(target, 0.3)))
+    assert symptom.measured.startswith("translations differ by 0.0% of their variance from each ")
+    assert re.search(r", sources by \d+%$", symptom.measured)
+    assert symptom.remedy == "Lower --train.discriminator_learning_rate."
+
+
+def test_each_direction_is_examined_on_its_own(held_out):
+    source, target = held_out
+    there = sample(source, target, direction="AtoB")
+    back = sample(target, np.full_like(source, 0.3), direction="BtoA")
+    columns = there | {f"{title} back": column for title, column in back.items()}
+    (symptom,) = examined(columns)
+    assert symptom.code == "collapse"
+    assert symptom.measured.startswith("BtoA: translations differ by 0.0%")
 
 
 def test_images_too_small_for_a_spectrum_are_not_looked_at_for_one():
     tiny = np.random.default_rng(0).uniform(-1, 1, (2, 4, 4, 1))
-    assert codes([(tiny, tiny, tiny)]) == []
+    assert codes(sample(tiny, tiny, tiny)) == []
 
 
 SATURATED = {
@@ -139,40 +159,49 @@ SATURATED = {
 }
 
 
+TERM = "discriminator_A_gan"
+
+
+def strong(held_out, lines, adversarial):
+    source, target = held_out
+    options = {"lines": lines, "discriminator_losses": {TERM: adversarial}}
+    return examined(sample(source, target, target), **options)
+
+
 @pytest.mark.parametrize("name", SATURATED)
-def test_a_discriminator_that_wins_for_long_is_told(name):
+def test_a_discriminator_that_wins_for_long_is_reported(held_out, name):
     adversarial = losses.adversarial(name)
 
-    def told(values):
-        lines = [{"step": 100 * i, "discriminator_gan": v} for i, v in enumerate(values, 1)]
-        return health._strong_discriminator(lines, adversarial)
+    def symptoms(values):
+        lines = [{"step": 100 * i, TERM: value} for i, value in enumerate(values, 1)]
+        return strong(held_out, lines, adversarial)
 
     saturated = SATURATED[name]
-    symptom = told([0.5] * 3 + [saturated] * 20)
+    (symptom,) = symptoms([0.5] * 3 + [saturated] * 20)
     assert symptom.code == "strong_discriminator"
-    assert symptom.measured.startswith(f"discriminator_gan was at most {saturated:.2g} for 2000")
+    assert symptom.measured.startswith(f"{TERM} was at most {saturated:.2g} for 2000 steps; by")
     assert "--train.discriminator_learning_rate" in symptom.remedy
-    assert told([saturated] * 15) is None  # Not long enough.
-    assert told([saturated] * 20 + [0.1] + [saturated] * 5) is None
-    assert told([0.1] * 40) is None
+    assert symptoms([saturated] * 15) == []  # Not long enough.
+    assert symptoms([saturated] * 20 + [0.1] + [saturated] * 5) == []
+    assert symptoms([0.1] * 40) == []
 
 
-def test_smoothed_labels_have_a_least_loss_and_wasserstein_has_none():
-    def told(adversarial, value):
-        lines = [{"step": step, "discriminator_gan": value} for step in (0, 1500, 3000)]
-        return health._strong_discriminator(lines, adversarial)
+def test_smoothed_labels_have_a_least_loss_and_wasserstein_has_none(held_out):
+    def symptoms(adversarial, value):
+        lines = [{"step": step, TERM: value} for step in (0, 1500, 3000)]
+        return strong(held_out, lines, adversarial)
 
     smoothed = losses.adversarial("cross_entropy", real_label=0.9)
     least = -0.5 * (0.9 * np.log(0.9) + 0.1 * np.log(0.1))
-    assert told(smoothed, least + 0.005) is not None
-    assert told(smoothed, least + 0.05) is None
-    assert told(losses.adversarial("wasserstein"), -1000.0) is None
+    assert len(symptoms(smoothed, least + 0.005)) == 1
+    assert symptoms(smoothed, least + 0.05) == []
+    assert symptoms(losses.adversarial("wasserstein"), -1000.0) == []
 
 
-def test_lines_without_a_discriminator_tell_nothing():
-    assert health._strong_discriminator([], None) is None
+def test_lines_without_a_discriminator_mean_nothing(held_out):
+    assert strong(held_out, [], losses.cross_entropy) == []
     lines = [{"step": step, "l1": 0.0} for step in (1, 5000)]
-    assert health._strong_discriminator(lines, None) is None
+    assert strong(held_out, lines, losses.cross_entropy) == []
 
 
 LOGS = {"generator_l1": float("nan"), "generator_gan": 1.0}
