@@ -1,62 +1,73 @@
-"""Reports: pictures and pages that show what a model does."""
+"""Reports: pictures that show what a model does, examples beside their translations."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from tfpix2pix import atomic
 from tfpix2pix.data import images
 
 MARGIN = 8  # Pixels between images.
+LEAST_SIDE = 128  # Pixels to which the smallest side is enlarged at least.
+HEADER = 32  # Pixels above the images, for the titles.
+FONT_SIZE = 16
 
 
 def columns(samples, tasks: Mapping) -> dict[str, list]:
-    """Makes pictures of translated examples.
+    """Makes pictures of what a model shows of held-out examples.
 
     Args:
-        samples: List of what `model.columns` gives of a batch of one example: dicts of title to
-            `tfpix2pix.models.Column`.
-        tasks: Dict of direction to its task, see `tfpix2pix.data.tasks`.
+        samples: List of what `tfpix2pix.models.TranslationModel.columns` returns for a batch: dicts
+            of title to `tfpix2pix.models.Column`.
+        tasks: Dict of the names of directions to their tasks, such as
+            `tfpix2pix.data.tasks.Pairs`.
 
     Returns:
-        Dict of title to a list of uint8 `[height, width, 3]`.
+        Dict of title to a list of uint8 `[height, width, 3]`, one for each example.
 
     Example:
         >>> from tfpix2pix.data.formats import PixelFormat
         >>> from tfpix2pix.data.tasks import Pairs
         >>> from tfpix2pix.models import Column
         >>> white = np.ones((1, 8, 8, 1), "float32")
-        >>> sample = {"input": Column("source", "translate", white)}
-        >>> task = Pairs((PixelFormat(1, "uint8", (0, 255)),) * 2)
-        >>> columns([sample], {"translate": task})["input"][0].shape
-        TensorShape([8, 8, 3])
+        >>> sample = {
+        ...     "input": Column("source", "translate", white),
+        ...     "output": Column("translation", "translate", -white, white),
+        ... }
+        >>> tasks = {"translate": Pairs((PixelFormat(1, "uint8", (0, 255)),) * 2)}
+        >>> shown = columns([sample], tasks)
+        >>> {title: [int(image[0, 0, 0]) for image in column] for title, column in shown.items()}
+        {'input': [255], 'output': [0]}
     """
-    pictures = {title: [] for title in samples[0]}
+    shown = {}
     for sample in samples:
         for title, column in sample.items():
-            pictures[title].append(_displayed(column, tasks[column.direction]))
-    return pictures
+            pictures = _pictures(column, tasks[column.direction])
+            shown.setdefault(title, []).extend(pictures)
+    return shown
 
 
-def _displayed(column, task):
+def _pictures(column, task):
+    """Returns the images of a column as people see them, uint8 `[batch, height, width, 3]`."""
     if column.role in ("source", "reconstruction"):
         pixels = task.source_picture(column.images)
-        return images.displayed(pixels, task.source_format.value_range)[0]
+        return images.displayed(pixels, task.source_format.value_range)
     pixels = task.picture(column.source, column.images)
-    return images.displayed(pixels, task.target_format.value_range)[0]
+    return images.displayed(pixels, task.target_format.value_range)
 
 
-def comparison(columns):
+def comparison(columns: Mapping) -> Image.Image:
     """Draws images side by side, a titled column for each list, a row for each example.
 
     Args:
         columns: Dict of title to a list or batch of uint8 `[height, width, 3]`, of equal lengths.
 
     Returns:
-        `PIL.Image.Image`; images are enlarged by a whole factor until the smallest side is at least
-        128 pixels, and each is in the middle of a tile of the largest size.
+        `PIL.Image.Image`; images are enlarged by a whole factor until the smallest side has at
+        least 128 pixels, and each is in the middle of a tile of the largest size.
 
     Example:
         >>> grey = np.full((2, 64, 64, 3), 128, "uint8")
@@ -65,27 +76,27 @@ def comparison(columns):
     """
     arrays = {title: [np.asarray(image) for image in batch] for title, batch in columns.items()}
     shapes = np.array([image.shape[:2] for batch in arrays.values() for image in batch])
-    factor = -(-128 // shapes.min())
+    factor = -(-LEAST_SIDE // shapes.min())
     height, width = (int(side) * factor for side in shapes.max(axis=0))
-    header, count = 32, len(next(iter(arrays.values())))
-    size = (len(arrays) * (width + MARGIN) + MARGIN, count * (height + MARGIN) + MARGIN + header)
+    count = len(next(iter(arrays.values())))
+    size = (len(arrays) * (width + MARGIN) + MARGIN, count * (height + MARGIN) + MARGIN + HEADER)
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
     for column, (title, batch) in enumerate(arrays.items()):
         left = MARGIN + column * (width + MARGIN)
-        center = (left + width // 2, header // 2)
-        draw.text(center, title, "black", ImageFont.load_default(16), anchor="mm")
+        center = (left + width // 2, HEADER // 2)
+        draw.text(center, title, "black", ImageFont.load_default(FONT_SIZE), anchor="mm")
         for row, image in enumerate(batch):
             tile = Image.fromarray(image)
             tile = tile.resize((tile.width * factor, tile.height * factor), Image.NEAREST)
-            top = header + row * (height + MARGIN)
-            at = (left + (width - tile.width) // 2, top + (height - tile.height) // 2)
-            picture.paste(tile, at)
+            top = HEADER + row * (height + MARGIN)
+            corner = (left + (width - tile.width) // 2, top + (height - tile.height) // 2)
+            picture.paste(tile, corner)
     return picture
 
 
-def save_picture(picture, path):
-    """Writes a picture, all at once or not at all.
+def save_picture(picture: Image.Image, path: Union[str, Path]) -> None:
+    """Writes a picture as PNG, whole or not at all.
 
     Args:
         picture: `PIL.Image.Image`.
@@ -97,7 +108,5 @@ def save_picture(picture, path):
         ...     picture.size
         (4, 4)
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path.with_suffix(".part"), "png")
-    os.replace(path.with_suffix(".part"), path)
+    with atomic.replacing(path) as part:
+        picture.save(part, "png")

@@ -15,31 +15,31 @@ from PIL import Image
 from tensorflow import keras
 
 from tests.cases import fixed_weights
-from tfpix2pix import InputError, factory, metrics
+from tests.cases.runs import saved_run
+from tfpix2pix import InputError, metrics
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.families.pix2pix import Pix2PixConfig
-from tfpix2pix.runs import load_config, save_config
+from tfpix2pix.runs import load_config, load_run, save_config
 from training import evaluate as program
 from training.evaluate import evaluate
 from training.evaluation import results_page, scores
+from training.evaluation.evaluated_run import direction_with_targets
 
 NAMES = ["00000.png", "00001.png", "00002.png"]
 
 
-def saved_run(run, folder, seed=0, step=7, **options):
+def untrained_run(folder, data, seed=0, **options):
     """A run as a training leaves it, of a generator that has not learned anything."""
-    data = DataConfig(str(folder), **{"direction": "BtoA", "image_size": 32, **options})
     config = ExperimentConfig(
-        f"<{run.name}>", "", data, Pix2PixConfig(base_filters=2, depth=2), TrainConfig(seed=seed)
+        name=f"<{folder.name}>",
+        summary="",
+        data=DataConfig(str(data), **{"direction": "BtoA", "image_size": 32, **options}),
+        model=Pix2PixConfig(base_filters=2, depth=2),
+        train=TrainConfig(seed=seed),
     )
-    config = factory.completed(config, factory.examples(config, "train"))
-    model = factory.compiled_model(config)
-    checkpoint = factory.checkpoint(model, tf.Variable(step, dtype="int64"))
-    tf.train.CheckpointManager(checkpoint, run / "checkpoints", 1).save(checkpoint_number=step)
-    save_config(config, run)
-    return run
+    return saved_run(config, folder)
 
 
 class NearestColor(tf.Module):
@@ -56,8 +56,8 @@ def runs(facades, tmp_path_factory):
     """Two runs of the same targets; the sources of the first are one-hot."""
     folder = tmp_path_factory.mktemp("runs")
     return [
-        saved_run(folder / "one", facades, 1, source_labels="cmp_facades"),
-        saved_run(folder / "<two>", facades, 2),
+        untrained_run(folder / "one", facades, 1, source_labels="cmp_facades"),
+        untrained_run(folder / "<two>", facades, 2),
     ]
 
 
@@ -137,11 +137,8 @@ def test_metrics_json_tells_means_medians_and_what_was_evaluated(alone, runs, fa
     assert run["data"] == str(facades)
     assert result["count"] == 3
     assert result["packages"]["tensorflow"] == tf.__version__
-    config = load_config(runs[0])
-    training, held_out = (
-        list(factory.evaluation_batches(config, factory.examples(config, split)))
-        for split in ("train", "test")
-    )
+    run = load_run(runs[0])
+    training, held_out = (list(run.held_out(run.examples(split))) for split in ("train", "test"))
     expected = metrics.mean_image_l1(training, held_out)
     assert result["baseline_l1"] == pytest.approx(expected, rel=1e-6)
 
@@ -324,6 +321,29 @@ def test_what_cannot_be_used_is_refused_and_leaves_all_as_it_was(runs, alone, fa
     assert {path.name for path in tmp_path.iterdir()} == {"to", "other"}
 
 
+def test_a_direction_is_chosen_by_its_name_and_must_have_targets(runs, alone, tmp_path):
+    named = evaluate(runs[0], tmp_path / "named", direction="translate", limit=1)
+    assert named["runs"][0]["direction"] == "translate" == alone[1]["runs"][0]["direction"]
+    refused(
+        "This run translates in the directions translate. Received: 'back'. Use one of them.",
+        lambda: evaluate(runs[0], tmp_path / "to", direction="back"),
+    )
+    run = load_run(runs[0])
+    rule = (
+        "Translations are compared with targets, so a direction must be paired; there are no "
+        f"measures without targets. Received: direction 'AtoB' of {str(runs[0])!r}, whose paired "
+        "directions are: "
+    )
+    paired = run.directions["translate"]
+    run.directions = {"AtoB": paired._replace(paired=False)}
+    refused(f"{rule}none. Train on pairs.", lambda: direction_with_targets(run))
+    run.directions |= {"BtoA": paired, "CtoA": paired}
+    cure = "BtoA, CtoA. Use --direction BtoA or CtoA."
+    refused(rule + cure, lambda: direction_with_targets(run, "AtoB"))
+    assert direction_with_targets(run, "CtoA") == ("CtoA", paired)
+    assert [path.name for path in tmp_path.iterdir()] == ["named"]
+
+
 def test_a_segmenter_gives_the_paper_s_score(alone):
     folder, result = alone
     colors = {color: index for index, color in enumerate(CMP_FACADES.values())}
@@ -355,8 +375,8 @@ def test_rgb_sources_in_the_colours_of_a_segmenter_s_classes_are_labels(
     description.write_text(json.dumps({"names": names, "colors": colors}))
     result = evaluate(runs[1], tmp_path / "to", segmenter=tmp_path / "segmenter")
     assert result["targets"] == pytest.approx(alone[1]["targets"], abs=1e-6)
-    of_photos = saved_run(tmp_path / "photos", result["runs"][0]["data"], direction="AtoB")
-    result = evaluate(of_photos, tmp_path / "to", segmenter=tmp_path / "segmenter")
+    photos = untrained_run(tmp_path / "photos", result["runs"][0]["data"], direction="AtoB")
+    result = evaluate(photos, tmp_path / "to", segmenter=tmp_path / "segmenter")
     assert result["targets"] == {}
 
 

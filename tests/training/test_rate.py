@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-import tensorflow as tf
 from PIL import Image
 
-from tfpix2pix import InputError, factory, runs
+from tests.cases.runs import saved_run
+from tfpix2pix import InputError, load_run
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training import rate
-from training.rating import rating_page, real_or_fake
+from training.rating import rating_page, real_or_fake, stimuli
 
 ROOT = Path(__file__).parents[2]
 IMAGES = 40
@@ -291,16 +291,12 @@ def run(facades, tmp_path_factory):
         model=Pix2PixConfig(base_filters=4, depth=3, receptive_field=16),
         train=TrainConfig(seed=6),
     )
-    config = factory.completed(config, factory.examples(config, "train"))
-    content = factory.checkpoint(factory.compiled_model(config), tf.Variable(7, dtype="int64"))
-    tf.train.CheckpointManager(content, folder / factory.CHECKPOINTS, 1).save()
-    runs.save_config(config, folder)
-    return folder
+    return saved_run(config, folder)
 
 
 def test_the_images_are_targets_and_translations_of_held_out_examples(run, facades, tmp_path):
-    rate.prepare(run, tmp_path, practice=1, trials=2)
-    generator = factory.restored_generator(run)
+    stimuli.prepare(run, tmp_path, practice=1, trials=2)
+    generator = load_run(run).directions["translate"].network
     for index in range(3):
         photo, labels = np.split(codecs.read(facades / f"test/{index:05d}.png"), 2, axis=1)
         translated = generator(labels[np.newaxis].astype("float32") / 127.5 - 1)[0].numpy()
@@ -315,14 +311,20 @@ def test_the_images_are_targets_and_translations_of_held_out_examples(run, facad
     # The same goes on and makes nothing anew; another test is refused.
     kept = real_or_fake.image_path(tmp_path, "fake", 1)
     kept.write_bytes(b"kept")
-    rate.prepare(run, tmp_path, practice=1, trials=2)
+    protocol = json.loads((tmp_path / "protocol.json").read_text())
+    assert protocol.pop("direction") is None  # Which older folders do not have.
+    (tmp_path / "protocol.json").write_text(json.dumps(protocol))
+    stimuli.prepare(run, tmp_path, practice=1, trials=2, direction="translate")
     assert kept.read_bytes() == b"kept"
     message = (
         "A folder of answers is of one run, one step and one protocol. Received: "
         f"{str(tmp_path)!r}, which has other practice, trials. Use another --to folder."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        rate.prepare(run, tmp_path, practice=0, trials=3)
+        stimuli.prepare(run, tmp_path, practice=0, trials=3)
+    message = "This run translates in the directions translate. Received: 'back'. Use one of them."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        rate.main(run, tmp_path, direction="back")
 
 
 def test_too_few_images_are_refused_before_anything_is_written(run, tmp_path):

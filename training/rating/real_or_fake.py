@@ -15,7 +15,7 @@ import threading
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Protocol:
         names: Names of the examples.
         practice: Trials with feedback, at the start of a session.
         trials: Trials that count, after those.
+        direction: Direction of the run, `None` for its first.
         secret: Seed of the trials beside the session's address, from which nobody can tell what is
             fake.
     """
@@ -54,6 +55,7 @@ class Protocol:
     names: list[str]
     practice: int
     trials: int
+    direction: Optional[str] = None
     secret: int = dataclasses.field(default_factory=partial(secrets.randbits, 64), compare=False)
 
     def __post_init__(self):
@@ -287,6 +289,29 @@ def summary(folder):
         "trials": sum(len(values) for values in fooled.values()),
         "incomplete": len(sessions) - len(fooled),
     }
+
+
+def summary_text(summary):
+    """Returns a summary as a table, and on the last line as JSON.
+
+    Args:
+        summary: See `summary`.
+
+    Returns:
+        str.
+    """
+    low, high = summary["interval"]
+    rows = [f"{rater:20} {rate:7.1%}" for rater, rate in summary["raters"].items()]
+    return "\n".join(
+        [
+            f"{summary['run']}, step {summary['step']}: how often fakes were taken for real",
+            *rows,
+            f"{'all':20} {summary['fooling_rate']:7.1%}  (95% interval {low:.1%} to {high:.1%}, "
+            f"resampled by {summary['resampled']}; {summary['trials']} trials)",
+            f"Incomplete sessions left out: {summary['incomplete']}.",
+            json.dumps(summary),
+        ]
+    )
 
 
 def _check(answer):

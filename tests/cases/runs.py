@@ -1,0 +1,17 @@
+"""Runs as a training leaves them, of networks that have not learned anything."""
+
+import tensorflow as tf
+
+from tfpix2pix import runs
+from tfpix2pix.families import get_family
+
+
+def saved_run(config, folder, step=7):
+    """Saves a run of untrained networks on the data of a configuration; returns its folder."""
+    family = get_family(config.family)
+    config = family.feed.completed(config, family.feed.examples(config, "train"))
+    content = runs.checkpoint(family.model(config), tf.Variable(step, dtype="int64"))
+    manager = tf.train.CheckpointManager(content, folder / runs.CHECKPOINTS, 1)
+    manager.save(checkpoint_number=step)
+    runs.save_config(config, folder)
+    return folder

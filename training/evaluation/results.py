@@ -1,0 +1,183 @@
+"""The results of an evaluation: numbers, pictures and a page, in a folder of their own."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Literal, Optional
+
+import numpy as np
+
+from tfpix2pix import atomic, metrics
+from tfpix2pix.data import codecs
+from tfpix2pix.errors import InputError
+from training import progress
+from training.engine import run_log
+from training.evaluation import results_page, segmenters
+from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection
+
+RESULT = "metrics.json"
+TABLE = "images.csv"
+PAGE = "index.html"
+PICTURES = "pictures"
+
+
+def evaluate(
+    run,
+    to: Path,
+    *,
+    data: Optional[Path] = None,
+    direction: Optional[str] = None,
+    best: bool = False,
+    averaged: bool = False,
+    limit: Optional[int] = None,
+    features: Optional[Path] = None,
+    segmenter: Optional[Path] = None,
+    statistics: Literal["per_image", "batch", "moving"] = "per_image",
+):
+    """Measures the translations of held-out examples, and makes a page to look at them.
+
+    The folder gets `index.html`, `metrics.json`, `images.csv` with a row for each image of each
+    run, and the pictures, all at once or not at all. L1, L2, PSNR and SSIM compare images as
+    networks see them, as in training; all other measures compare RGB pictures.
+
+    Args:
+        run: Folder of a run, or list of such; the first is the one that others are compared to.
+        to: Folder for the results; those of an earlier evaluation are replaced.
+        data: Folder or manifest to take in place of the runs' own data.
+        direction: Direction to translate in; by default each run's first.
+        best: Whether to take the checkpoints that were best in validation.
+        averaged: Whether the weights are the means over the last steps, of runs with
+            --train.ema_decay.
+        limit: How many examples to take, the first ones; by default all.
+        features: File of weights of Keras' InceptionV3 without its top, for FID and KID.
+        segmenter: SavedModel from RGB images in [-1, 1] to logits of classes, for the paper's
+            FCN-score. The labels are the first run's sources where those are label maps, one-hot
+            or in the colours of the segmenter's classes, else what it finds in the targets.
+        statistics: Statistics that the norms of the networks use; see
+            `tfpix2pix.inference.translate`.
+
+    Returns:
+        Dict, the content of `metrics.json`.
+
+    Raises:
+        ValueError: If a run, the data, the features or the segmenter cannot be used, the direction
+            has no targets, the runs have different examples, or the folder holds something else.
+
+    Reference:
+        Isola et al., 2017, sections 3.4, 4.1 and 4.2.
+    """
+    to = Path(to).resolve()
+    _check_replaceable(to)
+    if limit is not None and limit < 1:
+        raise InputError(f"`limit` must be at least 1. Received: {limit}. Leave it out for all.")
+    segment, classes = segmenters.load_any(segmenter) if segmenter else (None, None)
+    inception = metrics.inception_features(features) if features else None
+    judges = Judges(inception, segment, classes)
+    selection = Selection(data, limit, direction, best, averaged, statistics)
+    runs = [EvaluatedRun(folder, title, selection, judges) for folder, title in _titled(run)]
+    first = runs[0]
+    for other in runs[1:]:
+        _check_same(first, other, other.names == first.names)
+    with atomic.replacing(to) as folder:
+        baseline, sizes = _translate(runs, folder / PICTURES)
+        result = {
+            "count": len(sizes),
+            "baseline_l1": baseline,
+            "targets": first.target_scores(),
+            "features": first.feature_model,
+            "segmenter": segmenter and str(segmenter),
+            "statistics": statistics,
+            "packages": run_log.packages(),
+            "runs": [one.summary(first) for one in runs],
+        }
+        _write(result, runs, sizes, folder)
+    return result
+
+
+def _titled(run):
+    """Returns `(folder, title)` of each run: its name, or its path where names are the same."""
+    folders = [Path(run)] if isinstance(run, (str, Path)) else [Path(folder) for folder in run]
+    names = [folder.resolve().name for folder in folders]
+    return [
+        (folder, name if names.count(name) == 1 else str(folder))
+        for folder, name in zip(folders, names)
+    ]
+
+
+def _translate(runs, folder):
+    """Measures all examples and writes their pictures; returns the baseline and the sizes."""
+    first = runs[0]
+    mean = first.mean_target()
+    baselines = []
+    sizes = []
+    examples = zip(*(run.examples() for run in runs))
+    for index, row in enumerate(progress.bar(examples, "Examples", "examples", len(first.names))):
+        target = row[0].target
+        labels = first.labels(row[0].source)
+        sizes.append(target.shape[1:3])
+        if mean is not None and mean.shape == target.shape:
+            baselines.append(metrics.mean_image_l1([(None, mean)], [(None, target)]))
+        pictures = {}
+        for run, place, example in zip(runs, _output_places(runs), row):
+            _check_same(first, run, np.array_equal(target, example.target))
+            shown = run.measure(example, labels)
+            pictures = {**shown, **pictures, place: shown["output"]}
+        for place in ("input", *_output_places(runs), "target"):
+            codecs.write(pictures[place], folder / place / f"{index:05d}.png")
+    has_baseline = len(baselines) == len(sizes)
+    return float(np.mean(baselines)) if has_baseline else None, sizes
+
+
+def _output_places(runs):
+    """Returns the folder of each run's pictures."""
+    return ["output"] if len(runs) == 1 else [f"output{n}" for n in range(1, len(runs) + 1)]
+
+
+def _write(result, runs, sizes, folder):
+    """Writes the numbers and the page."""
+    names = runs[0].names
+    scores = [run.scores() for run in runs]
+    outputs = [run.title for run in runs] if len(runs) > 1 else ["output"]
+    places = ["input", *_output_places(runs), "target"]
+    columns = [
+        (title, f"{PICTURES}/{place}")
+        for title, place in zip(["input", *outputs, "target"], places)
+    ]
+    page = results_page.html(result, names, sizes, scores, columns)
+    atomic.write_bytes(page.encode("utf-8", "replace"), folder / PAGE)
+    table = _table(runs, names, scores)
+    atomic.write_bytes(table.encode("utf-8", "replace"), folder / TABLE)
+    atomic.write_bytes(json.dumps(result, indent=1).encode(), folder / RESULT)
+
+
+def _table(runs, names, scores):
+    """Returns the measures of each example and run as CSV."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["number", "name", "run", *scores[0]])
+    for run, run_scores in zip(runs, scores):
+        for index, name in enumerate(names):
+            numbers = [values[index] for values in run_scores.values()]
+            table.writerow([index, name, run.title, *numbers])
+    return text.getvalue()
+
+
+def _check_same(first, other, same):
+    if not same:
+        raise InputError(
+            "Runs are compared on the same examples, by name and target. Received: "
+            f"{str(first.folder)!r} and {str(other.folder)!r}, of which they differ. Evaluate them "
+            "apart; if they differ in data alone, name these by --data."
+        )
+
+
+def _check_replaceable(to):
+    """Refuses a folder of something else."""
+    held = sorted(path.name for path in to.iterdir()) if to.is_dir() else []
+    is_ours = RESULT in held and {*held} <= {RESULT, TABLE, PAGE, PICTURES}
+    if to.is_file() or (held and not is_ours):
+        raise InputError(
+            "The results need a folder of their own, or that of an earlier evaluation. Received: "
+            f"{str(to)!r}, which holds {', '.join(held[:3]) or 'no folder'}. Use another --to."
+        )

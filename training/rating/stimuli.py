@@ -1,0 +1,76 @@
+"""The images of a real-or-fake test: held-out targets and their translations, as files."""
+
+from pathlib import Path
+from typing import Optional
+
+from tfpix2pix import inference, load_run
+from tfpix2pix.data import codecs, images
+from training import progress
+from training.evaluation.evaluated_run import direction_with_targets
+from training.rating import real_or_fake
+
+
+def prepare(
+    folder: Path,
+    to: Path,
+    data: Optional[Path] = None,
+    *,
+    practice: int,
+    trials: int,
+    direction: Optional[str] = None,
+    best: bool = False,
+    averaged: bool = False,
+):
+    """Writes what sessions show: all held-out targets and their translations, of the same size.
+
+    Args:
+        folder: Folder of the run.
+        to: Folder of the answers. Images that are in it stay.
+        data: Folder of the images; by default that of the run.
+        practice: See `training.rating.real_or_fake.Protocol`.
+        trials: See there.
+        direction: Direction to translate in; by default the run's first.
+        best: See there.
+        averaged: See there.
+
+    Raises:
+        ValueError: If there are too few images, the run cannot translate, the direction has no
+            targets, or the folder of the answers has another protocol.
+    """
+    run = load_run(folder, best=best, averaged=averaged)
+    if data is not None:
+        run.config = run.config.with_data(data)
+    name, chosen = direction_with_targets(run, direction)
+    is_default = name == next(iter(run.directions))
+    examples = run.examples("held_out", progress.survey)
+    protocol = real_or_fake.Protocol(
+        run=str(folder),
+        step=run.step,
+        best=best,
+        averaged=averaged,
+        data=run.config.data.folder,
+        names=list(examples.names),
+        practice=practice,
+        trials=trials,
+        direction=None if is_default else name,
+    )
+    real_or_fake.begin(protocol, to)
+    batches = progress.bar(run.held_out(examples), "Translations", "images", len(examples.names))
+    for index, batch in enumerate(batches):
+        if not real_or_fake.image_path(to, "fake", index).exists():  # It is written last.
+            _write(chosen, chosen.example(batch), to, index)
+
+
+def _write(direction, example, to, index):
+    """Writes target and translation by the same steps, so that nothing but the content differs."""
+    source, target, controls = example
+    translated = inference.translate(
+        direction.network,
+        source,
+        controls=inference.control_batches(direction, source, controls),
+        multiple=direction.multiple,
+    )
+    task = direction.task
+    for kind, result in {"real": target, "fake": translated}.items():
+        pixels = images.displayed(task.picture(source, result), task.target_format.value_range)
+        codecs.write(pixels[0].numpy(), real_or_fake.image_path(to, kind, index))
