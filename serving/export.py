@@ -1,22 +1,22 @@
 """Exports a run for TensorFlow Serving: `python -m serving.export --run FOLDER --to FOLDER`."""
 
 import os
-import sys
 from typing import Literal, Optional
 
 import jsonargparse
+from tqdm import tqdm
 
 from serving.publishing.proof import check_served, write_warmup
-from serving.publishing.run_card import card_of_run
-from tfpix2pix import factory, runs
-from tfpix2pix.errors import InputError
-from tfpix2pix.export import convert, export
+from tfpix2pix import load_run
+from tfpix2pix.errors import InputError, reported
+from tfpix2pix.export import convert, export, run_details, source_details
 
 
 def main(
     run: str,
     to: str,
     format: Literal["saved_model", "tflite", "onnx"] = "saved_model",
+    direction: Optional[str] = None,
     best: bool = False,
     averaged: bool = False,
     keep: Optional[int] = None,
@@ -29,44 +29,52 @@ def main(
             the file without its suffix.
         format: saved_model is a version for TensorFlow Serving; tflite and onnx are single files
             of floats in [-1, 1] for other runtimes.
+        direction: Which way a single file translates, of a run with several; by default the first.
         best: Whether to take the checkpoint that was best in validation.
         averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
         keep: How many of the newest versions stay; by default all.
     """
-    if keep is not None and format != "saved_model":
+    is_served = format == "saved_model"
+    if keep is not None and not is_served:
         raise InputError(
             "--keep is for versions of a served model. Received: --format "
             f"{format}, a single file that is replaced. Leave --keep out."
         )
-    generator = factory.restored_generator(run, best=best, averaged=averaged)
-    options = runs.load_config(run)
-    size = options.data.image_size
-    described = {
-        "task": factory.task(options),
-        "size": size,
-        "card": card_of_run(run, options, best=best),
-    }
+    if direction is not None and is_served:
+        raise InputError(
+            "--direction is for a single file, since a version has all directions. Received: "
+            f"--direction {direction}, --format {format}. Leave --direction out."
+        )
+    opened = load_run(run, best=best, averaged=averaged)
+    directions = opened.directions
+    size = opened.config.data.image_size
+    card = _card(opened)
 
     def finish(part):
-        check_served(part, generator, size)
+        check_served(part, directions, size)
         write_warmup(part, size)
 
-    if format == "saved_model":
-        path, difference = export(
-            generator,
-            to,
-            **described,
-            keep=keep,
-            finish=finish,
-        )
+    if is_served:
+        path, difference = export(directions, to, size=size, card=card, keep=keep, finish=finish)
     else:
         path = f"{os.path.normpath(to)}.{format}"
-        difference = convert(generator, path, **described)
+        difference = convert(directions, path, direction=direction, size=size, card=card)
     print(f"{path} agrees with the trained model within {difference:.1g}.")
 
 
-if __name__ == "__main__":
+def _card(run):
+    """Returns what the model card tells of a run; prints a note if its data are not there."""
+    details = run_details(run)
     try:
-        jsonargparse.auto_cli(main, as_positional=False)
+        sources = source_details(
+            run, progress=lambda files, total: tqdm(files, "Examples", total, leave=False)
+        )
     except InputError as error:
-        sys.exit(f"error: {error}")
+        print(f"note: the model card shows no examples, for the data were not found. {error}")
+        return details
+    return {**details, **sources}
+
+
+if __name__ == "__main__":
+    with reported():
+        jsonargparse.auto_cli(main, as_positional=False)

@@ -1,10 +1,8 @@
 """Verifies an export after a copy: `python -m serving.verify FOLDER/VERSION`."""
 
-import sys
-
 import jsonargparse
 
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import reported
 from tfpix2pix.export import verify
 
 
@@ -18,7 +16,5 @@ def main(version: str):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         jsonargparse.auto_cli(main)
-    except InputError as error:
-        sys.exit(f"error: {error}")

@@ -8,9 +8,8 @@ import jsonargparse
 from jsonargparse.typing import PositiveInt
 from tqdm import tqdm
 
-from tfpix2pix import factory, runs, translation
+from tfpix2pix import load_run, translation
 from tfpix2pix.errors import reported
-from tfpix2pix.export import named_directions
 
 
 def open_run(
@@ -41,11 +40,9 @@ def open_run(
     Returns:
         `tfpix2pix.translation.Translator`.
     """
-    config = runs.load_config(run)
-    generator = factory.restored_generator(run, best=best, averaged=averaged)
-    (chosen,) = named_directions(generator, factory.task(config)).values()
+    _, chosen = load_run(run, best=best, averaged=averaged).direction(direction)
     return translation.direction_translator(
-        chosen._replace(kernel=factory.geometry(config).kernels[0]),
+        chosen,
         statistics=statistics,
         samples=samples,
         seed=seed,

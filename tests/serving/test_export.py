@@ -1,22 +1,23 @@
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.publishing import run_card
+from serving import export as program
 from tests.cases import fixed_weights, smooth_images
 from tests.serving.local import picture
-from tfpix2pix import config, export, factory, inference, runs
+from tfpix2pix import InputError, export, families, inference, runs
 from tfpix2pix.data import codecs, images
 from tfpix2pix.networks import unet_generator
-from tfpix2pix.presets import QUICKSTART
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
@@ -116,51 +117,94 @@ def test_an_export_that_is_killed_leaves_no_version(tmp_path, sign):
     assert version == tmp_path / "1"
 
 
-def trained(run, data, **options):
-    """Writes the parts of a run that a card is made of, and returns its configuration."""
-    of_data = config.dataclasses.replace(
-        QUICKSTART.data, folder=str(data), image_size=(32, 32), direction="BtoA", **options
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run whose data are gone."""
+    folder = tmp_path_factory.mktemp("run")
+    quickstart = families.preset("quickstart")
+    config = replace(
+        quickstart,
+        data=replace(quickstart.data, folder=str(folder / "gone"), image_size=(32, 32)),
+        model=replace(quickstart.model, base_filters=4, depth=3),
     )
-    saved = config.dataclasses.replace(QUICKSTART, data=of_data)
-    runs.save_config(saved, run)
+    runs.save_config(config, folder)
     step = tf.Variable(20, dtype="int64")
-    tf.train.Checkpoint(step=step).save(str(run / factory.CHECKPOINTS / "ckpt"))
-    notes = [{"step": 10, "held_out/l1": 0.5}, {"step": 20, "loss": 1.0}]
-    notes += [{"step": 30, "held_out/l1": 0.1}]
-    (run / "metrics.jsonl").write_text("".join(json.dumps(note) + "\n" for note in notes))
-    return saved
+    runs.checkpoint(runs.float32_model(config), step).save(folder / runs.CHECKPOINTS / "ckpt")
+    return folder
 
 
-@pytest.mark.slow
-def test_a_card_tells_of_a_run_at_its_checkpoint_and_of_its_data(tmp_path):
-    for split, count in (("train", 9), ("test", 8)):
-        for index in range(count):
-            photo = np.random.default_rng(index).integers(0, 256, (64, 64, 3)).astype("uint8")
-            lines = np.full((64, 64, 3), 255, "uint8")
-            lines[8 + index : 10 + index, 4:60] = 0
-            pair = np.concatenate([photo, lines], axis=1)
-            codecs.write(pair, tmp_path / f"data/{split}/{index}.png")
-    saved = trained(tmp_path / "run", tmp_path / "data")
-    card = run_card.card_of_run(tmp_path / "run", saved)
-    assert (card["step"], card["metrics"]) == (20, {"l1": 0.5})
-    assert card["config"]["data"]["direction"] == "BtoA"
-    white, black = [255, 255, 255], [0, 0, 0]
-    width = {"line_width": pytest.approx(1.0, abs=0.25)}  # 2 pixels, of 64 that become 32.
-    drawing = card["drawings"]["translate"]
-    assert drawing == {"kind": "lines", "background": white, "line_color": black, **width}
-    examples = card["examples"]["translate"]
-    tops = [int(np.argmax((example < 200).any(axis=(1, 2)))) for example in examples]
-    assert tops == [4, 4, 5, 6, 7, 7]  # Of the held-out lines 0, 1, 3, 4, 6 and 7: of all 8.
-    assert {example.shape for example in examples} == {(32, 32, 3)}
-
-
-@pytest.mark.slow
-def test_without_its_data_a_card_shows_no_examples_and_a_note_is_printed(tmp_path, capsys):
-    saved = trained(tmp_path / "run", tmp_path / "gone")
-    card = run_card.card_of_run(tmp_path / "run", saved)
-    assert card["drawings"]["translate"] == {"kind": "picture", "background": [255, 255, 255]}
-    assert "examples" not in card
-    assert re.match(
-        "note: the model card shows no examples, for the data were not found. .*gone",
-        capsys.readouterr().out,
+def run_program(*arguments, cwd):
+    command = [sys.executable, "-m", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
     )
+
+
+NOTE = "note: the model card shows no examples, for the data were not found. "
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("format", "path"),
+    [("saved_model", "tiny/1"), ("tflite", "tiny.tflite"), ("onnx", "tiny.onnx")],
+)
+def test_the_screen_of_an_export_shows_our_words_alone(run, tmp_path, format, path):
+    if format == "onnx":
+        pytest.importorskip("tf2onnx")
+    arguments = ["--run", run, "--to", "tiny", "--format", format]
+    done = run_program("serving.export", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    note, agrees = done.stdout.splitlines()
+    assert note.startswith(NOTE)
+    assert str(run / "gone") in note
+    difference = r"agrees with the trained model within \de-\d\d\."
+    assert re.fullmatch(f"{re.escape(path)} {difference}", agrees)
+    assert (tmp_path / path).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(9, 14), (32, 32)])
+def test_the_screen_of_a_translation_shows_our_words_alone(run, served, tmp_path, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype("uint8")
+    for index in range(7):
+        codecs.write(pixels[index % 2 :], tmp_path / f"in/{index}.png")
+    for name, source in (
+        ("training.translate", ["--run", run]),
+        ("serving.translate", ["--export", served[1]]),
+    ):
+        done = run_program(name, "in", *source, "--to", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{name}: 7 translations made, 0 were there already.\n"
+        bars = re.sub(r"(\d+)%\|.*?\| \d/7 \[.*?\]", "", done.stderr)
+        assert not bars.strip(), done.stderr
+        assert "100%" in done.stderr
+
+
+def refused(message):
+    return pytest.raises(InputError, match=f"^{re.escape(message)}$")
+
+
+def test_options_that_do_not_fit_a_format_are_refused(run, tmp_path):
+    with refused(
+        "--keep is for versions of a served model. Received: --format onnx, a single file that is "
+        "replaced. Leave --keep out."
+    ):
+        program.main(str(run), str(tmp_path / "x"), format="onnx", keep=2)
+    with refused(
+        "--direction is for a single file, since a version has all directions. Received: "
+        "--direction AtoB, --format saved_model. Leave --direction out."
+    ):
+        program.main(str(run), str(tmp_path / "x"), direction="AtoB")
+    with refused(
+        "A direction must be one of translate. Received: 'AtoB'. Leave it out for translate."
+    ):
+        program.main(str(run), str(tmp_path / "x"), format="tflite", direction="AtoB")
+    assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.cases import fixed_weights
-from tfpix2pix import InputError, atomic, factory, inference, runs
+from tfpix2pix import InputError, atomic, inference, load_run, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.families.pix2pix import Pix2PixConfig
@@ -22,9 +22,9 @@ def run(tmp_path_factory):
     model = Pix2PixConfig(base_filters=2, depth=3, norm="batch", receptive_field=16)
     data = DataConfig(image_size=(16, 16), target_dtype="uint16")
     config = ExperimentConfig("tiny", "", data=data, model=model)
-    untrained = factory.compiled_model(config)
-    saved = factory.checkpoint(untrained, tf.Variable(0, dtype="int64"))
-    for place in (factory.BEST, factory.CHECKPOINTS):
+    untrained = runs.float32_model(config)
+    saved = runs.checkpoint(untrained, tf.Variable(0, dtype="int64"))
+    for place in (runs.BEST, runs.CHECKPOINTS):
         saved.save(folder / place / "step")
         fixed_weights(untrained.generator)
     runs.save_config(config, folder)
@@ -39,9 +39,9 @@ def _photos(tmp_path, monkeypatch):
 
 
 def translated(run, **options):
-    generator = factory.restored_generator(run, best=options.pop("best", False))
+    _, direction = load_run(run, best=options.pop("best", False)).direction()
     source = tf.constant(PHOTO[np.newaxis] / np.float32(127.5) - 1)
-    return (inference.translate(generator, source, **options).numpy() + 1) * 32767.5
+    return (inference.translate(direction.network, source, **options).numpy() + 1) * 32767.5
 
 
 def test_a_folder_is_translated_once_and_shown(run, capsys):

@@ -40,6 +40,23 @@ class Examples(NamedTuple):
     sizes: np.ndarray
     skipped: list[str]
 
+    def spread(self, count: int) -> "Examples":
+        """Returns up to `count` examples from all over the data set.
+
+        Args:
+            count: How many examples are wanted.
+
+        Returns:
+            `Examples`, in the same order.
+        """
+        total = len(self.names)
+        chosen = np.linspace(0, total - 1, min(count, total)).round().astype("int64")
+        return self._replace(
+            names=[self.names[index] for index in chosen],
+            read=lambda index: self.read(tf.gather(chosen, index)),
+            sizes=self.sizes[chosen],
+        )
+
 
 def pairs(
     data: Union[str, os.PathLike],

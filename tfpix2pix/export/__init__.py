@@ -13,6 +13,7 @@ from tfpix2pix.export.directions import chosen_direction, named_directions, sign
 from tfpix2pix.export.drawings import drawing
 from tfpix2pix.export.limits import MOST_PIXELS
 from tfpix2pix.export.publication import export, versions
+from tfpix2pix.export.run_card import run_details, source_details
 from tfpix2pix.export.signatures import signatures
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "named_directions",
     "parity",
     "read_card",
+    "run_details",
     "signature_names",
     "signatures",
+    "source_details",
     "task_of",
     "verify",
     "versions",
