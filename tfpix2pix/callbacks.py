@@ -57,9 +57,10 @@ class ImageGrid(_EverySteps):
     """Saves pictures of inputs, translations and targets as `{step}.png`.
 
     Args:
-        batch: `(source, target)`, float `[batch, height, width, channels]` in [-1, 1]; each
+        batch: Batch of the model, float `[batch, height, width, channels]` in [-1, 1] each; every
             example is a row.
-        task: `tfpix2pix.data.tasks.Pairs`, or another.
+        task: `tfpix2pix.data.tasks.Pairs` or another task; for a model of several directions a dict
+            of direction to task.
         folder: Folder of the pictures; made if it is missing.
         every: Steps from one picture to the next.
 
@@ -76,13 +77,17 @@ class ImageGrid(_EverySteps):
 
     def __init__(self, batch, task, folder: Union[str, os.PathLike], every: int = 1000):
         super().__init__(every)
-        self.samples = [tuple(x[i : i + 1] for x in batch) for i in range(len(batch[0]))]
+        count = len(tf.nest.flatten(batch)[0])
+        self.examples = [_example(batch, index) for index in range(count)]
         self.task = task
         self.folder = Path(folder)
 
     def act(self, step: int):
         """Saves the picture of a step."""
-        picture = report.comparison(report.columns(self.model, self.task, self.samples))
+        samples = [self.model.columns(example) for example in self.examples]
+        directions = {column.direction for column in samples[0].values()}
+        tasks = self.task if isinstance(self.task, dict) else dict.fromkeys(directions, self.task)
+        picture = report.comparison(report.columns(samples, tasks))
         report.save_picture(picture, self.folder / f"{step:06d}.png")
 
 
@@ -90,8 +95,8 @@ class Checkpoint(_EverySteps):
     """Saves checkpoints, and restores the newest one before the training starts.
 
     Put it first in the list of callbacks: those before it see the model as it was. It does not
-    restore the position in the data, so start the data at the restored step. It
-    does not pass over damaged checkpoints.
+    restore the position in the data, so start the data at the restored step. It does not pass over
+    damaged checkpoints.
 
     Args:
         checkpoint: `tf.train.Checkpoint` with a variable `step`, as of
@@ -135,8 +140,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
     """Stops the training at the first loss that is not finite, and names the layer at fault.
 
     Args:
-        batch: `(source, target)`, float `[batch, height, width, channels]` in [-1, 1], with which
-            the layer is searched for, since Keras does not pass on the batch that failed.
+        batch: Batch of the model with which the layer is searched for, since Keras does not pass on
+            the batch that failed.
 
     Example:
         >>> images = tf.zeros((1, 32, 32, 3))
@@ -153,9 +158,12 @@ class StopOnNonFinite(keras.callbacks.Callback):
         del batch
         if all(math.isfinite(value) for value in (logs or {}).values()):
             return
-        step = self.model.steps_taken
-        measured = faults.non_finite(logs, step, self.model, self.batch)
+        fault = faults.non_finite(logs, self.model.steps_taken, self.model, self.batch)
         raise InputError(
-            f"All losses must be finite. Received: {measured}. Lower the learning rates, or look "
+            f"All losses must be finite. Received: {fault}. Lower the learning rates, or look "
             "for broken images with `tfpix2pix.doctor`."
         )
+
+
+def _example(batch, index):
+    return tf.nest.map_structure(lambda images: images[index : index + 1], batch)
