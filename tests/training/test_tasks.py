@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfpix2pix import factory, inference, runs
+from tfpix2pix import inference, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs, images
 from tfpix2pix.data.palettes import CMP_FACADES
@@ -20,18 +20,18 @@ MODEL = Pix2PixConfig(base_filters=2, depth=2, receptive_field=16)
 
 
 def trained(run, folder, **options):
-    """Returns the task and the generator of a run of two steps, rebuilt from its folder alone."""
+    """Returns the task and the network of a run of two steps, rebuilt from its folder alone."""
     data = DataConfig(folder=str(folder), image_size=16, **options)
     train = TrainConfig(steps=2, log_every=1, checkpoint_every=2)
     loop.train(ExperimentConfig("tiny", "", data=data, model=MODEL, train=train), run)
-    config = runs.load_config(run)
     with Image.open(run / "samples/000002.png") as picture:
         assert picture.size[0] > 3 * 128
-    return factory.task(config), factory.restored_generator(run)
+    _, direction = runs.load_run(run).direction()
+    return direction.task, direction.network
 
 
 def served(generator, task, folder, pixels):
-    """Returns what an export answers for an image, and its path through this process."""
+    """Returns the answer of an export for an image, and that of this process."""
     version, difference = export(generator, folder, task=task)
     assert difference < 1e-5
     encoded = tf.constant([codecs.encode(pixels, ".png")])
@@ -77,12 +77,12 @@ def test_colourization_answers_photos_for_photos(tmp_path):
     assert (generator.input_shape[-1], generator.output_shape[-1]) == (1, 2)
     answer, expected = served(generator, task, tmp_path / "exports", photo)
     np.testing.assert_allclose(answer.astype(int), expected, atol=1)
-    # Lightness is the photo's expected, whatever an untrained network makes of the colour.
-    lightness, expected = (
+    # Lightness is the photo's own, whatever an untrained network makes of the colour.
+    lightness, photo_lightness = (
         np.asarray(Image.open(io.BytesIO(codecs.encode(image, ".png"))).convert("L"), float)
         for image in (answer, photo)
     )
-    assert np.corrcoef(lightness.ravel(), expected.ravel())[0, 1] > 0.95
+    assert np.corrcoef(lightness.ravel(), photo_lightness.ravel())[0, 1] > 0.95
 
 
 @pytest.mark.slow
