@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import InputError, config, factory, losses, presets, runs
+from tfpix2pix import InputError, config, factory, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.families import preset
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 
 UNUSUAL = ExperimentConfig(
@@ -92,7 +93,8 @@ UNUSUAL = ExperimentConfig(
 
 def test_the_unusual_case_has_no_default_in_it():
     for section in config.SECTIONS:
-        options, defaults = getattr(UNUSUAL, section), config.SECTIONS[section]()
+        options = getattr(UNUSUAL, section)
+        defaults = type(options)()
         for field in dataclasses.fields(options):
             assert getattr(options, field.name) != getattr(defaults, field.name), field.name
 
@@ -116,7 +118,7 @@ def test_differences_are_named_with_both_values():
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     message = (
-        "A run is a folder with a config.yaml, as `python -m training.train` makes it. Received: "
+        "A run is a folder with a config.yaml, as training makes it. Received: "
         f"{str(tmp_path)!r}, which has none. Check the spelling or train it first."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
@@ -134,7 +136,7 @@ def test_a_spoiled_configuration_is_refused(tmp_path):
 
 
 def test_the_facades_preset_is_the_paper_s():
-    facades = presets.preset("facades")
+    facades = preset("facades")
     assert facades.data == DataConfig(direction="BtoA", image_size=(256, 256))
     assert facades.model == Pix2PixConfig(base_filters=64, receptive_field=70, l1_weight=100.0)
     assert (facades.train.batch_size, facades.train.learning_rate) == (1, 2e-4)
@@ -148,7 +150,7 @@ def test_an_unknown_preset_is_refused():
         "nearest one and override its options."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        presets.preset("facade")
+        preset("facade")
 
 
 def test_the_factory_passes_every_option_on():
@@ -211,7 +213,7 @@ def test_a_run_without_checkpoints_is_refused(tmp_path):
 
 @pytest.fixture
 def saved_run(tmp_path):
-    config_of_run = dataclasses.replace(presets.QUICKSTART, model=Pix2PixConfig(base_filters=2))
+    config_of_run = dataclasses.replace(preset("quickstart"), model=Pix2PixConfig(base_filters=2))
     runs.save_config(config_of_run, tmp_path)
     model = factory.compiled_model(config_of_run)
     checkpoint = factory.checkpoint(model, tf.Variable(3, dtype="int64"))
@@ -253,12 +255,12 @@ def test_a_batch_that_cannot_be_shared_is_refused():
 def test_data_must_be_named():
     message = "The data must be named. Received: none. Give it by `--data FOLDER`."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        factory.examples(presets.preset("facades"), "train")
+        factory.examples(preset("facades"), "train")
 
 
 def test_what_is_left_to_the_data_is_filled_in(facades):
     open_config = dataclasses.replace(
-        presets.preset("facades"),
+        preset("facades"),
         data=DataConfig(str(facades), direction="BtoA", source_labels="cmp_facades"),
     )
     completed = factory.completed(open_config, factory.examples(open_config, "train"))
@@ -269,14 +271,14 @@ def test_what_is_left_to_the_data_is_filled_in(facades):
 
 def test_other_channels_than_the_classes_give_are_refused(facades):
     config = dataclasses.replace(
-        presets.preset("facades"),
+        preset("facades"),
         data=DataConfig(str(facades), target_labels="cmp_facades"),
         model=Pix2PixConfig(target_channels=3),
     )
     message = (
-        "The model must have the channels that the data give, 3 and 12. Received: source_channels "
-        "and target_channels of (None, 3). Leave --model.source_channels and "
-        "--model.target_channels out."
+        "The networks must have the channels that the data give, 3 and 12. Received: "
+        "source_channels and target_channels of (None, 3). Leave --data.source_channels and "
+        "--data.target_channels out."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         factory.completed(config, factory.examples(config, "train"))
@@ -284,7 +286,7 @@ def test_other_channels_than_the_classes_give_are_refused(facades):
 
 def test_held_out_examples_are_the_first_split_that_there_is(facades, tmp_path):
     def held_out(folder):
-        config = dataclasses.replace(presets.preset("facades"), data=DataConfig(str(folder)))
+        config = dataclasses.replace(preset("facades"), data=DataConfig(str(folder)))
         return len(factory.examples(config, "held_out").names)
 
     assert held_out(facades) == 3
@@ -295,9 +297,7 @@ def test_held_out_examples_are_the_first_split_that_there_is(facades, tmp_path):
 
 
 def test_what_is_left_open_is_rgb_of_8_bits(facades):
-    config = dataclasses.replace(
-        presets.preset("facades"), data=DataConfig(str(facades), image_size=32)
-    )
+    config = dataclasses.replace(preset("facades"), data=DataConfig(str(facades), image_size=32))
     assert factory.task(config).source_format == (3, "uint8", (0.0, 255.0))
     source, target = next(
         iter(factory.evaluation_batches(config, factory.examples(config, "train")))

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tests.cases import sgd, smooth_images, tiny_pix2pix, values
-from tfpix2pix import InputError, Pix2Pix, factory, losses, presets, runs
+from tfpix2pix import InputError, Pix2Pix, factory, losses, runs
+from tfpix2pix.families import preset
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.networks import patch_discriminator, unet_generator
 from tfpix2pix.optimizers import adam
@@ -203,17 +204,22 @@ def test_xla_takes_the_same_step():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def every_value(model):
+    networks = [*model.players.values(), *model.averaged.values()]
+    return [value for network in networks for value in values(network)]
+
+
 def moments(model, player):
     optimizer, variables = model.optimizers[player], model.players[player].trainable_variables
     return [optimizer.get_slot(variable, name) for name in "mv" for variable in variables]
 
 
 EVERYTHING = dataclasses.replace(
-    presets.QUICKSTART,
-    data=dataclasses.replace(presets.QUICKSTART.data, image_size=32, load_size=32),
+    preset("quickstart"),
+    data=dataclasses.replace(preset("quickstart").data, image_size=32, load_size=32),
     model=Pix2PixConfig(base_filters=4, depth=2, receptive_field=16, penalty="dragan"),
     train=dataclasses.replace(
-        presets.QUICKSTART.train,
+        preset("quickstart").train,
         batch_size=2,
         schedule="linear",
         steps=4,
@@ -242,9 +248,8 @@ def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_
     resumed, checkpoint = started()
     checkpoint.restore(path)
     train(resumed, 2)
-    for network in ("generator", "discriminator", "averaged_generator"):
-        for a, b in zip(*(values(getattr(model, network)) for model in (resumed, whole))):
-            np.testing.assert_array_equal(a, b)
+    for a, b in zip(*(every_value(model) for model in (resumed, whole))):
+        np.testing.assert_array_equal(a, b)
     for a, b in zip(*(moments(model, "generator") for model in (resumed, whole))):
         np.testing.assert_array_equal(a, b)
     scales = [float(model.optimizers["generator"].loss_scale) for model in (whole, resumed)]
@@ -262,10 +267,10 @@ def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_
 
 
 def test_averages_of_a_run_without_are_refused(tmp_path):
-    runs.save_config(presets.QUICKSTART, tmp_path)
+    runs.save_config(preset("quickstart"), tmp_path)
     message = (
-        f"Averaged weights are in runs with --train.ema above 0. Received: {str(tmp_path)!r}, "
-        "which has none. Take the weights as they are, or train another run with --train.ema 0.999."
+        f"Averaged weights are in runs with --train.ema_decay above 0. Received: {str(tmp_path)!r}, "
+        "which has none. Take the weights as they are, or train another run with --train.ema_decay 0.999."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         factory.restored_generator(tmp_path, averaged=True)

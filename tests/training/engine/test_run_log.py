@@ -15,12 +15,17 @@ import tfpix2pix
 from tests.cases import tiny_pix2pix
 from tfpix2pix import runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training.engine import run_log
 from training.engine.health import Symptom
 from training.engine.run_log import RunLog
 
 CONFIG = ExperimentConfig(
-    "tiny <b>", "Nothing & less.\nMore.", DataConfig("data"), train=TrainConfig(steps=9, seed=6)
+    "tiny <b>",
+    "Nothing & less.\nMore.",
+    DataConfig("data"),
+    Pix2PixConfig(),
+    TrainConfig(steps=9, seed=6),
 )
 COLUMNS = {"input": np.zeros((2, 32, 32, 3), "uint8"), "output": np.ones((2, 32, 32, 3), "uint8")}
 
