@@ -18,6 +18,7 @@ from tfpix2pix import (
     datasets,
     doctor,
     export,
+    families,
     importers,
     inference,
     layers,
@@ -36,6 +37,7 @@ from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import read_card
 from tfpix2pix.families import preset, presets
+from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.inference import Control, Direction, translate
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks import patch_discriminator, unet_generator
@@ -49,6 +51,7 @@ __all__ = [
     "Geometry",
     "InputError",
     "Pix2Pix",
+    "Pix2PixConfig",
     "PixelFormat",
     "Run",
     "TrainConfig",
@@ -57,6 +60,7 @@ __all__ = [
     "datasets",
     "doctor",
     "export",
+    "families",
     "importers",
     "inference",
     "layers",

@@ -74,9 +74,8 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
         state: Dict of name to `np.ndarray`, as from `read_state_dict`.
 
     Returns:
-        `(generator, options)`: a `keras.Model` with open sides, and the options of
-        `tfpix2pix.Pix2PixConfig` that describe it: `source_channels`, `target_channels`,
-        `base_filters`, `depth`, `norm`.
+        `(generator, options)`: a `keras.Model` with open sides, and the options that describe it:
+        `source_channels`, `target_channels`, `base_filters`, `depth`, `norm`.
 
     Raises:
         ValueError: If the state dict is not that of a U-Net; names the first layer that differs.
