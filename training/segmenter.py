@@ -10,12 +10,10 @@ from typing import Literal
 
 import jsonargparse
 
-from tfpix2pix import factory
 from tfpix2pix.config import DataConfig, Labels
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.families.pix2pix import Pix2PixConfig
-from tfpix2pix.presets import QUICKSTART
-from training import progress
+from tfpix2pix.families import preset
+from training.engine import batches
 from training.evaluation import segmenters
 
 
@@ -49,30 +47,27 @@ def main(
             f"The segmenter must be new. Received: {str(to)!r}, which exists. Use another --to "
             "folder."
         )
+    start = preset("quickstart")
+    options = {"direction": direction, "image_size": size, "target_labels": labels}
     config = dataclasses.replace(
-        QUICKSTART,
-        data=DataConfig(
-            data, direction=direction, image_size=size, source_channels=3, target_labels=labels
-        ),
-        model=Pix2PixConfig(depth=segmenters.DEPTH),
-        train=dataclasses.replace(QUICKSTART.train, steps=steps, seed=seed),
+        start,
+        data=DataConfig(data, source_channels=3, **options),
+        model=dataclasses.replace(start.model, depth=segmenters.DEPTH),
+        train=dataclasses.replace(start.train, steps=steps, seed=seed),
     )
-    examples = factory.examples(config, "train", progress=progress.survey)
-    config = factory.completed(config, examples)
-    held_out = factory.examples(config, "held_out", progress=progress.survey)
+    config, examples = batches.completed(config)
     classes = config.data.target_channels
+    held_out, names = batches.held_out_batches(config, batch_size=config.train.batch_size)
     network = segmenters.build(classes, filters=filters, seed=seed)
-    segmenters.train(network, factory.training_batches(config, examples), steps=steps)
+    segmenters.train(network, batches.training_batches(config, examples), steps=steps)
 
     segmenter = segmenters.Segmenter(network)
-    scores = segmenters.scores(
-        segmenter, factory.evaluation_batches(config, held_out, batch_size=4), classes
-    )
+    scores = segmenters.scores(segmenter, held_out, classes)
     settings = {"data": data, "direction": direction, "size": size, "steps": steps, "seed": seed}
-    measured = {"held_out": {"pairs": len(held_out.names), **scores}}
+    measured = {"held_out": {"pairs": len(names), **scores}}
     segmenters.save(segmenter, {**segmenters.class_description(labels), **settings, **measured}, to)
     numbers = ", ".join(f"{name.replace('_', ' ')} {score:.3f}" for name, score in scores.items())
-    print(f"{to} on {len(held_out.names)} held-out photos: {numbers}.")
+    print(f"{to} on {len(names)} held-out photos: {numbers}.")
 
 
 if __name__ == "__main__":

@@ -8,16 +8,17 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.cases import open_generator
-from tfpix2pix import InputError, factory, losses, runs
+from tfpix2pix import InputError, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
+from tfpix2pix.families import pix2pix
 from tfpix2pix.families.pix2pix import Pix2PixConfig
+from tfpix2pix.inference import Direction
 from tfpix2pix.networks import patch_discriminator
 from training import ablation
-from training.evaluation import segmenters
+from training.evaluation import ablations, segmenters
 
 BASE = ExperimentConfig(
     name="tiny",
@@ -28,13 +29,13 @@ BASE = ExperimentConfig(
 )
 
 
-def of_size(size, folder=None):
+def config_of(size, folder=None):
     data = DataConfig(folder, direction="BtoA", image_size=size, load_size=size)
     return dataclasses.replace(BASE, data=data)
 
 
 def test_the_rows_are_those_of_the_paper():
-    planned = ablation.plan(of_size(128), Path("out"), ["losses", "generator", "patch"], 1)
+    planned = ablations.plan(config_of(128), Path("out"), ["losses", "generator", "patch"], 1)
 
     def options(table, *names):
         return {
@@ -61,7 +62,7 @@ def test_the_rows_are_those_of_the_paper():
 
 
 def test_rows_that_are_the_same_are_one_run_and_seeds_are_several():
-    planned = ablation.plan(BASE, Path("out"), ["losses", "generator", "patch"], 2)
+    planned = ablations.plan(BASE, Path("out"), ["losses", "generator", "patch"], 2)
     whole = {Path("out/runs/paper,seed=0"), Path("out/runs/paper,seed=1")}
     rows = (("losses", "L1+cGAN"), ("generator", "U-Net L1+cGAN"), ("patch", "70x70"))
     assert all(set(planned[table][row]) == whole for table, row in rows)
@@ -74,12 +75,12 @@ def test_rows_that_are_the_same_are_one_run_and_seeds_are_several():
 
 def test_a_patch_is_left_out_exactly_where_the_discriminator_refuses_the_size():
     for field in (70, 286):
-        least = ablation.least_size(field)
+        least = ablations.least_size(field)
         below = least - least // 3  # The next smaller size that halves as often.
         patch_discriminator((least, least, 3), receptive_field=field, base_filters=1)
         with pytest.raises(InputError):
             patch_discriminator((below, least, 3), receptive_field=field, base_filters=1)
-    planned = ablation.plan(of_size(32), Path("out"), ["patch"], 1)
+    planned = ablations.plan(config_of(32), Path("out"), ["patch"], 1)
     assert list(planned["patch"]) == ["1x1", "16x16", "70x70"]
 
 
@@ -106,7 +107,7 @@ def test_a_patch_is_left_out_exactly_where_the_discriminator_refuses_the_size():
 def test_what_cannot_be_planned_is_refused(arguments, message):
     size, tables, seeds = arguments
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        ablation.plan(of_size(size), Path("out"), tables, seeds)
+        ablations.plan(config_of(size), Path("out"), tables, seeds)
 
 
 def test_tables_tell_means_and_deviations_over_seeds():
@@ -116,7 +117,7 @@ def test_tables_tell_means_and_deviations_over_seeds():
             "target": {"L1": [0.0], "SSIM": [1.0]},
         }
     }
-    lines = ablation.markdown(tables, {"size": 64, "steps": 3}).splitlines()
+    lines = ablations.markdown(tables, {"size": 64, "steps": 3}).splitlines()
     assert lines[:3] == ["# Ablations", "", "size 64, steps 3"]
     start = lines.index("| patch | L1 | SSIM |")
     # The deviation of 0.1, 0.2, 0.6 is sqrt((0.04 + 0.01 + 0.09) / 2).
@@ -152,10 +153,10 @@ def by_color(tmp_path_factory):
 
 def test_a_judge_tells_the_source_from_the_target(facades, by_color, monkeypatch):
     """Whoever answers with the label map itself scores 1 by the labels, and little by the photo."""
-    monkeypatch.setattr(ablation, "JUDGED_AT_ONCE", 2)  # Of 3 pairs.
-    judge = ablation.Judge(of_size(32, str(facades)), by_color)
+    monkeypatch.setattr(ablations, "JUDGED_AT_ONCE", 2)  # Of 3 pairs.
+    judge = ablations.Judge(config_of(32, str(facades)), by_color)
     same = tf.keras.Sequential([tf.keras.layers.Activation("linear", input_shape=(None, None, 3))])
-    scores, pictures = judge.score(same)
+    scores, pictures = judge.score(Direction(same, judge.task, multiple=1))
     for picture, source in zip(pictures, judge.sources):
         np.testing.assert_array_equal(picture, source)
     assert [scores[name] for name in ("pixel", "class", "IoU")] == [1, 1, 1]
@@ -174,18 +175,17 @@ def test_a_judge_tells_the_source_from_the_target(facades, by_color, monkeypatch
     np.testing.assert_array_equal(pictures[0], shown)
 
 
-def test_a_row_is_not_trained_twice_nor_taken_for_a_shorter_one(tmp_path, monkeypatch):
-    generator = open_generator()
+def test_a_row_is_not_trained_twice_nor_taken_for_a_shorter_one(tmp_path):
     model = Pix2PixConfig(base_filters=4, depth=2)
-    config = dataclasses.replace(of_size(32, "no-data"), model=model)
-    factory_model = factory.compiled_model(config)
+    config = dataclasses.replace(config_of(32, "no-data"), model=model)
+    untrained = pix2pix.model(config)
     runs.save_config(config, tmp_path)
-    saved = factory.checkpoint(factory_model, tf.Variable(2, dtype="int64"))
+    saved = runs.checkpoint(untrained, tf.Variable(2, dtype="int64"))
     tf.train.CheckpointManager(saved, tmp_path / "checkpoints", 1).save(checkpoint_number=2)
-    trained = ablation.trained(config, tmp_path)  # Its data is not there to be trained on.
-    assert trained.count_params() == generator.count_params()
-    for own, other in zip(trained.weights, factory_model.generator.weights):
-        np.testing.assert_array_equal(own, other)
+    network = ablations.trained(config, tmp_path).network  # Its data is not there to be trained on.
+    assert len(network.weights) == len(untrained.generator.weights)
+    for weight, other in zip(network.weights, untrained.generator.weights):
+        np.testing.assert_array_equal(weight, other)
 
     shorter = dataclasses.replace(config, train=TrainConfig(steps=1))
     message = (
@@ -193,7 +193,7 @@ def test_a_row_is_not_trained_twice_nor_taken_for_a_shorter_one(tmp_path, monkey
         "again if it was stopped, else use another --to folder."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        ablation.trained(shorter, tmp_path)
+        ablations.trained(shorter, tmp_path)
 
 
 @pytest.mark.slow
@@ -203,29 +203,29 @@ def test_one_command_writes_tables_and_pictures_and_trains_nothing_twice(
     options = {"tables": "patch", "size": 32, "steps": 1, "filters": 2, "segmenter": by_color}
     ablation.main(str(facades), tmp_path, **options)
     printed = capsys.readouterr().out
-    told = json.loads((tmp_path / "ablation.json").read_text())
+    written = json.loads((tmp_path / "ablation.json").read_text())
     assert printed == (tmp_path / "ablation.md").read_text() + "\n"
-    assert list(told["tables"]["patch"]) == ["1x1", "16x16", "70x70", "target"]
+    assert list(written["tables"]["patch"]) == ["1x1", "16x16", "70x70", "target"]
     with Image.open(tmp_path / "patch.png") as picture:
         assert picture.size == (5 * 136 + 8, 3 * 136 + 8 + 32)
-    runs = sorted((tmp_path / "runs").iterdir())
-    assert [run.name for run in runs] == [
+    trained = sorted((tmp_path / "runs").iterdir())
+    assert [run.name for run in trained] == [
         "paper,seed=0",
         "receptive_field=1,seed=0",
         "receptive_field=16,seed=0",
     ]
-    generator = factory.restored_generator(runs[1])
-    judge = ablation.Judge(of_size(32, str(facades)))
+    generator = runs.load_run(trained[1]).directions["translate"].network
+    judge = ablations.Judge(config_of(32, str(facades)))
     l1 = np.mean([losses.l1(target, generator(source)) for source, target in judge.pairs])
-    assert told["tables"]["patch"]["1x1"]["L1"] == [pytest.approx(l1, abs=1e-5)]
+    assert written["tables"]["patch"]["1x1"]["L1"] == [pytest.approx(l1, abs=1e-5)]
 
-    before = {run: (run / "run.json").stat().st_mtime_ns for run in runs}
+    before = {run: (run / "run.json").stat().st_mtime_ns for run in trained}
     ablation.main(str(facades), tmp_path, **options)
-    assert {run: (run / "run.json").stat().st_mtime_ns for run in runs} == before
-    assert json.loads((tmp_path / "ablation.json").read_text()) == told
+    assert {run: (run / "run.json").stat().st_mtime_ns for run in trained} == before
+    assert json.loads((tmp_path / "ablation.json").read_text()) == written
 
     message = (
-        f"A run goes on with the options it was started with. Received for {str(runs[1])!r}: "
+        f"A run goes on with the options it was started with. Received for {str(trained[1])!r}: "
         "model.base_filters 2 -> 4. Use those options or another --run folder."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
