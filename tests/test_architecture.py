@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
     p for top in ("tfpix2pix", "training", "serving") for p in (ROOT / top).rglob("*.py")
 )
+LIBRARY = [path for path in SOURCES if path.is_relative_to(ROOT / "tfpix2pix")]
 MOST_LINES = 350
 MOST_LINES_OF_A_FUNCTION = 100  # With its docstring; 70 without.
 
@@ -29,12 +30,12 @@ MAY_IMPORT = {
     "schedules": set(),
     "config": set(),
     "networks": {"layers"},
-    "models": {"losses", "optimizers"},
+    "models": {"losses", "metrics", "optimizers"},
     "importers": {"networks"},
     "inference": {"data", "layers"},
     "translation": {"data", "export", "inference", "report"},
     "export": {"__version__", "data", "inference", "layers"},
-    "report": {"data", "metrics"},
+    "report": {"data"},
     "doctor": {"data"},
     "datasets": {"data"},
     "callbacks": {"models", "report"},
@@ -82,6 +83,32 @@ def test_imports_go_in_the_directions_of_the_design(path):
             assert target == "tfpix2pix", f"{name_of(path)} may not import {name}"
 
 
+def test_no_door_stands_open_that_nobody_uses():
+    used = {}
+    for path in LIBRARY:
+        used.setdefault(part(path), set()).update(name.split(".")[1] for name in imports(path))
+    unused = {room: sorted(doors - used[room]) for room, doors in MAY_IMPORT.items()}
+    assert {room: doors for room, doors in unused.items() if doors} == {}
+
+
+# The paper's public names, what a configuration before families is, and the paper beside its peers.
+NAME_A_FAMILY = ("tfpix2pix/__init__.py", "tfpix2pix/config.py", "training/benchmarks/worker.py")
+
+
+def test_no_file_outside_of_its_rooms_names_a_family():
+    rooms = [ROOT / "tfpix2pix" / room for room in ("families", "models", "networks")]
+    models = {path.stem for path in rooms[1].glob("*.py")} - {"__init__", "base", "faults"}
+    named = set()
+    for path in SOURCES:
+        if any(path.is_relative_to(room) for room in rooms):
+            continue
+        for node in ast.walk(parsed(path)):
+            words = [getattr(node, field, None) for field in ("id", "attr", "name", "value")]
+            if {word.lower() for word in words if isinstance(word, str)} & models:
+                named.add(name_of(path))
+    assert named == set(NAME_A_FAMILY)
+
+
 def test_tf_addons_and_private_tensorflow_have_single_homes():
     homes = {}
     for path in SOURCES:
@@ -123,9 +150,6 @@ def test_every_module_and_public_name_says_what_it_is(path):
     for name, node in definitions(path):
         if not any(piece.startswith("_") for piece in name.split(".")):
             assert ast.get_docstring(node), f"{name} in {name_of(path)} has no docstring"
-
-
-LIBRARY = [path for path in SOURCES if path.is_relative_to(ROOT / "tfpix2pix")]
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=name_of)
