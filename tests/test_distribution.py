@@ -75,7 +75,8 @@ def test_clipping_parts_scales_and_averages_are_of_all_replicas(mirrored):
         strategy.run(model.train_step, args=(batch,))
         return model
 
-    one, two = stepped(tf.distribute.OneDeviceStrategy("CPU:0")), stepped(mirrored)
+    one = stepped(tf.distribute.OneDeviceStrategy("CPU:0"))
+    two = stepped(mirrored)
     for pair in zip(networks(one), networks(two)):
         for a, b in zip(*(network.weights for network in pair)):
             np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.name)

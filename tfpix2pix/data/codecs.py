@@ -43,7 +43,10 @@ _CHANNELS = {
     "float32": {},
 }
 _OPEN_FORMATS = (".tif", ".tiff", ".npy")
-_EXIF_ORIENTATION, _TIFF_SAMPLE_BITS, _TIFF_SAMPLES = 0x0112, 258, 277  # Tags.
+# Tags.
+_EXIF_ORIENTATION = 0x0112
+_TIFF_SAMPLE_BITS = 258
+_TIFF_SAMPLES = 277
 
 
 class UnreadableError(InputError):
@@ -139,6 +142,8 @@ def decode(encoded: bytes) -> Decoded:
 
 def encode(pixels: np.ndarray, suffix: str) -> bytes:
     """Encodes an image, without loss except for JPEG.
+
+    WebP stores no alpha if all pixels are opaque; the image is RGB when it is read again.
 
     Args:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.

@@ -6,7 +6,8 @@ import tensorflow as tf
 _TO_XYZ = [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169]]
 _TO_XYZ += [[0.019334, 0.119193, 0.950227]]
 _WHITE = [0.95047, 1.0, 1.08883]
-_LINEAR, _CUBE = 0.008856, 16 / 116  # Below this Y the curve is a line.
+_LINEAR = 0.008856  # Up to this Y the curve is a line.
+_CUBE = 16 / 116
 
 
 def to_lab(rgb: tf.Tensor) -> tf.Tensor:

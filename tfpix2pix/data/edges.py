@@ -17,7 +17,8 @@ from tfpix2pix.errors import InputError
 DEFAULTS = {"canny": (2.0, 0.8, 0.92), "xdog": (1.0, 0.88, 0.94)}
 
 # Ratio of the two Gaussians, and weight of their difference (Winnemoeller et al., 2012).
-XDOG_RATIO, XDOG_SHARPNESS = 1.6, 50.0
+XDOG_RATIO = 1.6
+XDOG_SHARPNESS = 50.0
 
 
 def extract(

@@ -16,7 +16,8 @@ MOST_SIDE = 512  # Larger images are measured on a grid of pixels, which makes n
 LOSSY_BLANK = 2.5  # Standard deviation in levels up to which a JPEG is blank.
 MOST_COLORS = 256
 MOST_PEAKS = 64
-NEAR, FAR = 6, 24  # Levels: JPEG's changes within a flat area, and certainly another colour.
+NEAR = 6  # Levels that JPEG changes within a flat area.
+FAR = 24  # Levels that certainly make another colour.
 THICK = 64  # Levels from the background at which a pixel belongs to a line or an area.
 
 # `look` compares medians over the images of a side with these. They were set on the 506 pairs of

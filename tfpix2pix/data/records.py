@@ -18,7 +18,8 @@ from tfpix2pix.data.layouts import Listing
 from tfpix2pix.data.parallel import Progress, silent
 from tfpix2pix.errors import InputError
 
-_HEADER, _FOOTER = 12, 4  # Bytes: a length with its checksum, and the checksum of the content.
+_HEADER = 12  # Bytes: the length of the content, and the checksum of the length.
+_FOOTER = 4  # Bytes: the checksum of the content.
 
 
 def write_shards(

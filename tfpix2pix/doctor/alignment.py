@@ -162,5 +162,6 @@ def _correlations(a, b, reach):
 
 def _best_at(surface, down, right):
     """Returns the greatest correlation at a shift and next to it."""
-    row, column = len(surface) // 2 + down, len(surface) // 2 + right
+    row = len(surface) // 2 + down
+    column = len(surface) // 2 + right
     return surface[row - 1 : row + 2, column - 1 : column + 2].max()

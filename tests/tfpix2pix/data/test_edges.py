@@ -119,7 +119,8 @@ def test_the_same_seed_gives_the_same_drawing_and_others_others(method):
 def test_sampled_drawings_forget_and_move_little_and_use_two_pens():
     photo = discs()
     every_line = ndimage.binary_dilation(lines_of(edges.extract(photo)), EIGHT, iterations=4)
-    counts, inks = set(), []
+    counts = set()
+    inks = []
     for seed in range(24):
         lines = lines_of(edges.sampled(photo, seed))
         assert not (lines & ~every_line).any()

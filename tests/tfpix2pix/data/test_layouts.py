@@ -197,7 +197,8 @@ def test_shards_hold_the_files_to_the_byte_and_are_written_once(tmp_path):
 
 def test_shards_of_another_number_or_cut_off_are_refused(tmp_path):
     make(tmp_path, *(f"pairs/{i}.png" for i in range(4)))
-    listing, to = layouts.listing(tmp_path / "pairs", "train"), tmp_path / "shards"
+    listing = layouts.listing(tmp_path / "pairs", "train")
+    to = tmp_path / "shards"
     records.write_shards(listing, "train", to, shards=2)
     message = (
         f"The shards of a split must be of one set. Received: {to}, which has "

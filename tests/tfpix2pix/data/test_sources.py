@@ -30,7 +30,8 @@ def all_images(examples):
 
 
 def test_direction_swaps_source_and_target(tmp_path):
-    a, b = noise(4, 6, 3), noise(4, 6, 3)
+    a = noise(4, 6, 3)
+    b = noise(4, 6, 3)
     codecs.write(np.concatenate([a, b], axis=1), tmp_path / "1.png")
     ((source, target),) = all_images(sources.pairs(tmp_path))
     np.testing.assert_array_equal([source, target], [a, b])
@@ -75,7 +76,8 @@ def test_what_files_hold_is_read_to_the_bit_within_a_dataset(
     if suffix == ".png" and (dtype == "float32" or channels > 4):
         suffix = ".tiff"
     folder = tmp_path_factory.mktemp("deep")
-    a, b = noise(3, 5, channels, dtype=dtype), noise(3, 5, 1, dtype=dtype)
+    a = noise(3, 5, channels, dtype=dtype)
+    b = noise(3, 5, 1, dtype=dtype)
     codecs.write(a, folder / f"A/1{suffix}")
     codecs.write(b, folder / f"B/1{suffix}")
     wanted = (PixelFormat(channels, None, (0, 65535)), PixelFormat(None, None, (0, 65535)))

@@ -89,7 +89,8 @@ def test_combine_keeps_every_bit(tmp_path, channels, dtype, suffix):
 
 
 def test_grey_beside_colour_becomes_colour(tmp_path):
-    grey, color = noise(4, 6, 1), noise(4, 6, 3)
+    grey = noise(4, 6, 1)
+    color = noise(4, 6, 3)
     write(tmp_path / "a", "1.png", image=grey)
     write(tmp_path / "b", "1.png", image=color)
     combine.combine_folders(tmp_path / "a", tmp_path / "b", tmp_path / "out")
@@ -118,7 +119,8 @@ def test_unlike_partners_are_named_and_nothing_is_written(tmp_path):
     write(tmp_path / "b", "size.png", image=noise(4, 7, 3))
     write(tmp_path / "b", "bits.png", image=noise(4, 6, 3, dtype="uint16"))
     write(tmp_path / "b", "alpha.png", image=noise(4, 6, 4))
-    a, b = tmp_path / "a", tmp_path / "b"
+    a = tmp_path / "a"
+    b = tmp_path / "b"
     message = (
         "Both images of a pair must have the same height, width, channels and bits. Received 3 of "
         f"4 pairs that differ: {a}/alpha.png has 4x6 pixels, 3 channels of uint8 and {b}/alpha.png "
@@ -149,7 +151,9 @@ def test_broken_files_are_all_named_after_the_rest_was_written(tmp_path):
 
 
 def test_what_is_done_is_not_done_again_unless_its_input_is_newer(tmp_path):
-    a, b, out = tmp_path / "a", tmp_path / "b", tmp_path / "out"
+    a = tmp_path / "a"
+    b = tmp_path / "b"
+    out = tmp_path / "out"
     for folder in (a, b):
         write(folder, *(f"{i}.png" for i in range(4)))
 
@@ -239,7 +243,8 @@ def test_without_links_files_are_copied(tmp_path, monkeypatch):
     write(tmp_path / "all", "1.png")
     for done in (jobs.Done(1, 0), jobs.Done(0, 1)):
         assert combine.split(tmp_path / "all", tmp_path / "out", {"train": 1.0}) == done
-    copy, file = tmp_path / "out/train/1.png", tmp_path / "all/1.png"
+    copy = tmp_path / "out/train/1.png"
+    file = tmp_path / "all/1.png"
     assert copy.read_bytes() == file.read_bytes()
     assert not copy.samefile(file)
 
@@ -323,7 +328,8 @@ def test_resize_writes_every_folder_s_files(tmp_path):
 
 
 def test_halves_do_not_mix(tmp_path):
-    left, right = np.full((8, 8, 3), 10, "uint8"), np.full((8, 8, 3), 250, "uint8")
+    left = np.full((8, 8, 3), 10, "uint8")
+    right = np.full((8, 8, 3), 250, "uint8")
     write(tmp_path / "in", "1.png", image=np.hstack([left, right]))
     combine.resize(tmp_path / "in", tmp_path / "out", (3, 5), halves=True)
     expected = np.repeat([[10] * 5 + [250] * 5], 3, axis=0)

@@ -39,7 +39,10 @@ class Server(ThreadingHTTPServer):
     """Serves `/tiny.tar.gz`, and notes of each request its Range and how many bytes it sent."""
 
     daemon_threads = True
-    content, breaks_after, takes_ranges, tells_length = ARCHIVE, None, True, True
+    content = ARCHIVE
+    breaks_after = None
+    takes_ranges = True
+    tells_length = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -257,7 +260,8 @@ def link(name, kind):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         member = tarfile.TarInfo(name)
-        member.type, member.linkname = kind, "1.jpg"
+        member.type = kind
+        member.linkname = "1.jpg"
         tar.addfile(member)
     return buffer.getvalue()
 
@@ -277,7 +281,9 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_or_hostile_archive_leaves_nothing(case, server, tmp_path):
     content, reason = BROKEN[case]
-    server.content, file, data = content, tmp_path / "file.tgz", tmp_path / "data"
+    server.content = content
+    file = tmp_path / "file.tgz"
+    data = tmp_path / "data"
     file.write_bytes(content)
 
     def message(archive):
@@ -295,7 +301,8 @@ def test_a_broken_or_hostile_archive_leaves_nothing(case, server, tmp_path):
 
 
 def test_an_absolute_member_stays_inside(tmp_path):
-    file, outside = tmp_path / "file.tgz", tmp_path / "outside"
+    file = tmp_path / "file.tgz"
+    outside = tmp_path / "outside"
     file.write_bytes(packed({**FILES, str(outside): b"evil"}))
     fetching.fetch_data_set("tiny", tmp_path / "data", file=file)
     assert not outside.exists()

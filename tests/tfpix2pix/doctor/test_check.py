@@ -59,6 +59,10 @@ def findings(data, *arguments, **options):
     }
 
 
+def described(diagnosis):
+    return [(side.side, side.count, side.kind) for side in diagnosis.sides]
+
+
 def test_a_clean_set_has_no_findings_and_is_described(folder):
     diagnosis = check.diagnose(folder, classes=12)
     assert diagnosis.findings == []
@@ -335,12 +339,12 @@ def test_records_photos_and_unpaired_sets_are_examined(folder, tmp_path_factory)
         for domain, pixels in zip("AB", pair):
             codecs.write(pixels, domains / f"train{domain}/{index}{domain}.png")
     diagnosis = check.diagnose(domains)
-    assert [(side.side, side.count, side.kind) for side in diagnosis.sides] == [
-        ("A", 9, "photo"),
-        ("B", 9, "labels"),
-    ]
+    assert described(diagnosis) == [("A", 9, "photo"), ("B", 9, "labels")]
     assert diagnosis.findings == diagnosis.suggestions == []
     assert findings(domains / "trainA", "photos") == {}
+    for domain in "AB":
+        (domains / f"train{domain}").rename(domains / domain)
+    assert described(check.diagnose(domains, "unpaired")) == [("A", 9, "photo"), ("B", 9, "labels")]
 
 
 def test_where_nothing_is_nothing_is_diagnosed(tmp_path):
