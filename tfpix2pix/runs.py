@@ -316,7 +316,7 @@ def restore(networks: dict, path: str) -> None:
     Example:
         >>> from tfpix2pix.families import preset
         >>> model = float32_model(preset("quickstart"))
-        >>> path = checkpoint(model, tf.Variable(7, dtype="int64")).write("saved/ckpt")
+        >>> path = checkpoint(model, tf.Variable(7, dtype="int64")).save("saved/ckpt")
         >>> restore(model.players, path)
         >>> saved_step(path)
         7
