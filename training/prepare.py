@@ -223,7 +223,7 @@ def _command(settings, name):
     """Returns the command that trains with settings, a dict of option to value."""
     flags = [f"--{option} {shlex.quote(value)}" for option, value in settings.items()]
     flags = " ".join(flags).replace("--data.folder ", "--data ", 1)  # Its short form.
-    return f"python -m training.train facades {flags} --run runs/{name}"
+    return f"python -m training.train facades {flags} --run {shlex.quote(f'runs/{name}')}"
 
 
 def _report(done, to, command=None):

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -56,6 +57,18 @@ def test_commands_make_a_set_to_train_on_and_say_how(capsys, arguments, shape):
         assert printed.out == report(*numbers)
         assert "10/10" in printed.err
     assert shapes("out") == {f"{index}.png": shape for index in range(10)}
+
+
+def test_commands_can_be_pasted_whatever_a_folder_is_called(capsys):
+    prepare.main(["grayscale", "photos", "--to", "my pairs"])
+    command = capsys.readouterr().out.partition("Train on them: ")[2]
+    assert shlex.split(command)[3:] == (
+        ["facades", "--data", "my pairs", "--data.direction", "AtoB", "--run", "runs/my pairs"]
+    )
+    prepare.main(["check", "my pairs"])
+    command = re.search(r"^  (python .*)$", capsys.readouterr().out, re.MULTILINE)[1]
+    assert shlex.split(command)[3:6] == ["facades", "--data", "my pairs"]
+    assert shlex.split(command)[-2:] == ["--run", "runs/my pairs"]
 
 
 def test_split_trains_on_what_is_left(capsys):
