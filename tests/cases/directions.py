@@ -68,6 +68,7 @@ def controlled_direction(source=COLOR, target=COLOR):
 
 def two_directions():
     """Returns two directions whose networks have equal names and other weights."""
-    forth, back = controlled_direction(), controlled_direction()
+    forth = controlled_direction()
+    back = controlled_direction()
     back.network.set_weights([0.5 * weight for weight in back.network.get_weights()])
     return {"AtoB": forth._replace(paired=False), "BtoA": back._replace(paired=False)}

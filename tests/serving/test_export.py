@@ -59,28 +59,28 @@ def test_saved_model_cli_runs_every_signature_with_equal_results(served, tmp_pat
     signed = images.to_signed(pixels)[tf.newaxis]
     smooth = smooth_images((2, 6, 9, 3))
     files, seeds = np.array([file], object), np.array([6])
-    asked = {
+    request = {
         "float": {"image": smooth},
         "uint8": {"image": pixels[np.newaxis]},
         "serving_default": {"image_bytes": files},
         "sampled": {"image_bytes": files, "seed": seeds},
         "model_card": {"request": files},
     }[signature]
-    for alias, value in asked.items():
+    for alias, value in request.items():
         np.save(tmp_path / f"{alias}.npy", value)
-    inputs = ";".join(f"{alias}={tmp_path / alias}.npy" for alias in asked)
-    made = run_by_cli(version, signature, tmp_path / "out", inputs)
+    inputs = ";".join(f"{alias}={tmp_path / alias}.npy" for alias in request)
+    output = run_by_cli(version, signature, tmp_path / "out", inputs)
     if signature == "model_card":
         card = export.read_card(version)
-        assert json.loads(made[0]).items() <= card.items()
+        assert json.loads(output[0]).items() <= card.items()
     elif signature == "float":
-        own = inference.translate(generator, smooth)
-        np.testing.assert_allclose(made, own, atol=1e-5)
+        expected = inference.translate(generator, smooth)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
     else:
         noise = {"samples": 1, "seed": 6} if signature == "sampled" else {}
-        own = np.reshape(inference.translate(generator, signed, **noise), pixels.shape)
-        decoded = made[0] if signature == "uint8" else codecs.decode(made[0]).pixels
-        assert np.abs(decoded - (own + 1) * 127.5).max() < 1.01
+        expected = np.reshape(inference.translate(generator, signed, **noise), pixels.shape)
+        decoded = output[0] if signature == "uint8" else codecs.decode(output[0]).pixels
+        assert np.abs(decoded - (expected + 1) * 127.5).max() < 1.01
 
 
 EXPORT = """

@@ -24,8 +24,8 @@ def test_a_folder_is_translated_once_and_shown(exported, capsys):
         assert printed.out == f"out: {numbers} there already.\n"
         assert "1/1" in printed.err
     expected = inference.translate(generator, images.to_signed(PHOTO)[np.newaxis])
-    made = codecs.read("out/rome/1.png").astype(int)
-    assert np.abs(made - images.to_pixels(expected)[0]).max() <= 1
+    output = codecs.read("out/rome/1.png").astype(int)
+    assert np.abs(output - images.to_pixels(expected)[0]).max() <= 1
     with Image.open("grid.png") as sheet:
         assert sheet.size == (2 * 264 + 8, 32 + 264 + 8)
 
@@ -36,9 +36,9 @@ def test_options_decide_what_is_written(exported):
     translate.main(["photos/rome/1.png", *export, "--to", "out", *options])
     nearest = np.asarray(Image.fromarray(PHOTO).resize((7, 6), Image.NEAREST))
     expected = inference.translate(exported[0], images.to_signed(nearest)[np.newaxis])
-    made = codecs.read("out/1.webp").astype(int)
-    assert made.shape == (6, 7, 3)
-    assert np.abs(made - images.to_pixels(expected)[0]).max() <= 1
+    output = codecs.read("out/1.webp").astype(int)
+    assert output.shape == (6, 7, 3)
+    assert np.abs(output - images.to_pixels(expected)[0]).max() <= 1
 
 
 def test_what_failed_is_listed_at_the_end(exported):

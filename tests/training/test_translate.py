@@ -53,9 +53,9 @@ def test_a_folder_is_translated_once_and_shown(run, capsys):
         assert "2/2" in printed.err
         with Image.open("grid.png") as sheet:
             assert sheet.size == (2 * 264 + 8, 32 + 2 * 264 + 8)
-    made = codecs.read("out/rome/1.png")
-    assert made.dtype == "uint16"
-    np.testing.assert_allclose(made, translated(run)[0], atol=2)
+    output = codecs.read("out/rome/1.png")
+    assert output.dtype == "uint16"
+    np.testing.assert_allclose(output, translated(run)[0], atol=2)
 
 
 @pytest.mark.slow
@@ -68,9 +68,9 @@ def test_a_folder_is_translated_once_and_shown(run, capsys):
 )
 def test_options_decide_what_translates(run, arguments, options):
     translate.main(["photos/rome/1.png", "--run", str(run), "--to", "out", *arguments])
-    made = codecs.read("out/1.png")
-    np.testing.assert_allclose(made, translated(run, **options)[0], atol=7)
-    assert np.abs(made - translated(run)[0]).max() > 100
+    output = codecs.read("out/1.png")
+    np.testing.assert_allclose(output, translated(run, **options)[0], atol=7)
+    assert np.abs(output - translated(run)[0]).max() > 100
 
 
 @pytest.mark.slow
@@ -79,8 +79,8 @@ def test_samples_are_numbered(run):
     translate.main(["photos/rome/1.png", "--run", str(run), "--to", "out", *options])
     expected = translated(run, samples=2, seed=9)
     for index in range(2):
-        made = codecs.read(f"out/1_{index}.tiff")
-        np.testing.assert_allclose(made, expected[index, 0], atol=7)
+        output = codecs.read(f"out/1_{index}.tiff")
+        np.testing.assert_allclose(output, expected[index, 0], atol=7)
 
 
 def test_what_failed_is_listed_at_the_end(run):

@@ -185,8 +185,8 @@ class DirectionSignatures:
 
     def _with(self, control, source, values):
         """Translates floats with values of one control, the others neutral."""
-        asked = {control.name: values}
-        return self._translated(source, *inference.control_batches(self._direction, source, asked))
+        controls = inference.control_batches(self._direction, source, {control.name: values})
+        return self._translated(source, *controls)
 
     def _translate(self, image, *controls):
         check_size(tf.shape(image)[1:3], self._most_pixels)

@@ -136,7 +136,8 @@ def normalized(layer: keras.layers.Layer, x, mean, variance, statistics: str):
         -1.0
     """
     if isinstance(layer, BatchNormalization) and statistics == "moving":
-        mean, variance = layer.moving_mean, layer.moving_variance
+        mean = layer.moving_mean
+        variance = layer.moving_variance
     elif isinstance(layer, BatchNormalization) and statistics == "batch":
         means = mean
         mean = tf.reduce_mean(means, 0, keepdims=True)

@@ -19,7 +19,8 @@ from tfpix2pix.translation.translators import Translator
 
 FRAMES = ("folder", "animation")
 READ_AHEAD = 2  # Images that are decoded while one is translated.
-MOST_SHOWN, TILE = 20, 256  # Rows of a contact sheet, and their pixels.
+MOST_SHOWN = 20  # Rows of a contact sheet.
+TILE = 256  # Pixels of each.
 _WITH_ALPHA = (".png", ".gif", ".tif", ".tiff", ".webp")
 
 

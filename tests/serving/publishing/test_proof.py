@@ -7,6 +7,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.engine.servable import Servable
 from serving.publishing.proof import check_served, write_warmup
 from tests.cases import fixed_weights
+from tests.cases.directions import two_directions
 from tfpix2pix import InputError
 from tfpix2pix.export import export
 from tfpix2pix.networks import unet_generator
@@ -30,6 +31,31 @@ def test_every_signature_has_a_request_that_the_loaded_version_answers(tmp_path)
     assert shapes == {**images, "serving_default": (1,), "sampled": (1,), "model_card": (1,)}
 
 
+def test_every_direction_and_control_is_warmed_up_and_proved(tmp_path):
+    directions = two_directions()
+
+    def finish(part):
+        check_served(part, directions, (6, 4))
+        write_warmup(part, (6, 4))
+
+    version, _ = export(directions, tmp_path / "both", finish=finish)
+    records = tf.data.TFRecordDataset(str(version / "assets.extra/tf_serving_warmup_requests"))
+    shapes = {}
+    for record in records.as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        shapes[request.model_spec.signature_name] = {
+            alias: tuple(axis.size for axis in tensor.tensor_shape.dim)
+            for alias, tensor in request.inputs.items()
+        }
+    assert len(shapes) == 15
+    assert shapes["BtoA"] == {"image_bytes": (1,)}
+    assert shapes["BtoA_style"] == {"image_bytes": (1,), "style": (1, 3)}
+    assert shapes["hints"] == {"image_bytes": (1,), "hints": (1, 6, 4, 4)}
+    swapped = dict(zip(directions, reversed(directions.values())))
+    with pytest.raises(InputError, match="must agree with the trained one"):
+        check_served(version, swapped, (6, 4))
+
+
 def test_a_version_that_is_served_otherwise_is_not_published(tmp_path):
     generator = fixed_weights(unet_generator((None, None, 3), depth=3, base_filters=4))
     export(generator, tmp_path / "kept", finish=lambda part: check_served(part, generator, (8, 16)))
@@ -38,8 +64,8 @@ def test_a_version_that_is_served_otherwise_is_not_published(tmp_path):
         export(
             generator, tmp_path / "other", finish=lambda part: check_served(part, other, (8, 16))
         )
-    said = re.sub(r"difference of [\d.e-]+;", "difference of D;", str(caught.value))
-    assert said == (
+    message = re.sub(r"difference of [\d.e-]+;", "difference of D;", str(caught.value))
+    assert message == (
         "The exported model must agree with the trained one within 0.0001. Received: a difference "
         f"of D; nothing was published to {tmp_path / 'other'}. Leave layers that are random or "
         "depend on the batch at inference out of the generator."

@@ -47,8 +47,8 @@ def test_the_graph_answers_the_card_of_the_folder_once_for_each_request(version)
         "step": 70,
         "metrics": {"l1": 0.25},
     }
-    kind = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
-    assert (served["source"], served["target"]) == (kind, kind)
+    pixels = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
+    assert (served["source"], served["target"]) == (pixels, pixels)
     assert (served["image_size"], served["size_multiple"]) == ([12, 8], 4)
     assert served["drawing"] == {"kind": "picture", "background": [1, 2, 3]}
     assert served["config"] == {"name": "x"}
@@ -152,8 +152,8 @@ def test_a_card_of_format_1_describes_one_direction():
 
 
 def test_a_card_gives_the_classes_of_label_maps_back():
-    kind = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
+    pixels = {"channels": 3, "dtype": "uint8", "value_range": [0, 255]}
     classes = {"a": [1, 2, 3], "b": [9, 8, 7]}
     config = {"data": {"source_labels": classes, "target_labels": None}}
-    task = export.task_of({"task": "pairs", "source": kind, "target": kind, "config": config})
+    task = export.task_of({"task": "pairs", "source": pixels, "target": pixels, "config": config})
     assert task.source(tf.constant([[[9, 9, 9]]], "uint8")).numpy().tolist() == [[[-1.0, 1.0]]]

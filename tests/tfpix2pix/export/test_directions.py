@@ -85,8 +85,8 @@ def test_a_control_is_set_for_each_file(directions, served, control, values):
         one = expected(
             directions["BtoA"], source[index : index + 1], {control: values[index : index + 1]}
         )
-        made = np.asarray(Image.open(io.BytesIO(encoded))).astype(int)
-        assert np.abs(made - images.to_pixels(one)[0]).max() <= 1
+        output = np.asarray(Image.open(io.BytesIO(encoded))).astype(int)
+        assert np.abs(output - images.to_pixels(one)[0]).max() <= 1
 
 
 def test_every_weight_is_stored_once(directions, version, tmp_path):

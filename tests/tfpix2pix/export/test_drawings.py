@@ -30,36 +30,36 @@ def jpeg(pixels):
 @pytest.mark.parametrize("smooth", [False, True])
 def test_lines_have_the_width_that_they_were_drawn_with(width, smooth):
     pictures = [line(width, degrees, smooth=smooth) for degrees in (0, 7, 33, 45, 80)]
-    seen = drawing(pictures)
-    assert seen["kind"] == "lines"
-    assert seen["line_width"] == pytest.approx(width, abs=0.5)
+    looks = drawing(pictures)
+    assert looks["kind"] == "lines"
+    assert looks["line_width"] == pytest.approx(width, abs=0.5)
     assert drawing(pictures, scale=0.5)["line_width"] == pytest.approx(width / 2, abs=0.25)
 
 
 def test_lines_of_a_jpeg_have_their_colors():
     paper, ink = (250, 240, 200), (20, 40, 120)
-    seen = drawing([jpeg(line(3, 20, smooth=True, paper=paper, ink=ink))])
-    assert seen["kind"] == "lines"
-    np.testing.assert_allclose(seen["background"], paper, atol=4)
-    np.testing.assert_allclose(seen["line_color"], ink, atol=16)
-    assert seen["line_width"] == pytest.approx(3, abs=0.5)
+    looks = drawing([jpeg(line(3, 20, smooth=True, paper=paper, ink=ink))])
+    assert looks["kind"] == "lines"
+    np.testing.assert_allclose(looks["background"], paper, atol=4)
+    np.testing.assert_allclose(looks["line_color"], ink, atol=16)
+    assert looks["line_width"] == pytest.approx(3, abs=0.5)
 
 
 def test_label_maps_of_a_jpeg_have_the_names_of_a_known_palette():
     pairs = [synthetic.facade((96, 96), seed) for seed in range(8)]
     palette = {name: list(color) for name, color in PALETTES["cmp_facades"].items()}
-    seen = drawing([jpeg(labels) for _, labels in pairs])
-    assert seen == {"kind": "labels", "background": palette["background"], "palette": palette}
+    looks = drawing([jpeg(labels) for _, labels in pairs])
+    assert looks == {"kind": "labels", "background": palette["background"], "palette": palette}
     assert drawing([photo for photo, _ in pairs])["kind"] == "picture"
 
 
 def test_other_label_maps_have_numbered_colors():
     colors = np.array([(200, 10, 10), (10, 200, 10), (10, 10, 200)])
     ids = np.kron([[0, 1, 0], [2, 0, 0], [0, 0, 0]], np.ones((32, 32), int))
-    seen = drawing([colors[ids].astype("uint8")])
-    assert seen["background"] == [200, 10, 10]
-    assert sorted(seen["palette"].values()) == [[10, 10, 200], [10, 200, 10], [200, 10, 10]]
-    assert sorted(seen["palette"]) == ["color 1", "color 2", "color 3"]
+    looks = drawing([colors[ids].astype("uint8")])
+    assert looks["background"] == [200, 10, 10]
+    assert sorted(looks["palette"].values()) == [[10, 10, 200], [10, 200, 10], [200, 10, 10]]
+    assert sorted(looks["palette"]) == ["color 1", "color 2", "color 3"]
 
 
 def test_known_classes_are_told_as_they_are():

@@ -97,8 +97,8 @@ def test_a_sample_depends_on_its_image_and_seed_alone(tmp_path):
 
     for picture, seed, output in zip(pictures, (4, 9, 4), sampled(pictures, (4, 9, 4))):
         source = picture.astype("float32")[np.newaxis] / 127.5 - 1
-        own = inference.translate(generator, source, samples=1, seed=seed)[0, 0].numpy()
-        assert np.abs(output - (own + 1) * 127.5).max() < 1.01
+        expected = inference.translate(generator, source, samples=1, seed=seed)[0, 0].numpy()
+        assert np.abs(output - (expected + 1) * 127.5).max() < 1.01
     first, other, again = sampled(pictures[:1] * 3, (4, 9, 4))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 2
@@ -166,14 +166,14 @@ def test_the_limit_holds_for_every_signature():
     generator = unet_generator((None, None, 3), depth=3, base_filters=4)
     served = export.signatures(export.named_directions(generator, task), {}, most_pixels=40)
     pixels = np.zeros((1, 6, 7, 3), "uint8")
-    asked = {
+    requests = {
         "float": {"image": pixels.astype("float32")},
         "uint8": {"image": pixels},
         "sampled": {"image_bytes": [png(pixels[0])], "seed": [1]},
         "serving_default": {"image_bytes": [png(pixels[0], "jpeg")]},
     }
-    assert {*asked, "model_card"} == set(served)
-    for name, inputs in asked.items():
+    assert {*requests, "model_card"} == set(served)
+    for name, inputs in requests.items():
         tensors = {alias: tf.constant(value) for alias, value in inputs.items() if alias != "seed"}
         if "seed" in inputs:
             tensors["seed"] = tf.constant(inputs["seed"], "int64")

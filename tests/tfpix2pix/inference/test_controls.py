@@ -24,12 +24,12 @@ def translated(direction, source, values, **options):
 
 def test_controls_are_the_inputs_of_the_network_in_its_order(direction):
     source = smooth_images((2, 6, 8, 3))
-    asked = {"season": [0, 1], "style": [0.1, -0.2, 0.3], "hints": np.ones((2, 6, 8, 4))}
-    style, hints, season = control_batches(direction, source, asked)
+    values = {"season": [0, 1], "style": [0.1, -0.2, 0.3], "hints": np.ones((2, 6, 8, 4))}
+    style, hints, season = control_batches(direction, source, values)
     np.testing.assert_allclose(style, [[0.1, -0.2, 0.3]] * 2)
     assert (hints.dtype, season.dtype) == (tf.float32, tf.int32)
     expected = direction.network([source, style, hints, season], training=False)
-    np.testing.assert_allclose(translated(direction, source, asked), expected, atol=1e-6)
+    np.testing.assert_allclose(translated(direction, source, values), expected, atol=1e-6)
 
 
 def test_what_is_not_asked_for_is_neutral(direction):
@@ -40,8 +40,8 @@ def test_what_is_not_asked_for_is_neutral(direction):
     assert not np.any(hints)
     assert season.numpy().tolist() == [0, 0]
     neutral = translated(direction, source, {})
-    for asked in ({"style": [1.0, 1.0, 1.0]}, {"season": 1}, {"hints": np.ones((6, 8, 4))}):
-        assert np.abs(translated(direction, source, asked) - neutral).max() > 0.01
+    for values in ({"style": [1.0, 1.0, 1.0]}, {"season": 1}, {"hints": np.ones((6, 8, 4))}):
+        assert np.abs(translated(direction, source, values) - neutral).max() > 0.01
 
 
 def test_controls_with_open_sides_are_reflected_with_the_image(direction):
@@ -51,8 +51,8 @@ def test_controls_with_open_sides_are_reflected_with_the_image(direction):
     reflected = [np.pad(x, around, mode="reflect") for x in (source, hints)]
     expected = direction.network([reflected[0], others[0], reflected[1], others[1]])[:, :5, :7]
     controls = (others[0], hints, others[1])
-    made = translate(direction.network, source, controls=controls)
-    np.testing.assert_allclose(made, expected, atol=1e-6)
+    output = translate(direction.network, source, controls=controls)
+    np.testing.assert_allclose(output, expected, atol=1e-6)
 
 
 def test_samples_of_a_network_with_controls_come_again_with_their_seed(direction):
@@ -74,11 +74,11 @@ def test_lists_of_images_have_lists_of_controls(direction):
         for image, season in zip(images, seasons)
     ]
     controls = tuple([batch[0] for batch in batches_of_one] for batches_of_one in zip(*batches))
-    for image, season, made in zip(
+    for image, season, output in zip(
         images, seasons, translate(direction.network, images, controls=controls)
     ):
         expected = translated(direction, image[tf.newaxis], {"season": season})[0]
-        np.testing.assert_allclose(made, expected, atol=1e-6)
+        np.testing.assert_allclose(output, expected, atol=1e-6)
 
 
 def test_the_multiple_is_that_of_the_direction():
@@ -87,8 +87,8 @@ def test_the_multiple_is_that_of_the_direction():
     network = keras.Model(image, brighter(image))
     source = smooth_images((1, 5, 7, 3))
     for multiple, height in ((None, 5), (8, 8)):
-        made = translate(network, source, multiple=multiple)
-        np.testing.assert_allclose(made, source + height / 100, atol=1e-6)
+        output = translate(network, source, multiple=multiple)
+        np.testing.assert_allclose(output, source + height / 100, atol=1e-6)
 
 
 def test_norms_of_a_network_with_controls_are_recalibrated():
@@ -99,9 +99,9 @@ def test_norms_of_a_network_with_controls_are_recalibrated():
     copy = recalibrated(network, [(source, levels)])
     expected = np.mean(source + 3, axis=(0, 1, 2))
     np.testing.assert_allclose(copy.get_layer("norm").moving_mean, expected, atol=1e-6)
-    made = translate(copy, source, controls=(levels,), statistics="moving")
+    output = translate(copy, source, controls=(levels,), statistics="moving")
     batch = translate(network, source, controls=(levels,), statistics="batch")
-    np.testing.assert_allclose(made, batch, atol=1e-4)
+    np.testing.assert_allclose(output, batch, atol=1e-4)
 
 
 def refused(message):

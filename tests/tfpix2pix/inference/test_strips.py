@@ -15,7 +15,7 @@ from tfpix2pix.inference import strips, translate
 from tfpix2pix.layers import Conventions, InstanceNormalization, SpectralConv2D
 
 
-def whole(generator, source, multiple):
+def translated_at_once(generator, source, multiple):
     """Translates padded images at once."""
     missing = [-side % multiple for side in source.shape[1:3]]
     pads = [(0, 0), *((side // 2, side - side // 2) for side in missing), (0, 0)]
@@ -38,7 +38,7 @@ def test_strips_give_what_the_whole_image_does(depth, norm, size, rows, options)
     options = {"base_filters": 4, "norm": norm, "dropout_levels": 0, **options}
     generator = fixed_weights(unet_generator((None, None, 3), depth=depth, **options))
     source = smooth_images((2, *size, 3))
-    expected = whole(generator, source, 2**depth)
+    expected = translated_at_once(generator, source, 2**depth)
     np.testing.assert_allclose(translate(generator, source, strip=rows), expected, atol=1e-5)
     assert np.std(expected) > 0.01
 
@@ -66,7 +66,7 @@ def test_strips_keep_the_precision_of_the_network(precision):
     source = smooth_images((1, 13, 8, 3))
     translated = translate(generator, source, strip=3)
     assert translated.dtype == tf.float32
-    np.testing.assert_allclose(translated, whole(generator, source, 4), atol=0.05)
+    np.testing.assert_allclose(translated, translated_at_once(generator, source, 4), atol=0.05)
 
 
 LAYERS = [
@@ -118,7 +118,7 @@ def test_a_mapped_source_is_read_and_no_file_stays_open(tmp_path):
     opened = len(os.listdir("/proc/self/fd"))
     translated = translate(generator, source, strip=4)
     assert len(os.listdir("/proc/self/fd")) == opened
-    np.testing.assert_allclose(translated, whole(generator, source, 4), atol=1e-5)
+    np.testing.assert_allclose(translated, translated_at_once(generator, source, 4), atol=1e-5)
 
 
 def twice_as_high(x):

@@ -53,21 +53,21 @@ def test_directions_and_exports_translate_with_controls(directions, exports, nam
     by_network = translation.direction_translator(direction, controls=controls)
     by_export = translation.export_translator(exports, direction=name, controls=controls)
     for translator in (by_network, by_export):
-        (made,) = translator.translate(PIXELS)
-        assert np.abs(made - expected(direction, controls)[0]).max() <= 1
+        (output,) = translator.translate(PIXELS)
+        assert np.abs(output - expected(direction, controls)[0]).max() <= 1
 
 
 def test_samples_are_drawn_with_controls(directions, exports):
     controls = {"season": 1}
     direction = directions["BtoA"]
     translator = translation.direction_translator(direction, samples=2, seed=4, controls=controls)
-    for made, own in zip(
+    for output, reference in zip(
         translator.translate(PIXELS), expected(direction, controls, samples=2, seed=4)
     ):
-        assert np.abs(made - own[0]).max() <= 1
+        assert np.abs(output - reference[0]).max() <= 1
     seeded = translation.export_translator(exports, direction="BtoA", controls={"seed": 4})
-    own = expected(direction, {}, samples=1, seed=4)[0, 0]
-    assert np.abs(seeded.translate(PIXELS)[0] - own).max() <= 1
+    reference = expected(direction, {}, samples=1, seed=4)[0, 0]
+    assert np.abs(seeded.translate(PIXELS)[0] - reference).max() <= 1
 
 
 def test_maps_of_another_size_fail_for_their_file_alone(tmp_path, exports):
@@ -114,13 +114,13 @@ def test_an_export_from_before_directions_translates_as_it_did(tmp_path):
         archive.extractall(tmp_path, filter="data")
     folder = tmp_path / "export/tiny"
     pixels = codecs.read(tmp_path / "in/x.png")
-    wanted = codecs.read(tmp_path / "expected/out/x.png").astype(int)
+    reference = codecs.read(tmp_path / "expected/out/x.png").astype(int)
     for direction in (None, "translate"):
         translator = translation.export_translator(folder, direction=direction)
-        (made,) = translator.translate(pixels)
-        assert np.abs(made - wanted).max() <= 1
+        (output,) = translator.translate(pixels)
+        assert np.abs(output - reference).max() <= 1
     samples = translation.export_translator(folder, controls={"seed": 3})
-    assert np.abs(samples.translate(pixels)[0].astype(int) - wanted).max() > 2
+    assert np.abs(samples.translate(pixels)[0].astype(int) - reference).max() > 2
     with refused(
         "An export translates with one control at a time, of this direction: seed. Received: "
         "style. Leave the others out."

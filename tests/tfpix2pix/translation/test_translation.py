@@ -60,11 +60,11 @@ def negative():
     """Makes negatives and counts them."""
 
     def translate(pixels):
-        made.append(pixels)
+        output.append(pixels)
         return [255 - pixels[..., :3]]
 
-    made = []
-    return Translator(translate, COLOR, COLOR), made
+    output = []
+    return Translator(translate, COLOR, COLOR), output
 
 
 def expected(generator, pixels):
@@ -84,8 +84,8 @@ def test_files_of_a_folder_come_back_under_their_names_and_in_their_sizes(
     assert (done.written, done.skipped, done.failures) == (3, 0, {})
     assert tree(tmp_path / "out") == ["1.png", "3.png", "deep/er/2.png"]
     for name, pixels in pictures.items():
-        made = codecs.read((tmp_path / "out" / name).with_suffix(".png")).astype(int)
-        assert np.abs(made - expected(generator, pixels)).max() <= 1
+        output = codecs.read((tmp_path / "out" / name).with_suffix(".png")).astype(int)
+        assert np.abs(output - expected(generator, pixels)).max() <= 1
 
 
 ODD = {
@@ -107,9 +107,9 @@ def test_odd_files_are_translated_as_their_rgb_pixels(tmp_path, generator, trans
     done = translation.translate_files(translator, tmp_path / f"{name}.png", tmp_path / "out")
     assert (done.written, done.failures) == (1, {})
     pixels = np.asarray(Image.open(io.BytesIO(ODD[name])).convert("RGB"))
-    made = codecs.read(tmp_path / f"out/{name}.png")
-    assert (made.dtype, made.shape) == ("uint8", pixels.shape)
-    assert np.abs(made.astype(int) - expected(generator, pixels)).max() <= 1
+    output = codecs.read(tmp_path / f"out/{name}.png")
+    assert (output.dtype, output.shape) == ("uint8", pixels.shape)
+    assert np.abs(output.astype(int) - expected(generator, pixels)).max() <= 1
 
 
 def test_the_orientation_of_cameras_is_applied(tmp_path, negative):
@@ -154,7 +154,7 @@ def test_what_fails_is_told_and_stops_nothing_else(tmp_path, translator):
 
 
 def test_what_is_there_stays_unless_told_otherwise(tmp_path, negative):
-    translator, made = negative
+    translator, output = negative
     for index in range(3):
         codecs.write(noise(4, 4, 3), tmp_path / f"in/{index}.png")
     codecs.write(np.zeros((1, 1, 3), "uint8"), tmp_path / "out/1.png")
@@ -162,7 +162,7 @@ def test_what_is_there_stays_unless_told_otherwise(tmp_path, negative):
     assert translation.translate_files(translator, *folders)[:2] == (2, 1)
     assert codecs.read(tmp_path / "out/1.png").shape == (1, 1, 3)
     assert translation.translate_files(translator, *folders)[:2] == (0, 3)
-    assert len(made) == 2
+    assert len(output) == 2
     assert translation.translate_files(translator, *folders, overwrite=True)[:2] == (3, 0)
     assert codecs.read(tmp_path / "out/1.png").shape == (4, 4, 3)
 
@@ -176,11 +176,11 @@ def test_alpha_is_kept_where_the_format_has_it(tmp_path, generator, translator):
         folder = tmp_path / suffix
         translation.translate_files(translator, tmp_path / "in", folder, format=suffix[1:])
         for name, color in (("a", pixels[..., :3]), ("grey", np.repeat(grey[..., :1], 3, -1))):
-            made = codecs.read(folder / f"{name}{suffix}").astype(int)
-            assert made.shape == (6, 5, channels)
-            np.testing.assert_array_equal(made[..., 3:], pixels[..., 3:][..., : channels - 3])
+            output = codecs.read(folder / f"{name}{suffix}").astype(int)
+            assert output.shape == (6, 5, channels)
+            np.testing.assert_array_equal(output[..., 3:], pixels[..., 3:][..., : channels - 3])
             if suffix != ".jpg":
-                assert np.abs(made[..., :3] - expected(generator, color)).max() <= 1
+                assert np.abs(output[..., :3] - expected(generator, color)).max() <= 1
 
 
 def test_a_fourth_channel_that_was_trained_on_is_no_alpha(tmp_path):
@@ -199,21 +199,21 @@ def test_bits_are_those_of_the_target(tmp_path, generator):
     codecs.write(deep, tmp_path / "in/deep.png")
     codecs.write(shallow, tmp_path / "in/shallow.png")
     translation.translate_files(translator, tmp_path / "in", tmp_path / "out")
-    made = {name: codecs.read(tmp_path / f"out/{name}.png") for name in ("deep", "shallow")}
-    assert {name: (str(p.dtype), p.shape) for name, p in made.items()} == {
+    output = {name: codecs.read(tmp_path / f"out/{name}.png") for name in ("deep", "shallow")}
+    assert {name: (str(p.dtype), p.shape) for name, p in output.items()} == {
         "deep": ("uint16", (8, 9, 3)),
         "shallow": ("uint16", (8, 9, 4)),
     }
-    np.testing.assert_array_equal(made["shallow"][..., 3], shallow[..., 3].astype("uint16") * 257)
+    np.testing.assert_array_equal(output["shallow"][..., 3], shallow[..., 3].astype("uint16") * 257)
     signed = np.repeat(deep, 3, axis=-1)[np.newaxis].astype("float32") / 32767.5 - 1
     translated = inference.translate(generator, tf.constant(signed))[0].numpy()
-    np.testing.assert_allclose(made["deep"], (translated + 1) * 32767.5, atol=2)
-    assert np.any(made["deep"] % 257)  # More than 8 bits have.
+    np.testing.assert_allclose(output["deep"], (translated + 1) * 32767.5, atol=2)
+    assert np.any(output["deep"] % 257)  # More than 8 bits have.
 
 
 def test_what_png_cannot_hold_becomes_tiff(tmp_path):
-    kind = PixelFormat(6, "float32", (0.0, 1.0))
-    translator = Translator(lambda pixels: [pixels / 2], kind, kind)
+    pixel_format = PixelFormat(6, "float32", (0.0, 1.0))
+    translator = Translator(lambda pixels: [pixels / 2], pixel_format, pixel_format)
     pixels = RANDOM.random((3, 4, 6), "float32")
     codecs.write(pixels, tmp_path / "a.npy")
     translation.translate_files(translator, tmp_path / "a.npy", tmp_path / "out")
@@ -232,8 +232,8 @@ def test_the_task_makes_sources_of_files(tmp_path, generator):
     codecs.write(np.clip(palette[classes] + off, 0, 255).astype("uint8"), tmp_path / "a.png")
     translation.translate_files(translator, tmp_path / "a.png", tmp_path / "out", size=12)
     enlarged = classes.repeat(2, axis=0).repeat(2, axis=1)
-    made = codecs.read(tmp_path / "out/a.png").astype(int)
-    assert np.abs(made - expected(generator, np.eye(3)[enlarged] * 255)).max() <= 1
+    output = codecs.read(tmp_path / "out/a.png").astype(int)
+    assert np.abs(output - expected(generator, np.eye(3)[enlarged] * 255)).max() <= 1
 
 
 def test_colorization_keeps_the_lightness_of_a_photo(tmp_path):
@@ -247,8 +247,8 @@ def test_colorization_keeps_the_lightness_of_a_photo(tmp_path):
 
 
 def test_pixels_out_of_the_range_of_the_training_are_refused(tmp_path, generator):
-    kind = PixelFormat(3, "uint16", (0.0, 4095.0))
-    translator = generator_translator(generator, Pairs((kind, COLOR)))
+    pixel_format = PixelFormat(3, "uint16", (0.0, 4095.0))
+    translator = generator_translator(generator, Pairs((pixel_format, COLOR)))
     codecs.write(np.full((4, 4, 3), 4096, "uint16"), tmp_path / "a.png")
     done = translation.translate_files(translator, tmp_path / "a.png", tmp_path / "out")
     assert list(done.failures.values()) == [
@@ -281,8 +281,8 @@ def test_strips_change_nothing(tmp_path, generator, translator):
     strips = generator_translator(generator, Pairs((COLOR, COLOR)), strip=4)
     for name, by in (("whole", translator), ("strips", strips)):
         assert translation.translate_files(by, tmp_path / "a.png", tmp_path / name).written == 1
-    whole, parts = (codecs.read(tmp_path / f"{n}/a.png").astype(int) for n in ("whole", "strips"))
-    assert np.abs(whole - parts).max() <= 1
+    at_once, parts = (codecs.read(tmp_path / f"{n}/a.png").astype(int) for n in ("whole", "strips"))
+    assert np.abs(at_once - parts).max() <= 1
 
 
 def test_options_that_do_not_fit_the_generator_are_refused_at_once(generator):
@@ -320,8 +320,8 @@ def test_frames_become_files_or_the_same_animation(tmp_path, negative, kind, opt
     assert done.written == 5
     assert tree(tmp_path / "out") == [f"clip.{kind}/000{index}.png" for index in range(5)]
     for index, frame in enumerate(frames):
-        made = codecs.read(tmp_path / f"out/clip.{kind}/000{index}.png")
-        np.testing.assert_array_equal(made[..., :3], 255 - frame)
+        output = codecs.read(tmp_path / f"out/clip.{kind}/000{index}.png")
+        np.testing.assert_array_equal(output[..., :3], 255 - frame)
 
     to = tmp_path / "animations"
     for counts in ((1, 0), (0, 1)):
@@ -352,8 +352,8 @@ def test_equal_frames_are_translated_alike(tmp_path, translator):
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, "uint16"), (3, "uint16"), (5, "uint8")])
 def test_pages_of_any_bits_and_channels_keep_them(tmp_path, channels, dtype):
-    kind = PixelFormat(channels, dtype, (0.0, float(np.iinfo(dtype).max)))
-    translator = Translator(lambda pixels: [pixels[::-1]], kind, kind)
+    pixel_format = PixelFormat(channels, dtype, (0.0, float(np.iinfo(dtype).max)))
+    translator = Translator(lambda pixels: [pixels[::-1]], pixel_format, pixel_format)
     pages = [noise(6, 7, channels, dtype=dtype) for _ in range(3)]
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for page in pages:
@@ -363,8 +363,8 @@ def test_pages_of_any_bits_and_channels_keep_them(tmp_path, channels, dtype):
     assert translation.translate_files(translator, tmp_path / "a.tif", to).written == 3
     suffix = ".tiff" if channels == 5 else ".png"
     for index, page in enumerate(pages):
-        made = codecs.read(to / f"a.tif/000{index}{suffix}")
-        np.testing.assert_array_equal(made, page[::-1], strict=True)
+        output = codecs.read(to / f"a.tif/000{index}{suffix}")
+        np.testing.assert_array_equal(output, page[::-1], strict=True)
     translation.translate_files(translator, tmp_path / "a.tif", to / "s", frames="animation")
     with tifffile.TiffFile(to / "s/a.tiff") as file:
         assert len(file.pages) == 3
@@ -379,9 +379,9 @@ def test_transparent_frames_keep_their_alpha(tmp_path, negative):
     write_bytes(tmp_path / "a.webp", encoded)
     to = tmp_path / "out"
     translation.translate_files(negative[0], tmp_path / "a.webp", to, frames="animation")
-    made = [pixels for pixels, _ in animations.read((to / "a.webp").read_bytes()).frames]
-    np.testing.assert_array_equal(np.stack(made)[..., 3], frames[..., 3])
-    np.testing.assert_array_equal(made[2][..., :3], 255 - frames[2, ..., :3])
+    output = [pixels for pixels, _ in animations.read((to / "a.webp").read_bytes()).frames]
+    np.testing.assert_array_equal(np.stack(output)[..., 3], frames[..., 3])
+    np.testing.assert_array_equal(output[2][..., :3], 255 - frames[2, ..., :3])
 
 
 def test_a_truncated_animation_keeps_its_whole_frames_and_is_told(tmp_path, negative):
@@ -391,8 +391,8 @@ def test_a_truncated_animation_keeps_its_whole_frames_and_is_told(tmp_path, nega
     (reason,) = done.failures.values()
     assert re.match(r"(frame \d|it) cannot be decoded: ", reason)
     for index, name in enumerate(tree(tmp_path / "out")):
-        made = codecs.read(tmp_path / "out" / name)
-        np.testing.assert_array_equal(made, 255 - frames[index])
+        output = codecs.read(tmp_path / "out" / name)
+        np.testing.assert_array_equal(output, 255 - frames[index])
 
 
 def test_the_longer_side_is_resized_before(tmp_path, negative):
@@ -408,12 +408,12 @@ def test_only_a_few_files_are_read_ahead(tmp_path):
         codecs.write(noise(2, 2, 3), tmp_path / f"in/{index}.png")
 
     def translate(pixels):
-        for index in range(len(seen) + 4, 9):  # What is far ahead is not read yet: it may go.
+        for index in range(len(calls) + 4, 9):  # What is far ahead is not read yet: it may go.
             (tmp_path / f"in/{index}.png").unlink(missing_ok=True)
-        seen.append(pixels)
+        calls.append(pixels)
         return [pixels]
 
-    seen = []
+    calls = []
     translator = Translator(translate, COLOR, COLOR)
     done = translation.translate_files(translator, tmp_path / "in", tmp_path / "out")
     assert done.written + len(done.failures) == 9
@@ -437,14 +437,14 @@ def refused(message):
 
 
 def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, negative):
-    translator, made = negative
+    translator, output = negative
     codecs.write(noise(2, 2, 3), tmp_path / "in/a.png")
     codecs.write(noise(2, 2, 3), tmp_path / "in/a.bmp")
     folder, to = tmp_path / "in", tmp_path / "out"
     with refused(
-        "The images of a folder must differ in more than their suffix, since others are found or "
-        f"made by the rest. Received: {folder / 'a.bmp'} and {folder / 'a.png'}. Rename or remove "
-        "one."
+        "The images of a folder must differ in more than their suffix, since partners and outputs "
+        f"have the same name otherwise. Received: {folder / 'a.bmp'} and {folder / 'a.png'}. "
+        "Rename or remove one."
     ):
         translation.translate_files(translator, folder, to)
     with refused(
@@ -459,6 +459,8 @@ def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, negati
         translation.translate_files(translator, folder / "a.png", folder)
     with refused("`frames` must be one of folder, animation. Received: 'film'."):
         translation.translate_files(translator, folder / "a.png", to, frames="film")
+    with refused("`size` must be at least 1 pixel. Received: size=0. Leave it out to keep sizes."):
+        translation.translate_files(translator, folder / "a.png", to, size=0)
     with refused(
         "An animation has one translation of a frame. Received: frames='animation', samples=2. "
         "Leave the samples out, or use frames='folder'."
@@ -473,7 +475,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, negati
         translation.translate_files(
             translator._replace(target=DEEP), folder / "a.png", to, format="jpg"
         )
-    assert (made, tree(tmp_path)) == ([], ["in/a.bmp", "in/a.png"])
+    assert (output, tree(tmp_path)) == ([], ["in/a.bmp", "in/a.png"])
 
 
 def test_frames_that_the_animation_cannot_hold_are_a_failure_with_its_cure(tmp_path):
@@ -495,9 +497,9 @@ def assert_alike(one, other, tmp_path, dtype):
     for translator, to in ((one, "one"), (other, "other")):
         assert translation.translate_files(translator, tmp_path / "in", tmp_path / to).written == 4
     for name in ("color.png", "grey.png", "alpha.png", "both.png"):
-        made, again = (codecs.read(tmp_path / to / name) for to in ("one", "other"))
-        assert (made.dtype, made.shape) == (again.dtype, again.shape) == (dtype, made.shape)
-        np.testing.assert_allclose(made.astype(int), again, atol=1)
+        output, again = (codecs.read(tmp_path / to / name) for to in ("one", "other"))
+        assert (output.dtype, output.shape) == (again.dtype, again.shape) == (dtype, output.shape)
+        np.testing.assert_allclose(output.astype(int), again, atol=1)
 
 
 def test_an_export_translates_files_as_its_generator(tmp_path, exported):
@@ -524,8 +526,8 @@ def test_the_newest_version_is_taken_or_the_one_that_is_named(tmp_path, exported
     tf.saved_model.save(tf.Module(), str(tmp_path / "9"))  # Without a signature.
     pixels = noise(8, 8, 3)
     for folder in (tmp_path, tmp_path / "10"):
-        (made,) = translation.export_translator(folder).translate(pixels)
-        assert np.abs(made.astype(int) - expected(generator, pixels)).max() <= 1
+        (output,) = translation.export_translator(folder).translate(pixels)
+        assert np.abs(output.astype(int) - expected(generator, pixels)).max() <= 1
     with refused(
         "An export must have the signatures serving_default and float, as "
         f"`tfpix2pix.export.export` writes them. Received: '{tmp_path / '9'}', which has none. "
@@ -537,17 +539,17 @@ def test_the_newest_version_is_taken_or_the_one_that_is_named(tmp_path, exported
 @pytest.mark.slow
 def test_an_export_of_floats_without_a_card_takes_what_fills_its_range(tmp_path):
     generator = fixed_weights(unet_generator((None, None, 5), 1, depth=2, base_filters=4))
-    kind = PixelFormat(5, "float32", (0.0, 1.0))
+    pixel_format = PixelFormat(5, "float32", (0.0, 1.0))
     version, _ = export(
-        generator, tmp_path, task=Pairs((kind, PixelFormat(1, "float32", (0.0, 1.0))))
+        generator, tmp_path, task=Pairs((pixel_format, PixelFormat(1, "float32", (0.0, 1.0))))
     )
     (version / "model_card.json").unlink()
     translator = translation.export_translator(tmp_path)
     pixels = RANDOM.random((6, 7, 5), "float32")
-    (made,) = translator.translate(pixels)
-    own = inference.translate(generator, images.to_signed(pixels)[tf.newaxis])[0]
-    np.testing.assert_allclose(made, (own + 1) / 2, atol=1e-5)
-    assert made.dtype == np.float32
+    (output,) = translator.translate(pixels)
+    reference = inference.translate(generator, images.to_signed(pixels)[tf.newaxis])[0]
+    np.testing.assert_allclose(output, (reference + 1) / 2, atol=1e-5)
+    assert output.dtype == np.float32
     with refused(
         "This export translates images of 5 channels. Received: 3. Give files such as it was "
         "trained on."
@@ -573,10 +575,10 @@ def test_an_export_takes_and_gives_the_ranges_of_its_card(tmp_path):
     translator = translation.export_translator(tmp_path)
     assert (translator.source, translator.target) == formats
     pixels = RANDOM.uniform(-4, 6, (6, 7, 2)).astype("float32")
-    (made,) = translator.translate(pixels)
-    own = inference.translate(generator, (pixels[np.newaxis] + 4) / 5 - 1)[0]
-    assert made.dtype == np.uint16
-    np.testing.assert_allclose(made.astype(float), (own + 1) / 2 * 4095, atol=1)
+    (output,) = translator.translate(pixels)
+    reference = inference.translate(generator, (pixels[np.newaxis] + 4) / 5 - 1)[0]
+    assert output.dtype == np.uint16
+    np.testing.assert_allclose(output.astype(float), (reference + 1) / 2 * 4095, atol=1)
     with refused(
         "Pixels must be in the range of what was trained on, -4 to 6. Received: values from 7 to "
         "7. Rescale them; label maps need the classes of the training."
