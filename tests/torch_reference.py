@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from training.benchmarks.pytorch_step import PatchGAN, UNet, norm_of
+from training.benchmarks.pytorch_step import PatchGAN, UNet, norm_layer
 
 __all__ = ["PatchGAN", "PixelGAN", "UNet", "randomized"]
 
@@ -13,7 +13,7 @@ class PixelGAN(nn.Module):
 
     def __init__(self, channels, filters=64, norm="batch"):
         super().__init__()
-        normalization, bias = norm_of(norm)
+        normalization, bias = norm_layer(norm)
         self.net = nn.Sequential(
             nn.Conv2d(channels, filters, 1),
             nn.LeakyReLU(0.2),

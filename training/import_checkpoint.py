@@ -7,11 +7,13 @@ from typing import Optional
 import jsonargparse
 import tensorflow as tf
 
-from tfpix2pix import factory, importers, runs
+from tfpix2pix import importers, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.data.formats import full_range
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.families.pix2pix import Pix2PixConfig
+from tfpix2pix.families import get_family, preset
+
+PRESET = "facades"  # Its family is that of the checkpoint.
 
 
 def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
@@ -20,7 +22,7 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
     Args:
         checkpoint: File of the generator, such as latest_net_G.pth.
         to: Folder of the run, which must not exist yet.
-        discriminator: File of the discriminator, such as latest_net_D.pth, to train on with.
+        discriminator: File of the discriminator, such as latest_net_D.pth, to go on training with.
     """
     if to.exists():
         raise InputError(
@@ -29,7 +31,8 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
     generator, options = importers.imported_generator(importers.read_state_dict(checkpoint))
     networks = {"generator": generator}
     channels = {name: options.pop(name) for name in ("source_channels", "target_channels")}
-    model = Pix2PixConfig(conventions="pytorch", **options)
+    family = preset(PRESET).family
+    model = get_family(family).options(conventions="pytorch", **options)
     if discriminator is not None:
         networks["discriminator"], options = importers.imported_discriminator(
             importers.read_state_dict(discriminator), **channels
@@ -41,20 +44,23 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
             receptive_field=options["receptive_field"],
             conditional=options["conditional"],
         )
-    # The original knows no other images; a run says what it takes.
-    pixel_formats = {f"{place}_dtype": "uint8" for place in ("source", "target")}
-    pixel_formats |= {f"{place}_range": full_range("uint8") for place in ("source", "target")}
+    # The original knows no other images; a run says which ones it takes.
+    pixel_formats = {}
+    for place in ("source", "target"):
+        pixel_formats[f"{place}_dtype"] = "uint8"
+        pixel_formats[f"{place}_range"] = full_range("uint8")
     config = ExperimentConfig(
         name="imported",
         summary=f"Imported from {checkpoint.name}.",
         data=DataConfig(image_size=2**model.depth, **channels, **pixel_formats),
         model=model,
+        family=family,
     )
-    run = factory.compiled_model(config)
+    untrained = get_family(family).model(config)
     for player, network in networks.items():
-        run.players[player].set_weights(network.get_weights())
-    checkpoint_of_run = factory.checkpoint(run, tf.Variable(0, dtype="int64"))
-    manager = tf.train.CheckpointManager(checkpoint_of_run, to / factory.CHECKPOINTS, max_to_keep=1)
+        untrained.players[player].set_weights(network.get_weights())
+    content = runs.checkpoint(untrained, tf.Variable(0, dtype="int64"))
+    manager = tf.train.CheckpointManager(content, to / runs.CHECKPOINTS, max_to_keep=1)
     manager.save(checkpoint_number=0)
     runs.save_config(config, to)
     print(f"{to} holds a U-Net of depth {model.depth} with {model.norm} norm.")

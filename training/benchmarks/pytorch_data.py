@@ -1,4 +1,4 @@
-"""The data path of pytorch-CycleGAN-and-pix2pix, restated to be measured against.
+"""The data path of pytorch-CycleGAN-and-pix2pix, restated to measure against.
 
 Its aligned data set opens a file, resizes each half by Pillow's bicubic kernel, cuts one
 window of both, mirrors both or none, and scales to [-1, 1]; a `DataLoader` with workers does so.

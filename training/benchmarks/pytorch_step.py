@@ -1,6 +1,6 @@
 """pytorch-CycleGAN-and-pix2pix's networks and training step, restated in PyTorch.
 
-Written from their descriptions, to be compared with and measured against. The modules nest as
+Written from their descriptions, to compare with and to measure against. The modules nest as
 theirs do, so that state dicts have the same names.
 """
 
@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 
-def norm_of(kind):
+def norm_layer(norm):
     """Returns the constructor of a norm, and whether convolutions beside it have a bias."""
-    if kind == "batch":
+    if norm == "batch":
         return nn.BatchNorm2d, False
     return nn.InstanceNorm2d, True
 
@@ -21,7 +21,7 @@ class Level(nn.Module):
     def __init__(self, outer, inner, inside=None, source=None, norm="batch", dropout=False):
         super().__init__()
         self.outermost = source is not None
-        normalization, bias = norm_of(norm)
+        normalization, bias = norm_layer(norm)
         enters = outer if source is None else source
         down = nn.Conv2d(enters, inner, 4, 2, 1, bias=bias)
         from_inside = inner if inside is None else 2 * inner
@@ -63,7 +63,7 @@ class PatchGAN(nn.Module):
 
     def __init__(self, channels, filters=64, strided=3, norm="batch"):
         super().__init__()
-        normalization, bias = norm_of(norm)
+        normalization, bias = norm_layer(norm)
         parts = [nn.Conv2d(channels, filters, 4, 2, 1), nn.LeakyReLU(0.2)]
         width = filters
         for level in range(1, strided + 1):

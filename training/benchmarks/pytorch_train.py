@@ -1,10 +1,9 @@
-"""Trains pytorch-CycleGAN-and-pix2pix, restated, to be compared with: a process of its own.
+"""Trains the restated pytorch-CycleGAN-and-pix2pix in a process of its own, to compare with.
 
 `python -m training.benchmarks.pytorch_train JSON` with the arguments of `main`.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -16,15 +15,16 @@ from tqdm import tqdm
 from training.benchmarks import pytorch_data, pytorch_step
 
 
-def main(data, folder, size, filters, steps, direction, seed):
-    """Trains on pairs, and translates `sources.npy` to `translated.npy`.
+def main(data, sources, to, size, filters, steps, direction, seed):
+    """Trains on pairs, and translates other sources.
 
-    As in its `test.py`, batch norm takes the statistics of the image; its dropout is left out here,
-    as it is in ours.
+    As in its `test.py`, batch norm uses the statistics of each image; unlike there dropout is off,
+    as it is in our translations.
 
     Args:
         data: Folder of the training pairs, side by side.
-        folder: Folder of both files, each float32 `[count, size, size, 3]` in [-1, 1].
+        sources: NPY file of the sources to translate, float32 `[count, size, size, 3]` in [-1, 1].
+        to: NPY file for their translations, of the same shape and range.
         size: Side of the images in pixels, a power of 2; they are cut out of larger ones.
         filters: Filters of the networks' first level.
         steps: Steps of one pair.
@@ -48,16 +48,15 @@ def main(data, folder, size, filters, steps, direction, seed):
                     break
     for module in generator.modules():
         module.train(not isinstance(module, nn.Dropout))
-    sources = torch.from_numpy(np.load(Path(folder) / "sources.npy").transpose(0, 3, 1, 2).copy())
+    images = torch.from_numpy(np.load(sources).transpose(0, 3, 1, 2).copy())
     with torch.no_grad():
-        translated = torch.cat([generator(source) for source in sources.split(1)])
-    part = Path(folder) / "translated.part.npy"
-    np.save(part, translated.numpy().transpose(0, 2, 3, 1))
-    os.replace(part, Path(folder) / "translated.npy")
+        translated = torch.cat([generator(image) for image in images.split(1)])
+    with Path(to).open("wb") as file:
+        np.save(file, translated.numpy().transpose(0, 2, 3, 1))
 
 
 def _initialize(module):
-    """Draws weights as its `init_weights` does: of deviation 0.02, scales of norms around 1."""
+    """Draws weights as its `init_weights` does: of standard deviation 0.02, norms' around 1."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)):
         mean = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
         nn.init.normal_(module.weight, mean, 0.02)

@@ -5,18 +5,18 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
-from tfpix2pix import factory, metrics, report
+from tfpix2pix import atomic, load_run, metrics, report
 from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
-from tfpix2pix.families.pix2pix import Pix2PixConfig
-from tfpix2pix.presets import FACADES
+from tfpix2pix.families import preset
 from training.engine import loop
 
-SHOWN = 6
+SHOWN = 6  # Examples in the picture.
 METRICS = {
     "L1": metrics.l1,
     "SSIM": metrics.ssim,
@@ -25,10 +25,12 @@ METRICS = {
 }
 
 
-def measure(data, folder, size, filters, steps, direction, seed):
+def measure(
+    data: Path, folder: Path, *, size: int, filters: int, steps: int, direction: str, seed: int
+) -> dict:
     """Trains both on pairs that lie side by side, and measures the held-out ones.
 
-    What is finished is not repeated: ours goes on from its checkpoints.
+    Finished trainings are not repeated; ours goes on from its checkpoints.
 
     Args:
         data: Folder with `train` and `test`.
@@ -52,35 +54,44 @@ def measure(data, folder, size, filters, steps, direction, seed):
             "`[torch]`."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    side = (size, size)
+    start = preset("facades")
     config = dataclasses.replace(
-        FACADES,
-        data=DataConfig(str(data), direction=direction, image_size=side),
-        model=Pix2PixConfig(base_filters=filters),
+        start,
+        data=DataConfig(str(data), direction=direction, image_size=(size, size)),
+        model=dataclasses.replace(start.model, base_filters=filters),
         train=TrainConfig(steps=steps, seed=seed),
     )
     model, _ = loop.train(config, folder / "run")
-    config = factory.completed(config, factory.examples(config, "train"))
-    pairs = list(factory.evaluation_batches(config, factory.examples(config, "held_out")))
-    source, target = (np.concatenate(of) for of in zip(*pairs))
+    run = load_run(folder / "run")
+    pairs = list(run.held_out(run.examples("held_out")))
+    source, target = (np.concatenate(batches) for batches in zip(*pairs))
     np.save(folder / "sources.npy", source)
     if not (folder / "translated.npy").exists():
-        options = {"folder": str(folder), "size": size, "filters": filters, "steps": steps}
-        options |= {"data": str(data / "train"), "direction": direction, "seed": seed}
-        arguments = [sys.executable, "-m", "training.benchmarks.pytorch_train", json.dumps(options)]
-        subprocess.run(arguments, check=True)
+        options = {"size": size, "filters": filters, "steps": steps, "direction": direction}
+        options |= {"data": str(data / "train"), "seed": seed}
+        _train_reference(folder / "sources.npy", folder / "translated.npy", **options)
     translated = {
         "tfpix2pix": np.concatenate([model.translate(one) for one, _ in pairs]),
         "PyTorch": np.load(folder / "translated.npy"),
         "target": target,
     }
-    shown = {"input": source, **translated}
-    picture = report.comparison({k: images.to_pixels(x[:SHOWN]) for k, x in shown.items()})
-    report.save_picture(picture, folder / "quality.png")
+    columns = {
+        title: images.to_pixels(batch[:SHOWN])
+        for title, batch in {"input": source, **translated}.items()
+    }
+    report.save_picture(report.comparison(columns), folder / "quality.png")
     return {
-        name: {of: float(np.mean(metric(target, result))) for of, metric in METRICS.items()}
+        name: {title: float(np.mean(metric(target, result))) for title, metric in METRICS.items()}
         for name, result in translated.items()
     }
+
+
+def _train_reference(sources, to, **options):
+    """Trains the reference in a process of its own, which translates the sources."""
+    with atomic.replacing(to) as part:
+        arguments = json.dumps({"sources": str(sources), "to": str(part), **options})
+        program = [sys.executable, "-m", "training.benchmarks.pytorch_train", arguments]
+        subprocess.run(program, check=True)
 
 
 def table(results):

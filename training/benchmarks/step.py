@@ -1,7 +1,7 @@
 """Training step, translation and memory beside PyTorch's and the TensorFlow tutorial's.
 
 Every contender is a process of its own, so that none shares threads or memory with another. They
-run in turns: while one is asked for a run, the others wait.
+run in turns: while one works, the others wait.
 """
 
 import collections
@@ -15,15 +15,15 @@ import sys
 import tempfile
 import time
 
-from tqdm import tqdm
-
 from tfpix2pix import unet_generator
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
+from training import progress
 from training.benchmarks.worker import CONTENDERS, WARM_UP
 
 PAUSE = 0.3  # Seconds until the threads of the one before stop spinning.
 TRACED = "step: tfpix2pix"
+TRACED_RUNS = 3
 
 
 def measure(size, filters, batch, rounds, threads):
@@ -42,7 +42,7 @@ def measure(size, filters, batch, rounds, threads):
         dict of oneDNN's kinds of operation to their seconds in our step, one after the other.
 
     Raises:
-        ValueError: If the size is another.
+        ValueError: If the size is no power of 2, or below 32.
     """
     if size < 32 or size & (size - 1):
         above = 1 << max(size - 1, 31).bit_length()
@@ -73,11 +73,11 @@ def table(results):
         bases = [name for name in ("PyTorch", "tutorial") if name in measured]
         head = f"{kind:22} {'median s':>9} {'least':>7} {'most':>7} {'peak MB':>8}"
         lines.append(head + "".join(f"  of {base}" for base in bases))
-        for name, of_one in measured.items():
-            seconds = of_one["seconds"]
+        for name, result in measured.items():
+            seconds = result["seconds"]
             line = (
                 f"{name:22} {statistics.median(seconds):9.3f} {min(seconds):7.3f} "
-                f"{max(seconds):7.3f} {of_one['peak_megabytes']:8.0f}"
+                f"{max(seconds):7.3f} {result['peak_megabytes']:8.0f}"
             )
             for base in bases:
                 ratios = [a / b for a, b in zip(seconds, measured[base]["seconds"])]
@@ -95,7 +95,7 @@ def _in_turns(kind, names, rounds, options):
     with contextlib.ExitStack() as ending:
         # One starts after the other, or starting would be what is measured.
         processes = {name: ending.enter_context(_started(name, options)) for name in names}
-        for _ in tqdm(range(rounds), kind, unit=" rounds"):
+        for _ in progress.bar(range(rounds), kind, "rounds"):
             for name, process in processes.items():
                 time.sleep(PAUSE)
                 process.stdin.write("run\n")
@@ -108,18 +108,17 @@ def _in_turns(kind, names, rounds, options):
 def _trace(options):
     """Returns the seconds of each kind of oneDNN operation in a step of ours.
 
-    oneDNN writes a line of fields per operation to the standard output: the fourth is what is done,
-    the sixth in which direction, and the last the milliseconds.
+    oneDNN writes a line of fields per operation to the standard output: the fourth is the kind of
+    operation, the sixth its direction, and the last its milliseconds.
     """
-    runs = 3
     process = _process(TRACED, options, ONEDNN_VERBOSE="1")
-    told, _ = process.communicate("run\n" * runs)
+    output, _ = process.communicate("run\n" * TRACED_RUNS)
     seconds = collections.Counter()
-    for line in told.splitlines():
+    for line in output.splitlines():
         fields = line.split(",")
         if fields[0] == "onednn_verbose" and fields[1] == "exec":
-            kind = " ".join(fields[3:4] + [fields[5]] * (fields[5] != "undef"))
-            seconds[kind] += float(fields[-1]) / 1000 / (runs + WARM_UP)
+            kind = fields[3] if fields[5] == "undef" else f"{fields[3]} {fields[5]}"
+            seconds[kind] += float(fields[-1]) / 1000 / (TRACED_RUNS + WARM_UP)
     return dict(seconds)
 
 
@@ -136,9 +135,9 @@ def _process(name, options, **environment):
 
 @contextlib.contextmanager
 def _started(name, options):
-    """Starts a contender and waits until it is ready; it ends with its input."""
+    """Starts a contender, which ends when its input is closed, and waits until it is ready."""
     process = _process(name, options)
     with process:
         if process.stdout.readline() != "ready\n":
-            raise RuntimeError(f"{name} did not start; what it wrote last says why.")
+            raise RuntimeError(f"{name} did not start; its last lines above say why.")
         yield process

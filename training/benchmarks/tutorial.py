@@ -1,4 +1,4 @@
-"""The pix2pix of TensorFlow's tutorial, restated from its text to be measured against."""
+"""The pix2pix of TensorFlow's tutorial, restated from its text to measure against."""
 
 import tensorflow as tf
 from tensorflow import keras
@@ -48,25 +48,27 @@ def discriminator(size, filters):
 
 def step(size, filters):
     """Returns its training step, a function of a source and a target batch."""
-    players = generator(size, filters), discriminator(size, filters)
-    optimizers = [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in players]
+    translator = generator(size, filters)
+    judge = discriminator(size, filters)
+    translator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
+    judge_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
 
     @tf.function
     def train(source, target):
-        translator, judge = players
-        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+        with tf.GradientTape() as translator_tape, tf.GradientTape() as judge_tape:
             translated = translator(source, training=True)
             real = judge([source, target], training=True)
             fake = judge([source, translated], training=True)
-            fooling = cross_entropy(tf.ones_like(fake), fake)
-            fooling += L1_WEIGHT * tf.reduce_mean(tf.abs(target - translated))
-            judging = cross_entropy(tf.ones_like(real), real)
-            judging += cross_entropy(tf.zeros_like(fake), fake)
-        tapes = (generator_tape, fooling), (discriminator_tape, judging)
-        variables = [player.trainable_variables for player in players]
-        gradients = [tape.gradient(loss, of) for (tape, loss), of in zip(tapes, variables)]
-        for optimizer, of, moved in zip(optimizers, gradients, variables):
-            optimizer.apply_gradients(zip(of, moved))
+            translator_loss = cross_entropy(tf.ones_like(fake), fake)
+            translator_loss += L1_WEIGHT * tf.reduce_mean(tf.abs(target - translated))
+            judge_loss = cross_entropy(tf.ones_like(real), real)
+            judge_loss += cross_entropy(tf.zeros_like(fake), fake)
+        variables = translator.trainable_variables
+        judge_variables = judge.trainable_variables
+        gradients = translator_tape.gradient(translator_loss, variables)
+        judge_gradients = judge_tape.gradient(judge_loss, judge_variables)
+        translator_optimizer.apply_gradients(zip(gradients, variables))
+        judge_optimizer.apply_gradients(zip(judge_gradients, judge_variables))
 
     return train
