@@ -51,8 +51,8 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Streams shuffled and jittered batches without end; every epoch holds each example once.
 
-    Images are decoded and resized, then cached, then shuffled and jittered: whatever is random
-    differs from epoch to epoch.
+    Images are decoded and resized, then cached, then shuffled and jittered, so that order and
+    jitter differ from epoch to epoch.
 
     Args:
         examples: `tfpix2pix.data.sources.Examples`.
@@ -104,10 +104,10 @@ def unpaired_batches(
     share: Share = Share(),
     cache_gigabytes: float = 1.0,
 ) -> tf.data.Dataset:
-    """Streams shuffled and jittered batches of two domains, which meet by chance, without end.
+    """Streams shuffled and jittered batches of two domains, paired at random, without end.
 
     Each domain has epochs and permutations of its own: an image comes again when all others of its
-    domain have come, and no image of A is tied to one of B.
+    domain have come, and an image of A meets other images of B in each epoch.
 
     Args:
         domains: `(a, b)`, `tfpix2pix.data.sources.Examples` of one image each.

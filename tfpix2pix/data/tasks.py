@@ -1,7 +1,7 @@
 """Tasks: which images of a data set are source and target, as networks see them, and back to files.
 
-A task is all that lies between files and networks, so training, evaluation and export of a model
-go through the same one. Its functions take single images and batches alike.
+A task converts between files and networks; training, evaluation and export of a model use the same
+one. Its functions take single images as well as batches.
 """
 
 from dataclasses import dataclass
@@ -62,11 +62,11 @@ class Task:
         return self.source(images[0]), self.target(images[-1])
 
     def source(self, pixels):
-        """Returns what the generator sees of a file: float32 in [-1, 1]."""
+        """Converts the pixels of a file to a network's input: float32 in [-1, 1]."""
         return to_signed(pixels, self.source_format.value_range)
 
     def target(self, pixels):
-        """Returns what the discriminator sees of a file: float32 in [-1, 1]."""
+        """Converts the pixels of a file to a network's output: float32 in [-1, 1]."""
         return to_signed(pixels, self.target_format.value_range)
 
     def picture(self, source, translated):
@@ -95,7 +95,7 @@ class Pairs(Task):
 
 @dataclass(frozen=True)
 class Labels(Task):
-    """Pairs of which one or both are label maps, which networks see one-hot.
+    """Pairs with label maps as source, as target or as both; networks see them one-hot.
 
     One-hot is 1 in the channel of a pixel's class and -1 in the others. A colour is of the class
     that is nearest to it, so JPEG maps can be used. A translation is of the class of its greatest
@@ -123,13 +123,13 @@ class Labels(Task):
         )
 
     def source(self, pixels):
-        """Returns what the generator sees of a file."""
+        """Converts the pixels of a file to a network's input."""
         return (
             super().source(pixels) if self.labels[0] is None else _one_hot(pixels, self.labels[0])
         )
 
     def target(self, pixels):
-        """Returns what the discriminator sees of a file."""
+        """Converts the pixels of a file to a network's output."""
         return (
             super().target(pixels) if self.labels[1] is None else _one_hot(pixels, self.labels[1])
         )
@@ -164,11 +164,11 @@ class Colorization(Task):
     channels = (1, 2)
 
     def source(self, pixels):
-        """Returns what the generator sees of a file: its lightness."""
+        """Converts a photo to a network's input: its lightness."""
         return color.to_lab((super().source(pixels) + 1) / 2)[..., :1] / 50 - 1
 
     def target(self, pixels):
-        """Returns what the discriminator sees of a file: its colour."""
+        """Converts a photo to a network's output: its colour."""
         colors = color.to_lab((super().target(pixels) + 1) / 2)[..., 1:]
         return tf.clip_by_value(colors / 110, -1.0, 1.0)
 
@@ -196,7 +196,7 @@ class Inpainting(Task):
     """
 
     def source(self, pixels):
-        """Returns what the generator sees of a file: all but its centre."""
+        """Converts a photo to a network's input: the photo without its centre."""
         signed = super().source(pixels)
         rows, columns = (
             (tf.range(side) >= side // 4) & (tf.range(side) < side - side // 4)

@@ -167,7 +167,7 @@ def judge_storage(evidence: Evidence) -> Iterator[Finding]:
         "alpha",
         "warning",
         "Images that are transparent in places",
-        "Training drops alpha and sees the colours that lie under it. Paste them on white, or "
+        "Training drops alpha and keeps the colours under it. Paste them on white, or "
         "give source_channels=4 or target_channels=4 if alpha is to be used.",
         [Item((p.name,)) for p in files if not p.features.is_opaque],
     )
@@ -200,7 +200,7 @@ def judge_formats(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "pair_sizes",
         "warning",
-        "Pairs of which A and B have different sizes",
+        "Pairs whose A and B have different sizes",
         "Both are resized to one size, so they fit only if they show the same part. Resize both to "
         "one size, so that they do.",
         [

@@ -111,15 +111,15 @@ def judge_pairs(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "identical",
         "warning",
-        "Pairs of which A and B are equal",
+        "Pairs whose A and B are equal",
         "There is nothing to learn from them: remove them or mend how they were made.",
         [Item(pairs[index].names) for index in identical],
     )
     yield Finding(
         "misaligned",
         "warning",
-        "Pairs of which B seems shifted against A",
-        "L1 blurs what does not lie at one place. Look at them; align or remove them.",
+        "Pairs whose B seems shifted against A",
+        "The L1 loss blurs misaligned pairs. Look at them; align or remove them.",
         [
             Item(
                 pairs[i].names,
@@ -132,7 +132,7 @@ def judge_pairs(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "unrelated",
         "warning",
-        "Pairs of which B seems to belong to another A",
+        "Pairs whose B seems to belong to another A",
         "Look at them; find the right partner or remove them.",
         [Item(pairs[index].names) for index in unrelated],
     )
