@@ -26,7 +26,7 @@ def survey(records, total: int):
     It is the `progress` of `tfpix2pix.data.survey.examine_images`.
 
     Args:
-        records: Iterable of what is known of each file.
+        records: Iterable of the records of the files.
         total: How many new files there are.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Lets people tell photos from translations: `python -m training.rate --run RUN --to ANSWERS`.
+"""Lets raters tell photos from translations: `python -m training.rate --run RUN --to ANSWERS`.
 
 A page on this machine runs the paper's real-or-fake test; `python -m training.rate --report
 ANSWERS` reports how often raters took translations for real.

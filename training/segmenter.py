@@ -1,7 +1,7 @@
 """Trains a segmenter: `python -m training.segmenter --data FOLDER --labels LABELS --to FOLDER`.
 
-It tells the class of each pixel of a photo, and judges translations of label maps into photos by
-how much of the labels it finds in them: the paper's FCN-score (section 3).
+A segmenter predicts the class of each pixel of a photo. It judges translations of label maps into
+photos by how many of the labels it predicts from them: the paper's FCN-score (section 3).
 """
 
 import dataclasses

@@ -1,1 +1,1 @@
-"""What `python -m training.benchmark` measures, and the PyTorch reference beside it."""
+"""The measurements of `python -m training.benchmark`, and the contenders beside tfpix2pix."""

@@ -77,9 +77,8 @@ def table(results: dict) -> list[str]:
     if "wait" in results:
         step = statistics.median(results["wait"]["step"])
         wait = statistics.median(results["wait"]["wait"])
-        lines.append(
-            f"Step: {step:.3f} s, with {wait:.5f} s of waiting for input, {wait / step:.2%}."
-        )
+        share = f"{wait / step:.2%}"
+        lines.append(f"Step: {step:.3f} s, of which it waits {wait:.5f} s for input, {share}.")
     return lines
 
 

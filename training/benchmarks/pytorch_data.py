@@ -2,7 +2,7 @@
 
 Its aligned data set opens a file, resizes each half by Pillow's bicubic kernel, cuts one
 window of both, mirrors both or none, and scales to [-1, 1]; a `DataLoader` with workers does so.
-Nothing of TensorFlow is imported here, since its workers import this file.
+TensorFlow is not imported here, since the loader's workers import this file.
 """
 
 import random
@@ -24,7 +24,8 @@ class AlignedPairs(torch.utils.data.Dataset):
 
     def __init__(self, folder, load_size=286, image_size=256):
         self.files = sorted(path for path in Path(folder).iterdir() if path.is_file())
-        self.load_size, self.image_size = load_size, image_size
+        self.load_size = load_size
+        self.image_size = image_size
 
     def __len__(self):
         return len(self.files)
@@ -32,7 +33,8 @@ class AlignedPairs(torch.utils.data.Dataset):
     def __getitem__(self, index):
         both = Image.open(self.files[index]).convert("RGB")
         middle = both.width // 2
-        left, top = (random.randint(0, self.load_size - self.image_size) for _ in range(2))
+        left = random.randint(0, self.load_size - self.image_size)
+        top = random.randint(0, self.load_size - self.image_size)
         mirrored = random.random() > 0.5
         halves = []
         for edge in (0, middle):
@@ -46,7 +48,7 @@ class AlignedPairs(torch.utils.data.Dataset):
 
 
 def batches(folder, load_size=286, image_size=256, workers=2):
-    """Returns a `DataLoader` of shuffled batches of one, kept alive between epochs."""
+    """Returns a `DataLoader` of shuffled pairs, one a batch, whose workers stay between epochs."""
     return torch.utils.data.DataLoader(
         AlignedPairs(folder, load_size, image_size),
         shuffle=True,

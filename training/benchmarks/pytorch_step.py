@@ -91,7 +91,8 @@ class Step:
     """
 
     def __init__(self, generator, discriminator):
-        self.generator, self.discriminator = generator.train(), discriminator.train()
+        self.generator = generator.train()
+        self.discriminator = discriminator.train()
         self.optimizers = [
             torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
             for network in (generator, discriminator)

@@ -93,7 +93,7 @@ def table(results):
 def _in_turns(kind, names, rounds, options):
     results = {name: {"seconds": []} for name in names}
     with contextlib.ExitStack() as ending:
-        # One starts after the other, or starting would be what is measured.
+        # One starts after the other, so that no start disturbs a measurement.
         processes = {name: ending.enter_context(_started(name, options)) for name in names}
         for _ in progress.bar(range(rounds), kind, "rounds"):
             for name, process in processes.items():

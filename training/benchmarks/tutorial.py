@@ -34,7 +34,8 @@ def generator(size, filters):
 
 def discriminator(size, filters):
     """Builds its PatchGAN of 70 pixels."""
-    source, target = (keras.Input((size, size, 3)) for _ in range(2))
+    source = keras.Input((size, size, 3))
+    target = keras.Input((size, size, 3))
     x = keras.layers.Concatenate()([source, target])
     for level in range(3):
         x = _convolve(filters * 2**level)(x)

@@ -1,7 +1,7 @@
 """A contender of `python -m training.benchmark step`, in a process of its own.
 
-Reads lines from its input, runs at each, and answers with a line of seconds and peak megabytes.
-Frameworks are imported where they are used, so that each process holds its own alone.
+Runs once for each line of its input, and answers with a line of seconds and peak megabytes.
+Frameworks are imported where they are used, so that each process has one of them alone.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-WARM_UP = 3  # Runs that are not measured.
+WARM_UP = 3  # Runs before anything is measured.
 
 
 def main(contender, size, filters, batch, threads, exported):
@@ -37,7 +37,7 @@ def main(contender, size, filters, batch, threads, exported):
 
 
 def _peak_megabytes():
-    """Returns the peak of this program; `getrusage` would count its parent's at its start."""
+    """Returns the peak of this program; `getrusage` would include its parent's at the start."""
     status = Path("/proc/self/status").read_text("ascii")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
@@ -82,7 +82,8 @@ def _step(size, filters, batch, threads, _):
 
 def _translation(size, filters, batch, threads, _):
     tf = _tensorflow(threads)
-    generator, source = _generator(size, filters), tf.constant(_images(size, batch)[0])
+    generator = _generator(size, filters)
+    source = tf.constant(_images(size, batch)[0])
     translate = tf.function(lambda images: generator(images, training=False))
     return lambda: translate(source).numpy()
 
@@ -90,7 +91,8 @@ def _translation(size, filters, batch, threads, _):
 def _exported_translation(size, filters, batch, threads, exported):
     tf = _tensorflow(threads)
     loaded = tf.saved_model.load(exported)
-    translate, source = loaded.signatures["float"], tf.constant(_images(size, batch)[0])
+    translate = loaded.signatures["float"]
+    source = tf.constant(_images(size, batch)[0])
     return lambda: translate(image=source)["output"].numpy()
 
 

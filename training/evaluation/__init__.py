@@ -1,1 +1,1 @@
-"""Evaluation of runs: scores of each image, the page of results, segmenters."""
+"""Evaluation of runs: scores of each image, a page of results, segmenters, ablations."""

@@ -1,4 +1,4 @@
-"""The paper's ablations: what to train for each row of its tables, and how rows are scored."""
+"""The paper's ablations: the trainings of each row of its tables, and the scores of rows."""
 
 import dataclasses
 import itertools
@@ -56,7 +56,7 @@ LEGEND = """\
 L1, in [0, 2], and SSIM are means over the held-out pairs. Lab is the share that the histograms of
 L, a and b over all translations and over all targets have in common. Sharpness is the gradient
 energy of translations over that of their targets: below 1 they are blurred, above 1 noisy. Pixel
-and class accuracy and IoU tell how much of the labels a segmenter finds again in translations. Less
+and class accuracy and IoU say how many of the labels a segmenter predicts from translations. Less
 is better for L1, and more for all but sharpness."""
 
 
@@ -250,7 +250,7 @@ def write(tables: dict, settings: dict, to: Path) -> str:
 
     Args:
         tables: As `score` returns it.
-        settings: Dict of what is the same for all rows.
+        settings: Dict of the options that all rows share.
         to: Folder of the files.
 
     Returns:
@@ -268,7 +268,7 @@ def markdown(tables: dict, settings: dict) -> str:
 
     Args:
         tables: As `score` returns it.
-        settings: Dict of what is the same for all rows.
+        settings: Dict of the options that all rows share.
 
     Returns:
         str.

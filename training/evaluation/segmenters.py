@@ -1,6 +1,6 @@
-"""Segmenters: networks that tell the class of each pixel of a photo, and their files.
+"""Segmenters: networks that predict the class of each pixel of a photo, and their files.
 
-A translation of a label map is good if a segmenter of photos finds the labels again in it: the
+A translation of a label map is good if a segmenter of photos predicts the labels from it: the
 FCN-score of [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 3.
 """
 
