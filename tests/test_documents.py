@@ -6,6 +6,8 @@ import pkgutil
 import re
 from pathlib import Path
 
+import tfpix2pix
+
 ROOT = Path(__file__).parents[1]
 TOPS = ("tfpix2pix", "training", "serving")
 PAGES = [path for path in ROOT.rglob("*.md") if "node_modules" not in path.parts]
@@ -62,6 +64,15 @@ def test_names_in_documents_and_docstrings_exist():
 def test_paths_in_documents_and_docstrings_exist():
     named = {(path, to) for path in (*PAGES, *SOURCES) for to in PATH.findall(texts(path))}
     report({(path, to) for path, to in named if to not in ELSEWHERE and not is_path(to, path)})
+
+
+def test_documents_train_presets_that_exist():
+    named = {
+        (path, name)
+        for path in PAGES
+        for name in re.findall(r"training\.train ([a-z]\w*)", texts(path))
+    }
+    report({(path, name) for path, name in named if name not in tfpix2pix.presets()})
 
 
 def report(wrong):

@@ -1,0 +1,75 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tfpix2pix import InputError, families, preset, presets
+from tfpix2pix.data import codecs
+from tfpix2pix.datasets import synthetic
+
+# Of the paper, section 6.2: pairs, epochs, batch size.
+PAPER = {
+    "facades": (400, 200, 1),
+    "cityscapes": (2_975, 200, 1),
+    "maps": (1_096, 200, 1),
+    "edges2shoes": (49_825, 15, 4),
+    "edges2handbags": (137_000, 15, 4),
+    "night2day": (17_823, 17, 4),
+    "colorization": (1_200_000, 6, 4),
+    "inpainting": (14_900, 25, 4),
+    "thermal2color": (36_609, 10, 4),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PAPER))
+def test_an_experiment_of_the_paper_has_its_numbers(name):
+    pairs, epochs, batch_size = PAPER[name]
+    config = preset(name)
+    assert config.train.batch_size == batch_size
+    assert config.train.steps == round(pairs * epochs / batch_size)
+    assert (config.train.learning_rate, config.train.schedule) == (2e-4, "constant")
+    assert (config.data.image_size, config.model.base_filters) == ((256, 256), 64)
+    assert (config.model.l1_weight, config.model.receptive_field) == (100.0, 70)
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_an_experiment_names_its_command_and_its_result(name):
+    summary = preset(name).summary
+    command = "training.quickstart" if name == "quickstart" else f"training.train {name} --data"
+    assert f"python -m {command}" in summary
+    assert "Not measured." in summary or ("L1 0." in summary and "cores" in summary)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    synthetic.write_pairs(folder / "pairs/train", 4, (40, 40))
+    for number in range(4):
+        photo, _ = synthetic.facade((40, 40), number)
+        codecs.write(np.ascontiguousarray(photo), folder / f"photos/train/{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_an_experiment_trains_on_tiny_data(name, folders):
+    config = preset(name)
+    config = dataclasses.replace(
+        config.with_data(folders / ("pairs" if config.data.task == "pairs" else "photos")),
+        model=dataclasses.replace(config.model, base_filters=2, receptive_field=16),
+    )
+    data = dataclasses.replace(config.data, image_size=(16, 16), load_size=None)
+    config = dataclasses.replace(config, data=data)
+    family = families.FAMILIES[config.family]
+    examples = family.feed.examples(config, "train", lambda items, total: items)
+    config = family.feed.completed(config, examples)
+    (phase,) = family.phases(config)
+    model = family.model(config)
+    batches = family.feed.training(config, examples, phase, families.Place(), 0)
+    for batch in batches.take(2):
+        logs = model.train_step(batch)
+    assert all(np.isfinite(value) for value in logs.values())
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match=r"must be one of \['cityscapes', 'colorization'"):
+        preset("facade")
