@@ -14,6 +14,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from serving.client import controls as asked_controls
 from serving.client import tiles
 from serving.client.connection import (
     MODEL_CARD,
@@ -57,10 +58,14 @@ class _Connected:
             raise BadArgument(
                 f"At least one image must be in flight. Received: {in_flight}. Use 1 or more."
             )
-        self.patience, self.in_flight = patience, in_flight
+        self.patience = patience
+        self.in_flight = in_flight
         self._turns = itertools.count()
+        self._card = None  # Read when a direction or control is first asked for.
         targets = [Target(part, model, version, timeout, certificates) for part in addresses]
-        self._connections = [self._KINDS[target.rest](target) for target in targets]
+        self._connections = [
+            self._Rest(target) if target.rest else self._Grpc(target) for target in targets
+        ]
 
     def _attempts(self):
         return attempts(self._connections, next(self._turns), self.patience)
@@ -69,7 +74,7 @@ class _Connected:
 class Client(_Connected):
     """A connection to servers of the TensorFlow Serving API; close it, or use it in `with`.
 
-    It may be used by several threads. An image is sent again, to the next address and with growing
+    Several threads may use it. An image is sent again, to the next address and with growing
     pauses, while no server answers or all have too much to do; no other failure is tried again.
 
     Args:
@@ -92,7 +97,8 @@ class Client(_Connected):
         ...     output = client.translate(open("input.png", "rb").read())
     """
 
-    _KINDS = (GrpcConnection, RestConnection)
+    _Grpc = GrpcConnection
+    _Rest = RestConnection
 
     def __enter__(self):
         """Returns the client."""
@@ -107,35 +113,67 @@ class Client(_Connected):
         for connection in self._connections:
             connection.close()
 
-    def translate(self, image, seed=None, tiling=None):
+    def translate(self, image, direction=None, *, seed=None, tiling=None, **controls):
         """Translates one image.
 
         Args:
             image: bytes of a PNG or JPEG file.
+            direction: Name of the direction, of a model with several; by default its first.
             seed: int that decides the noise of dropout, of a model that has it; by default there is
                 none.
             tiling: `serving.client.tiles.Tiling` by which to send an image that is too large for
                 the server. A model that normalizes by the image sees each tile as one of its own.
+            **controls: Value of an input beside the image, by its name in the model card: a
+                number, lists of them, an array, or the name of a choice. A request sets at most
+                one, the seed among them.
 
         Returns:
             bytes of a PNG file of the same size.
 
         Raises:
+            BadArgument: A ValueError: the model has no such direction or control, or the value is
+                of another type or shape.
             ClientError: Of the class that names the cure, such as `ServerUnavailable`.
         """
-        if tiling is None:
-            return self._answer(translation(image, seed))
-        boxes, cut = tiles.cut(image, tiling)
-        return tiles.join(boxes, [self._answer(translation(tile, seed)) for tile in cut])
+        return self._translated(image, self._selected(direction, seed, controls), tiling)
+
+    def directions(self):
+        """Asks for the directions of the model and their controls.
+
+        Returns:
+            Dict of the names of directions to dicts, the default one first; among their keys are
+            `controls`, a list of dicts with `name`, `dtype`, `shape` and `about`, and `drawing`,
+            what their sources look like.
+
+        Raises:
+            ClientError: As in `model_card`.
+        """
+        return asked_controls.card_directions(self.model_card())
 
     def model_card(self):
-        """Asks for what the model was made for: a dict, as `python -m serving.export` wrote it.
+        """Asks for the model card: a dict, as `python -m serving.export` wrote it.
 
         Raises:
             UnsuitableModel: If the model has no card.
             ClientError: As in `translate`.
         """
         return json.loads(self._answer(MODEL_CARD))
+
+    def _selected(self, direction, seed, controls):
+        asked = {"seed": seed, **controls}
+        plain = asked_controls.plain_selection(direction, asked)
+        if plain is not None:
+            return plain
+        if self._card is None:
+            self._card = self.model_card()
+        return asked_controls.selection(self._card, direction, asked)
+
+    def _translated(self, image, selection, tiling):
+        if tiling is None:
+            return self._answer(translation(image, selection))
+        asked_controls.require_no_map(selection)
+        boxes, cut = tiles.cut(image, tiling)
+        return tiles.join(boxes, [self._answer(translation(tile, selection)) for tile in cut])
 
     def _answer(self, call):
         for pause, connection in self._attempts():
@@ -146,34 +184,39 @@ class Client(_Connected):
                 failure = error
         raise failure
 
-    def translate_all(self, images, tiling=None):
+    def translate_all(self, images, tiling=None, *, direction=None, seed=None, **controls):
         """Translates a stream of images, `in_flight` at once, in order.
 
         Args:
             images: Iterable of bytes of PNG or JPEG files, read no further ahead than they are
                 sent; a `ClientError` in place of one is passed on.
             tiling: As of `translate`.
+            direction: As of `translate`.
+            seed: As of `translate`, the same for all images.
+            **controls: As of `translate`, the same for all images.
 
         Yields:
             For each the bytes of a PNG file, or the `ClientError` that kept it from being made.
 
         Raises:
+            BadArgument: As in `translate`.
             ServerUnavailable: If no server answers any more, as the rest could not be made either.
         """
+        selection = self._selected(direction, seed, controls)
         with ThreadPoolExecutor(self.in_flight) as pool:
             pending = deque()
             for image in images:
-                pending.append(pool.submit(self._outcome, image, tiling))
+                pending.append(pool.submit(self._outcome, image, selection, tiling))
                 if len(pending) >= self.in_flight:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
 
-    def _outcome(self, image, tiling):
+    def _outcome(self, image, selection, tiling):
         if isinstance(image, ClientError):
             return image
         try:
-            return self.translate(image, tiling=tiling)
+            return self._translated(image, selection, tiling)
         except ServerUnavailable:
             raise
         except ClientError as error:
@@ -189,7 +232,8 @@ class AsyncClient(_Connected):
         ...         return await client.translate(image)
     """
 
-    _KINDS = (AsyncGrpcConnection, AsyncRestConnection)
+    _Grpc = AsyncGrpcConnection
+    _Rest = AsyncRestConnection
 
     async def __aenter__(self):
         """Returns the client."""
@@ -204,16 +248,35 @@ class AsyncClient(_Connected):
         for connection in self._connections:
             await connection.close()
 
-    async def translate(self, image, seed=None, tiling=None):
+    async def translate(self, image, direction=None, *, seed=None, tiling=None, **controls):
         """Translates one image, as `Client.translate` does."""
-        if tiling is None:
-            return await self._answer(translation(image, seed))
-        boxes, cut = tiles.cut(image, tiling)
-        return tiles.join(boxes, [await self._answer(translation(tile, seed)) for tile in cut])
+        selection = await self._selected(direction, seed, controls)
+        return await self._translated(image, selection, tiling)
+
+    async def directions(self):
+        """Asks for the directions of the model, as `Client.directions` does."""
+        return asked_controls.card_directions(await self.model_card())
 
     async def model_card(self):
-        """Asks for what the model was made for, as `Client.model_card` does."""
+        """Asks for the model card, as `Client.model_card` does."""
         return json.loads(await self._answer(MODEL_CARD))
+
+    async def _selected(self, direction, seed, controls):
+        asked = {"seed": seed, **controls}
+        plain = asked_controls.plain_selection(direction, asked)
+        if plain is not None:
+            return plain
+        if self._card is None:
+            self._card = await self.model_card()
+        return asked_controls.selection(self._card, direction, asked)
+
+    async def _translated(self, image, selection, tiling):
+        if tiling is None:
+            return await self._answer(translation(image, selection))
+        asked_controls.require_no_map(selection)
+        boxes, cut = tiles.cut(image, tiling)
+        answers = [await self._answer(translation(tile, selection)) for tile in cut]
+        return tiles.join(boxes, answers)
 
     async def _answer(self, call):
         for pause, connection in self._attempts():
@@ -224,12 +287,13 @@ class AsyncClient(_Connected):
                 failure = error
         raise failure
 
-    async def translate_all(self, images, tiling=None):
+    async def translate_all(self, images, tiling=None, *, direction=None, seed=None, **controls):
         """Translates a stream of images in order, as `Client.translate_all` does."""
+        selection = await self._selected(direction, seed, controls)
         pending = deque()
         try:
             for image in images:
-                pending.append(asyncio.create_task(self._outcome(image, tiling)))
+                pending.append(asyncio.create_task(self._outcome(image, selection, tiling)))
                 if len(pending) >= self.in_flight:
                     yield await pending.popleft()
             while pending:
@@ -239,11 +303,11 @@ class AsyncClient(_Connected):
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _outcome(self, image, tiling):
+    async def _outcome(self, image, selection, tiling):
         if isinstance(image, ClientError):
             return image
         try:
-            return await self.translate(image, tiling=tiling)
+            return await self._translated(image, selection, tiling)
         except ServerUnavailable:
             raise
         except ClientError as error:
@@ -251,10 +315,10 @@ class AsyncClient(_Connected):
 
 
 def _certificates(ca, cert, key):
-    given = [path for path in (ca, cert, key) if path is not None]
-    if given and (ca is None or (cert is None) != (key is None)):
+    paths = [path for path in (ca, cert, key) if path is not None]
+    if paths and (ca is None or (cert is None) != (key is None)):
         raise BadArgument(
             "TLS needs ca, and cert and key together or neither. Received: "
-            f"{', '.join(map(str, given))}. Give the files that are missing."
+            f"{', '.join(map(str, paths))}. Give the files that are missing."
         )
-    return Certificates(*(path and Path(path) for path in (ca, cert, key))) if given else None
+    return Certificates(*(path and Path(path) for path in (ca, cert, key))) if paths else None

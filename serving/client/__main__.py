@@ -1,9 +1,12 @@
 """Translates image files through a server: `python -m serving.client IMAGE_OR_FOLDER...`.
 
 python -m serving.client IMAGE_OR_FOLDER... --model NAME --address HOST:PORT --to FOLDER
+python -m serving.client IMAGE_OR_FOLDER... --export exports/NAME --to FOLDER
 """
 
+import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, Optional
 
@@ -12,14 +15,18 @@ from tqdm import tqdm
 
 from serving.client import Client, image_files, tiles
 from serving.client.failures import BadArgument, ClientError, ServerUnavailable
+from serving.process import ended_by, local_server
 
 
 def main(
     images: list[Path],
-    model: str,
     to: Path,
+    model: Optional[str] = None,
     address: str = "127.0.0.1:8500",
+    export: Optional[Path] = None,
     version: Optional[int] = None,
+    direction: Optional[str] = None,
+    seed: Optional[int] = None,
     half: Optional[Literal["left", "right"]] = None,
     tile: Optional[int] = None,
     overlap: int = 64,
@@ -30,17 +37,24 @@ def main(
     ca: Optional[Path] = None,
     cert: Optional[Path] = None,
     key: Optional[Path] = None,
+    *,
+    controls: Optional[dict] = None,
 ):
     """Translates image files and writes the results as PNG files of the same names.
 
     Args:
         images: PNG or JPEG files, or folders of them.
-        model: Name of the served model.
         to: Folder for the results; made if it is missing.
+        model: Name of the served model at the address.
         address: HOST:PORT for gRPC or http://HOST:PORT for REST; several with commas between.
+        export: Folder of a served model instead, which a local server then serves.
         version: Version of the model; by default the newest.
+        direction: Which way to translate, of a model with several; by default its first.
+        seed: Number that decides the noise of dropout, the same for all images; by default there
+            is none.
         half: Send only this half of side-by-side files.
-        tile: Send images with a longer side in tiles of this many pixels; by default all go whole.
+        tile: Send images with a longer side in tiles of this many pixels; by default each image
+            goes whole.
         overlap: Pixels that neighbouring tiles share, where one fades into the other.
         resume: Leave out images whose results are there.
         timeout: Seconds that one answer may take.
@@ -49,48 +63,117 @@ def main(
         ca: PEM file of the authorities that vouch for the server; gRPC uses TLS with it.
         cert: PEM file of this client's certificate, where the server asks for one.
         key: PEM file of the key of that certificate.
+        controls: Dict of the name of an input beside the image to its value.
     """
+    if (model is None) == (export is None):
+        raise BadArgument(
+            "One of --model and --export must be given. Received: "
+            f"{'none' if model is None else 'both'}. Name a model of the server at --address, or "
+            "the folder of an export."
+        )
     tiling = None if tile is None else tiles.Tiling(tile, overlap)
     if tiling:
         tiling.check()
-    found = image_files.results(images, to)
+    sources = image_files.results(images, to)
     if resume:
-        found = {result: path for result, path in found.items() if not result.exists()}
-    done, failed = 0, []
-    with Client(
-        address,
-        model,
-        version=version,
-        timeout=timeout,
-        patience=patience,
-        in_flight=in_flight,
-        ca=ca,
-        cert=cert,
-        key=key,
-    ) as client:
-        outcomes = client.translate_all(
-            (image_files.read_image(path, half) for path in found.values()), tiling
+        sources = {result: path for result, path in sources.items() if not result.exists()}
+    with ExitStack() as stack:
+        if export is not None:
+            model = export.resolve().name
+            address = stack.enter_context(local_server(export)).address
+        client = Client(
+            address,
+            model,
+            version=version,
+            timeout=timeout,
+            patience=patience,
+            in_flight=in_flight,
+            ca=ca,
+            cert=cert,
+            key=key,
         )
-        bar = tqdm(zip(found.items(), outcomes), total=len(found), unit=" images")
+        outcomes = stack.enter_context(client).translate_all(
+            (image_files.read_image(path, half) for path in sources.values()),
+            tiling,
+            direction=direction,
+            seed=seed,
+            **(controls or {}),
+        )
+        written, failures = _write(sources, outcomes)
+    print(f"{written} of {len(sources)} images translated to {to}.")
+    if failures:
+        sys.exit("\n".join(f"error: {failure}" for failure in failures))
+
+
+def _write(sources, outcomes):
+    """Writes results as they come; returns their number and what failed."""
+    written = 0
+    failures = []
+    try:
+        for (result, path), outcome in tqdm(
+            zip(sources.items(), outcomes), total=len(sources), unit=" images"
+        ):
+            if isinstance(outcome, ClientError):
+                failures.append(f"{path}: {outcome}")
+            else:
+                image_files.write(outcome, result)
+                written += 1
+    except ServerUnavailable as error:
+        failures.append(str(error))
+    return written, failures
+
+
+def control_values(texts: list[str]) -> dict:
+    """Reads values of controls as text.
+
+    Args:
+        texts: List of str, a name, `=` and a value as JSON each.
+
+    Returns:
+        Dict of names to values.
+
+    Raises:
+        BadArgument: If a text is none of these.
+
+    Example:
+        >>> control_values(["style=[0.5, 1]", "season=2"])
+        {'style': [0.5, 1], 'season': 2}
+    """
+    values = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
         try:
-            for (result, path), outcome in bar:
-                if isinstance(outcome, ClientError):
-                    failed.append(f"{path}: {outcome}")
-                else:
-                    image_files.write(outcome, result)
-                    done += 1
-        except ServerUnavailable as error:
-            failed.append(str(error))
-    print(f"{done} of {len(found)} images translated to {to}.")
-    if failed:
-        sys.exit("\n".join(f"error: {failure}" for failure in failed))
+            values[name] = json.loads(value)
+        except ValueError:
+            separator = ""
+        if not (name and separator):
+            raise BadArgument(
+                "--control must be NAME=JSON, such as style=[0.5,1]. Received: "
+                f"{text!r}. Write text in double quotes."
+            )
+    return values
+
+
+def run(arguments=None):
+    """Runs the command.
+
+    Args:
+        arguments: List of str, without the program's name; by default those of the process.
+    """
+    parser = jsonargparse.ArgumentParser(prog="python -m serving.client", description=__doc__)
+    parser.add_argument("images", nargs="+", type=Path, help="PNG or JPEG files, or folders.")
+    parser.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="Value of an input beside the image, such as seed=7; one of them at a time.",
+    )
+    parser.add_function_arguments(main, skip={"images", "controls"}, as_positional=False)
+    options = parser.parse_args(arguments).as_dict()
+    main(controls=control_values(options.pop("control")), **options)
 
 
 if __name__ == "__main__":
-    parser = jsonargparse.ArgumentParser(prog="python -m serving.client", description=__doc__)
-    parser.add_argument("images", nargs="+", type=Path, help="PNG or JPEG files, or folders.")
-    parser.add_function_arguments(main, skip={"images"}, as_positional=False)
-    try:
-        main(**parser.parse_args())
-    except BadArgument as error:
-        sys.exit(f"error: {error}")
+    with ended_by(BadArgument, RuntimeError):
+        run()

@@ -17,8 +17,9 @@ from typing import NamedTuple, Optional
 import grpc
 import grpc.aio
 
+from serving.client.controls import Selection, Value
 from serving.client.failures import BadArgument, Code, Overloaded, ServerUnavailable, failure
-from serving.client.messages import DT_INT64, DT_STRING, PredictRequest, PredictResponse
+from serving.client.messages import TYPES, PredictRequest, PredictResponse
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 OPTIONS = (
@@ -68,7 +69,7 @@ class Call(NamedTuple):
 
     Attributes:
         signature: Name of the signature; the default one is `""`.
-        inputs: Dict of name to bytes or int, of one example.
+        inputs: Dict of name to `serving.client.controls.Value`, of one example.
         output: Name of the output to return, of strings.
     """
 
@@ -77,18 +78,23 @@ class Call(NamedTuple):
     output: str
 
 
-MODEL_CARD = Call("model_card", {"request": b""}, "model_card")
+MODEL_CARD = Call("model_card", {"request": Value("string", (), b"")}, "model_card")
 
 
-def translation(image, seed=None):
-    """Returns the `Call` that translates the bytes of an image file, with noise by a seed."""
-    if seed is None:
-        return Call("", {"image_bytes": image}, "output_bytes")
-    return Call("sampled", {"image_bytes": image, "seed": seed}, "output_bytes")
+def translation(image, selection=Selection()):  # noqa: B008, it is immutable.
+    """Returns the `Call` that translates the bytes of an image file.
+
+    Args:
+        image: bytes.
+        selection: `serving.client.controls.Selection`; by default the first direction, without
+            controls.
+    """
+    inputs = {"image_bytes": Value("string", (), image), **selection.values}
+    return Call(selection.signature, inputs, "output_bytes")
 
 
 class Target(NamedTuple):
-    """Whom to ask for what.
+    """A model of a server, and how to ask it.
 
     Attributes:
         address: `"host:port"` for gRPC; a URL such as `"http://host:8501"` for REST.
@@ -119,13 +125,12 @@ class Target(NamedTuple):
             request.model_spec.version.value = self.version
         for name, value in call.inputs.items():
             tensor = request.inputs[name]
-            tensor.tensor_shape.dim.add(size=1)
-            if isinstance(value, bytes):
-                tensor.dtype = DT_STRING
-                tensor.string_val.append(value)
-            else:
-                tensor.dtype = DT_INT64
-                tensor.int64_val.append(value)
+            number, field = TYPES[value.dtype]
+            tensor.dtype = number
+            for side in (1, *value.shape):
+                tensor.tensor_shape.dim.add(size=side)
+            leaves = [leaf.encode() if isinstance(leaf, str) else leaf for leaf in value.leaves]
+            getattr(tensor, field).extend(leaves)
         return request
 
     def output(self, call, response):
@@ -205,7 +210,7 @@ class RestConnection:
 
     def answer(self, call):
         """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
-        row = {name: _json(value) for name, value in call.inputs.items()}
+        row = {name: _json(value.numbers) for name, value in call.inputs.items()}
         body = json.dumps(
             # Where there is a single input, the API takes it without its name too.
             {
@@ -282,7 +287,7 @@ def tls_context(certificates):
 
 
 def attempts(connections, turn, patience):
-    """Yields whom to ask next and after how many seconds, until patience is over.
+    """Yields the connection to ask next and the seconds to wait before, until patience is over.
 
     Every address is asked once without a pause; then the pauses double, with jitter, so that many
     clients do not come back at the same moment.
@@ -300,10 +305,12 @@ def attempts(connections, turn, patience):
     end = time.monotonic() + patience
     for connection in order[1:]:
         yield 0, connection
-    pause, index = FIRST_PAUSE, 0
+    pause = FIRST_PAUSE
+    index = 0
     while (left := end - time.monotonic()) > 0:
         yield min(pause * random.uniform(0.5, 1.0), left), order[index % len(order)]
-        pause, index = min(2 * pause, LONGEST_PAUSE), index + 1
+        pause = min(2 * pause, LONGEST_PAUSE)
+        index += 1
 
 
 def _channel(api, target):
@@ -322,8 +329,12 @@ def _predict(channel):
     )
 
 
-def _json(value):
-    return {"b64": base64.b64encode(value).decode("ascii")} if isinstance(value, bytes) else value
+def _json(numbers):
+    if isinstance(numbers, (list, tuple)):
+        return [_json(row) for row in numbers]
+    if isinstance(numbers, bytes):
+        return {"b64": base64.b64encode(numbers).decode("ascii")}
+    return numbers
 
 
 def _error_text(body):

@@ -23,8 +23,8 @@ def read_image(path, half=None):
         not to be read, or if a half would lose bits.
     """
     try:
-        whole = Path(path).read_bytes()
-        return whole if half is None else _half(whole, half)
+        encoded = Path(path).read_bytes()
+        return encoded if half is None else _half(encoded, half)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return BadImage("The image must be readable.", Code.INVALID_ARGUMENT, str(error))
 
@@ -42,50 +42,51 @@ def results(images, to):
     Raises:
         BadArgument: If one is missing, a folder has none, or a result would replace something.
     """
-    found = {}
-    for given in images:
-        if given.is_dir():
-            if to.resolve().is_relative_to(given.resolve()):
+    sources = {}
+    for image in images:
+        if image.is_dir():
+            if to.resolve().is_relative_to(image.resolve()):
                 raise BadArgument(
-                    f"Results must go outside of the folder of images. Received: {to}, in {given}. "
+                    f"Results must go outside of the folder of images. Received: {to}, in {image}. "
                     "Choose another folder."
                 )
-            files = sorted(p for p in given.rglob("*") if p.suffix.lower() in SUFFIXES)
-            named = [(to / path.relative_to(given).with_suffix(".png"), path) for path in files]
+            files = sorted(p for p in image.rglob("*") if p.suffix.lower() in SUFFIXES)
+            named = [(to / path.relative_to(image).with_suffix(".png"), path) for path in files]
         else:
-            named = [(to / f"{given.stem}.png", given)] if given.is_file() else []
+            named = [(to / f"{image.stem}.png", image)] if image.is_file() else []
         if not named:
             raise BadArgument(
                 "The images must be files, or folders of PNG and JPEG files. Received: "
-                f"{given}. Correct the path."
+                f"{image}. Correct the path."
             )
         for result, path in named:
-            taken = path if result.resolve() == path.resolve() else found.get(result)
-            if taken is not None:
+            replaced = path if result.resolve() == path.resolve() else sources.get(result)
+            if replaced is not None:
                 raise BadArgument(
                     f"Each result must have a name of its own. Received: {path}, whose result "
-                    f"{result} would replace that of {taken}. Rename one, or choose another folder."
+                    f"{result} would replace that of {replaced}. Rename one, or choose another "
+                    "folder."
                 )
-            found[result] = path
-    return found
+            sources[result] = path
+    return sources
 
 
 def write(encoded, path):
-    """Writes a file whole or not at all.
+    """Writes a file whole or not at all, without the library's `atomic`.
 
     Args:
         encoded: bytes of the file.
         path: Path to write to; its folders are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_bytes(encoded)
     os.replace(part, path)
 
 
-def _half(whole, half):
-    with Image.open(io.BytesIO(whole)) as image:
-        if image.format == "PNG" and whole[24] > 8 and not image.mode.startswith("I"):
+def _half(encoded, half):
+    with Image.open(io.BytesIO(encoded)) as image:
+        if image.format == "PNG" and encoded[24] > 8 and not image.mode.startswith("I"):
             # Pillow reduces them to 8 bits without a word.
             return BadImage(
                 "A half can be cut of 8-bit files and of grey ones.",
@@ -95,6 +96,6 @@ def _half(whole, half):
             )
         middle = image.width // 2
         left, right = (0, middle) if half == "left" else (middle, image.width)
-        encoded = io.BytesIO()
-        image.crop((left, 0, right, image.height)).save(encoded, "png")
-    return encoded.getvalue()
+        cropped = io.BytesIO()
+        image.crop((left, 0, right, image.height)).save(cropped, "png")
+    return cropped.getvalue()

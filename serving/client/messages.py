@@ -8,7 +8,19 @@ cannot clash with TensorFlow's where both are loaded.
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 PACKAGE = "tfpix2pix.serving"
-DT_STRING, DT_INT64 = 7, 9  # tensorflow/core/framework/types.proto
+DT_STRING = 7
+# Type -> its number, and the field for its values (tensorflow/core/framework/types.proto).
+TYPES = {
+    "float32": (1, "float_val"),
+    "float64": (2, "double_val"),
+    "int32": (3, "int_val"),
+    "uint8": (4, "int_val"),
+    "int16": (5, "int_val"),
+    "int8": (6, "int_val"),
+    "string": (DT_STRING, "string_val"),
+    "int64": (9, "int64_val"),
+    "bool": (10, "bool_val"),
+}
 
 # Message -> field -> (number, type), `map` standing for map<string, type>. From
 # tensorflow/core/framework/{tensor,tensor_shape}.proto and
@@ -19,8 +31,12 @@ MESSAGES = {
     "Tensor": {
         "dtype": (1, "int32"),
         "tensor_shape": (2, "TensorShape"),
+        "float_val": (5, "repeated float"),
+        "double_val": (6, "repeated double"),
+        "int_val": (7, "repeated int32"),
         "string_val": (8, "repeated bytes"),
         "int64_val": (10, "repeated int64"),
+        "bool_val": (11, "repeated bool"),
     },
     "Int64Value": {"value": (1, "int64")},
     "ModelSpec": {

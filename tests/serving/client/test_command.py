@@ -26,7 +26,7 @@ def names(folder):
 def test_the_command_writes_png_files_of_the_same_names(exported, address, tmp_path, capsys):
     encoded, pixels = picture(3)
     (tmp_path / "a.b.png").write_bytes(encoded)
-    command.main([tmp_path / "a.b.png"], "tiny", tmp_path / "out/new", address=address)
+    command.main([tmp_path / "a.b.png"], tmp_path / "out/new", "tiny", address=address)
     assert names(tmp_path / "out") == ["new/a.b.png"]
     check_translated((tmp_path / "out/new/a.b.png").read_bytes(), exported[0], pixels)
     assert f"1 of 1 images translated to {tmp_path}/out/new." in capsys.readouterr().out
@@ -42,7 +42,7 @@ def test_the_command_keeps_the_places_of_files_and_reports_failures_at_the_end(
     (tmp_path / "z.png").write_bytes(picture()[0])
     given = [tmp_path / "in", tmp_path / "z.png"]
     with pytest.raises(SystemExit, match=r"^error: .*bad\.png: The server at .*\.$") as caught:
-        command.main(given, "tiny", tmp_path / "out", address=address)
+        command.main(given, tmp_path / "out", "tiny", address=address)
     assert str(caught.value).count("error:") == 1
     assert names(tmp_path / "out") == ["deep/a.png", "z.png"]
     assert "2 of 3 images translated" in capsys.readouterr().out
@@ -53,7 +53,7 @@ def test_the_command_goes_on_where_it_ended(address, tmp_path, capsys):
     for name in ("a.png", "b.png"):
         (tmp_path / "in" / name).write_bytes(picture()[0])
     image_files.write(b"of an earlier run", tmp_path / "out/a.png")
-    command.main([tmp_path / "in"], "tiny", tmp_path / "out", address=address, resume=True)
+    command.main([tmp_path / "in"], tmp_path / "out", "tiny", address=address, resume=True)
     assert (tmp_path / "out/a.png").read_bytes() == b"of an earlier run"
     assert names(tmp_path / "out") == ["a.png", "b.png"]
     assert "1 of 1 images translated" in capsys.readouterr().out
@@ -64,7 +64,7 @@ def test_the_command_sends_large_images_in_tiles(exported, address, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "large.png")
     (tmp_path / "small.png").write_bytes(picture(3)[0])
     sources = [tmp_path / "large.png", tmp_path / "small.png"]
-    command.main(sources, "tiny", tmp_path / "out", address=address, tile=16, overlap=4)
+    command.main(sources, tmp_path / "out", "tiny", address=address, tile=16, overlap=4)
     large = np.asarray(Image.open(tmp_path / "out/large.png"))
     assert large.shape == pixels.shape
     # Beside what neighbours share, each tile is as the generator makes it.
@@ -79,7 +79,7 @@ def test_the_command_sends_large_images_in_tiles(exported, address, tmp_path):
 
 def test_tiles_no_larger_than_their_overlap_are_refused_first(tmp_path):
     with pytest.raises(BadArgument, match=r"^Tiles must be larger than their overlap.*\.$"):
-        command.main([tmp_path / "a.png"], "tiny", tmp_path / "out", tile=64)
+        command.main([tmp_path / "a.png"], tmp_path / "out", "tiny", tile=64)
     assert not (tmp_path / "out").exists()
 
 
@@ -88,7 +88,7 @@ def test_the_command_reports_an_absent_server_once(tmp_path, capsys):
     for path in sources:
         path.write_bytes(picture()[0])
     with pytest.raises(SystemExit) as caught:
-        command.main(sources, "m", tmp_path / "out", address="127.0.0.1:1", patience=0)
+        command.main(sources, tmp_path / "out", "m", address="127.0.0.1:1", patience=0)
     assert str(caught.value).count("UNAVAILABLE") == 1
     assert "0 of 9 images translated" in capsys.readouterr().out
 
@@ -136,7 +136,7 @@ def test_paths_that_do_not_do_are_refused_before_anything_is_written(
         image_files.write(b"any", tmp_path / name)
     before = names(tmp_path)
     with pytest.raises(BadArgument, match=f"^{re.escape(message)}$"):
-        command.main([Path(path) for path in given], "m", Path(to))
+        command.main([Path(path) for path in given], Path(to), "m")
     assert names(tmp_path) == before
 
 

@@ -1,0 +1,220 @@
+"""Directions and controls: which signature translates as asked, and what it takes, by the card."""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, NamedTuple, Optional
+
+from serving.client.failures import BadArgument
+
+ONLY = "translate"  # Name of the direction that a card of format 1 describes.
+SAMPLED = "sampled"  # Signature of the seed, of the first direction of every card.
+SEED = {
+    "name": "seed",
+    "signature": SAMPLED,
+    "dtype": "int64",
+    "shape": [],
+    "about": {"kind": "seed", "title": "Seed"},
+}
+
+
+class Value(NamedTuple):
+    """The value of a control for one image.
+
+    Attributes:
+        dtype: Name of the type, such as `"float32"`.
+        shape: Tuple of int.
+        numbers: Number or str, or nested lists of them, as JSON has them.
+    """
+
+    dtype: str
+    shape: tuple
+    numbers: Any
+
+    @property
+    def leaves(self):
+        """List of the numbers, row by row."""
+        numbers = [self.numbers]
+        for _ in self.shape:
+            numbers = list(chain.from_iterable(numbers))
+        return numbers
+
+
+class Selection(NamedTuple):
+    """Which signature translates, and its inputs beside the image.
+
+    Attributes:
+        signature: Name of the signature; the default one is `""`.
+        values: Dict of the name of an input to its `Value`.
+    """
+
+    signature: str = ""
+    values: Mapping[str, Value] = {}
+
+
+def card_directions(card: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns what a model card says of each direction.
+
+    Args:
+        card: Model card. One of format 1 describes a single direction, `translate`, and does not
+            say whether there are samples: its seed is there for the server to refuse.
+
+    Returns:
+        Dict of the names of directions to their part of the card, the default one first.
+
+    Example:
+        >>> card_directions({"format": 1, "drawing": {}})["translate"]["controls"][0]["name"]
+        'seed'
+    """
+    if "directions" in card:
+        return {direction["name"]: direction for direction in card["directions"]}
+    first = {**card, "name": ONLY, "signatures": {"default": ""}, "controls": [SEED]}
+    return {ONLY: first}
+
+
+def plain_selection(direction: Optional[str], controls: Mapping[str, Any]) -> Optional[Selection]:
+    """Returns the `Selection` that needs no card, or `None` if only the card can tell.
+
+    Args:
+        direction: Name of a direction, or `None` for the first.
+        controls: Dict of the name of a control to its value; `None` asks for nothing.
+
+    Raises:
+        BadArgument: If the seed is no whole number.
+
+    Example:
+        >>> plain_selection(None, {"seed": 7}).signature
+        'sampled'
+    """
+    values = _asked(controls)
+    if direction is not None or set(values) - {"seed"}:
+        return None
+    if not values:
+        return Selection()
+    return Selection(SAMPLED, {"seed": control_value(SEED, values["seed"])})
+
+
+def selection(
+    card: Mapping[str, Any], direction: Optional[str], controls: Mapping[str, Any]
+) -> Selection:
+    """Finds the signature of a direction that takes a control.
+
+    Args:
+        card: Model card.
+        direction: Name of a direction, or `None` for the first.
+        controls: Dict of the name of a control to its value; `None` asks for nothing.
+
+    Returns:
+        `Selection`.
+
+    Raises:
+        BadArgument: If there is no such direction or control, if there are several controls, or if
+            the value has another type or shape than the control.
+    """
+    directions = card_directions(card)
+    name = next(iter(directions)) if direction is None else direction
+    if name not in directions:
+        raise BadArgument(
+            f"A direction must be one of {', '.join(directions)}. Received: {direction!r}. Leave "
+            f"it out for {next(iter(directions))}."
+        )
+    values = _asked(controls)
+    known = {control["name"]: control for control in directions[name]["controls"]}
+    unknown = [control for control in values if control not in known]
+    if unknown:
+        raise BadArgument(
+            f"A control of the direction {name} must be one of {', '.join(known) or 'none'}. "
+            f"Received: {', '.join(unknown)}. Correct the name, or leave it out."
+        )
+    if len(values) > 1:
+        raise BadArgument(
+            "A request must set at most one control. Received: "
+            f"{', '.join(values)}. Leave the others out."
+        )
+    for control, value in values.items():
+        signature = known[control]["signature"]
+        return Selection(signature, {control: control_value(known[control], value)})
+    return Selection(directions[name]["signatures"]["default"])
+
+
+def control_value(control: Mapping[str, Any], value: Any) -> Value:
+    """Checks a value against what the card says of its control.
+
+    Args:
+        control: Dict of `name`, `dtype`, `shape`, in which `None` is any length, and `about`.
+        value: Number, str, nested lists of them, or an array. Of a choice also one of its names.
+
+    Returns:
+        `Value`.
+
+    Raises:
+        BadArgument: If it has another type or shape.
+
+    Example:
+        >>> control = {"name": "style", "dtype": "float32", "shape": [2], "about": {}}
+        >>> control_value(control, [0.5, 1]).leaves
+        [0.5, 1]
+    """
+    names = control["about"].get("names", ())
+    if control["about"].get("kind") == "choice" and value in names:
+        value = names.index(value)
+    numbers = value.tolist() if hasattr(value, "tolist") else value
+    shape = _shape(numbers)
+    expected = control["shape"]
+    fits = shape is not None and len(shape) == len(expected)
+    if fits and all(side in (None, length) for side, length in zip(expected, shape)):
+        checked = Value(control["dtype"], shape, numbers)
+        if all(_is_of_type(leaf, control["dtype"]) for leaf in checked.leaves):
+            return checked
+    sides = ", ".join("any" if side is None else str(side) for side in expected)
+    rule = f"{control['dtype']} of the shape [{sides}]" if sides else f"one {control['dtype']}"
+    known = f", or one of {', '.join(names)}" if control["about"].get("kind") == "choice" else ""
+    raise BadArgument(
+        f"The control {control['name']} must be {rule}{known}. Received: {_shortened(value)}. "
+        "Correct the value."
+    )
+
+
+def require_no_map(selected: Selection):
+    """Refuses controls that are as high and wide as the image, where that is sent in tiles.
+
+    Args:
+        selected: `Selection`.
+
+    Raises:
+        BadArgument: If there is one.
+    """
+    maps = [name for name, value in selected.values.items() if len(value.shape) > 1]
+    if maps:
+        raise BadArgument(
+            f"A control that is a map cannot be sent in tiles. Received: {', '.join(maps)}. Send "
+            "the image whole."
+        )
+
+
+def _asked(controls):
+    return {name: value for name, value in controls.items() if value is not None}
+
+
+def _shape(numbers):
+    """Returns the shape of nested lists, or `None` if they have different lengths."""
+    if not isinstance(numbers, (list, tuple)):
+        return ()
+    shapes = {_shape(row) for row in numbers}
+    if len(shapes) > 1 or None in shapes:
+        return None
+    return (len(numbers), *(shapes.pop() if shapes else ()))
+
+
+def _is_of_type(leaf, dtype):
+    if dtype == "string":
+        return isinstance(leaf, (str, bytes))
+    if dtype == "bool":
+        return isinstance(leaf, bool)
+    if isinstance(leaf, bool):
+        return False
+    return isinstance(leaf, (int, float) if dtype.startswith("float") else int)
+
+
+def _shortened(value):
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

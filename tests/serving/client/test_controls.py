@@ -1,0 +1,232 @@
+"""Directions and controls, asked for through real servers and compared with the networks."""
+
+import asyncio
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from serving.client import AsyncClient, Client
+from serving.client import __main__ as command
+from serving.client.controls import card_directions, control_value, plain_selection, selection
+from serving.client.failures import BadArgument, UnsuitableModel
+from serving.client.tiles import Tiling
+from tests.cases.directions import two_directions
+from tests.serving.conftest import managed
+from tests.serving.local import picture, resting, serving
+from tfpix2pix import inference
+from tfpix2pix.data import codecs, images
+from tfpix2pix.export import export
+
+SIZE = (6, 10)
+HINTS = np.random.default_rng(3).uniform(-1, 1, (*SIZE, 4)).astype("float32")
+ASKED = {"style": [0.5, -1, 0.25], "hints": HINTS, "season": 1}
+
+
+@pytest.fixture(scope="module")
+def directions():
+    return two_directions()
+
+
+@pytest.fixture(scope="module")
+def addresses(directions, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("controlled")
+    export(directions, folder / "both")
+    with managed(folder) as manager, serving(manager) as (grpc, _), resting(manager) as rest:
+        yield {"grpc": grpc, "rest": rest}
+
+
+def expected(direction, pixels, controls, **options):
+    source = images.to_signed(pixels)[tf.newaxis]
+    values = {name: tf.constant(value)[tf.newaxis] for name, value in controls.items()}
+    translated = inference.translate(
+        direction.network,
+        source,
+        controls=inference.control_batches(direction, source, values),
+        multiple=direction.multiple,
+        **options,
+    )
+    return images.to_pixels(translated).numpy().reshape(*SIZE, 3).astype(int)
+
+
+def close(encoded, pixels):
+    return np.abs(codecs.decode(encoded).pixels.astype(int) - pixels).max() <= 1
+
+
+@pytest.mark.parametrize("api", ["grpc", "rest"])
+@pytest.mark.parametrize("name", ["AtoB", "BtoA"])
+def test_every_direction_takes_every_control(directions, addresses, api, name):
+    encoded, pixels = picture(7, SIZE)
+    direction = directions[name]
+    with Client(addresses[api], "both") as client:
+        plain = client.translate(encoded, name)
+        assert close(plain, expected(direction, pixels, {}))
+        for control, value in ASKED.items():
+            translated = client.translate(encoded, name, **{control: value})
+            typed = np.array(value, "int32" if control == "season" else "float32")
+            assert close(translated, expected(direction, pixels, {control: typed}))
+            assert translated != plain
+        sample = client.translate(encoded, name, seed=7)
+        assert close(sample, expected(direction, pixels, {}, samples=1, seed=7))
+        assert client.translate(encoded, name, season="wet") == client.translate(
+            encoded, name, season=1
+        )
+        assert client.translate(encoded, name, style=None) == plain
+        if name == "AtoB":
+            assert client.translate(encoded) == plain
+            assert client.translate(encoded, seed=7) == sample
+
+
+@pytest.mark.parametrize("api", ["grpc", "rest"])
+def test_both_clients_ask_alike(addresses, api):
+    encoded = [picture(index, SIZE)[0] for index in range(3)]
+    asked = {"direction": "BtoA", "style": [1.0, 0.0, -1.0]}
+    with Client(addresses[api], "both") as client:
+        translated = list(client.translate_all(encoded, **asked))
+        assert translated == [client.translate(image, **asked) for image in encoded]
+        directions = client.directions()
+        sampled = client.translate(encoded[0], "BtoA", seed=5)
+
+    async def run():
+        async with AsyncClient(addresses[api], "both") as client:
+            assert await client.directions() == directions
+            assert await client.translate(encoded[0], "BtoA", seed=5) == sampled
+            assert await client.translate(encoded[1], **asked) == translated[1]
+            return [image async for image in client.translate_all(encoded, **asked)]
+
+    assert asyncio.run(run()) == translated
+    assert list(directions) == ["AtoB", "BtoA"]
+    controls = {control["name"]: control for control in directions["BtoA"]["controls"]}
+    assert controls["season"]["about"] == {"kind": "choice", "names": ["dry", "wet"]}
+
+
+def test_tiles_have_the_controls_of_their_image(addresses):
+    encoded, _ = picture(2, (6, 16))
+    with Client(addresses["grpc"], "both") as client:
+        joined = client.translate(encoded, "BtoA", season=1, tiling=Tiling(10, 4))
+        left = codecs.encode(codecs.decode(encoded).pixels[:, :10], ".png")
+        tile = client.translate(left, "BtoA", season=1)
+        np.testing.assert_array_equal(
+            codecs.decode(joined).pixels[:, :6], codecs.decode(tile).pixels[:, :6]
+        )
+        with pytest.raises(BadArgument) as caught:
+            client.translate(encoded, hints=np.zeros((6, 16, 4)), tiling=Tiling(10, 4))
+    assert str(caught.value) == (
+        "A control that is a map cannot be sent in tiles. Received: hints. Send the image whole."
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"direction": "AtoC"},
+            "A direction must be one of AtoB, BtoA. Received: 'AtoC'. Leave it out for AtoB.",
+        ),
+        (
+            {"direction": "BtoA", "mood": 1},
+            "A control of the direction BtoA must be one of style, seed, hints, season. Received: "
+            "mood. Correct the name, or leave it out.",
+        ),
+        (
+            {"seed": 1, "season": 1},
+            "A request must set at most one control. Received: seed, season. Leave the others out.",
+        ),
+        (
+            {"style": [0.5, 1]},
+            "The control style must be float32 of the shape [3]. Received: [0.5, 1]. Correct the "
+            "value.",
+        ),
+        (
+            {"style": [0.5, [1], 2]},
+            "The control style must be float32 of the shape [3]. Received: [0.5, [1], 2]. Correct "
+            "the value.",
+        ),
+        (
+            {"hints": 0.5},
+            "The control hints must be float32 of the shape [any, any, 4]. Received: 0.5. Correct "
+            "the value.",
+        ),
+        (
+            {"season": "spring"},
+            "The control season must be one int32, or one of dry, wet. Received: 'spring'. Correct "
+            "the value.",
+        ),
+        (
+            {"seed": 1.5},
+            "The control seed must be one int64. Received: 1.5. Correct the value.",
+        ),
+    ],
+)
+def test_what_the_model_does_not_know_is_refused_before_it_is_sent(addresses, asked, message):
+    with (
+        Client(addresses["grpc"], "both") as client,
+        pytest.raises(BadArgument, match=f"^{re.escape(message)}$"),
+    ):
+        client.translate(b"never sent", **asked)
+
+
+def test_a_card_of_format_1_is_one_direction_with_a_seed():
+    card = {"format": 1, "drawing": {"kind": "lines"}, "examples": []}
+    (entry,) = card_directions(card).values()
+    assert (entry["name"], entry["drawing"]) == ("translate", {"kind": "lines"})
+    assert selection(card, "translate", {"seed": 3}) == plain_selection(None, {"seed": 3})
+    assert selection(card, None, {}) == plain_selection(None, {})
+    with pytest.raises(BadArgument, match=r"^A direction must be one of translate\. Received"):
+        selection(card, "BtoA", {})
+
+
+def test_values_are_any_numbers_that_fit():
+    control = {"name": "map", "dtype": "int32", "shape": [None, 2], "about": {}}
+    for value in ([[1, 2], [3, 4], [5, 6]], np.arange(1, 7).reshape(3, 2)):
+        assert control_value(control, value).leaves == [1, 2, 3, 4, 5, 6]
+        assert control_value(control, value).shape == (3, 2)
+    with pytest.raises(BadArgument):
+        control_value(control, [[True, False]])
+
+
+def test_a_direction_of_a_model_without_a_card_is_refused_by_the_server(turning):
+    with managed(turning) as manager, serving(manager) as (address, _):  # noqa: SIM117
+        with Client(address, "turning") as client, pytest.raises(UnsuitableModel) as caught:
+            client.translate(b"never sent", "AtoB")
+    assert 'Serving signature key "model_card" not found' in str(caught.value)
+
+
+def test_the_command_names_a_direction_and_a_control(addresses, tmp_path):
+    encoded, _ = picture(4, SIZE)
+    (tmp_path / "a.png").write_bytes(encoded)
+    place = [str(tmp_path / "a.png"), "--model", "both", "--address", addresses["grpc"]]
+    with Client(addresses["grpc"], "both") as client:
+        for options, asked in (
+            (["--direction", "BtoA"], {"direction": "BtoA"}),
+            (["--seed", "4"], {"seed": 4}),
+            (["--control", "style=[0.5, 1, 0]"], {"style": [0.5, 1, 0]}),
+            (["--direction", "BtoA", "--control", 'season="wet"'], {"season": 1}),
+        ):
+            command.run([*place, "--to", str(tmp_path / "out"), *options])
+            if "BtoA" in options:
+                asked["direction"] = "BtoA"
+            assert (tmp_path / "out/a.png").read_bytes() == client.translate(encoded, **asked)
+
+
+def test_controls_that_are_no_json_are_refused():
+    for text in ("style", "season=wet", "=1"):
+        with pytest.raises(BadArgument) as caught:
+            command.control_values([text])
+        assert str(caught.value) == (
+            f"--control must be NAME=JSON, such as style=[0.5,1]. Received: {text!r}. Write text "
+            "in double quotes."
+        )
+
+
+@pytest.mark.parametrize(("options", "received"), [({}, "none"), ({"model": "a"}, "both")])
+def test_the_command_takes_a_model_or_an_export(tmp_path, options, received):
+    if received == "both":
+        options["export"] = tmp_path
+    with pytest.raises(BadArgument) as caught:
+        command.main([tmp_path / "a.png"], tmp_path / "out", **options)
+    assert str(caught.value) == (
+        f"One of --model and --export must be given. Received: {received}. Name a model of the "
+        "server at --address, or the folder of an export."
+    )
