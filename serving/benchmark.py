@@ -8,7 +8,6 @@ requests, and kills the server.
 
 import json
 import statistics
-import sys
 from pathlib import Path
 from typing import Optional
 
@@ -17,9 +16,9 @@ import jsonargparse
 from serving.benchmarks import faults as measured_faults
 from serving.benchmarks import freezing as measured_freezing
 from serving.benchmarks import load as measured_load
-from serving.process import QUIET, serving
+from serving.process import ended_by, local_server
 from tfpix2pix import atomic
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, reported
 from tfpix2pix.export import versions
 
 
@@ -53,7 +52,7 @@ def load(
         )
     options = (export / str(numbers[-1]), export.name, size, rounds, clients, seconds)
     if address is None:
-        with serving(export.parent, *QUIET) as server:
+        with local_server(export) as server:
             results = _load(server.address, *options)
     else:
         results = _load(address, *options)
@@ -121,9 +120,7 @@ def _write(results, path):
 
 
 if __name__ == "__main__":
-    try:
+    with reported(), ended_by(RuntimeError):
         jsonargparse.auto_cli(
             {"load": load, "freezing": freezing, "faults": faults}, as_positional=False
         )
-    except (InputError, RuntimeError) as error:
-        sys.exit(f"error: {error}")

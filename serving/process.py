@@ -1,9 +1,14 @@
-"""The local server as a program of its own."""
+"""The local server as a program of its own, and how programs end."""
 
+import json
 import re
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
+
+from serving.client.failures import BadArgument
 
 READY = re.compile(r"Running gRPC ModelServer at (\S+)")
 STOPPING = 30  # Seconds that requests on the way may still take.
@@ -15,22 +20,21 @@ class Server:
     """A local server in its own process.
 
     Args:
-        models: Folder of MODEL/VERSION folders.
+        flags: Flags of `serving.server`.
         port: Port of gRPC, 0 for a free one.
-        flags: Further flags of `serving.server`.
 
     Attributes:
         process: `subprocess.Popen`.
         address: `"host:port"` of gRPC.
 
     Raises:
-        RuntimeError: If it does not start; the message is what it said.
+        RuntimeError: If it does not start; the message is the server's own.
     """
 
-    def __init__(self, models, *flags, port=0):
-        command = [sys.executable, "-m", "serving.server", "--models", models, "--port", port]
+    def __init__(self, *flags, port=0):
+        command = [sys.executable, "-m", "serving.server", "--port", port, *flags]
         self.process = subprocess.Popen(
-            [*map(str, command), *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         ready = READY.search(self.process.stdout.readline())
         if ready is None:
@@ -49,10 +53,53 @@ class Server:
 
 
 @contextmanager
-def serving(models, *flags):
-    """Runs a `Server` within a block; yields it."""
-    server = Server(models, *flags)
+def local_server(export, *flags):
+    """Serves one model, and no other of the same folder, within a block.
+
+    Args:
+        export: Folder of the served model, with numbered versions; its name is the model's name.
+        flags: Flags of `serving.server` besides; by default it logs nothing.
+
+    Yields:
+        `Server`.
+
+    Raises:
+        BadArgument: If the folder has no version.
+        RuntimeError: If the server does not start.
+    """
+    folder = Path(export).resolve()
+    if not folder.is_dir() or not any(path.name.isdecimal() for path in folder.iterdir()):
+        raise BadArgument(
+            "The folder of a served model must contain numbered versions. Received: "
+            f"{folder}, which has none. Make one with `python -m serving.export --run RUN --to "
+            f"{folder}`."
+        )
+    # A string of JSON is one of the text format too.
+    name, base_path = map(json.dumps, (folder.name, str(folder)))
+    with tempfile.TemporaryDirectory() as temporary:
+        config = Path(temporary, "models.config")
+        config.write_text(
+            f"model_config_list {{ config {{ name: {name} base_path: {base_path} "
+            'model_platform: "tensorflow" } }\n',
+            "utf-8",
+        )
+        server = Server("--model_config_file", config, *(flags or QUIET))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def ended_by(*errors):
+    """Ends a program on an error with its message on the standard error, and status 1.
+
+    `tfpix2pix.errors.reported` does so for errors of the library, which the client does without.
+
+    Args:
+        errors: Classes of exceptions; any other passes with its traceback.
+    """
     try:
-        yield server
-    finally:
-        server.stop()
+        yield
+    except errors as error:
+        sys.exit(f"error: {error}")

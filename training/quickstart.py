@@ -1,10 +1,8 @@
 """From nothing to an answered gRPC query on synthetic facades: `python -m training.quickstart`."""
 
 import dataclasses
-import re
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import jsonargparse
@@ -135,9 +133,8 @@ def serve(run, names, pixels):
     files = [run / "inputs" / name for name in names]
     for file, image in zip(files, pixels):
         report.save_picture(Image.fromarray(image), file)
-    with _server(run / "exports") as address:
-        options = ("--model", MODEL, "--address", address, "--to", run / "outputs")
-        _python("serving.client", *files, *options)
+    options = ("--export", run / "exports" / MODEL, "--to", run / "outputs")
+    _python("serving.client", *files, *options)
     return np.stack([np.asarray(Image.open(run / "outputs" / name)) for name in names])
 
 
@@ -148,20 +145,6 @@ def _all_pairs(run, examples):
 
 def _python(module, *arguments):
     subprocess.run([sys.executable, "-m", module, *map(str, arguments)], check=True)
-
-
-@contextmanager
-def _server(models):
-    command = [sys.executable, "-m", "serving.server", "--models", str(models), "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--log_format", "none"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            line = process.stdout.readline()
-            print(f"    {line.strip()}")
-            yield re.search(r" at (\S+:\d+)", line).group(1)
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

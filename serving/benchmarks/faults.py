@@ -19,7 +19,7 @@ from serving.client import Client
 from serving.client.connection import OPTIONS, PREDICT, Target, translation
 from serving.client.messages import PredictRequest, PredictResponse
 from serving.engine.servable import Servable
-from serving.process import QUIET, Server, serving
+from serving.process import QUIET, Server, local_server
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import export
 from tfpix2pix.networks import unet_generator
@@ -58,7 +58,10 @@ def swaps(folder, requests, changes):
     _publish(made[0], models / MODEL)
     answered, order = collections.Counter(), itertools.count()
     ended = threading.Event()  # One client has failed, or all is done.
-    with serving(models, *FLAGS) as server, tqdm(total=requests, unit=" requests") as bar:
+    with (
+        local_server(models / MODEL, *FLAGS) as server,
+        tqdm(total=requests, unit=" requests") as bar,
+    ):
 
         def ask_all():
             with grpc.insecure_channel(server.address, OPTIONS) as channel:
@@ -116,7 +119,7 @@ def nonsense(folder, requests):
     (expected,) = _answers(version, [image])
     statuses, megabytes = collections.Counter(), []
     with (
-        serving(models, *FLAGS) as server,
+        local_server(models / MODEL, *FLAGS) as server,
         Client(server.address, MODEL) as client,
         grpc.insecure_channel(server.address, OPTIONS) as channel,
     ):
@@ -166,14 +169,14 @@ def death(folder, requests):
     version, _ = export(unet_generator((None, None, 3), depth=3, base_filters=4), models / MODEL)
     images = [picture(16 + index % 7, index) for index in range(IMAGES)]
     expected = _answers(version, images)
-    server = Server(models, *FLAGS)
+    server = Server("--models", models, *FLAGS)
     address, revived = server.address, []
     port = address.rpartition(":")[2]
 
     def revive():
         server.kill()
         killed.append(time.monotonic())
-        revived.append(Server(models, *FLAGS, port=port))
+        revived.append(Server("--models", models, *FLAGS, port=port))
 
     killed, thread = [], threading.Thread(target=revive)
     try:
