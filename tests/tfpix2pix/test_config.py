@@ -8,7 +8,7 @@ from tensorflow import keras
 
 from tfpix2pix import InputError, config, factory, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.families import preset
+from tfpix2pix.families import preset, presets
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 
 UNUSUAL = ExperimentConfig(
@@ -146,7 +146,7 @@ def test_the_facades_preset_is_the_paper_s():
 
 def test_an_unknown_preset_is_refused():
     message = (
-        "The preset must be one of ['facades', 'quickstart']. Received: 'facade'. Start from the "
+        f"The preset must be one of {sorted(presets())}. Received: 'facade'. Start from the "
         "nearest one and override its options."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):

@@ -3,7 +3,7 @@ import re
 import pytest
 import tensorflow as tf
 
-from tfpix2pix import InputError
+from tfpix2pix import InputError, presets
 from training.train import parse, rehearsal
 
 
@@ -68,8 +68,8 @@ def test_a_printed_configuration_can_be_read_again(tmp_path, capsys):
         ),
         (
             ["facade", "--run", "r"],
-            "The preset must be one of ['facades', 'quickstart']. Received: 'facade'. Start from "
-            "the nearest one and override its options.",
+            f"The preset must be one of {sorted(presets())}. Received: 'facade'. Start from the "
+            "nearest one and override its options.",
         ),
     ],
 )

@@ -220,10 +220,16 @@ QUICKSTART = ExperimentConfig(
 )
 
 
+NOT_MEASURED = """{text}.
+
+    python -m training.train {name} --data DATA --run RUN
+    Not measured.
+    """
+
+
 def _not_measured(name: str, text: str, steps: int, batch_size: int = 4, **data):
     """Returns an experiment that nobody has run to its end with this code."""
-    command = f"python -m training.train {name} --data DATA --run RUN"
-    summary = f"{text}.\n\n{command}\nNot measured.\n"
+    summary = NOT_MEASURED.format(text=text, name=name)
     train = TrainConfig(steps=steps, batch_size=batch_size)
     return ExperimentConfig(name, summary, DataConfig(**data), Pix2PixConfig(), train)
 
