@@ -43,7 +43,7 @@ def split(folder: Path, to: Path, val: float = 0.1, test: float = 0.1, seed: int
     """
     fractions = {"train": 1 - val - test, "val": val, "test": test}
     fractions = {name: share for name, share in fractions.items() if share}
-    done = combining.split(folder, to, fractions, seed=seed, progress=_bar)
+    done = combining.split_folder(folder, to, fractions, seed=seed, progress=_bar)
     _report(done, to, _training(to))
 
 
@@ -65,7 +65,7 @@ def resize(
         kernel: How pixels are mixed; nearest for label maps.
         halves: Whether the files are side by side; the size is that of each half then.
     """
-    done = combining.resize(
+    done = combining.resize_folder(
         folder, to, _pair(size), how=how, kernel=kernel, halves=halves, progress=_bar
     )
     _report(done, to, _training(to) if halves else None)

@@ -32,7 +32,7 @@ def to_lab(rgb: tf.Tensor) -> tf.Tensor:
     return tf.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-def to_rgb(lab: tf.Tensor) -> tf.Tensor:
+def from_lab(lab: tf.Tensor) -> tf.Tensor:
     """Converts CIE Lab to sRGB; colours out of gamut are clipped.
 
     Args:
@@ -42,7 +42,8 @@ def to_rgb(lab: tf.Tensor) -> tf.Tensor:
         float32 `[..., 3]` in [0, 1].
 
     Example:
-        >>> [round(value) for value in to_rgb(tf.constant([[100.0, 0.0, 0.0]]))[0].numpy().tolist()]
+        >>> white = from_lab(tf.constant([100.0, 0.0, 0.0]))
+        >>> [round(value) for value in white.numpy().tolist()]
         [1, 1, 1]
     """
     lightness, a, b = tf.unstack(lab, axis=-1)

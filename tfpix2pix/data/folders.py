@@ -28,10 +28,10 @@ def images_by_name(folder: Union[str, os.PathLike], to: Union[str, os.PathLike])
         >>> images_by_name("cats", "kittens")
         {'train/1': PosixPath('cats/train/1.jpg')}
     """
-    return layouts.by_name(folder, image_files(folder, to))
+    return layouts.by_name(folder, input_images(folder, to))
 
 
-def image_files(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -> list[Path]:
+def input_images(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -> list[Path]:
     """Lists the images of a folder.
 
     Args:
@@ -47,7 +47,7 @@ def image_files(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) ->
     Example:
         >>> from tfpix2pix import atomic
         >>> atomic.write_bytes(b"", "dogs/1.jpg")
-        >>> image_files("dogs", "puppies")
+        >>> input_images("dogs", "puppies")
         [PosixPath('dogs/1.jpg')]
     """
     folder = Path(folder)

@@ -41,7 +41,7 @@ def decode(encoded: tf.Tensor, channels: int = 3, dtype: str = "uint8") -> tf.Te
     return tf.ensure_shape(image, (None, None, channels))
 
 
-def read(
+def decode_any(
     encoded: tf.Tensor, channels: int, dtype: str, *, native: Union[bool, tf.Tensor]
 ) -> tf.Tensor:
     """Decodes a file of any format.
@@ -57,7 +57,7 @@ def read(
 
     Example:
         >>> encoded = codecs.encode(tf.zeros((2, 4, 6), "uint16").numpy(), ".tiff")
-        >>> read(encoded, 6, "uint16", native=False).shape
+        >>> decode_any(encoded, 6, "uint16", native=False).shape
         TensorShape([2, 4, 6])
     """
     # A tensor: of bytes, an eager `numpy_function` makes an array without the last zeros.

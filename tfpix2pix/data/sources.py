@@ -254,7 +254,7 @@ def examples(
 
     def read(index):
         decoded = tuple(
-            images.read(encoded, kind.channels, kind.dtype, native=_at(flags, index))
+            images.decode_any(encoded, kind.channels, kind.dtype, native=_at(flags, index))
             for encoded, kind, flags in zip(fetch(tf.gather(order, index)), formats, native)
         )
         if not halves:

@@ -174,7 +174,7 @@ class Colorization(Task):
 
     def picture(self, source, translated):
         """Returns the photo of a lightness and a colour."""
-        rgb = color.to_rgb(tf.concat([(source + 1) * 50, translated * 110], axis=-1))
+        rgb = color.from_lab(tf.concat([(source + 1) * 50, translated * 110], axis=-1))
         return super().picture(source, rgb * 2 - 1)
 
     def source_picture(self, source):

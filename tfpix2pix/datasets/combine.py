@@ -69,7 +69,7 @@ def combine_folders(
     return jobs.run(pairs, progress)
 
 
-def split(
+def split_folder(
     folder: Union[str, os.PathLike],
     to: Union[str, os.PathLike],
     fractions: Mapping[str, float],
@@ -99,7 +99,7 @@ def split(
     Example:
         >>> for name in "abcde":
         ...     codecs.write(np.zeros((2, 4, 3), "uint8"), f"all/{name}.png")
-        >>> split("all", "data", {"train": 0.8, "test": 0.2}, seed=1)
+        >>> split_folder("all", "data", {"train": 0.8, "test": 0.2}, seed=1)
         Done(made=5, skipped=0)
         >>> len(list(Path("data/train").iterdir()))
         4
@@ -115,7 +115,7 @@ def split(
     halves = [folder / "A", folder / "B"]
     groups = {}
     for root in halves if all(half.is_dir() for half in halves) else [folder]:
-        for file in folders.image_files(root, to):
+        for file in folders.input_images(root, to):
             name = file.relative_to(root).with_suffix("").as_posix()
             groups.setdefault(name, []).append(file)
     names = np.array(sorted(groups))[np.random.default_rng(seed).permutation(len(groups))]
@@ -134,7 +134,7 @@ def split(
     )
 
 
-def resize(
+def resize_folder(
     folder: Union[str, os.PathLike],
     to: Union[str, os.PathLike],
     size: tuple[int, int],
@@ -164,7 +164,7 @@ def resize(
 
     Example:
         >>> codecs.write(np.zeros((20, 80, 3), "uint8"), "large/1.jpg")
-        >>> resize("large", "small", (16, 16), halves=True)
+        >>> resize_folder("large", "small", (16, 16), halves=True)
         Done(made=1, skipped=0)
         >>> codecs.read("small/1.png").shape
         (16, 32, 3)

@@ -123,7 +123,7 @@ def test_read_gives_all_bytes_to_the_libraries(eager):
     assert encoded.endswith(b"\0")
 
     def read(encoded):
-        return images.read(encoded, 6, "uint16", native=False)
+        return images.decode_any(encoded, 6, "uint16", native=False)
 
     read = read if eager else tf.function(read)
     np.testing.assert_array_equal(read(tf.constant(encoded)), pixels)
@@ -132,7 +132,9 @@ def test_read_gives_all_bytes_to_the_libraries(eager):
 def test_read_chooses_by_the_flag_of_each_file():
     encoded = [codecs.encode(PIXELS, suffix) for suffix in (".png", ".tiff")]
     dataset = tf.data.Dataset.from_tensor_slices((encoded, [True, False]))
-    for image in dataset.map(lambda file, native: images.read(file, 3, "uint8", native=native)):
+    for image in dataset.map(
+        lambda file, native: images.decode_any(file, 3, "uint8", native=native)
+    ):
         np.testing.assert_array_equal(image, PIXELS)
 
 

@@ -206,7 +206,9 @@ TENTHS = {"train": 0.8, "val": 0.1, "test": 0.1}
 def test_a_split_is_whole_seeded_and_made_of_links(tmp_path):
     names = {f"{i}.png" for i in range(20)}
     write(tmp_path / "all", *sorted(names))
-    assert combine.split(tmp_path / "all", tmp_path / "1", TENTHS, seed=3) == jobs.Done(20, 0)
+    assert combine.split_folder(tmp_path / "all", tmp_path / "1", TENTHS, seed=3) == jobs.Done(
+        20, 0
+    )
     parts = [files_in(tmp_path / "1" / part) for part in TENTHS]
     assert [len(part) for part in parts] == [16, 2, 2]
     assert set.union(*parts) == names
@@ -214,19 +216,21 @@ def test_a_split_is_whole_seeded_and_made_of_links(tmp_path):
         assert all(
             (tmp_path / "1" / part / name).samefile(tmp_path / "all" / name) for name in inside
         )
-    assert combine.split(tmp_path / "all", tmp_path / "1", TENTHS, seed=3) == jobs.Done(0, 20)
+    assert combine.split_folder(tmp_path / "all", tmp_path / "1", TENTHS, seed=3) == jobs.Done(
+        0, 20
+    )
 
     write(tmp_path / "again", *sorted(names, reverse=True))
-    combine.split(tmp_path / "again", tmp_path / "2", TENTHS, seed=3)
+    combine.split_folder(tmp_path / "again", tmp_path / "2", TENTHS, seed=3)
     assert files_in(tmp_path / "2") == files_in(tmp_path / "1")
-    combine.split(tmp_path / "again", tmp_path / "3", TENTHS, seed=4)
+    combine.split_folder(tmp_path / "again", tmp_path / "3", TENTHS, seed=4)
     assert files_in(tmp_path / "3") != files_in(tmp_path / "1")
 
 
 def test_files_of_one_name_stay_together(tmp_path):
     for index in range(6):
         write(tmp_path / "all", f"A/{index}.jpg", f"B/{index}.png", f"B/{index}.tiff")
-    combine.split(tmp_path / "all", tmp_path / "out", {"train": 0.5, "test": 0.5})
+    combine.split_folder(tmp_path / "all", tmp_path / "out", {"train": 0.5, "test": 0.5})
     assert len(files_in(tmp_path / "out")) == 18
     for part in ("train", "test"):
         inside = {Path(name).with_suffix("").name for name in files_in(tmp_path / "out" / part)}
@@ -242,7 +246,7 @@ def test_without_links_files_are_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", refuse)
     write(tmp_path / "all", "1.png")
     for done in (jobs.Done(1, 0), jobs.Done(0, 1)):
-        assert combine.split(tmp_path / "all", tmp_path / "out", {"train": 1.0}) == done
+        assert combine.split_folder(tmp_path / "all", tmp_path / "out", {"train": 1.0}) == done
     copy = tmp_path / "out/train/1.png"
     file = tmp_path / "all/1.png"
     assert copy.read_bytes() == file.read_bytes()
@@ -263,7 +267,7 @@ def test_every_split_gets_its_share_and_at_least_one(total, weights):
 
 def test_another_split_into_the_same_folder_is_refused(tmp_path):
     write(tmp_path / "all", *(f"{i}.png" for i in range(4)))
-    combine.split(tmp_path / "all", tmp_path / "out", {"train": 1.0})
+    combine.split_folder(tmp_path / "all", tmp_path / "out", {"train": 1.0})
     before = times(tmp_path / "out")
     message = (
         "The folder to split into must hold nothing but an earlier split of the same files, "
@@ -272,7 +276,7 @@ def test_another_split_into_the_same_folder_is_refused(tmp_path):
         "another folder or remove them."
     )
     with refuses(message):
-        combine.split(tmp_path / "all", tmp_path / "out", {"test": 1.0})
+        combine.split_folder(tmp_path / "all", tmp_path / "out", {"test": 1.0})
     assert times(tmp_path / "out") == before
 
 
@@ -286,7 +290,7 @@ def test_wrong_fractions_are_refused(tmp_path, fractions, total):
         "Use for example {'train': 0.8, 'val': 0.1, 'test': 0.1}."
     )
     with refuses(message):
-        combine.split(tmp_path, tmp_path / "out", fractions)
+        combine.split_folder(tmp_path, tmp_path / "out", fractions)
 
 
 # resize and fit
@@ -320,7 +324,7 @@ def test_resize_writes_every_folder_s_files(tmp_path):
     write(tmp_path / "in", "deep.tiff", image=noise(8, 12, 5, dtype="uint16"))
     options = {"how": "stretch", "kernel": "nearest"}
     for done in (jobs.Done(3, 0), jobs.Done(0, 3)):
-        assert combine.resize(tmp_path / "in", tmp_path / "out", (4, 6), **options) == done
+        assert combine.resize_folder(tmp_path / "in", tmp_path / "out", (4, 6), **options) == done
     assert files_in(tmp_path / "out") == {"train/1.png", "2.png", "deep.tiff"}
     deep = codecs.read(tmp_path / "out/deep.tiff")
     assert (deep.shape, deep.dtype) == ((4, 6, 5), "uint16")
@@ -331,7 +335,7 @@ def test_halves_do_not_mix(tmp_path):
     left = np.full((8, 8, 3), 10, "uint8")
     right = np.full((8, 8, 3), 250, "uint8")
     write(tmp_path / "in", "1.png", image=np.hstack([left, right]))
-    combine.resize(tmp_path / "in", tmp_path / "out", (3, 5), halves=True)
+    combine.resize_folder(tmp_path / "in", tmp_path / "out", (3, 5), halves=True)
     expected = np.repeat([[10] * 5 + [250] * 5], 3, axis=0)
     np.testing.assert_array_equal(codecs.read(tmp_path / "out/1.png")[..., 0], expected)
 
@@ -345,7 +349,7 @@ def test_odd_widths_have_no_halves(tmp_path):
         "written. Replace or remove them and run the same command again."
     )
     with refuses(message):
-        combine.resize(tmp_path / "in", tmp_path / "out", (4, 4), halves=True)
+        combine.resize_folder(tmp_path / "in", tmp_path / "out", (4, 4), halves=True)
     assert files_in(tmp_path / "out") == {"1.png"}
 
 
@@ -362,7 +366,7 @@ def test_odd_widths_have_no_halves(tmp_path):
 )
 def test_wrong_options_of_resize_are_refused_at_once(tmp_path, options, message):
     with refuses(message):
-        combine.resize(tmp_path / "none", tmp_path / "out", **{"size": (4, 4), **options})
+        combine.resize_folder(tmp_path / "none", tmp_path / "out", **{"size": (4, 4), **options})
 
 
 # edges, grayscale and blank
