@@ -67,7 +67,7 @@ def _local_server(folder):
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
     from serving.engine.manager import Manager
-    from serving.server import start
+    from serving.engine.listening import start
     from tfpix2pix.export import versions
 
     if not folder.is_dir() or not versions(folder):

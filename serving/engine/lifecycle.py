@@ -89,6 +89,23 @@ def load(path):
     return servable
 
 
+def aspire(name, known, paths):
+    """Notes which versions of a model should be served.
+
+    Args:
+        name: Name of the model.
+        known: Dict of number to `Version`, to which new ones are added.
+        paths: Dict of the number of each version that should be served to its `pathlib.Path`.
+    """
+    for number, path in paths.items():
+        old = known.get(number)
+        # One that has failed counts as tried while its folder stays.
+        if old is None or (old.state == END and not old.aspired):
+            known[number] = Version(name, number, path)
+    for number, version in known.items():
+        version.aspired = number in paths and version.state != UNLOADING
+
+
 def to_unload(versions):
     """Chooses what to unload, so that the model stays available.
 
@@ -122,7 +139,7 @@ def to_load(versions, now):
     return max(due, key=lambda version: version.number, default=None)
 
 
-def reached(versions):
+def newest_settled(versions):
     """Returns the newest version that is available or has ended, or `None`."""
     settled = [version for version in versions if version.state in (AVAILABLE, END)]
     return max(settled, key=lambda version: version.number, default=None)

@@ -13,9 +13,9 @@ from serving.engine.lifecycle import (
     END,
     LOADING,
     UNLOADING,
-    Version,
+    aspire,
     load,
-    reached,
+    newest_settled,
     to_load,
     to_unload,
 )
@@ -35,9 +35,9 @@ logger = logging.getLogger(__name__)
 class Manager:
     """The versions of all models of a configuration, as TensorFlow Serving manages them.
 
-    A thread looks at the folders of the models and follows their version policies. A new version
-    is loaded, and warmed up, before the one that it replaces is unloaded, so that a model stays
-    available; if it fails, the old one stays. Requests that run keep their version until they end.
+    A thread looks at the folders of the models and follows their version policies. It loads and
+    warms up a new version before it unloads the old one, so that a model stays available; if the
+    new one fails, the old one stays. Requests that run keep their version until they end.
 
     Args:
         config: `tensorflow_serving.config.model_server_config_pb2.ModelServerConfig`.
@@ -57,14 +57,18 @@ class Manager:
         retry_seconds=60.0,
         allow_labels_for_unavailable=False,
     ):
-        self._first_config, self._config = config, ModelServerConfig()
+        self._first_config = config
+        self._config = ModelServerConfig()
         self._poll_seconds = poll_seconds
-        self._load_retries, self._retry_seconds = load_retries, retry_seconds
+        self._load_retries = load_retries
+        self._retry_seconds = retry_seconds
         self._allow_labels = allow_labels_for_unavailable
-        self._versions, self._labels = {}, {}  # By name, then by number or label.
+        self._versions = {}  # By name, then by number.
+        self._labels = {}  # By name, then by label.
         self._reloading = threading.Lock()
         self._changed = threading.Condition()  # Guards all that follows and the versions.
-        self._stopping, self._next_poll = False, float("inf")
+        self._stopping = False
+        self._next_poll = float("inf")
         self._threads = []
 
     def start(self):
@@ -142,7 +146,7 @@ class Manager:
             ServingError: With the code and text of TensorFlow Serving.
         """
         with self._changed:
-            version = self._sought(model_spec)
+            version = self._requested(model_spec)
             version.requests += 1
         try:
             yield version.number, version.servable
@@ -152,7 +156,7 @@ class Manager:
             self._end_if_unused(version)
 
     def statuses(self, model_spec):
-        """Lists what became of the versions of a model, the newest first.
+        """Lists the states of the versions of a model, the newest first.
 
         Args:
             model_spec: `ModelSpec`; its label is ignored.
@@ -177,7 +181,7 @@ class Manager:
                 raise ServingError(NOT_FOUND, f"Could not find any versions of model {name}")
             return [known[number].status() for number in sorted(known, reverse=True)]
 
-    def _sought(self, model_spec):
+    def _requested(self, model_spec):
         name = model_spec.name
         if not name:
             raise ServingError(INVALID_ARGUMENT, "ModelSpec has no name specified.")
@@ -186,7 +190,8 @@ class Manager:
             for number, version in self._versions.get(name, {}).items()
             if version.state == AVAILABLE
         }
-        number, sought = max(available, default=None), f"Latest({name})"
+        number = max(available, default=None)
+        described = f"Latest({name})"
         choice = model_spec.WhichOneof("version_choice")
         if choice is not None:
             number = model_spec.version.value
@@ -197,9 +202,9 @@ class Manager:
                     raise ServingError(
                         INVALID_ARGUMENT, f"Unrecognized servable version label: {label}"
                     )
-            sought = f"Specific({name}, {number})"
+            described = f"Specific({name}, {number})"
         if number not in available:
-            raise ServingError(NOT_FOUND, f"Servable not found for request: {sought}")
+            raise ServingError(NOT_FOUND, f"Servable not found for request: {described}")
         return available[number]
 
     def _configure(self, config, kind):
@@ -213,23 +218,23 @@ class Manager:
                 for name in before - set(names):
                     for version in self._versions.get(name, {}).values():
                         version.aspired = False
-                for name in new:  # What it was before is no answer to whether it loads now.
+                for name in new:  # Whether it failed before does not tell whether it loads now.
                     known = self._versions.get(name, {}).items()
                     self._versions[name] = {n: v for n, v in known if v.state != END}
                 self._config, self._labels = config, labels
                 if self._poll_seconds >= 0:
                     self._next_poll = 0.0
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._stopping or all(self._reached(new)))
-                failed = [v for v in self._reached(new) if v is not None and v.state == END]
+                    self._changed.wait_for(lambda: self._stopping or all(self._newest_settled(new)))
+                failed = [v for v in self._newest_settled(new) if v is not None and v.state == END]
         if failed:
             listed = "".join(version.reason() for version in failed)
             raise ServingError(
                 UNKNOWN, f"{len(failed)} {kind} did not become available: {{{listed}}}"
             )
 
-    def _reached(self, names):
-        return [reached(self._versions[name].values()) for name in names]
+    def _newest_settled(self, names):
+        return [newest_settled(self._versions[name].values()) for name in names]
 
     def _all(self):
         with self._changed:
@@ -283,7 +288,7 @@ class Manager:
             config = self._config
             self._next_poll = time.monotonic() + (self._poll_seconds or float("inf"))
         try:
-            found = {model.name: aspired(model) for model in config.model_config_list.config}
+            numbered = {model.name: aspired(model) for model in config.model_config_list.config}
         except OSError as error:
             logger.warning(
                 "FileSystemStoragePathSource encountered a filesystem access error: Could not find "
@@ -295,15 +300,8 @@ class Manager:
         with self._changed:
             if config is not self._config:
                 return
-            for name, wanted in found.items():
-                known = self._versions[name]
-                for number, path in wanted.items():
-                    old = known.get(number)
-                    # One that has failed counts as tried while its folder stays.
-                    if old is None or (old.state == END and not old.aspired):
-                        known[number] = Version(name, number, path)
-                for number, version in known.items():
-                    version.aspired = number in wanted and version.state != UNLOADING
+            for name, paths in numbered.items():
+                aspire(name, self._versions[name], paths)
 
     def _unload_one(self):
         with self._changed:
@@ -322,14 +320,16 @@ class Manager:
             version = next(filter(None, chosen), None)
             if version is None:
                 return False
-            version.state, version.tries = LOADING, version.tries + 1
+            version.state = LOADING
+            version.tries += 1
+        error = None
         try:
-            servable, error = load(version.path), None
+            version.servable = load(version.path)
         except ServingError as failure:
-            servable, error = None, failure
+            error = failure
             logger.warning("Loading %s failed: %s", version.path, failure.message)
         with self._changed:
-            version.servable, version.error = servable, error
+            version.error = error
             if error is None:
                 version.state = AVAILABLE
             elif version.tries > self._load_retries:
@@ -342,7 +342,8 @@ class Manager:
         with self._changed:
             if version.state != UNLOADING or version.requests or version.servable is None:
                 return
-            servable, version.servable = version.servable, None
+            servable = version.servable
+            version.servable = None
         servable.close()
         with self._changed:
             version.state = END

@@ -9,6 +9,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from serving.engine.servable import INVALID_ARGUMENT, ServingError
 from tfpix2pix.errors import InputError
+from tfpix2pix.export import versions
 
 PLATFORM = "tensorflow"
 ABSOLUTE = re.compile(r"/|[A-Za-z][0-9A-Za-z.]*://")
@@ -35,6 +36,33 @@ def read(path):
         raise InputError(f"{rule} Received: {path}: {error.strerror}. {cure}") from error
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise InputError(f"{rule} Received: {path}: {error}. {cure}") from error
+
+
+def configuration(folder):
+    """Configures the server for all models in a folder.
+
+    Args:
+        folder: Folder whose folders are models, named as they are served, with numbered versions.
+
+    Returns:
+        `ModelServerConfig`.
+
+    Raises:
+        ValueError: If there is no model.
+    """
+    root = Path(folder).resolve()
+    config = model_server_config_pb2.ModelServerConfig()
+    for path in sorted(path for path in root.glob("*") if path.is_dir() and versions(path)):
+        config.model_config_list.config.add(
+            name=path.name, base_path=str(path), model_platform="tensorflow"
+        )
+    if not config.model_config_list.config:
+        raise InputError(
+            "The folder of models must contain MODEL/VERSION folders, versions whole numbers. "
+            f"Received: {str(folder)!r}, which has none. Make one with `python -m serving.export "
+            f"--run RUN --to {folder}/NAME`."
+        )
+    return config
 
 
 def check(config, previous):

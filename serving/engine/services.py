@@ -1,5 +1,7 @@
 """The gRPC services of the local server, answering as TensorFlow Serving 2.15 does."""
 
+from contextlib import contextmanager
+
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -27,7 +29,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def Predict(self, request, context):
         """Runs a signature of a model."""
-        with _failing(context):
+        with _statuses(context):
             require_model_spec(request)
             with self._manager.acquire(request.model_spec) as (version, servable):
                 signature_name, outputs = servable.predict(
@@ -46,7 +48,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def GetModelMetadata(self, request, context):
         """Describes the signatures of a model."""
-        with _failing(context):
+        with _statuses(context):
             require_model_spec(request)
             if not request.metadata_field:
                 raise ServingError(
@@ -76,13 +78,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def MultiInference(self, request, context):
         """Refuses: a model of images takes no examples."""
-        with _failing(context):
+        with _statuses(context):
             spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
             with self._manager.acquire(spec) as (_, servable):
                 unsupported.multi_inference(servable, request)
 
     def _refuse(self, context, request, refuse):
-        with _failing(context):
+        with _statuses(context):
             require_model_spec(request)
             with self._manager.acquire(request.model_spec) as (_, servable):
                 refuse(servable, request)
@@ -100,7 +102,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     def GetModelStatus(self, request, context):
         """Lists the versions of a model, the newest first."""
-        with _failing(context):
+        with _statuses(context):
             require_model_spec(request)
             return get_model_status_pb2.GetModelStatusResponse(
                 model_version_status=self._manager.statuses(request.model_spec)
@@ -108,7 +110,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     def HandleReloadConfigRequest(self, request, context):
         """Replaces the configuration; returns once models of new names are available."""
-        with _failing(context):
+        with _statuses(context):
             if request.config.WhichOneof("config") != "model_config_list":
                 raise ServingError(
                     INVALID_ARGUMENT,
@@ -125,15 +127,10 @@ def require_model_spec(request):
         raise ServingError(INVALID_ARGUMENT, "Missing ModelSpec")
 
 
-class _failing:
+@contextmanager
+def _statuses(context):
     """Turns a `ServingError` into the gRPC status of the call."""
-
-    def __init__(self, context):
-        self._context = context
-
-    def __enter__(self):
-        pass
-
-    def __exit__(self, kind, error, _):
-        if isinstance(error, ServingError):
-            self._context.abort(STATUS_CODES[error.code], cut(error.message))
+    try:
+        yield
+    except ServingError as error:
+        context.abort(STATUS_CODES[error.code], cut(error.message))

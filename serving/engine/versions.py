@@ -53,7 +53,7 @@ def aspired(model):
     """Finds the versions of a model that should be served.
 
     Args:
-        model: `Pix2PixConfig`; its policy is the newest version where it has none.
+        model: `ModelConfig`; its policy is the newest version where it has none.
 
     Returns:
         Dict of number to `pathlib.Path`; empty, with a warning, where the folder has none.

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import pytest
 import tensorflow as tf
 
-from serving import server
+from serving.engine import listening
 from serving.engine.manager import Manager
+from serving.engine.model_config import configuration
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def turning(tmp_path_factory):
 
 @contextmanager
 def managed(folder):
-    manager = Manager(server.configuration(folder)).start()
+    manager = Manager(configuration(folder)).start()
     try:
         yield manager
     finally:
@@ -78,11 +79,11 @@ def slow(turning):
 
 @pytest.fixture
 def start():
-    """Starts servers as `server.start` does, gives their addresses, and stops them."""
+    """Starts servers as `listening.start` does, gives their addresses, and stops them."""
     running = []
 
     def started(manager, **options):
-        running.append(server.start(manager, **options))
+        running.append(listening.start(manager, **options))
         return f"127.0.0.1:{running[-1][1]}"
 
     yield started

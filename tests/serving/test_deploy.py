@@ -16,7 +16,7 @@ from google.protobuf import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving import server
+from serving.engine.model_config import configuration
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "serving/deploy"
@@ -150,7 +150,7 @@ def test_the_path_of_a_model_is_that_of_an_export(exported):
     text = (CONFIG / "models.config").read_text("utf-8").replace("facades", "tiny")
     ((name, path),) = [(model.name, model.base_path) for model in models(text)]
     folder = exported[1] / Path(path).relative_to("/models")
-    (config,) = server.configuration(folder.parent).model_config_list.config
+    (config,) = configuration(folder.parent).model_config_list.config
     assert (config.name, config.base_path) == (name, str(folder))
 
 

@@ -12,9 +12,10 @@ import pytest
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from serving import server
 from serving.client import Client
 from serving.client.failures import TooLarge
+from serving.engine import listening
+from serving.engine.flags import Flags
 from tests.cases import smooth_images
 from tests.serving.local import check_translated, picture, resting, until
 from tfpix2pix import InputError
@@ -202,12 +203,12 @@ def test_rows_of_several_outputs_have_names(slow):
 
 
 def flags(**options):
-    return server.Flags(models="m", rest_api_port=-1, **options)
+    return Flags(models="m", rest_api_port=-1, **options)
 
 
 def test_requests_beyond_the_threads_wait_and_stopping_lets_all_finish(slow):
     calls, turns = [], 20_000
-    rest = server.start_rest(slow, flags(rest_api_num_threads=1), [calls.append])
+    rest = listening.start_rest(slow, flags(rest_api_num_threads=1), [calls.append])
     answers, asking = [], []
     url = f"http://127.0.0.1:{rest.port}/v1/models/turning:predict"
     for _ in range(2):
@@ -230,7 +231,7 @@ def test_a_port_that_is_taken_is_refused(slow):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError) as caught:
-            server.start_rest(slow, server.Flags(models="m", rest_api_port=port))
+            listening.start_rest(slow, Flags(models="m", rest_api_port=port))
     assert str(caught.value) == (
         f"The server must be able to listen. Received: 127.0.0.1:{port}, which is taken or not "
         "this machine's. Use another --rest_api_port, or --rest_api_port -1 for a free one."

@@ -18,8 +18,9 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from serving import server
+from serving.engine import listening
 from serving.engine.manager import Manager
+from serving.engine.model_config import configuration
 from serving.engine.servable import TYPED_FIELDS, typed_tensor
 from tests.cases import smooth_images
 from tfpix2pix import InputError
@@ -32,7 +33,7 @@ ANSWER_LIMIT = 60  # Seconds.
 
 @pytest.fixture(scope="module")
 def address(manager):
-    running, port = server.start(manager)
+    running, port = listening.start(manager)
     yield f"127.0.0.1:{port}"
     running.stop(None)
 
@@ -198,7 +199,7 @@ def test_only_the_newest_version_of_every_model_is_loaded(exported, tmp_path):
         (tmp_path / name).symlink_to(exported[1] / "tiny/1")
     (tmp_path / "notes").mkdir()
     (tmp_path / "image.png").write_bytes(b"no model")
-    manager = Manager(server.configuration(tmp_path)).start()
+    manager = Manager(configuration(tmp_path)).start()
     loaded = {
         name: [status.version for status in manager.statuses(ModelSpec(name=name))]
         for name in ("a", "b")
@@ -214,7 +215,7 @@ def test_a_folder_without_models_is_refused(tmp_path):
         f"`python -m serving.export --run RUN --to {tmp_path}/NAME`."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        server.configuration(tmp_path)
+        configuration(tmp_path)
 
 
 def test_a_port_that_is_not_to_be_had_is_refused():
@@ -223,4 +224,4 @@ def test_a_port_that_is_not_to_be_had_is_refused():
         "machine's. Use another --port, or --port 0 for a free one."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        server.start({}, "192.0.2.1", 8500)
+        listening.start({}, "192.0.2.1", 8500)

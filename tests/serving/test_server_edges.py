@@ -16,9 +16,9 @@ import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving import server
 from serving.client import Client, failures
-from serving.engine import edge_files, tls
+from serving.engine import edge_files, listening, tls
+from serving.engine.flags import Flags
 from tests.serving.local import check_translated, picture, until
 from tfpix2pix import InputError
 
@@ -120,7 +120,7 @@ def test_the_deployed_monitoring_file_names_the_path(tmp_path):
 
 
 def test_requests_beyond_the_threads_are_refused_and_those_in_flight_finish(slow):
-    one, port = server.start(slow, threads=1)
+    one, port = listening.start(slow, threads=1)
     predict = stub(f"127.0.0.1:{port}").Predict
     running = predict.future(turns(60_000), timeout=ANSWER_LIMIT)
     refused = None
@@ -231,13 +231,13 @@ NAMES = ("", "ModelService", "PredictionService")
 )
 def test_flags_that_do_not_fit_are_refused(options, text):
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
-        server.Flags(**options)
+        Flags(**options)
 
 
 def test_a_grpc_port_that_is_taken_is_refused(manager, start):
     address = start(manager)
     with pytest.raises(InputError, match=rf"Received: {re.escape(address)}, which is taken"):
-        server.start(manager, port=int(address.rpartition(":")[2]))
+        listening.start(manager, port=int(address.rpartition(":")[2]))
 
 
 @pytest.mark.slow

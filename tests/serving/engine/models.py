@@ -89,7 +89,7 @@ def publish(made, version):
 
 
 def configured(root, *names, **fields):
-    """Configures models of the folders of that name; `fields` are of each `Pix2PixConfig`."""
+    """Configures models of the folders of that name; `fields` are of each `ModelConfig`."""
     config = ModelServerConfig()
     config.model_config_list.SetInParent()
     for name in names:

@@ -241,6 +241,6 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         model_config.read(path)
     path.write_text("model_config_list { config { nam: 1 } }")
-    found = 'Message type "tensorflow.serving.Pix2PixConfig" has no field named "nam".'
+    found = 'Message type "tensorflow.serving.ModelConfig" has no field named "nam".'
     with pytest.raises(InputError, match=re.escape(found)):
         model_config.read(path)

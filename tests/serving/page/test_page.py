@@ -12,10 +12,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from serving import demo, server
+from serving import demo
 from serving.client import Client
 from serving.client.failures import BadImage, UnknownModel, UnsuitableModel
 from serving.engine.manager import Manager
+from serving.engine.model_config import configuration
 from serving.page.layout import build, launch
 from serving.page.sketches import write
 from serving.page.translator import Translator
@@ -69,7 +70,7 @@ def manager(generator, tmp_path_factory):
         )
     foreign = Foreign()
     tf.saved_model.save(foreign, str(folder / "foreign/1"), {"serving_default": foreign.turn})
-    return Manager(server.configuration(folder)).start()
+    return Manager(configuration(folder)).start()
 
 
 @pytest.fixture(scope="module")
