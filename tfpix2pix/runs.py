@@ -56,9 +56,9 @@ class Run:
         self._averaged = averaged
         if averaged and not self.config.train.ema_decay:
             raise InputError(
-                "Averaged weights are in runs with --train.ema_decay above 0. Received: "
+                "Averaged weights are in runs with `train.ema_decay` above 0. Received: "
                 f"{str(folder)!r}, which has none. Take the weights as they are, or train another "
-                "run with --train.ema_decay 0.999."
+                "run with an `ema_decay` of 0.999."
             )
 
     def restored(self, *, best: bool = False, averaged: bool = False) -> "Run":
@@ -101,12 +101,13 @@ class Run:
     @cached_property
     def directions(self) -> dict[str, Direction]:
         """The ways in which the run translates by their names, the default one first; float32."""
+        path = self.checkpoint
         model = float32_model(self.config)
         networks = {}
         for player, network in model.players.items():
             is_average = self._averaged and player in model.translators
             networks[f"{AVERAGED}{player}" if is_average else player] = network
-        restore(networks, self.checkpoint)
+        restore(networks, path)
         return self.family.directions(self.config, model.players)
 
     def direction(self, name: Optional[str] = None) -> tuple[str, Direction]:
@@ -358,7 +359,7 @@ def newest_checkpoint(folder: Union[str, Path], place: str = CHECKPOINTS) -> str
         raise InputError(
             f"A trained run has checkpoints in {Path(folder) / place}. Received: "
             f"{str(folder)!r}, which has none yet. Train it further, or lower "
-            "--train.checkpoint_every."
+            "`train.checkpoint_every`."
         )
     return newest
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import Pix2Pix, layers, losses, metrics
+from tfpix2pix import Pix2Pix, layers, load_run, losses, metrics
 from tfpix2pix.networks import patch_discriminator, unet_generator
 
 
@@ -185,3 +185,8 @@ def sgd():
 def values(model):
     """Returns all variables of the model as a list of arrays."""
     return [variable.numpy() for variable in model.weights]
+
+
+def restored_generator(run, **weights):
+    """Returns the network of the first direction of a run; see `load_run`."""
+    return load_run(run, **weights).direction()[1].network

@@ -11,11 +11,12 @@ torch = pytest.importorskip("torch", reason="the extra [torch] is not installed"
 import tensorflow as tf
 
 from tests import torch_reference as reference
-from tests.cases import smooth_images
-from tfpix2pix import InputError, Pix2Pix, factory, importers, losses, runs
+from tests.cases import restored_generator, smooth_images
+from tfpix2pix import InputError, Pix2Pix, importers, losses, runs
 from tfpix2pix.data import codecs, images
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
+from tfpix2pix.families import pairs
 from training import import_checkpoint
 
 pytestmark = pytest.mark.torch
@@ -259,15 +260,15 @@ def test_an_imported_checkpoint_is_a_run_that_exports_without_flags(tmp_path, no
 
     expected, _ = importers.imported_generator(state_of(generator))
     image = smooth_images((1, 32, 64, 3))
-    restored = factory.restored_generator(run)
+    restored = restored_generator(run)
     np.testing.assert_array_equal(restored(image), expected(image))
     imported = runs.load_config(run)
     for half in "AB":
         codecs.write(np.zeros((32, 32, 3), "uint8"), tmp_path / f"data/{half}/1.png")
     data = dataclasses.replace(imported.data, folder=str(tmp_path / "data"))
     imported = dataclasses.replace(imported, data=data)
-    examples = factory.examples(imported, "train")
-    assert factory.completed(imported, examples) == imported  # So a training can go on with it.
+    examples = pairs.examples(imported, "train")
+    assert pairs.completed(imported, examples) == imported  # So a training can go on with it.
     options = imported.model
     assert (options.conventions, options.norm, options.target_channels) == ("pytorch", norm, 1)
     assert (options.discriminator_filters, options.receptive_field) == (6, 34)

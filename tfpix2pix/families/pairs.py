@@ -37,7 +37,7 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
         >>> examples(preset("facades"), "train")
         Traceback (most recent call last):
         ...
-        tfpix2pix.errors.InputError: The folder of the data must be given. Received: none. ...
+        tfpix2pix.errors.InputError: The folder of the data must be given. ...
     """
     data = config.data
     split = available_split(data, split)
@@ -68,10 +68,7 @@ def available_split(data: DataConfig, split: str) -> str:
         'train'
     """
     if data.folder is None:
-        raise InputError(
-            "The folder of the data must be given. Received: none. Give it by `data.folder`, of "
-            "programs by --data FOLDER."
-        )
+        raise InputError("The folder of the data must be given. Received: none. Set `data.folder`.")
     if split != "held_out":
         return split
     available = layouts.splits(data.folder)
@@ -130,7 +127,7 @@ def filled(config: ExperimentConfig, places, formats, channels) -> ExperimentCon
         raise InputError(
             f"The networks must have the channels that the data give, {channels[0]} and "
             f"{channels[1]}. Received: source_channels and target_channels of {wanted}. Leave "
-            "--data.source_channels and --data.target_channels out."
+            "`data.source_channels` and `data.target_channels` out."
         )
     changes = dict(zip(("source_channels", "target_channels"), channels))
     for place, pixel_format in zip(places, formats):
@@ -241,7 +238,7 @@ def share(config: ExperimentConfig, phase: Phase, place: Place) -> dict:
     if phase.batch_size % place.devices:
         raise InputError(
             f"`train.batch_size` must be a multiple of the number of devices. Received: "
-            f"batch_size={phase.batch_size}, devices={place.devices}. Use --train.batch_size "
+            f"batch_size={phase.batch_size}, devices={place.devices}. Use batch_size="
             f"{place.devices}."
         )
     return {

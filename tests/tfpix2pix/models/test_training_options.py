@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from tests.cases import sgd, smooth_images, tiny_pix2pix, values
-from tfpix2pix import InputError, Pix2Pix, factory, losses, runs
-from tfpix2pix.families import preset
+from tests.cases import restored_generator, sgd, smooth_images, tiny_pix2pix, values
+from tfpix2pix import InputError, Pix2Pix, losses, runs
+from tfpix2pix.families import pix2pix, preset
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.networks import patch_discriminator, unet_generator
 from tfpix2pix.optimizers import adam
@@ -97,8 +97,8 @@ def test_a_batch_in_parts_is_the_whole_batch(options):
 
 def test_a_batch_that_has_no_such_parts_is_refused():
     message = (
-        "The batch of each device must be a multiple of `accumulate`. Received: 4 examples a "
-        "device, micro_batches=3. Use a larger batch."
+        "The batch of each device must be a multiple of `micro_batches`. Received: 4 examples "
+        "a device, micro_batches=3. Use a larger batch."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         of_sgd(micro_batches=3).train_step((SOURCE, TARGET))
@@ -168,12 +168,14 @@ def test_the_averaged_generator_is_the_mean_over_past_weights():
     assert names[0] == names[1]
 
 
-@pytest.mark.parametrize("options", [{"accumulate": 0}, {"ema": 1.0}])
+@pytest.mark.parametrize("options", [{"micro_batches": 0}, {"ema_decay": 1.0}])
 def test_impossible_options_are_refused(options):
-    accumulate, ema = {"accumulate": 1, "ema": 0.0, **options}.values()
+    micro_batches = options.get("micro_batches", 1)
+    ema_decay = options.get("ema_decay", 0.0)
     message = (
-        "`accumulate` must be at least 1, and `ema` at least 0 and below 1. Received: "
-        f"micro_batches={accumulate}, ema_decay={ema}. 0.999 averages over some 1000 steps."
+        "`micro_batches` must be at least 1, and `ema_decay` at least 0 and below 1. Received: "
+        f"micro_batches={micro_batches}, ema_decay={ema_decay}. A decay of 0.999 averages over "
+        "some 1000 steps."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         tiny_pix2pix().compile(**options)
@@ -181,7 +183,7 @@ def test_impossible_options_are_refused(options):
 
 def test_parts_of_synchronized_batch_norm_are_refused():
     message = (
-        '`accumulate` must be 1 for norm="batch_sync", whose statistics are those of the whole '
+        '`micro_batches` must be 1 for norm="batch_sync", whose statistics are those of the whole '
         'batch. Received: micro_batches=2. Use norm="instance" or "batch".'
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
@@ -234,8 +236,8 @@ EVERYTHING = dataclasses.replace(
 
 def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_path):
     def started():
-        model = factory.compiled_model(EVERYTHING)
-        return model, factory.checkpoint(model, tf.Variable(0, dtype="int64"))
+        model = pix2pix.model(EVERYTHING)
+        return model, runs.checkpoint(model, tf.Variable(0, dtype="int64"))
 
     def train(model, steps):
         for _ in range(steps):
@@ -260,7 +262,7 @@ def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_
     tf.train.CheckpointManager(checkpoint, tmp_path / "checkpoints", 1).save()
     for averaged in (False, True):
         trained = resumed.averaged["generator"] if averaged else resumed.generator
-        restored = factory.restored_generator(tmp_path, averaged=averaged)
+        restored = restored_generator(tmp_path, averaged=averaged)
         assert restored.compute_dtype == "float32"
         for a, b in zip(restored.get_weights(), trained.get_weights()):
             np.testing.assert_array_equal(a, b)
@@ -269,8 +271,9 @@ def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_
 def test_averages_of_a_run_without_are_refused(tmp_path):
     runs.save_config(preset("quickstart"), tmp_path)
     message = (
-        f"Averaged weights are in runs with --train.ema_decay above 0. Received: {str(tmp_path)!r}, "
-        "which has none. Take the weights as they are, or train another run with --train.ema_decay 0.999."
+        "Averaged weights are in runs with `train.ema_decay` above 0. Received: "
+        f"{str(tmp_path)!r}, which has none. Take the weights as they are, or train another run with an `ema_decay` of "
+        "0.999."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        factory.restored_generator(tmp_path, averaged=True)
+        restored_generator(tmp_path, averaged=True)

@@ -8,11 +8,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.cases import tiny_pix2pix, values
-from tfpix2pix import InputError, factory, runs
+from tests.cases import restored_generator, tiny_pix2pix, values
+from tfpix2pix import InputError, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.families import pairs
+from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training.engine import loop
 
@@ -90,8 +92,8 @@ def test_a_run_folder_holds_what_it_takes_and_a_resumed_run_ends_the_same(config
 @pytest.mark.slow
 def test_the_restored_generator_is_the_trained_one(config, tmp_path):
     model, _ = loop.train(longer(config, 2), tmp_path)
-    source = next(iter(factory.evaluation_batches(config, factory.examples(config, "test"))))[0]
-    restored = factory.restored_generator(tmp_path)
+    source = next(iter(pairs.held_out(config, pairs.examples(config, "test", whole(config)[0]))))[0]
+    restored = restored_generator(tmp_path)
     np.testing.assert_allclose(restored(source), model.translate(source), atol=1e-6)
 
 
@@ -195,6 +197,6 @@ def test_a_run_on_two_devices_resumes_and_is_read_on_one(config, mirrored, tmp_p
     loop.train(config, tmp_path / "two", mirrored)
     model, step = loop.train(longer(config, 3), tmp_path / "two", mirrored)
     assert step == 3
-    source = next(iter(factory.evaluation_batches(config, factory.examples(config, "test"))))[0]
-    restored = factory.restored_generator(tmp_path / "two")
+    source = next(iter(pairs.held_out(config, pairs.examples(config, "test", whole(config)[0]))))[0]
+    restored = restored_generator(tmp_path / "two")
     np.testing.assert_allclose(restored(source), model.translate(source), atol=1e-6)

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.cases import smooth_images, tiny_pix2pix, values
-from tfpix2pix import InputError, factory, losses
+from tests.cases import restored_generator, smooth_images, tiny_pix2pix, values
+from tfpix2pix import InputError, losses
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.families import pix2pix
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training.engine import loop
 from training.engine.checkpoints import Checkpoints
@@ -55,8 +56,8 @@ def test_what_does_not_learn_stops_early_and_stays_stopped(config, tmp_path):
     assert [path.name for path in best] == ["ckpt-1.index"]
     source = smooth_images((1, 32, 32, 3))
     np.testing.assert_array_equal(
-        factory.restored_generator(tmp_path, best=True)(source),
-        factory.restored_generator(tmp_path)(source),
+        restored_generator(tmp_path, best=True)(source),
+        restored_generator(tmp_path)(source),
     )
 
 
@@ -99,12 +100,12 @@ def test_fine_tuning_takes_what_fits_and_says_what_does_not(config, tmp_path):
     other = dataclasses.replace(
         config, model=dataclasses.replace(config.model, receptive_field=34, skips=False)
     )
-    model = factory.compiled_model(other)
+    model = pix2pix.model(other)
     found = start_from(model, tmp_path / "first")
     assert {"generator/down1_conv", "discriminator/patch1_conv"} <= set(found.loaded)
     assert "generator/up1_conv" in found.different
     assert "discriminator/patch3_conv" in found.different + found.missing
-    theirs = factory.restored_generator(tmp_path / "first")
+    theirs = restored_generator(tmp_path / "first")
     np.testing.assert_array_equal(
         model.generator.get_layer("down2_conv").get_weights()[0],
         theirs.get_layer("down2_conv").get_weights()[0],

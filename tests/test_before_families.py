@@ -1,0 +1,87 @@
+"""A run and an export made before there were families still resume, translate and evaluate.
+
+`goldens/before_families.tar.xz` was made by the commit before the rooms of the design: a run on 4
+pairs of 32 pixels, stopped at step 4, what it was at step 7, its export, and translations.
+"""
+
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfpix2pix import load_run
+from tfpix2pix.data import codecs
+from training import evaluate, train
+
+ARCHIVE = Path(__file__).parent / "goldens/before_families.tar.xz"
+# The command line of that time; the names of some options have changed since.
+OPTIONS = [
+    *("--data", "data", "--data.image_size", "32", "--model.base_filters", "3"),
+    *("--model.depth", "3", "--model.dropout_levels", "1", "--model.receptive_field", "16"),
+    *("--train.batch_size", "2", "--train.ema", "0.9", "--train.checkpoint_every", "4"),
+    *("--train.log_every", "2", "--train.seed", "5", "--train.accumulate", "1"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(path):
+    reader = tf.train.load_checkpoint(str(path))
+    names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
+
+
+def same_processor(folder):
+    flags = {
+        flag
+        for line in Path("/proc/cpuinfo").read_text().splitlines()[:40]
+        for flag in line.split()
+    }
+    return set((folder / "expected/processor.txt").read_text().split()) <= flags
+
+
+def test_it_goes_on_to_the_same_bits(folder, monkeypatch):
+    arguments = ["facades", "--run", "run", *OPTIONS, "--train.steps", "7"]
+    monkeypatch.setattr(sys, "argv", ["train", *arguments])
+    train.main()
+    resumed = contents(folder / "run/checkpoints/ckpt-7")
+    expected = contents(folder / "expected/ckpt-7")
+    assert set(resumed) == set(expected)
+    for name, value in expected.items():
+        if same_processor(folder):
+            np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+        else:  # Other processors add in another order.
+            np.testing.assert_allclose(resumed[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+    lines = [(folder / name / "metrics.jsonl").read_text() for name in ("run", "expected")]
+    steps = [[json.loads(line)["step"] for line in text.splitlines()] for text in lines]
+    assert steps[0] == steps[1]
+
+
+def test_it_translates_to_the_same_pixels(folder):
+    pixels = codecs.read(folder / "in/x.png")
+    runs = {"out": load_run("run"), "out_averaged": load_run("run", averaged=True)}
+    for name, run in runs.items():
+        expected = codecs.read(folder / f"expected/{name}/x.png")
+        difference = np.abs(run.translate(pixels).astype(int) - expected)
+        assert difference.max() <= 1, name
+    samples = load_run("run", best=True).translate(pixels, samples=2, seed=3)
+    for index, sample in enumerate(samples):
+        expected = codecs.read(folder / f"expected/out_samples/x_{index}.png")
+        assert np.abs(sample.astype(int) - expected).max() <= 1
+
+
+def test_it_evaluates_to_the_same_figures(folder):
+    (measured,) = evaluate.evaluate("run", folder / "evaluation")["runs"]
+    (expected,) = json.loads((folder / "expected/metrics.json").read_text())["runs"]
+    assert measured["step"] == expected["step"] == 4
+    assert measured["mean"] == pytest.approx(expected["mean"], rel=1e-3)

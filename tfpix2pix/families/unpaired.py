@@ -1,0 +1,230 @@
+"""Unpaired: from a configuration to two domains whose images do not belong together."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfpix2pix.config import ExperimentConfig
+from tfpix2pix.data import pipeline, sources
+from tfpix2pix.data.parallel import silent
+from tfpix2pix.data.sources import Examples
+from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.families import pairs
+from tfpix2pix.families.family import Feed, Phase, Place
+from tfpix2pix.inference.direction import Example
+
+
+class Domains(NamedTuple):
+    """The examples of both domains.
+
+    Attributes:
+        a: `tfpix2pix.data.sources.Examples` of one image each.
+        b: The same of B.
+
+    Example:
+        >>> import numpy as np
+        >>> a = Examples(["1"], None, (), np.zeros((1, 1, 2)), [])
+        >>> Domains(a, a._replace(names=["2", "3"], skipped=["4"])).skipped
+        ['4']
+    """
+
+    a: Examples
+    b: Examples
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all images of both domains."""
+        return [*self.a.names, *self.b.names]
+
+    @property
+    def skipped(self) -> list[str]:
+        """What was left out of both domains, and why."""
+        return [*self.a.skipped, *self.b.skipped]
+
+
+def examples(config: ExperimentConfig, split: str, progress: Callable = silent) -> Domains:
+    """Finds and checks the images of both domains of one split.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`; the places source and target are A and B.
+        split: `"train"`, `"val"`, `"test"` or `"held_out"`, as of pairs.
+        progress: As of pairs.
+
+    Returns:
+        `Domains`.
+
+    Raises:
+        ValueError: If no folder is given, or something is wrong with its files.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.families import preset
+        >>> for name in ("apes/trainA/1.png", "apes/trainB/2.png"):
+        ...     codecs.write(np.zeros((4, 8, 3), "uint8"), name)
+        >>> examples(preset("facades").with_data("apes"), "train").names
+        ['trainA/1', 'trainB/2']
+    """
+    data = config.data
+    split = pairs.available_split(data, split)
+    found = sources.unpaired(
+        data.folder,
+        split,
+        pairs.open_formats(data),
+        layout=data.layout,
+        bad_files=data.bad_files,
+        progress=progress,
+    )
+    return Domains(*found)
+
+
+def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
+    """Fills in what a configuration leaves to the data: channels, types and ranges.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        examples: `Domains` to train on.
+
+    Returns:
+        The configuration with everything that is needed without the data.
+
+    Raises:
+        ValueError: If the networks are to have other channels than the images.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.families import preset
+        >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "owls/trainA/1.png")
+        >>> codecs.write(np.zeros((4, 8, 1), "uint8"), "owls/trainB/2.png")
+        >>> config = preset("facades").with_data("owls")
+        >>> completed(config, examples(config, "train")).data.target_channels
+        1
+    """
+    formats = (*examples.a.formats, *examples.b.formats)
+    channels = tuple(pixel_format.channels for pixel_format in formats)
+    return pairs.filled(config, pairs.PLACES, formats, channels)
+
+
+def tasks(config: ExperimentConfig) -> tuple[Pairs, Pairs]:
+    """Returns what lies between files and networks, of both directions.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Returns:
+        `(a_to_b, b_to_a)`, each `tfpix2pix.data.tasks.Pairs`.
+
+    Example:
+        >>> from tfpix2pix.config import DataConfig
+        >>> data = DataConfig(source_channels=1)
+        >>> a_to_b, b_to_a = tasks(ExperimentConfig("mine", "", data))
+        >>> a_to_b.channels, b_to_a.channels
+        ((1, 3), (3, 1))
+    """
+    a, b = (pairs.closed_format(place) for place in pairs.open_formats(config.data))
+    return Pairs((a, b)), Pairs((b, a))
+
+
+def training(
+    config: ExperimentConfig, examples: Domains, phase: Phase, place: Place, first_step: int
+) -> tf.data.Dataset:
+    """Streams the training batches of a worker, of one of its replicas after the other.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        examples: `Domains`.
+        phase: `Phase`.
+        place: `Place`.
+        first_step: The step of the training at which the stream starts.
+
+    Returns:
+        See `tfpix2pix.data.pipeline.unpaired_batches`.
+
+    Raises:
+        ValueError: If the batch cannot be shared equally, or the images do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.families import preset
+        >>> for name in ("bees/trainA/1.png", "bees/trainB/2.png"):
+        ...     codecs.write(np.zeros((64, 64, 3), "uint8"), name)
+        >>> config = preset("quickstart").with_data("bees")
+        >>> phase = Phase("whole", 9, 2, (64, 64))
+        >>> batches = training(config, examples(config, "train"), phase, Place(), 0)
+        >>> [image.shape for image in batches.element_spec]
+        [TensorShape([2, 64, 64, 3]), TensorShape([2, 64, 64, 3])]
+    """
+    return pipeline.unpaired_batches(
+        examples,
+        pairs.geometry(config, phase.image_size),
+        tasks=tasks(config),
+        first_step=first_step * place.replicas,
+        **pairs.share(config, phase, place),
+    )
+
+
+def held_out(config: ExperimentConfig, examples: Domains, phase: Phase) -> tf.data.Dataset:
+    """Yields every image of the larger domain once, in order, one a batch, without chance.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        examples: `Domains`.
+        phase: `Phase`.
+
+    Returns:
+        See `tfpix2pix.data.pipeline.unpaired_evaluation_batches`.
+
+    Raises:
+        ValueError: If the images do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.data import codecs
+        >>> from tfpix2pix.families import preset
+        >>> for name in ("ants/trainA/1.png", "ants/trainB/2.png", "ants/trainB/3.png"):
+        ...     codecs.write(np.zeros((64, 64, 3), "uint8"), name)
+        >>> config = preset("quickstart").with_data("ants")
+        >>> phase = Phase("whole", 9, 2, (64, 64))
+        >>> len(list(held_out(config, examples(config, "train"), phase)))
+        2
+    """
+    geometry = pairs.geometry(config, phase.image_size)
+    return pipeline.unpaired_evaluation_batches(examples, geometry, tasks=tasks(config))
+
+
+def a_example(batch) -> Example:
+    """Returns what the direction AtoB sees of a batch `(a, b)`: a source without a target.
+
+    Args:
+        batch: Tuple of two float `[batch, height, width, channels]` in [-1, 1].
+
+    Returns:
+        `Example`.
+
+    Example:
+        >>> a_example((tf.zeros((1, 8, 8, 3)), tf.ones((1, 8, 8, 1)))).source.shape
+        TensorShape([1, 8, 8, 3])
+    """
+    return Example(batch[0])
+
+
+def b_example(batch) -> Example:
+    """Returns what the direction BtoA sees of a batch `(a, b)`: a source without a target.
+
+    Args:
+        batch: As of `a_example`.
+
+    Returns:
+        `Example`.
+
+    Example:
+        >>> b_example((tf.zeros((1, 8, 8, 3)), tf.ones((1, 8, 8, 1)))).source.shape
+        TensorShape([1, 8, 8, 1])
+    """
+    return Example(batch[1])
+
+
+FEED = Feed(examples, completed, training, held_out)
