@@ -272,8 +272,8 @@ def test_averages_of_a_run_without_are_refused(tmp_path):
     runs.save_config(preset("quickstart"), tmp_path)
     message = (
         "Averaged weights are in runs with `train.ema_decay` above 0. Received: "
-        f"{str(tmp_path)!r}, which has none. Take the weights as they are, or train another run with an `ema_decay` of "
-        "0.999."
+        f"{str(tmp_path)!r}, which has none. Take the weights as they are, or train "
+        "another run with an `ema_decay` of 0.999."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         restored_generator(tmp_path, averaged=True)
