@@ -2,9 +2,17 @@
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 from tensorflow import keras
 
-from tests.cases import fixed_weights, smooth_images
+from tests.cases import fixed_weights, sgd, smooth_images
+from tfpix2pix import load_run, read_card
+from tfpix2pix.data.parallel import silent
+from tfpix2pix.export import export
+from tfpix2pix.families import Place, get_family
+from tfpix2pix.runs import newest_checkpoint
+from tfpix2pix.translation import export_translator
+from training.engine import loop
 
 
 def check_network(case, folder):
@@ -99,3 +107,110 @@ def call(model, batch, training=False):
 
 def _has_mode(layer):
     return "training" in layer._call_spec.arg_names
+
+
+def check_family(config, folder):
+    """Trains, ends amid a phase, goes on as if it had not, validates, exports and translates."""
+    strategy = tf.distribute.get_strategy()
+    model, _ = loop.train(config, folder / "whole", strategy)
+    parts = []
+    for until in (2, 4, None):  # Amid the first phase of two, and amid the second.
+        _, step = loop.train(config, folder / "run", strategy, until=until)
+        parts.append(step)
+    assert parts == [2, 4, config.train.steps]
+    resumed, whole = (saved_values(newest_checkpoint(folder / name)) for name in ("run", "whole"))
+    assert set(resumed) == set(whole)
+    for name, value in whole.items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+
+    run = load_run(folder / "run", averaged=True)
+    metrics = set(model.validation_metrics)
+    assert set(run.validation) == metrics
+    assert all(np.isfinite(value) for value in run.validation.values())
+    with Image.open(folder / f"run/samples/{run.step:06d}.png") as picture:
+        assert np.asarray(picture).std() > 10
+
+    version, difference = export(run.directions, folder / "exports/model", size=(32, 32))
+    assert difference < 1e-4
+    card = read_card(version)
+    assert [direction["name"] for direction in card["directions"]] == list(run.directions)
+    for name, direction in run.directions.items():
+        _check_direction(run, name, direction, version)
+
+
+def _check_direction(run, name, direction, version):
+    """Equal pixels from the run and the export at any size; every control changes something."""
+    shape = (37, 30, direction.task.source_format.channels)
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
+    translated = run.translate(pixels, name)
+    assert translated.shape == (37, 30, direction.task.target_format.channels)
+    (served,) = export_translator(version.parent, direction=name).translate(pixels)
+    assert np.abs(served.astype(int) - translated).max() <= 1
+    for control in direction.controls:
+        if control.name == "seed":
+            changed = run.translate(pixels, name, samples=1, seed=3)[0]
+        else:
+            value = np.full(control.spec.shape, 0.9, control.spec.dtype.as_numpy_dtype)
+            changed = run.translate(pixels, name, **{control.name: value})
+        assert (changed != translated).any(), control.name
+
+
+def check_family_steps(config, mirrored):
+    """`fit`, the loop and two replicas end alike, and every variable has moved."""
+    family = get_family(config.family)
+    examples = family.feed.examples(config, "train", silent)
+    config = family.feed.completed(config, examples)
+    phase = family.phases(config)[0]
+
+    def batches(place):
+        return family.feed.training(config, examples, phase, place, 0)
+
+    def trained(strategy):
+        with strategy.scope():
+            model = _descending(family, config, phase)
+        before = [variable.numpy() for variable in _trainable(model)]
+        step = loop.training_step(model, strategy)
+        for _, batch in zip(range(2), loop.distributed_batches(strategy, batches)):
+            step(batch)
+        return model, before
+
+    model, before = trained(tf.distribute.get_strategy())
+    still = [
+        variable.name
+        for variable, old in zip(_trainable(model), before)
+        if (variable == old).numpy().all()
+    ]
+    assert still == []
+    replicated, _ = trained(mirrored)
+    for one, two in zip(_networks(model), _networks(replicated)):
+        np.testing.assert_allclose(one, two, atol=1e-4, err_msg=one.name)
+
+    fitted = _descending(family, config, phase)
+    fitted.fit(batches(Place()).take(2), verbose=0)
+    for one, two in zip(_networks(model), _networks(fitted)):
+        np.testing.assert_allclose(one, two, atol=1e-6, err_msg=one.name)
+
+
+def _descending(family, config, phase):
+    """Returns the model with plain gradient descent: Adam makes much of the least difference."""
+    model = family.model(config)
+    model.compile({player: sgd() for player in model.players}, ema_decay=0.5)
+    model.enter(phase, 0.5)
+    return model
+
+
+def _trainable(model):
+    return [v for network in model.players.values() for v in network.trainable_variables]
+
+
+def _networks(model):
+    """Returns the weights of all players and averages."""
+    networks = [*model.players.values(), *model.averaged.values()]
+    return [weight for network in networks for weight in network.weights]
+
+
+def saved_values(checkpoint):
+    """Returns all that a checkpoint holds by its name."""
+    reader = tf.train.load_checkpoint(str(checkpoint))
+    names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}

@@ -42,6 +42,14 @@ class Domains(NamedTuple):
         """What was left out of both domains, and why."""
         return [*self.a.skipped, *self.b.skipped]
 
+    def spread(self, count: int) -> "Domains":
+        """Returns up to `count` images of each domain from all over it.
+
+        Args:
+            count: How many images are wanted.
+        """
+        return Domains(self.a.spread(count), self.b.spread(count))
+
 
 def examples(config: ExperimentConfig, split: str, progress: Callable = silent) -> Domains:
     """Finds and checks the images of both domains of one split.

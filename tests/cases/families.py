@@ -1,0 +1,58 @@
+"""A tiny configuration of every family, on data that a test makes."""
+
+import dataclasses
+from functools import partial
+
+import numpy as np
+
+from tests.cases import toy
+from tfpix2pix.config import DataConfig, TrainConfig
+from tfpix2pix.data import codecs
+from tfpix2pix.datasets import synthetic
+from tfpix2pix.families import preset
+from tfpix2pix.families.pix2pix import Pix2PixConfig
+
+TRAIN = TrainConfig(
+    steps=6,
+    batch_size=2,
+    ema_decay=0.5,
+    checkpoint_every=100,
+    log_every=2,
+    seed=4,
+    learning_rate=1e-3,
+)
+# Families that only tests know, beside those of `tfpix2pix.families.FAMILIES`.
+TEST_FAMILIES = {"toy": toy.FAMILY}
+
+
+def write_domains(folder, counts=(5, 3)):
+    """Writes an unpaired data set: label maps are A, photos are B; returns the folder."""
+    for split, offset in (("train", 0), ("test", 100)):
+        for domain, count in zip("AB", counts):
+            for index in range(count):
+                photo, labels = synthetic.facade((36, 32), offset + index)
+                image = labels if domain == "A" else photo
+                codecs.write(np.ascontiguousarray(image), folder / f"{split}{domain}/{index}.png")
+    return folder
+
+
+def pix2pix(folder, dropout_levels=1):
+    """pix2pix with a one-hot source, on pairs."""
+    synthetic.write_pairs(folder / "train", 5, (32, 32), seed=0)
+    synthetic.write_pairs(folder / "test", 2, (32, 32), seed=1)
+    data = DataConfig(str(folder), direction="BtoA", image_size=32, source_labels="cmp_facades")
+    model = Pix2PixConfig(
+        base_filters=4, depth=3, dropout_levels=dropout_levels, receptive_field=34
+    )
+    return dataclasses.replace(preset("facades"), data=data, model=model, train=TRAIN)
+
+
+def toy_paper(folder):
+    """The toy paper, on two domains."""
+    config = toy.FAMILY.presets["toy"].with_data(write_domains(folder))
+    return dataclasses.replace(config, train=TRAIN)
+
+
+FAMILIES = {"pix2pix": pix2pix, "toy": toy_paper}
+# Replicas draw noise of their own, so two do not train as one.
+NOISELESS = {**FAMILIES, "pix2pix": partial(pix2pix, dropout_levels=0)}

@@ -1,0 +1,27 @@
+"""Every family goes through `check_family`; the toy paper needs no change anywhere else."""
+
+import pytest
+
+from tests import checks
+from tests.cases.families import FAMILIES, NOISELESS, TEST_FAMILIES
+from tfpix2pix import families
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch):
+    for name, family in TEST_FAMILIES.items():
+        monkeypatch.setitem(families.FAMILIES, name, family)
+
+
+def test_every_family_has_a_case():
+    assert set(FAMILIES) == set(families.FAMILIES)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_trains_resumes_exports_and_translates(name, tmp_path):
+    checks.check_family(FAMILIES[name](tmp_path / "data"), tmp_path)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_trains_alike_under_fit_the_loop_and_two_replicas(name, tmp_path, mirrored):
+    checks.check_family_steps(NOISELESS[name](tmp_path / "data"), mirrored)
