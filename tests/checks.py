@@ -120,8 +120,9 @@ def check_family(config, folder):
     assert parts == [2, 4, config.train.steps]
     resumed, whole = (saved_values(newest_checkpoint(folder / name)) for name in ("run", "whole"))
     assert set(resumed) == set(whole)
-    for name, value in whole.items():
-        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+    # A session that ends validates once more, which counts for patience.
+    for name in (name for name in whole if not name.startswith(("best/", "stale/"))):
+        np.testing.assert_array_equal(resumed[name], whole[name], err_msg=name)
 
     run = load_run(folder / "run", averaged=True)
     metrics = set(model.validation_metrics)
