@@ -66,8 +66,8 @@ def _local_server(folder):
     # Only here is TensorFlow needed.
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-    from serving.engine.manager import Manager
     from serving.engine.listening import start
+    from serving.engine.manager import Manager
     from tfpix2pix.export import versions
 
     if not folder.is_dir() or not versions(folder):

@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import InputError, config, factory, losses, runs
+from tests.cases import restored_generator
+from tfpix2pix import InputError, config, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.families import preset, presets
+from tfpix2pix.families import Place, pairs, pix2pix, preset, presets
+from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 
 UNUSUAL = ExperimentConfig(
@@ -141,7 +143,7 @@ def test_the_facades_preset_is_the_paper_s():
     assert facades.model == Pix2PixConfig(base_filters=64, receptive_field=70, l1_weight=100.0)
     assert (facades.train.batch_size, facades.train.learning_rate) == (1, 2e-4)
     assert facades.train.steps == 200 * 400
-    assert factory.generator(facades).get_layer("down8_conv").filters == 512
+    assert pix2pix.model(facades).generator.get_layer("down8_conv").filters == 512
 
 
 def test_an_unknown_preset_is_refused():
@@ -153,11 +155,11 @@ def test_an_unknown_preset_is_refused():
         preset("facade")
 
 
-def test_the_factory_passes_every_option_on():
+def test_the_family_passes_every_option_on():
     with pytest.raises(InputError, match="1 for a simultaneous update"):
-        factory.compiled_model(UNUSUAL)
+        pix2pix.model(UNUSUAL)
     train = dataclasses.replace(UNUSUAL.train, discriminator_steps=1)
-    model = factory.compiled_model(dataclasses.replace(UNUSUAL, train=train))
+    model = pix2pix.model(dataclasses.replace(UNUSUAL, train=train))
     names = {layer.name for layer in model.generator.layers}
     assert {"down4_conv", "down4_norm", "up3_dropout", "up3_enlarge"} <= names
     assert not {"down5_conv", "up2_dropout", "up3_join"} & names
@@ -192,7 +194,7 @@ def test_the_factory_passes_every_option_on():
 
 def test_durations_are_steps_of_the_training_for_a_player_with_several_in_each():
     train = dataclasses.replace(UNUSUAL.train, update="alternating", schedule="linear")
-    model = factory.compiled_model(dataclasses.replace(UNUSUAL, train=train))
+    model = pix2pix.model(dataclasses.replace(UNUSUAL, train=train))
     judge, maker = (
         model.optimizers[player].inner_optimizer.learning_rate.get_config()
         for player in ("discriminator", "generator")
@@ -205,18 +207,18 @@ def test_a_run_without_checkpoints_is_refused(tmp_path):
     runs.save_config(UNUSUAL, tmp_path)
     message = (
         f"A trained run has checkpoints in {tmp_path}/checkpoints. Received: {str(tmp_path)!r}, "
-        "which has none yet. Train it further, or lower --train.checkpoint_every."
+        "which has none yet. Train it further, or lower `train.checkpoint_every`."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        factory.restored_generator(tmp_path)
+        restored_generator(tmp_path)
 
 
 @pytest.fixture
 def saved_run(tmp_path):
     config_of_run = dataclasses.replace(preset("quickstart"), model=Pix2PixConfig(base_filters=2))
     runs.save_config(config_of_run, tmp_path)
-    model = factory.compiled_model(config_of_run)
-    checkpoint = factory.checkpoint(model, tf.Variable(3, dtype="int64"))
+    model = pix2pix.model(config_of_run)
+    checkpoint = runs.checkpoint(model, tf.Variable(3, dtype="int64"))
     tf.train.CheckpointManager(checkpoint, tmp_path / "checkpoints", 1).save(3)
     return tmp_path
 
@@ -232,30 +234,30 @@ def test_a_checkpoint_of_another_configuration_is_refused(saved_run):
     other = dataclasses.replace(runs.load_config(saved_run), model=Pix2PixConfig(base_filters=4))
     runs.save_config(other, saved_run)
     with pytest.raises(InputError, match=r"^A checkpoint must be whole .* which does not fit \("):
-        factory.restored_generator(saved_run)
+        restored_generator(saved_run)
 
 
 def test_a_truncated_checkpoint_is_refused(saved_run):
     (data,) = (saved_run / "checkpoints").glob("*.data-*")
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(InputError, match=r"Restore config.yaml, or remove the checkpoint to use"):
-        factory.restored_generator(saved_run)
+        restored_generator(saved_run)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
     message = (
         "`train.batch_size` must be a multiple of the number of devices. Received: batch_size=2, "
-        "devices=3. Use --train.batch_size 3."
+        "devices=3. Use batch_size=3."
     )
     config = dataclasses.replace(UNUSUAL, model=Pix2PixConfig())
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        factory.training_batches(config, None, replicas=3)
+        pairs.training(config, None, whole(config)[0], Place(replicas=3), 0)
 
 
 def test_data_must_be_named():
-    message = "The data must be named. Received: none. Give it by `--data FOLDER`."
+    message = "The folder of the data must be given. Received: none. Set `data.folder`."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        factory.examples(preset("facades"), "train")
+        pairs.examples(preset("facades"), "train")
 
 
 def test_what_is_left_to_the_data_is_filled_in(facades):
@@ -263,31 +265,30 @@ def test_what_is_left_to_the_data_is_filled_in(facades):
         preset("facades"),
         data=DataConfig(str(facades), direction="BtoA", source_labels="cmp_facades"),
     )
-    completed = factory.completed(open_config, factory.examples(open_config, "train"))
+    completed = pairs.completed(open_config, pairs.examples(open_config, "train"))
     assert (completed.data.source_channels, completed.data.target_channels) == (12, 3)
     assert (completed.data.source_dtype, completed.data.target_range) == ("uint8", (0.0, 255.0))
-    assert factory.completed(completed, factory.examples(completed, "held_out")) == completed
+    assert pairs.completed(completed, pairs.examples(completed, "held_out")) == completed
 
 
 def test_other_channels_than_the_classes_give_are_refused(facades):
     config = dataclasses.replace(
         preset("facades"),
-        data=DataConfig(str(facades), target_labels="cmp_facades"),
-        model=Pix2PixConfig(target_channels=3),
+        data=DataConfig(str(facades), target_labels="cmp_facades", target_channels=3),
     )
     message = (
         "The networks must have the channels that the data give, 3 and 12. Received: "
-        "source_channels and target_channels of (None, 3). Leave --data.source_channels and "
-        "--data.target_channels out."
+        "source_channels and target_channels of (None, 3). Leave `data.source_channels` "
+        "and `data.target_channels` out."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        factory.completed(config, factory.examples(config, "train"))
+        pairs.completed(config, pairs.examples(config, "train"))
 
 
 def test_held_out_examples_are_the_first_split_that_there_is(facades, tmp_path):
     def held_out(folder):
         config = dataclasses.replace(preset("facades"), data=DataConfig(str(folder)))
-        return len(factory.examples(config, "held_out").names)
+        return len(pairs.examples(config, "held_out").names)
 
     assert held_out(facades) == 3
     (tmp_path / "train").symlink_to(facades / "train")
@@ -298,8 +299,7 @@ def test_held_out_examples_are_the_first_split_that_there_is(facades, tmp_path):
 
 def test_what_is_left_open_is_rgb_of_8_bits(facades):
     config = dataclasses.replace(preset("facades"), data=DataConfig(str(facades), image_size=32))
-    assert factory.task(config).source_format == (3, "uint8", (0.0, 255.0))
-    source, target = next(
-        iter(factory.evaluation_batches(config, factory.examples(config, "train")))
-    )
+    assert pairs.task(config).source_format == (3, "uint8", (0.0, 255.0))
+    examples = pairs.examples(config, "train")
+    source, target = next(iter(pairs.held_out(config, examples, whole(config)[0])))
     assert max(float(tf.reduce_max(tf.abs(image))) for image in (source, target)) <= 1
