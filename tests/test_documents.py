@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import tfpix2pix
+from tfpix2pix import DataConfig, TrainConfig, families
 
 ROOT = Path(__file__).parents[1]
 TOPS = ("tfpix2pix", "training", "serving")
@@ -16,6 +17,7 @@ PARTS = "|".join(module.name for module in pkgutil.iter_modules([str(ROOT / "tfp
 FULL_NAME = re.compile(rf"(?<![\w.])((?:{'|'.join(TOPS)})(?:\.[A-Za-z_]\w*)+)")
 SHORT_NAME = re.compile(rf"`((?:{PARTS})(?:\.(?!py|json|yaml)[A-Za-z_]\w*)+)[`(]")
 PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)*\.(?:py|md|html|css|js)|[\w-]+(?:/[\w-]+)*/)`")
+OPTION = re.compile(r"--(data|model|train)\.(\w+)")
 # Of runs and data sets; of the PyTorch reference and of TensorFlow Serving.
 ELSEWHERE = {"A/", "B/", "best/", "checkpoints/", "events/", "samples/", "train/", "test/"}
 ELSEWHERE |= {"index.html", "test.py", "batching/README.md"}
@@ -73,6 +75,17 @@ def test_documents_train_presets_that_exist():
         for name in re.findall(r"training\.train ([a-z]\w*)", texts(path))
     }
     report({(path, name) for path, name in named if name not in tfpix2pix.presets()})
+
+
+def test_documents_set_options_that_exist():
+    sections = {"data": [DataConfig], "train": [TrainConfig]}
+    sections["model"] = [family.options for family in families.FAMILIES.values()]
+    named = {(path, *option) for path in PAGES for option in OPTION.findall(texts(path))}
+    report(
+        (path, f"--{section}.{name}")
+        for path, section, name in named
+        if not any(name in options.__dataclass_fields__ for options in sections[section])
+    )
 
 
 def report(wrong):
