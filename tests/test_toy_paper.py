@@ -1,0 +1,111 @@
+"""The toy paper through all programs: trained, killed, resumed, exported, served and asked."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serving.client import Client
+from serving.process import local_server
+from tests.cases.families import TEST_FAMILIES, write_domains
+from tests.checks import saved_values
+from tfpix2pix import families, load_run
+from tfpix2pix.data import codecs
+from tfpix2pix.runs import newest_checkpoint
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[1]
+STEPS = 60
+
+
+def program(folder, *arguments):
+    """Starts a program that knows the toy paper."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.cases.known", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finished(folder, *arguments):
+    process = program(folder, *arguments)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`data`, and `runs/whole` and `runs/killed`, the second killed in either phase."""
+    folder = tmp_path_factory.mktemp("toy")
+    write_domains(folder / "data")
+    training = ("training.train", "toy", "--data", "data", "--train.steps", STEPS)
+    options = (*training, "--train.checkpoint_every", 5, "--train.seed", 3)
+    finished(folder, *options, "--run", "runs/whole")
+    for killed_at in (15, 40):
+        process = program(folder, *options, "--run", "runs/killed")
+        while process.poll() is None:
+            if list((folder / "runs/killed/checkpoints").glob(f"ckpt-{killed_at}.index")):
+                process.kill()
+            time.sleep(0.001)
+        assert process.wait() == -signal.SIGKILL
+    finished(folder, *options, "--run", "runs/killed")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch):
+    for name, family in TEST_FAMILIES.items():
+        monkeypatch.setitem(families.FAMILIES, name, family)
+
+
+def test_killed_in_both_phases_it_ends_as_if_it_had_not_been(folder):
+    whole, killed = (
+        saved_values(newest_checkpoint(folder / "runs" / name)) for name in ("whole", "killed")
+    )
+    assert set(whole) == set(killed)
+    for name, value in whole.items():
+        np.testing.assert_array_equal(killed[name], value, err_msg=name)
+
+
+def test_both_directions_are_exported_served_and_asked_with_a_style(folder):
+    output = finished(folder, "serving.export", "--run", "runs/whole", "--to", "exports/toy")
+    assert "agrees with the trained model" in output
+    pixels = codecs.read(folder / "data/testB/0.png")
+    encoded = (folder / "data/testB/0.png").read_bytes()
+    run = load_run(folder / "runs/whole")
+    with local_server(folder / "exports/toy") as server, Client(server.address, "toy") as client:
+        for style in ({}, {"style": [0.9, -0.5]}):
+            answer = codecs.decode(client.translate(encoded, "BtoA", **style)).pixels
+            expected = run.translate(pixels, "BtoA", **style)
+            assert np.abs(answer.astype(int) - expected).max() <= 1
+        arguments = ("data/testA", "--model", "toy", "--address", server.address)
+        options = ("--direction", "AtoB", "--control", "style=[0.1, 0.2]", "--to", "out")
+        finished(folder, "serving.client", *arguments, *options)
+    answer = codecs.read(folder / "out/0.png")
+    expected = run.translate(codecs.read(folder / "data/testA/0.png"), style=[0.1, 0.2])
+    assert np.abs(answer.astype(int) - expected).max() <= 1
+
+
+def test_runs_and_exports_translate_files_by_direction(folder):
+    finished(
+        folder,
+        *("training.translate", "data/testB", "--run", "runs/whole", "--to", "from_run"),
+        *("--direction", "BtoA", "--control", "style=[0.3, 0.3]"),
+    )
+    finished(
+        folder,
+        *("serving.translate", "data/testB", "--export", "exports/toy", "--to", "from_export"),
+        *("--direction", "BtoA", "--control", "style=[0.3, 0.3]"),
+    )
+    for name in ("0.png", "1.png"):
+        run, export = (codecs.read(folder / place / name) for place in ("from_run", "from_export"))
+        assert np.abs(run.astype(int) - export).max() <= 1
