@@ -72,7 +72,7 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
         >>> for name in ("apes/trainA/1.png", "apes/trainB/2.png"):
         ...     codecs.write(np.zeros((4, 8, 3), "uint8"), name)
         >>> examples(preset("facades").with_data("apes"), "train").names
-        ['trainA/1', 'trainB/2']
+        ['trainA/1.png', 'trainB/2.png']
     """
     data = config.data
     split = pairs.available_split(data, split)
