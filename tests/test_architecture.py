@@ -159,6 +159,18 @@ def test_every_public_name_of_the_library_has_an_example(path):
             assert ">>>" in ast.get_docstring(node), f"{name} in {name_of(path)} has no example"
 
 
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_arguments_with_a_scalar_default_have_a_type_hint(path):
+    for name, node in definitions(path):
+        if isinstance(node, ast.FunctionDef) and not re.match(r"_|.*\._(?!_init__)", name):
+            arguments = node.args.args + node.args.kwonlyargs
+            required = [None] * (len(node.args.args) - len(node.args.defaults))
+            defaults = required + node.args.defaults + node.args.kw_defaults
+            for argument, default in zip(arguments, defaults):
+                is_scalar = isinstance(default, ast.Constant) and default.value is not None
+                assert argument.annotation or not is_scalar, f"{name}({argument.arg})"
+
+
 def strings(path):
     """Yields all strings of a file, docstrings too."""
     for node in ast.walk(parsed(path)):

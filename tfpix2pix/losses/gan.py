@@ -170,7 +170,7 @@ def linear_generator(fake_logits):
     return _mean(tf.identity, fake_logits, -1.0)
 
 
-def _mean(function, logits, factor=1.0, shift=0.0):
+def _mean(function: Callable, logits, factor: float = 1.0, shift: float = 0.0):
     logits = factor * tf.cast(logits, "float32") + shift
     return tf.reduce_mean(function(logits), axis=(1, 2, 3))
 

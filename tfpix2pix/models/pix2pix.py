@@ -112,7 +112,7 @@ class Pix2Pix(TranslationModel):
         """The adversarial loss, unless it has no weight: then the discriminator wins harmlessly."""
         return {"discriminator_gan": self.adversarial} if self.gan_weight else {}
 
-    def call(self, source, training=False):
+    def call(self, source, training: bool = False):
         """Translates a batch; see `translate`."""
         return self.generator(source, training=training)
 
