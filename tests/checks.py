@@ -7,10 +7,10 @@ from tensorflow import keras
 
 from tests.cases import fixed_weights, sgd, smooth_images
 from tfpix2pix import load_run, read_card
+from tfpix2pix.checkpointing import newest_checkpoint
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.export import export
 from tfpix2pix.families import Place, get_family
-from tfpix2pix.runs import newest_checkpoint
 from tfpix2pix.translation import export_translator
 from training.engine import loop
 

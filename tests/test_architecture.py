@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "report": {"data"},
     "doctor": {"data"},
     "datasets": {"data"},
+    "checkpointing": {"models"},
     "callbacks": {"models", "report"},
 }
 

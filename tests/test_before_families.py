@@ -14,8 +14,8 @@ import pytest
 
 from tests.checks import saved_values
 from tfpix2pix import load_run
+from tfpix2pix.checkpointing import newest_checkpoint
 from tfpix2pix.data import codecs
-from tfpix2pix.runs import newest_checkpoint
 from training import evaluate, train
 
 ARCHIVE = Path(__file__).parent / "goldens/before_families.tar.xz"

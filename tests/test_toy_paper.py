@@ -15,8 +15,8 @@ from serving.process import local_server
 from tests.cases.families import TEST_FAMILIES, write_domains
 from tests.checks import saved_values
 from tfpix2pix import families, load_run
+from tfpix2pix.checkpointing import newest_checkpoint
 from tfpix2pix.data import codecs
-from tfpix2pix.runs import newest_checkpoint
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]

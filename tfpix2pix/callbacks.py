@@ -100,7 +100,7 @@ class Checkpoint(_EverySteps):
 
     Args:
         checkpoint: `tf.train.Checkpoint` with a variable `step`, as of
-            `tfpix2pix.runs.checkpoint`.
+            `tfpix2pix.checkpointing.checkpoint`.
         folder: Folder of the checkpoints; made if it is missing.
         every: Steps from one checkpoint to the next.
         keep: How many of the newest stay on disk.

@@ -12,18 +12,24 @@ import yaml
 
 from tfpix2pix import atomic
 from tfpix2pix import config as configs
+from tfpix2pix.checkpointing import (
+    AVERAGED,
+    BEST,
+    CHECKPOINTS,
+    newest_checkpoint,
+    restore,
+    saved_step,
+)
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import Family, get_family
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TranslationModel
+from tfpix2pix.translation import direction_translator
 
-CONFIG, CHECKPOINTS, BEST = "config.yaml", "checkpoints", "best"
+CONFIG = "config.yaml"
 METRICS, VALIDATION = "metrics.jsonl", "held_out/"  # The prefix of validation metrics in a line.
-AVERAGED = "averaged_"  # Before the name of a player, in checkpoints.
-
-_STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class Run:
@@ -158,8 +164,6 @@ class Run:
             ValueError: If the image, the direction or a control does not fit.
         """
         _, chosen = self.direction(direction)
-        from tfpix2pix.translation import direction_translator
-
         translator = direction_translator(chosen, samples=samples, seed=seed, controls=controls)
         images = translator.translate(np.asarray(pixels))
         return images[0] if samples is None else images
@@ -274,114 +278,3 @@ def float32_model(config: ExperimentConfig) -> TranslationModel:
     model = family.model(dataclasses.replace(config, train=train))
     model.enter(family.phases(config)[-1], 0.0)
     return model
-
-
-def checkpoint(model: TranslationModel, step: tf.Variable) -> tf.train.Checkpoint:
-    """Names what a checkpoint of a training holds: networks, noise, optimizers, state and the step.
-
-    Averaged translators are among the networks. Layers go by their names, not by Keras' count of
-    layers, so that a checkpoint outlives a layer without weights that a later version adds or
-    drops.
-
-    Args:
-        model: A compiled `tfpix2pix.models.TranslationModel`.
-        step: int64 scalar variable, the number of steps taken.
-
-    Returns:
-        `tf.train.Checkpoint`.
-
-    Example:
-        >>> from tfpix2pix.families import preset
-        >>> model = float32_model(preset("quickstart"))
-        >>> int(checkpoint(model, tf.Variable(0, dtype="int64")).step)
-        0
-    """
-    averages = {f"{AVERAGED}{player}": network for player, network in model.averaged.items()}
-    networks = {**model.players, **averages}
-    layers = {name: _layers_by_name(network) for name, network in networks.items()}
-    optimizers = {f"{player}_optimizer": model.optimizers[player] for player in model.players}
-    state = {"state": dict(model.state)} if model.state else {}
-    return tf.train.Checkpoint(step=step, noise=model.noise, **layers, **optimizers, **state)
-
-
-def restore(networks: dict, path: str) -> None:
-    """Restores networks from a checkpoint.
-
-    Args:
-        networks: Dict of name in the checkpoint to `keras.Model`.
-        path: Path of the checkpoint, without suffix.
-
-    Raises:
-        ValueError: If the checkpoint is damaged, or of other networks.
-
-    Example:
-        >>> from tfpix2pix.families import preset
-        >>> model = float32_model(preset("quickstart"))
-        >>> path = checkpoint(model, tf.Variable(7, dtype="int64")).save("saved/ckpt")
-        >>> restore(model.players, path)
-        >>> saved_step(path)
-        7
-    """
-    try:
-        layers = {name: _layers_by_name(network) for name, network in networks.items()}
-        status = tf.train.Checkpoint(**layers).restore(path)
-        status.expect_partial().assert_existing_objects_matched()
-    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise InputError(
-            f"A checkpoint must be whole and of the run's configuration. Received: {path}, which "
-            f"does not fit ({reason}). Restore config.yaml, or remove the checkpoint to use the "
-            "one before."
-        ) from error
-
-
-def newest_checkpoint(folder: Union[str, Path], place: str = CHECKPOINTS) -> str:
-    """Returns the path of the newest checkpoint of a run.
-
-    Args:
-        folder: Folder of the run.
-        place: `CHECKPOINTS`, or `BEST` for the one that was best in validation.
-
-    Returns:
-        str, without suffix.
-
-    Raises:
-        ValueError: If there is none.
-
-    Example:
-        >>> newest_checkpoint("no-such-run")
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: A trained run has checkpoints in no-such-run/checkpoints. ...
-    """
-    newest = tf.train.latest_checkpoint(Path(folder) / place)
-    if newest is None:
-        raise InputError(
-            f"A trained run has checkpoints in {Path(folder) / place}. Received: "
-            f"{str(folder)!r}, which has none yet. Train it further, or lower "
-            "`train.checkpoint_every`."
-        )
-    return newest
-
-
-def saved_step(path: str) -> int:
-    """Returns the number of steps after which a checkpoint was saved.
-
-    Args:
-        path: Path of the checkpoint, without suffix.
-
-    Returns:
-        int.
-
-    Example:
-        >>> step = tf.Variable(7, dtype="int64")
-        >>> saved_step(tf.train.Checkpoint(step=step).write("saved/ckpt"))
-        7
-    """
-    return int(tf.train.load_variable(path, _STEP))
-
-
-def _layers_by_name(network):
-    return {
-        layer.name: layer for layer in network.layers if layer.weights or hasattr(layer, "noise")
-    }

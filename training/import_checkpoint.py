@@ -7,7 +7,7 @@ from typing import Optional
 import jsonargparse
 import tensorflow as tf
 
-from tfpix2pix import importers, runs
+from tfpix2pix import checkpointing, importers, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.data.formats import full_range
 from tfpix2pix.errors import InputError, reported
@@ -59,8 +59,8 @@ def main(checkpoint: Path, to: Path, discriminator: Optional[Path] = None):
     untrained = get_family(family).model(config)
     for player, network in networks.items():
         untrained.players[player].set_weights(network.get_weights())
-    content = runs.checkpoint(untrained, tf.Variable(0, dtype="int64"))
-    manager = tf.train.CheckpointManager(content, to / runs.CHECKPOINTS, max_to_keep=1)
+    content = checkpointing.checkpoint(untrained, tf.Variable(0, dtype="int64"))
+    manager = tf.train.CheckpointManager(content, to / checkpointing.CHECKPOINTS, max_to_keep=1)
     manager.save(checkpoint_number=0)
     runs.save_config(config, to)
     print(f"{to} holds a U-Net of depth {model.depth} with {model.norm} norm.")

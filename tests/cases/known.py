@@ -1,4 +1,4 @@
-"""Runs a program that knows the families of the tests: `python -m tests.cases.known PROGRAM ...`."""
+"""Runs a program that knows the families of tests: `python -m tests.cases.known PROGRAM ...`."""
 
 import runpy
 import sys

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfpix2pix import runs
+from tfpix2pix import checkpointing, runs
 from tfpix2pix.families import get_family
 
 
@@ -10,8 +10,8 @@ def saved_run(config, folder, step=7):
     """Saves a run of untrained networks on the data of a configuration; returns its folder."""
     family = get_family(config.family)
     config = family.feed.completed(config, family.feed.examples(config, "train"))
-    content = runs.checkpoint(family.model(config), tf.Variable(step, dtype="int64"))
-    manager = tf.train.CheckpointManager(content, folder / runs.CHECKPOINTS, 1)
+    content = checkpointing.checkpoint(family.model(config), tf.Variable(step, dtype="int64"))
+    manager = tf.train.CheckpointManager(content, folder / checkpointing.CHECKPOINTS, 1)
     manager.save(checkpoint_number=step)
     runs.save_config(config, folder)
     return folder

@@ -15,7 +15,7 @@ import tensorflow as tf
 from serving import export as program
 from tests.cases import fixed_weights, smooth_images
 from tests.serving.local import picture
-from tfpix2pix import InputError, export, families, inference, runs
+from tfpix2pix import InputError, checkpointing, export, families, inference, runs
 from tfpix2pix.data import codecs, images
 from tfpix2pix.networks import unet_generator
 
@@ -129,7 +129,9 @@ def run(tmp_path_factory):
     )
     runs.save_config(config, folder)
     step = tf.Variable(20, dtype="int64")
-    runs.checkpoint(runs.float32_model(config), step).save(folder / runs.CHECKPOINTS / "ckpt")
+    checkpointing.checkpoint(runs.float32_model(config), step).save(
+        folder / checkpointing.CHECKPOINTS / "ckpt"
+    )
     return folder
 
 

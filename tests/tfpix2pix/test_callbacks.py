@@ -7,7 +7,7 @@ from PIL import Image
 from tensorflow import keras
 
 from tests.cases import smooth_images, tiny_pix2pix, values
-from tfpix2pix import InputError, callbacks, runs
+from tfpix2pix import InputError, callbacks, checkpointing
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.tasks import Pairs
 
@@ -40,7 +40,7 @@ def test_a_fit_goes_on_from_its_checkpoint_as_if_it_was_never_interrupted(tmp_pa
     def fit(steps, folder):
         model = tiny_pix2pix(dropout_levels=1)
         model.compile(run_eagerly=True)
-        checkpoint = runs.checkpoint(model, tf.Variable(0, dtype="int64"))
+        checkpoint = checkpointing.checkpoint(model, tf.Variable(0, dtype="int64"))
         saving = callbacks.Checkpoint(checkpoint, tmp_path / folder, every=2, keep=2)
         model.fit(dataset(steps), verbose=0, callbacks=[saving])
         return model, int(checkpoint.step), saving.manager.checkpoints

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tests.cases import restored_generator
-from tfpix2pix import InputError, config, losses, runs
+from tfpix2pix import InputError, checkpointing, config, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import Place, pairs, pix2pix, preset, presets
 from tfpix2pix.families.family import whole
@@ -218,7 +218,7 @@ def saved_run(tmp_path):
     config_of_run = dataclasses.replace(preset("quickstart"), model=Pix2PixConfig(base_filters=2))
     runs.save_config(config_of_run, tmp_path)
     model = pix2pix.model(config_of_run)
-    checkpoint = runs.checkpoint(model, tf.Variable(3, dtype="int64"))
+    checkpoint = checkpointing.checkpoint(model, tf.Variable(3, dtype="int64"))
     tf.train.CheckpointManager(checkpoint, tmp_path / "checkpoints", 1).save(3)
     return tmp_path
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.cases import fixed_weights
-from tfpix2pix import InputError, atomic, inference, load_run, runs
+from tfpix2pix import InputError, atomic, checkpointing, inference, load_run, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.families.pix2pix import Pix2PixConfig
@@ -23,8 +23,8 @@ def run(tmp_path_factory):
     data = DataConfig(image_size=(16, 16), target_dtype="uint16")
     config = ExperimentConfig("tiny", "", data=data, model=model)
     untrained = runs.float32_model(config)
-    saved = runs.checkpoint(untrained, tf.Variable(0, dtype="int64"))
-    for place in (runs.BEST, runs.CHECKPOINTS):
+    saved = checkpointing.checkpoint(untrained, tf.Variable(0, dtype="int64"))
+    for place in (checkpointing.BEST, checkpointing.CHECKPOINTS):
         saved.save(folder / place / "step")
         fixed_weights(untrained.generator)
     runs.save_config(config, folder)

@@ -71,6 +71,10 @@ def to_json(diagnosis: Diagnosis) -> str:
         }
         for finding in diagnosis.findings
     ]
+    # `text` is the flag, which readers of earlier reports go by.
+    suggestions = [
+        {**suggestion._asdict(), "text": f"--{suggestion}"} for suggestion in diagnosis.suggestions
+    ]
     content = {
         "data": diagnosis.data,
         "layout": diagnosis.layout,
@@ -78,7 +82,7 @@ def to_json(diagnosis: Diagnosis) -> str:
         "splits": diagnosis.splits,
         "sides": [side._asdict() for side in diagnosis.sides],
         "findings": findings,
-        "suggestions": [suggestion._asdict() for suggestion in diagnosis.suggestions],
+        "suggestions": suggestions,
     }
     return json.dumps(content, indent=2)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfpix2pix import runs
+from tfpix2pix import checkpointing
 from tfpix2pix.errors import InputError
 
 
@@ -31,7 +31,7 @@ class Checkpoints:
         self.step = tf.Variable(0, dtype="int64", trainable=False)
         self.stale = tf.Variable(0, dtype="int64", trainable=False)
         self.best = tf.Variable(float("-inf"), trainable=False)
-        self.folder = run / runs.CHECKPOINTS
+        self.folder = run / checkpointing.CHECKPOINTS
         self._keep = keep
         self._thrown_away = None if is_chief else tempfile.TemporaryDirectory()
         self._to = run if is_chief else Path(self._thrown_away.name)
@@ -43,13 +43,13 @@ class Checkpoints:
         Args:
             model: A compiled `tfpix2pix.models.TranslationModel`.
         """
-        content = runs.checkpoint(model, self.step)
+        content = checkpointing.checkpoint(model, self.step)
         content.best = self.best
         content.stale = self.stale
         self.newest = tf.train.CheckpointManager(
-            content, self._to / runs.CHECKPOINTS, self._keep, step_counter=self.step
+            content, self._to / checkpointing.CHECKPOINTS, self._keep, step_counter=self.step
         )
-        self.bests = tf.train.CheckpointManager(content, self._to / runs.BEST, 1)
+        self.bests = tf.train.CheckpointManager(content, self._to / checkpointing.BEST, 1)
 
     def restore(self, prepare=None):
         """Restores the newest checkpoint that is whole.

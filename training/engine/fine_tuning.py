@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tfpix2pix import runs
+from tfpix2pix import checkpointing, runs
 
 
 class Loaded(NamedTuple):
@@ -41,7 +41,7 @@ def start_from(model, run):
         ValueError: If it is no run or has no checkpoint.
     """
     other = runs.float32_model(runs.load_config(run)).players
-    runs.restore(other, runs.newest_checkpoint(run))
+    checkpointing.restore(other, checkpointing.newest_checkpoint(run))
     result = Loaded([], [], [])
     for player, network in model.players.items():
         others = {layer.name: layer for layer in other[player].layers} if player in other else {}

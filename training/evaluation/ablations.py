@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfpix2pix import atomic, inference, load_run, metrics, report
 from tfpix2pix import config as configs
+from tfpix2pix.checkpointing import CHECKPOINTS
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
@@ -19,7 +20,6 @@ from tfpix2pix.families import pairs
 from tfpix2pix.inference import Direction
 from tfpix2pix.metrics.segmentation import SegmentationScores
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
-from tfpix2pix.runs import CHECKPOINTS
 from training.engine import batches, loop
 from training.evaluation import segmenters
 

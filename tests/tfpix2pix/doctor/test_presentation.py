@@ -100,6 +100,8 @@ def test_json_equals_the_diagnosis(diagnosis):
         items = [Item(tuple(item["files"]), item["detail"]) for item in values.pop("items")]
         assert values.pop("count") == len(items)
         assert Finding(**values, items=items) == finding
+    flags = [suggestion.pop("text") for suggestion in content["suggestions"]]
+    assert "--data.direction BtoA" in flags
     for name, kind in (("sides", check.Side), ("suggestions", check.Suggestion)):
         loaded = [[*map(tupled, kind(**values))] for values in content.pop(name)]
         assert loaded == [[*map(tupled, expected)] for expected in getattr(diagnosis, name)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix import InputError, load_run, runs
+from tfpix2pix import InputError, checkpointing, load_run, runs
 from tfpix2pix.data import codecs
 from tfpix2pix.export import run_details, source_details
 from tfpix2pix.families import preset
@@ -24,7 +24,9 @@ def saved_run(folder, data, **options):
     )
     runs.save_config(config, folder)
     step = tf.Variable(20, dtype="int64")
-    runs.checkpoint(runs.float32_model(config), step).save(folder / runs.CHECKPOINTS / "ckpt")
+    checkpointing.checkpoint(runs.float32_model(config), step).save(
+        folder / checkpointing.CHECKPOINTS / "ckpt"
+    )
     lines = [{"step": 10, "held_out/l1": 0.5}, {"step": 20, "loss": 1.0}]
     lines += [{"step": 30, "held_out/l1": 0.1}]
     (folder / runs.METRICS).write_text("".join(json.dumps(line) + "\n" for line in lines))

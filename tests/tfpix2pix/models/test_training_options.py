@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tests.cases import restored_generator, sgd, smooth_images, tiny_pix2pix, values
-from tfpix2pix import InputError, Pix2Pix, losses, runs
+from tfpix2pix import InputError, Pix2Pix, checkpointing, losses, runs
 from tfpix2pix.families import pix2pix, preset
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.networks import patch_discriminator, unet_generator
@@ -237,7 +237,7 @@ EVERYTHING = dataclasses.replace(
 def test_with_all_options_a_resumed_training_ends_the_same_and_is_read_back(tmp_path):
     def started():
         model = pix2pix.model(EVERYTHING)
-        return model, runs.checkpoint(model, tf.Variable(0, dtype="int64"))
+        return model, checkpointing.checkpoint(model, tf.Variable(0, dtype="int64"))
 
     def train(model, steps):
         for _ in range(steps):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfpix2pix import InputError, losses, runs
+from tfpix2pix import InputError, checkpointing, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.data.palettes import CMP_FACADES
@@ -180,7 +180,7 @@ def test_a_row_is_not_trained_twice_nor_taken_for_a_shorter_one(tmp_path):
     config = dataclasses.replace(config_of(32, "no-data"), model=model)
     untrained = pix2pix.model(config)
     runs.save_config(config, tmp_path)
-    saved = runs.checkpoint(untrained, tf.Variable(2, dtype="int64"))
+    saved = checkpointing.checkpoint(untrained, tf.Variable(2, dtype="int64"))
     tf.train.CheckpointManager(saved, tmp_path / "checkpoints", 1).save(checkpoint_number=2)
     network = ablations.trained(config, tmp_path).network  # Its data is not there to be trained on.
     assert len(network.weights) == len(untrained.generator.weights)
