@@ -13,6 +13,7 @@ from tfpix2pix.inference import SEED, Direction
 from tfpix2pix.layers import Dropout
 
 ONLY = "translate"  # Name of the direction of a generator that is exported by itself.
+IMAGES = ("image", "image_bytes")  # Inputs that every signature has one of.
 CARD = "model_card"  # The signature that answers the model card.
 
 
@@ -151,7 +152,7 @@ def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureN
         Dict of the names of directions to `SignatureNames`.
 
     Raises:
-        ValueError: If two signatures would have one name.
+        ValueError: If two signatures, or two inputs of one, would have one name.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -163,6 +164,7 @@ def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureN
     """
     names = {}
     for name, direction in directions.items():
+        _check_controls(name, direction)
         is_first = not names
         prefix = "" if is_first else f"{name}_"
         formats = (direction.task.source_format, direction.task.target_format)
@@ -179,6 +181,15 @@ def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureN
         )
     _check_unique(names)
     return names
+
+
+def _check_controls(name, direction):
+    for control in direction.controls:
+        if control.name in IMAGES:
+            raise InputError(
+                f"A control must not have the name of an image, {' or '.join(IMAGES)}. Received: "
+                f"{control.name!r} of the direction {name!r}. Rename it."
+            )
 
 
 def _check_unique(names):

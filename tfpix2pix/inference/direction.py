@@ -20,8 +20,9 @@ class Control(NamedTuple):
     Attributes:
         name: Name of the signature's input, of the command's option and of the page's widget.
         spec: `tf.TensorSpec` of one example, without the batch; `None` stands for open sides.
-        neutral: Function of a batch of sources, float `[batch, height, width, channels]`, to the
-            batch of values that ask for nothing. `None` for the seed, which is no input of the
+        neutral: TensorFlow function of a batch of sources, float `[batch, height, width,
+            channels]`, to the batch of values that ask for nothing; what it gives for an image
+            depends on no other. `None` for the seed, which is no input of the
             network: without it there is no noise.
         about: What the model card and the page say of it: `kind` of widget ("seed", "slider",
             "choice", "numbers" or "text"), `title`, `range`, `names`.

@@ -164,6 +164,12 @@ def test_signatures_of_one_name_are_refused(tmp_path):
         export.export({"AtoB": direction._replace(controls=(neutral,))}, tmp_path)
     with refused(message.format("'model_card' of the direction 'model_card'")):
         export.export({"AtoB": direction, "model_card": direction}, tmp_path)
+    with refused(
+        "A control must not have the name of an image, image or image_bytes. Received: 'image' of "
+        "the direction 'AtoB'. Rename it."
+    ):
+        image = neutral._replace(name="image")
+        export.export({"AtoB": direction._replace(controls=(image,))}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
