@@ -84,6 +84,7 @@ def test_the_examples_of_features_run_in_their_order(tmp_path, monkeypatch):
         "Export": (2, 45, 70, 3),
     }
     assert sorted(path.name for path in Path("samples").iterdir()) == ["000004.png", "000006.png"]
+    assert sorted(path.stem for path in Path("checkpoints").glob("*.index")) == ["ckpt-4", "ckpt-6"]
     assert names["mixed"].get_layer("down1_conv").compute_dtype == "float16"
     np.testing.assert_allclose(results["Export"], results["Images of any size"], atol=1e-4)
 
