@@ -8,9 +8,12 @@ Besides the page, its programming interface is at `/gradio_api/call/translate`; 
 shows how to use it.
 """
 
+import signal
+import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Optional
 
@@ -20,8 +23,9 @@ from serving.client import Client
 from serving.client.failures import BadArgument, ClientError
 from serving.page.layout import build, launch
 from serving.page.translator import Translator
+from serving.process import ended_by, local_server
 
-PATIENCE = 1.0  # Seconds: a visitor is told soon that the server is away.
+PATIENCE = 1.0  # Seconds: a visitor learns soon that the server is away.
 
 
 def main(
@@ -43,11 +47,13 @@ def main(
         port: Port of the page.
     """
     sources = {"--address": address, "--export": export, "--run": run}
-    given = [name for name, value in sources.items() if value is not None]
-    if len(given) != 1 or (address is None) != (model is None):
+    named = [name for name, value in sources.items() if value is not None]
+    if len(named) != 1 or (address is None) != (model is None):
+        if model is not None:
+            named.append("--model")
         raise BadArgument(
             "One of --address with --model, --export and --run must be given. Received: "
-            f"{' '.join([*given, *['--model'] * (model is not None)]) or 'none'}. Choose one."
+            f"{' '.join(named) or 'none'}. Choose one."
         )
     with ExitStack() as stack:
         if run is not None:
@@ -55,54 +61,25 @@ def main(
             _export(run, export)
         if export is not None:
             model = export.resolve().name
-            address = stack.enter_context(_local_server(export.resolve()))
+            address = stack.enter_context(local_server(export)).address
         client = stack.enter_context(Client(address, model, patience=PATIENCE))
-        launch(build(Translator(client, model)), host, port)
-
-
-@contextmanager
-def _local_server(folder):
-    """Serves the model of a folder; yields the address."""
-    # Only here is TensorFlow needed.
-    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
-
-    from serving.engine.listening import start
-    from serving.engine.manager import Manager
-    from tfpix2pix.export import versions
-
-    if not folder.is_dir() or not versions(folder):
-        raise BadArgument(
-            "The folder of a served model must contain numbered versions. Received: "
-            f"{folder}, which has none. Make one with `python -m serving.export --run RUN --to "
-            f"{folder}`."
-        )
-    config = ModelServerConfig()
-    config.model_config_list.config.add(
-        name=folder.name, base_path=str(folder), model_platform="tensorflow"
-    )
-    manager = Manager(config).start()
-    try:
-        server, port = start(manager)
-        try:
-            yield f"127.0.0.1:{port}"
-        finally:
-            server.stop(grace=5).wait()
-    finally:
-        manager.stop()
+        page = build(Translator(client, model))
+        launch(page, host, port)
+        stack.callback(page.close, verbose=False)
+        print(f"The page is at {page.local_url}; Ctrl-C ends it.", flush=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: sys.exit(0))  # What has started is stopped in order.
+        threading.Event().wait()
 
 
 def _export(run, folder):
-    from serving.export import main as export
-    from tfpix2pix.errors import InputError
-
-    try:
-        export(str(run), str(folder))
-    except InputError as error:
-        raise BadArgument(str(error)) from None
+    """Exports a run by the program, so that the page needs no TensorFlow in its process."""
+    command = [sys.executable, "-m", "serving.export", "--run", str(run), "--to", str(folder)]
+    status = subprocess.run(command, check=False).returncode
+    if status:  # The program has printed why.
+        sys.exit(status)
 
 
 if __name__ == "__main__":
-    try:
+    with ended_by(BadArgument, ClientError, OSError, RuntimeError):
         jsonargparse.auto_cli(main, as_positional=False)
-    except (BadArgument, ClientError, OSError) as error:
-        sys.exit(f"error: {error}")

@@ -1,8 +1,5 @@
-// The canvas: everything about a drawing stays in the visitor's browser; the page is told of each
-// change, a moment after the last one.
-const { size, kind, background, line_color, line_width, palette, examples } = props.convention;
-const [height, width] = size;
-const SCALE = Math.max(1, Math.round(512 / Math.max(height, width)));
+// The canvas: everything about a drawing stays in the visitor's browser; an event reports each
+// change to the page, a moment after the last one. Each direction has a sheet of its own.
 const MOMENT = 120; // Milliseconds.
 const MOST_STEPS = 40; // To undo.
 
@@ -12,11 +9,12 @@ const canvas = find("canvas");
 const video = find("video");
 const file = find("input[type=file]");
 const pen = canvas.getContext("2d", { willReadFrequently: true });
-canvas.width = width * SCALE;
-canvas.height = height * SCALE;
+const sheets = {}; // Of the directions that are not shown.
 
+let convention = null; // Of the direction that is shown.
+let scale = 1; // Pixels of the canvas for one of the model.
 let tool = "pen";
-let color = kind === "lines" ? css(line_color) : "#000000";
+let color = "#000000";
 let past = [];
 let future = [];
 let timer = null;
@@ -50,16 +48,16 @@ function step(from, to) {
 }
 
 function fill() {
-  pen.fillStyle = css(background);
+  pen.fillStyle = css(convention.background);
   pen.fillRect(0, 0, canvas.width, canvas.height);
 }
 
 function place(image, imageWidth, imageHeight) {
   remember();
   fill();
-  const scale = Math.min(canvas.width / imageWidth, canvas.height / imageHeight);
-  const [w, h] = [imageWidth * scale, imageHeight * scale];
-  pen.imageSmoothingEnabled = kind === "picture"; // Colours of classes must not be mixed.
+  const enlarged = Math.min(canvas.width / imageWidth, canvas.height / imageHeight);
+  const [w, h] = [imageWidth * enlarged, imageHeight * enlarged];
+  pen.imageSmoothingEnabled = convention.kind === "picture"; // Colours of classes must not be mixed.
   pen.drawImage(image, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
   announce();
 }
@@ -84,8 +82,8 @@ function point(event) {
 
 function draw(event) {
   const next = point(event);
-  pen.strokeStyle = tool === "pen" ? color : css(background);
-  pen.lineWidth = find(".size").value * SCALE * (tool === "pen" ? 1 : 2);
+  pen.strokeStyle = tool === "pen" ? color : css(convention.background);
+  pen.lineWidth = find(".size").value * scale * (tool === "pen" ? 1 : 2);
   pen.lineCap = pen.lineJoin = "round";
   pen.beginPath();
   pen.moveTo(...last);
@@ -107,7 +105,7 @@ canvas.addEventListener("pointermove", (event) => last && draw(event));
 function sharpen() {
   const [before, now] = [past.at(-1).data, snapshot()];
   const data = now.data;
-  const drawn = (tool === "pen" ? color : css(background)).match(/\d+/g).map(Number);
+  const drawn = (tool === "pen" ? color : css(convention.background)).match(/\d+/g).map(Number);
   for (let i = 0; i < data.length; i += 4) {
     let [fromDrawn, fromBefore] = [0, 0];
     for (let j = 0; j < 3; j++) {
@@ -123,7 +121,7 @@ for (const end of ["pointerup", "pointercancel"]) {
   canvas.addEventListener(end, () => {
     if (!last) return;
     last = null;
-    if (kind === "labels") sharpen();
+    if (convention.kind === "labels") sharpen();
     announce();
   });
 }
@@ -188,8 +186,8 @@ file.addEventListener("change", () => {
   file.value = ""; // So that the same file can be chosen again.
 });
 document.addEventListener("paste", (event) => {
-  const found = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
-  if (found) load(found);
+  const image = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+  if (image) load(image);
 });
 canvas.addEventListener("dragover", (event) => event.preventDefault());
 canvas.addEventListener("drop", (event) => {
@@ -197,35 +195,66 @@ canvas.addEventListener("drop", (event) => {
   if (event.dataTransfer.files.length) load(event.dataTransfer.files[0]);
 });
 
-// What the model's card tells.
-find(".color").hidden = kind !== "picture";
-find(".color input").addEventListener("input", (event) => { color = event.target.value; });
-find(".size").value = kind === "lines" ? Math.round(line_width) : 4;
-for (const [name, value] of Object.entries(palette)) {
-  const button = document.createElement("button");
-  const swatch = document.createElement("i");
-  swatch.style.background = css(value);
-  button.append(swatch, name);
-  button.setAttribute("role", "radio");
-  button.addEventListener("click", () => {
-    color = css(value);
-    choose("pen");
-    for (const other of find(".palette").children) {
-      other.setAttribute("aria-checked", other === button);
-    }
-  });
-  find(".palette").append(button);
+// What the model's card says of a direction.
+function choosePalette(palette) {
+  find(".palette").replaceChildren();
+  for (const [name, value] of Object.entries(palette)) {
+    const button = document.createElement("button");
+    const swatch = document.createElement("i");
+    swatch.style.background = css(value);
+    button.append(swatch, name);
+    button.setAttribute("role", "radio");
+    button.addEventListener("click", () => {
+      color = css(value);
+      choose("pen");
+      for (const other of find(".palette").children) {
+        other.setAttribute("aria-checked", other === button);
+      }
+    });
+    find(".palette").append(button);
+  }
+  find(".palette button")?.click();
 }
-find(".palette button")?.click();
-examples.forEach((example, index) => {
-  const button = document.createElement("button");
-  const image = new Image();
-  image.src = `data:image/png;base64,${example}`;
-  image.alt = `Example ${index + 1}`;
-  button.append(image);
-  button.addEventListener("click", () => place(image, image.naturalWidth, image.naturalHeight));
-  find(".examples").append(button);
-});
-fill();
+
+function showExamples(examples) {
+  find(".examples").replaceChildren();
+  examples.forEach((example, index) => {
+    const button = document.createElement("button");
+    const image = new Image();
+    image.src = `data:image/png;base64,${example}`;
+    image.alt = `Example ${index + 1}`;
+    button.append(image);
+    button.addEventListener("click", () => place(image, image.naturalWidth, image.naturalHeight));
+    find(".examples").append(button);
+  });
+}
+
+function show(direction) {
+  if (canvas.direction) sheets[canvas.direction] = { past, future, pixels: snapshot() };
+  canvas.direction = direction;
+  convention = props.conventions[direction];
+  const [height, width] = convention.size;
+  scale = Math.max(1, Math.round(512 / Math.max(height, width)));
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  color = convention.kind === "lines" ? css(convention.line_color) : find(".color input").value;
+  find(".color").hidden = convention.kind !== "picture";
+  find(".size").value = convention.kind === "lines" ? Math.round(convention.line_width) : 4;
+  choosePalette(convention.palette);
+  showExamples(convention.examples);
+  const sheet = sheets[direction];
+  past = sheet?.past ?? [];
+  future = sheet?.future ?? [];
+  if (sheet) pen.putImageData(sheet.pixels, 0, 0);
+  else fill();
+}
+
+find(".color input").addEventListener("input", (event) => { color = event.target.value; });
+canvas.show = (direction) => {
+  if (direction === canvas.direction) return;
+  show(direction);
+  announce();
+};
+show(Object.keys(props.conventions)[0]);
 keep();
 find("[data-action=undo]").disabled = find("[data-action=redo]").disabled = true;

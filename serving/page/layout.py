@@ -1,9 +1,9 @@
 """The page: a canvas on the left, on the right what the model makes of the drawing."""
 
 import base64
-import binascii
 import html
 import io
+import json
 import os
 from pathlib import Path
 from typing import Optional
@@ -13,21 +13,13 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Nothing of a visitor leaves 
 import gradio as gr
 from PIL import Image
 
-from serving.client.failures import ClientError
+from serving.client.failures import BadArgument, ClientError
+from serving.page.widgets import Widgets
 
 FOLDER = Path(__file__).parent
 MOST_SAMPLES = 6
 KEPT = 3600  # Seconds that results stay in Gradio's folder of temporary files.
 AT_ONCE = 4  # Visitors whose drawings are translated at the same time.
-STYLE = """
-.gradio-container { max-width: 1160px !important; margin: 0 auto !important; }
-#result img { width: 100%; }
-#drawing { padding: 0; }
-#failure { color: #b42318; padding: 10px; border: 1px solid currentColor; border-radius: 6px; }
-"""
-# Read when the request is sent: an event that had to wait comes with the data of an earlier one.
-CURRENT_DRAWING = """(_, seed, samples) =>
-    [document.querySelector("#drawing canvas").drawing, seed, samples]"""
 TIMES = "Model: {0.model:.0f} ms. Network: {0.network:.0f} ms (an answer without the model)."
 HINTS = {
     "lines": "Draw with lines. They are sent as wide and in the colours that the model knows.",
@@ -45,37 +37,14 @@ def build(translator):
     Returns:
         `gradio.Blocks`; `launch` starts it.
     """
-
-    def translated(drawing, seed, samples):
-        drawing, seed = base64.b64decode(drawing.partition(",")[2]), int(seed or 0)
-        try:
-            made = translator.translate(drawing, seed, int(samples))
-        except ClientError as error:
-            # The last result stays, and so does the drawing.
-            return gr.skip(), gr.skip(), gr.skip(), gr.HTML(html.escape(str(error)), visible=True)
-        times = TIMES.format(made)
-        pair = (_image(made.sent), _image(made.translated))
-        noisy = [(_image(sample), f"Seed {seed + i}") for i, sample in enumerate(made.samples)]
-        return pair, gr.Gallery(noisy, visible=bool(noisy)), times, gr.HTML(visible=False)
-
-    def translate(image: str, seed: Optional[int] = None) -> str:
-        """Translates the base64 of an image file into that of a PNG file.
-
-        The image is fitted and normalized as a drawing is. With a seed there is noise, of models
-        that have it.
-        """
-        try:
-            decoded = base64.b64decode(image, validate=True)
-            made = translator.translate(decoded, seed or 0, 0 if seed is None else 1)
-        except (binascii.Error, ClientError) as error:
-            raise gr.Error(str(error)) from None
-        return base64.b64encode((made.samples or [made.translated])[0]).decode("ascii")
-
     with gr.Blocks(title=translator.name, delete_cache=(KEPT, KEPT)) as page:
-        gr.Markdown(f"# {translator.name}\n{HINTS[translator.convention.kind]}")
+        gr.Markdown(f"# {translator.name}")
+        hint = gr.Markdown(_hint(translator, next(iter(translator.directions))))
         with gr.Row():
             with gr.Column(min_width=300):
-                canvas = _canvas(translator.convention)
+                direction = _direction_select(translator)
+                canvas = _canvas(translator)
+                widgets, groups = _widgets(translator)
             with gr.Column(min_width=300):
                 result = gr.ImageSlider(
                     label="Drawing as sent | result",
@@ -87,35 +56,47 @@ def build(translator):
                 failure = gr.HTML(visible=False, elem_id="failure")
                 again = gr.Button("Translate again", size="sm")
                 times = gr.Markdown(elem_id="times")
-                with gr.Row(visible=translator.noisy):
-                    samples = gr.Slider(0, MOST_SAMPLES, 0, step=1, label="Samples with noise")
-                    seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                noise, samples, seed = _noise(translator)
                 gallery = gr.Gallery(
                     label="Samples", visible=False, columns=3, format="png", elem_id="samples"
                 )
+        all_widgets = [widget for shown in widgets.values() for widget in shown]
         gr.on(
-            [canvas.input, again.click, seed.change, samples.release],
-            translated,
-            [canvas, seed, samples],
+            [
+                canvas.input,
+                again.click,
+                seed.change,
+                samples.release,
+                *(event for widget in all_widgets for event in widget.events),
+            ],
+            _translated(translator, widgets),
+            [canvas, direction, seed, samples, *_components(all_widgets)],
             [result, gallery, times, failure],
-            js=CURRENT_DRAWING,
+            js=_script("send.js"),
             trigger_mode="always_last",
             show_progress="hidden",
             api_visibility="private",
             concurrency_limit=AT_ONCE,
         )
-        gr.api(translate, concurrency_limit=AT_ONCE)
+        direction.change(
+            _turned(translator),
+            [direction],
+            [hint, noise, *groups],
+            js=_script("turn.js"),
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        _add_interface(translator)
     return page
 
 
-def launch(page, host, port, *, block=True):
-    """Serves a page.
+def launch(page, host: str, port: Optional[int]):
+    """Serves a page, without waiting for its end.
 
     Args:
-        page: `gradio.Blocks`.
+        page: `gradio.Blocks`; `close` ends it.
         host: Address to listen at.
-        port: Port to listen at.
-        block: Whether to wait until Ctrl-C.
+        port: Port to listen at; `None` for the first free one from 7860 on.
 
     Raises:
         OSError: If it cannot listen there.
@@ -125,23 +106,143 @@ def launch(page, host, port, *, block=True):
         server_name=host,
         server_port=port,
         theme=gr.themes.Default(font=system, font_mono=["ui-monospace", "monospace"]),
-        css=STYLE,
+        css=(FOLDER / "layout.css").read_text("utf-8"),
         footer_links=["api"],
         ssr_mode=False,
         share=False,
-        prevent_thread_lock=not block,
+        quiet=True,
+        prevent_thread_lock=True,
     )
 
 
-def _canvas(convention):
-    examples = [base64.b64encode(example).decode("ascii") for example in convention.examples]
+def _direction_select(translator):
+    names = list(translator.directions)
+    return gr.Dropdown(names, label="Direction", visible=len(names) > 1, elem_id="direction")
+
+
+def _canvas(translator):
+    conventions = {}
+    for name, shown in translator.directions.items():
+        examples = [base64.b64encode(file).decode("ascii") for file in shown.convention.examples]
+        conventions[name] = {**shown.convention._asdict(), "examples": examples}
     return gr.HTML(
         html_template=(FOLDER / "canvas.html").read_text("utf-8"),
         css_template=(FOLDER / "canvas.css").read_text("utf-8"),
         js_on_load=(FOLDER / "canvas.js").read_text("utf-8"),
         elem_id="drawing",
-        convention={**convention._asdict(), "examples": examples},
+        conventions=conventions,
     )
+
+
+def _widgets(translator):
+    """Returns a dict of direction to list of `Widgets`, and the group of each direction's."""
+    widgets = {}
+    groups = []
+    first = next(iter(translator.directions))
+    for name, shown in translator.directions.items():
+        with gr.Column(visible=name == first) as group:
+            widgets[name] = [Widgets(control) for control in shown.controls]
+        groups.append(group)
+    return widgets, groups
+
+
+def _noise(translator):
+    first = next(iter(translator.directions.values()))
+    with gr.Row(visible=first.has_samples) as row:
+        samples = gr.Slider(0, MOST_SAMPLES, 0, step=1, label="Samples with noise")
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+    return row, samples, seed
+
+
+def _translated(translator, widgets):
+    """Returns the function of an event to what the page shows then."""
+
+    def translated(drawing, direction, seed, samples, *values):
+        seed = int(seed or 0)
+        count = int(samples) if translator.directions[direction].has_samples else 0
+        try:
+            made = translator.translate(
+                base64.b64decode(drawing.partition(",")[2]),
+                direction,
+                seed=seed,
+                samples=count,
+                controls=_controls(widgets, direction, values),
+            )
+        except (BadArgument, ClientError) as error:
+            # The last result stays, and so does the drawing.
+            return gr.skip(), gr.skip(), gr.skip(), gr.HTML(html.escape(str(error)), visible=True)
+        times = TIMES.format(made)
+        pair = (_image(made.sent), _image(made.translated))
+        noisy = [(_image(sample), f"Seed {seed + i}") for i, sample in enumerate(made.samples)]
+        return pair, gr.Gallery(noisy, visible=bool(noisy)), times, gr.HTML(visible=False)
+
+    return translated
+
+
+def _turned(translator):
+    """Returns the function of the name of a direction to what the page shows of it."""
+
+    def turned(direction):
+        shown = translator.directions[direction]
+        groups = [gr.Column(visible=name == direction) for name in translator.directions]
+        return _hint(translator, direction), gr.Row(visible=shown.has_samples), *groups
+
+    return turned
+
+
+def _add_interface(translator):
+    """Adds what programs call."""
+
+    def translate(image: str, seed: Optional[int] = None) -> str:
+        """Translates the base64 of an image file into that of a PNG file.
+
+        The image is fitted and normalized as a drawing is. With a seed there is noise, of models
+        that have it.
+        """
+        return answer(image, None, json.dumps({"seed": seed}))
+
+    def translate_with(image: str, direction: Optional[str] = None, controls: str = "{}") -> str:
+        """Translates the base64 of an image file in a direction, with the value of a control.
+
+        The controls are a JSON object of a name and its value, as the model card lists them.
+        """
+        return answer(image, direction, controls)
+
+    def answer(image, direction, controls):
+        try:
+            decoded = base64.b64decode(image, validate=True)
+            made = translator.translate(decoded, direction, controls=dict(json.loads(controls)))
+        except (ValueError, TypeError, ClientError) as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        return base64.b64encode(made.translated).decode("ascii")
+
+    gr.api(translate, concurrency_limit=AT_ONCE)
+    gr.api(translate_with, concurrency_limit=AT_ONCE)
+
+
+def _controls(widgets, direction, values):
+    """Returns the values of a direction's controls, among those of all widgets."""
+    rest = list(values)
+    controls = {}
+    for name, shown in widgets.items():
+        for widget in shown:
+            count = len(widget.components)
+            if name == direction:
+                controls[widget.name] = widget.value(rest[:count])
+            del rest[:count]
+    return controls
+
+
+def _components(widgets):
+    return [component for widget in widgets for component in widget.components]
+
+
+def _hint(translator, direction):
+    return HINTS[translator.directions[direction].convention.kind]
+
+
+def _script(name):
+    return (FOLDER / name).read_text("utf-8")
 
 
 def _image(encoded):

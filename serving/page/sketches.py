@@ -1,4 +1,4 @@
-"""Drawings become what a model was trained on: its size, its colours, its width of lines."""
+"""Turns drawings into sources like the training images: size, colours, width of lines."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ FINE = 4  # Times finer than the model's pixels, at least, are lines drawn.
 
 
 class Convention(NamedTuple):
-    """How the inputs of a model look; the default is that of models that do not tell.
+    """How the sources of a model look; the default is that of models without a card.
 
     Attributes:
         size: `(height, width)` in pixels.
@@ -36,12 +36,17 @@ class Convention(NamedTuple):
     examples: tuple = ()
 
     @classmethod
-    def of_card(cls, card):
-        """Reads the convention out of a model card."""
+    def from_card(cls, direction, size):
+        """Reads the convention of a direction out of the model card.
+
+        Args:
+            direction: Dict of `drawing` and `examples`.
+            size: `(height, width)` of the training images, or `None`.
+        """
         return cls(
-            size=tuple(card["image_size"] or cls().size),
-            examples=tuple(base64.b64decode(example) for example in card["examples"]),
-            **card["drawing"],
+            size=tuple(size or cls().size),
+            examples=tuple(base64.b64decode(example) for example in direction["examples"]),
+            **direction["drawing"],
         )
 
 
@@ -69,7 +74,7 @@ def write(pixels):
 
 
 def normalized(drawing, convention):
-    """Makes of any drawing an input as the model was trained on.
+    """Turns any drawing into a source like the training images.
 
     Args:
         drawing: uint8 `[height, width, 4]` of any size; it is fitted into the model's, and the rest
@@ -84,8 +89,8 @@ def normalized(drawing, convention):
     reduced = _resized(pixels, convention.size, Image.Resampling.BOX)
     for example in convention.examples:
         if np.array_equal(reduced, read(example)[..., :3]):
-            return reduced  # It is as it must be, which drawing it anew would only blur.
-    return KINDS[convention.kind](pixels, convention)
+            return reduced  # Drawing it anew would only blur it.
+    return NORMALIZERS[convention.kind](pixels, convention)
 
 
 def _on_background(drawing, convention):
@@ -143,4 +148,4 @@ def _resized(pixels, size, resampling):
     return np.asarray(Image.fromarray(pixels).resize(size[::-1], resampling))
 
 
-KINDS = {"lines": _lines, "labels": _labels, "picture": _picture}
+NORMALIZERS = {"lines": _lines, "labels": _labels, "picture": _picture}

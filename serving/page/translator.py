@@ -1,21 +1,25 @@
-"""The model behind the page: what it was made for, and its translations with their times."""
+"""The model behind the page: its directions, and its translations with their times."""
 
 import time
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from PIL import Image
 
+from serving.client.controls import ONLY, card_directions
 from serving.client.failures import BadImage, Code, UnsuitableModel
 from serving.page.sketches import Convention, normalized, read, write
 
+SEED = "seed"  # Kind of control for which the page has samples.
+
 
 class Translation(NamedTuple):
-    """What became of a drawing.
+    """The translation of a drawing.
 
     Attributes:
-        sent: bytes of the PNG file that the model was given.
-        translated: bytes of the PNG file that it made.
+        sent: bytes of the PNG file that went to the model.
+        translated: bytes of the PNG file that came back.
         samples: List of bytes of PNG files, with noise.
         model: Milliseconds that the model took for `translated`.
         network: Milliseconds that the question and the answer travelled.
@@ -28,6 +32,20 @@ class Translation(NamedTuple):
     network: float
 
 
+class ShownDirection(NamedTuple):
+    """A direction of the model as the page shows it.
+
+    Attributes:
+        convention: `Convention` of its sources.
+        controls: List of what the card says of each control, the seed left out.
+        has_samples: Whether it makes samples by seeds.
+    """
+
+    convention: Convention
+    controls: list
+    has_samples: bool
+
+
 class Translator:
     """One model of a server; any number of visitors may share it.
 
@@ -36,37 +54,54 @@ class Translator:
         name: Name of the model.
 
     Attributes:
-        name: As given.
-        convention: `Convention` of its inputs.
-        noisy: Whether it makes samples by seeds.
+        name: As received.
+        directions: Dict of the names of directions to `ShownDirection`, the default one first.
 
     Raises:
         ClientError: If the server does not answer, or does not have the model.
     """
 
-    def __init__(self, client, name):
-        self._client, self.name = client, name
+    def __init__(self, client, name: str):
+        self._client = client
+        self.name = name
         card = self._card()
-        self.convention = Convention() if card is None else Convention.of_card(card)
-        blank = write(np.full((*self.convention.size, 3), 255, "uint8"))
-        try:
-            client.translate(blank, seed=0)
-            self.noisy = True
-        except (UnsuitableModel, BadImage):  # There is no such signature, or it takes no files.
-            self.noisy = False
+        if card is None:
+            convention = Convention()
+            self.directions = {ONLY: ShownDirection(convention, [], self._samples(convention))}
+            return
+        self.directions = {}
+        for direction, entry in card_directions(card).items():
+            convention = Convention.from_card(entry, card["image_size"])
+            controls = [c for c in entry["controls"] if c["about"].get("kind") != SEED]
+            # A card of format 1 does not say whether there are samples.
+            has_samples = len(controls) < len(entry["controls"]) and (
+                "directions" in card or self._samples(convention)
+            )
+            self.directions[direction] = ShownDirection(convention, controls, has_samples)
 
-    def translate(self, drawing, seed=0, samples=0):
+    def translate(
+        self,
+        drawing: bytes,
+        direction: Optional[str] = None,
+        *,
+        seed: int = 0,
+        samples: int = 0,
+        controls: Optional[Mapping[str, Any]] = None,
+    ) -> Translation:
         """Translates a drawing.
 
         Args:
             drawing: bytes of an image file of any size.
+            direction: Name of the direction; by default the first.
             seed: int, of the first sample; the next ones have the next numbers.
             samples: How many translations with noise to make, besides the one without.
+            controls: Dict of the name of a control to its value; `None` asks for nothing.
 
         Returns:
             `Translation`.
 
         Raises:
+            BadArgument: If the model has no such direction or control.
             ClientError: If the drawing is no image, or the server does not translate it.
         """
         try:
@@ -75,12 +110,21 @@ class Translator:
             raise BadImage(
                 "A drawing must be an image.", Code.INVALID_ARGUMENT, str(error)
             ) from None
-        sent = write(normalized(pixels, self.convention))
-        translated, whole = _timed(self._client.translate, sent)
+        first = next(iter(self.directions))
+        shown = self.directions.get(direction, self.directions[first])
+        sent = write(normalized(pixels, shown.convention))
+        # The first direction needs no card, which the model may not have.
+        name = None if direction == first else direction
+        values = dict(controls or {})
+
+        def answer(**options):
+            return self._client.translate(sent, name, **values, **options)
+
+        translated, seconds = _timed(answer)
         # The card is an answer that takes the model no time; so is the refusal to give one.
         _, network = _timed(self._card)
-        noisy = [self._client.translate(sent, seed + index) for index in range(samples)]
-        return Translation(sent, translated, noisy, max(whole - network, 0), network)
+        noisy = [answer(seed=seed + index) for index in range(samples)]
+        return Translation(sent, translated, noisy, max(seconds - network, 0), network)
 
     def _card(self):
         try:
@@ -88,8 +132,17 @@ class Translator:
         except UnsuitableModel:
             return None
 
+    def _samples(self, convention):
+        """Asks for a sample, since there is no card to tell whether the model makes any."""
+        blank = write(np.full((*convention.size, 3), 255, "uint8"))
+        try:
+            self._client.translate(blank, seed=0)
+        except (UnsuitableModel, BadImage):  # There is no such signature, or it takes no files.
+            return False
+        return True
 
-def _timed(function, *arguments):
+
+def _timed(function):
     start = time.perf_counter()
-    result = function(*arguments)
+    result = function()
     return result, 1000 * (time.perf_counter() - start)

@@ -99,8 +99,9 @@ def test_a_model_without_a_card_is_told_so_and_gets_a_plain_canvas(address):
         with pytest.raises(UnsuitableModel):
             client.model_card()
         translator = Translator(client, "foreign")
-        assert translator.convention.size == (256, 256)
-        assert not translator.noisy
+        (shown,) = translator.directions.values()
+        assert shown.convention.size == (256, 256)
+        assert not shown.has_samples
         encoded, pixels = picture(1, (256, 256))
         np.testing.assert_array_equal(
             pixels_of(translator.translate(encoded).translated), pixels[::-1]
@@ -112,7 +113,7 @@ def test_a_drawing_is_translated_with_samples_and_times(address):
     with Client(address, "lines") as client:
         made = Translator(client, "lines").translate(encoded, seed=5, samples=2)
         assert made.translated == client.translate(made.sent)
-        assert made.samples == [client.translate(made.sent, seed) for seed in (5, 6)]
+        assert made.samples == [client.translate(made.sent, seed=seed) for seed in (5, 6)]
         assert made.model >= 0
         assert made.network > 0
         with pytest.raises(BadImage) as caught:
@@ -132,11 +133,11 @@ def launched(address, model):
     """Serves a page; yields its URL."""
     with Client(address, model, patience=0) as client:
         page = build(Translator(client, model))
-        launch(page, "127.0.0.1", None, block=False)
+        launch(page, "127.0.0.1", None)
         try:
             yield page.local_url
         finally:
-            page.close()
+            page.close(verbose=False)
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +323,7 @@ def test_samples_have_seeds_and_the_result_can_be_kept(visitor, address):
         for source, seed in zip(sources, (40, 41)):
             np.testing.assert_array_equal(
                 pixels_of(visitor.page.request.get(source).body()),
-                pixels_of(client.translate(sent, seed)),
+                pixels_of(client.translate(sent, seed=seed)),
             )
     assert len(sources) == 2
 

@@ -1,0 +1,109 @@
+"""Widgets of a model's controls, chosen by what the model card says about each."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+import gradio as gr
+
+from serving.client.failures import BadArgument
+
+UNSET = "As the model chooses"
+
+
+class Widgets:
+    """The widgets of one control; what a visitor leaves as it is asks for nothing.
+
+    A slider says so by its default value, or where the card has none by a box to tick.
+
+    Args:
+        control: What the card says of the control: dict of `name`, `dtype`, `shape`, `about`.
+
+    Attributes:
+        name: Name of the control.
+        components: List of `gradio` components.
+        events: List of their events at which to translate again.
+    """
+
+    def __init__(self, control: Mapping[str, Any]):
+        self.name = control["name"]
+        self._about = control["about"]
+        self._step = None if control["dtype"].startswith("float") else 1
+        self._title = self._about.get("title", self.name)
+        build = {"slider": self._slider, "choice": self._choice, "numbers": self._numbers}
+        if self._about.get("kind") == "numbers" and None in control["shape"]:
+            build = {}
+        count = control["shape"][0] if len(control["shape"]) == 1 else 1
+        self.components, self.events, self._read = build.get(self._about.get("kind"), self._text)(
+            count
+        )
+
+    def value(self, shown: Sequence[Any]) -> Any:
+        """Returns the value of the control, or `None` to ask for nothing.
+
+        Args:
+            shown: Values of `components`.
+
+        Raises:
+            BadArgument: If a text is no JSON.
+        """
+        return self._read(shown)
+
+    def _slider(self, _) -> tuple[list, list, Callable]:
+        (default,) = self._defaults(1)
+        sliders = self._sliders([self._title], [default])
+        return self._with_switch(sliders, lambda values: values[0])
+
+    def _numbers(self, count):
+        names = self._about.get("names") or [f"{self._title} {i + 1}" for i in range(count)]
+        sliders = self._sliders(names, self._defaults(count))
+        return self._with_switch(sliders, list)
+
+    def _choice(self, _):
+        names = self._about["names"]
+        default = self._about.get("default")
+        unset = [] if default is not None else [(UNSET, -1)]
+        choices = [*unset, *((name, index) for index, name in enumerate(names))]
+        start = -1 if default is None else default
+        dropdown = gr.Dropdown(choices, value=start, label=self._title)
+        return [dropdown], [dropdown.input], lambda shown: None if shown[0] == start else shown[0]
+
+    def _text(self, _):
+        text = gr.Textbox(label=f"{self._title} (JSON)", lines=1)
+
+        def read(shown):
+            if not (shown[0] or "").strip():
+                return None
+            try:
+                return json.loads(shown[0])
+            except ValueError as error:
+                raise BadArgument(
+                    f"The control {self.name} must be JSON. Received: {shown[0]!r}: {error}. Write "
+                    "numbers in brackets, and text in double quotes."
+                ) from None
+
+        return [text], [text.submit], read
+
+    def _defaults(self, count):
+        low, high = self._about.get("range", (-1.0, 1.0))
+        default = self._about.get("default", min(max(0, low), high))
+        return list(default) if isinstance(default, (list, tuple)) else [default] * count
+
+    def _sliders(self, labels, values):
+        low, high = self._about.get("range", (-1.0, 1.0))
+        return [
+            gr.Slider(low, high, value=value, step=self._step, label=label)
+            for label, value in zip(labels, values)
+        ]
+
+    def _with_switch(self, sliders, result):
+        events = [slider.release for slider in sliders]
+        if "default" in self._about:
+            start = [slider.value for slider in sliders]
+            return sliders, events, lambda shown: None if shown == start else result(shown)
+        switch = gr.Checkbox(False, label=f"Set {self._title}")
+        return (
+            [switch, *sliders],
+            [switch.input, *events],
+            lambda shown: result(shown[1:]) if shown[0] else None,
+        )
