@@ -97,7 +97,7 @@ class Widgets:
         ]
 
     def _with_switch(self, sliders, result):
-        events = [slider.release for slider in sliders]
+        events = [slider.input for slider in sliders]
         if "default" in self._about:
             start = [slider.value for slider in sliders]
             return sliders, events, lambda shown: None if shown == start else result(shown)

@@ -14,13 +14,15 @@ from PIL import Image
 
 from serving import demo
 from serving.client import Client
-from serving.client.failures import BadImage, UnknownModel, UnsuitableModel
+from serving.client.failures import BadArgument, BadImage, UnknownModel, UnsuitableModel
 from serving.engine.manager import Manager
 from serving.engine.model_config import configuration
 from serving.page.layout import build, launch
 from serving.page.sketches import write
 from serving.page.translator import Translator
+from serving.page.widgets import Widgets
 from tests import cases
+from tests.cases.directions import two_directions
 from tests.serving.local import picture, resting, serving
 from tfpix2pix import inference
 from tfpix2pix.data import images
@@ -68,6 +70,12 @@ def manager(generator, tmp_path_factory):
             size=SIZE,
             card={"drawings": {"translate": drawing}, "examples": {"translate": [example]}},
         )
+    export(
+        two_directions(),
+        folder / "both",
+        size=SIZE,
+        card={"drawings": {"AtoB": LABELS, "BtoA": LINES}},
+    )
     foreign = Foreign()
     tf.saved_model.save(foreign, str(folder / "foreign/1"), {"serving_default": foreign.turn})
     return Manager(configuration(folder)).start()
@@ -364,11 +372,111 @@ def test_visitors_do_not_see_each_other(chromium, address):
         assert one.result()[0] == first[0]
 
 
-def call(url, *arguments):
+def choose(visitor, label, option):
+    """Chooses an option of the shown select of a label."""
+    visitor.page.locator(f"input[aria-label='{label}']").locator("visible=true").click()
+    visitor.page.get_by_role("option", name=option).click()
+
+
+def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, address):
+    with launched(address, "both") as url, Client(address, "both") as client:
+        visitor = Visitor(chromium, url)
+
+        def shows(accepted, *asked, **controls):
+            def matches(sent):
+                return accepted(sent) and np.array_equal(
+                    pixels_of(visitor.page.request.get(source()).body()),
+                    pixels_of(client.translate(write(sent), *asked, **controls)),
+                )
+
+            def source():
+                return visitor.page.locator("#result img").nth(1).evaluate("image => image.src")
+
+            visitor.result(matches)
+
+        def is_painted(sent):
+            return {tuple(c) for c in sent.reshape(-1, 3)} <= {tuple(c) for c in PALETTE.values()}
+
+        def is_drawn(sent):
+            return is_inked(sent, 0.5, 0.5) and not is_inked(sent, 0.5, 0.2)
+
+        visitor.click("door")
+        visitor.stroke((0.2, 0.5), (0.8, 0.5))
+        shows(lambda sent: (sent[16, 32] == PALETTE["door"]).all())
+        choose(visitor, "Direction", "BtoA")
+        visitor.page.get_by_text("Draw with lines.").wait_for()
+        visitor.stroke((0.2, 0.5), (0.8, 0.5))
+        shows(is_drawn, "BtoA")
+        choose(visitor, "season", "wet")
+        shows(is_drawn, "BtoA", season=1)
+        choose(visitor, "season", "As the model chooses")
+        shows(is_drawn, "BtoA")
+        visitor.page.get_by_label("Set style").locator("visible=true").check()
+        shows(is_drawn, "BtoA", style=[0, 0, 0])
+        red = visitor.page.locator("input[aria-label$='red'][type=number]").locator("visible=true")
+        red.fill("0.5")
+        red.press("Enter")
+        shows(is_drawn, "BtoA", style=[0.5, 0, 0])
+        choose(visitor, "season", "dry")
+        failure = visitor.page.locator("#failure")
+        failure.wait_for()
+        assert failure.inner_text() == (
+            "A request must set at most one control. Received: style, season. Leave the others out."
+        )
+        choose(visitor, "Direction", "AtoB")  # Its sheet and its widgets are as they were left.
+        shows(is_painted)
+        assert visitor.errors == []
+
+
+@pytest.mark.parametrize(
+    ("control", "shown", "value"),
+    [
+        ({"kind": "slider", "range": [0, 2], "default": 1.0}, [1.0], None),
+        ({"kind": "slider", "range": [0, 2], "default": 1.0}, [1.5], 1.5),
+        ({"kind": "slider", "range": [1, 2]}, [False, 1.5], None),
+        ({"kind": "slider", "range": [1, 2]}, [True, 1.0], 1.0),
+        ({"kind": "choice", "names": ["dry", "wet"], "default": 1}, [1], None),
+        ({"kind": "choice", "names": ["dry", "wet"], "default": 1}, [0], 0),
+        ({"kind": "choice", "names": ["dry", "wet"]}, [-1], None),
+        ({"kind": "numbers", "names": ["a", "b"], "range": [0, 1]}, [True, 0.0, 1.0], [0.0, 1.0]),
+        ({"kind": "numbers", "default": [0.5, 0.25]}, [0.5, 0.25], None),
+        ({"kind": "text"}, ["[[1, 2], [3, 4]]"], [[1, 2], [3, 4]]),
+        ({"kind": "text"}, [""], None),
+        ({}, ["true"], True),
+    ],
+)
+def test_a_widget_left_as_it_is_asks_for_nothing(control, shown, value):
+    shape = [2] if control.get("kind") == "numbers" else []
+    widgets = Widgets({"name": "x", "dtype": "float32", "shape": shape, "about": control})
+    assert len(widgets.components) == len(shown)
+    assert widgets.value(shown) == value
+
+
+def test_a_text_that_is_no_json_is_refused():
+    widgets = Widgets({"name": "x", "dtype": "float32", "shape": [None], "about": {}})
+    with pytest.raises(BadArgument, match=r"^The control x must be JSON\. Received: '\[1': "):
+        widgets.value(["[1"])
+
+
+def test_a_direction_and_a_control_are_asked_for_over_http(address):
+    encoded, _ = picture(4, SIZE)
+    with launched(address, "both") as url, Client(address, "both") as client:
+        for direction, controls in (("BtoA", {}), ("BtoA", {"season": 1}), (None, {"seed": 3})):
+            arguments = (base64.b64encode(encoded).decode(), direction, json.dumps(controls))
+            answer = call(url, *arguments, name="translate_with")
+            (translated,) = json.loads(answer.partition("data: ")[2])
+            sent = Translator(client, "both").translate(encoded, direction).sent
+            assert base64.b64decode(translated) == client.translate(sent, direction, **controls)
+        for direction, controls in (("AtoC", "{}"), ("AtoB", "5"), ("AtoB", '{"mood": 1}')):
+            arguments = (base64.b64encode(encoded).decode(), direction, controls)
+            assert "event: error" in call(url, *arguments, name="translate_with")
+
+
+def call(url, *arguments, name="translate"):
     """Calls the page's interface as any HTTP client does; returns the events."""
     body = json.dumps({"data": arguments}).encode()
     asked = urllib.request.Request(
-        f"{url}gradio_api/call/translate", body, {"Content-Type": "application/json"}
+        f"{url}gradio_api/call/{name}", body, {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(asked, timeout=10) as response:
         event = json.load(response)["event_id"]
