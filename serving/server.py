@@ -19,7 +19,7 @@ from grpc_health.v1 import health
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving.engine import edge_files, logs, tls
-from serving.engine.flags import Flags
+from serving.engine.flags import Flags, largest_request
 from serving.engine.listening import joined, start, start_rest
 from serving.engine.manager import Manager
 from serving.engine.model_config import configuration, read
@@ -71,7 +71,7 @@ def main(flags):
             flags.port,
             credentials=credentials,
             threads=flags.grpc_max_threads,
-            most_bytes=flags.most_bytes,
+            most_bytes=largest_request(flags),
             observers=observers,
             health_service=health_service,
         )

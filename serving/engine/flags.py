@@ -86,7 +86,10 @@ class Flags:
                     f"Give a larger --{name}."
                 )
 
-    @property
-    def most_bytes(self):
-        """Largest request in bytes."""
-        return min(self.max_message_megabytes * 2**20, MOST_BYTES)
+
+def largest_request(flags: Flags) -> int:
+    """Returns the largest request in bytes.
+
+    A function, because the command line takes methods of the class for subcommands.
+    """
+    return min(flags.max_message_megabytes * 2**20, MOST_BYTES)

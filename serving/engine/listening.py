@@ -7,7 +7,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.engine.calls import Interceptor
-from serving.engine.flags import MOST_BYTES, THREADS
+from serving.engine.flags import MOST_BYTES, THREADS, largest_request
 from serving.engine.rest import Application, RestServer
 from serving.engine.services import ModelService, PredictionService
 from tfpix2pix.errors import InputError
@@ -94,7 +94,7 @@ def start_rest(manager, flags, observers=(), metrics=None):
         observers=observers,
         timeout=timeout,
         cors=flags.rest_api_enable_cors_support,
-        most_bytes=flags.most_bytes,
+        most_bytes=largest_request(flags),
         metrics=metrics,
     )
     port = max(0, flags.rest_api_port)
