@@ -56,7 +56,8 @@ def folder(tmp_path_factory):
             if list((folder / "runs/killed/checkpoints").glob(f"ckpt-{killed_at}.index")):
                 process.kill()
             time.sleep(0.001)
-        assert process.wait() == -signal.SIGKILL
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
     finished(folder, *options, "--run", "runs/killed")
     return folder
 
