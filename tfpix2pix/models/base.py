@@ -305,8 +305,9 @@ class TranslationModel(keras.Model):
             self._measure(player, player_gradients)
             variables = self.players[player].trainable_variables
             self.optimizers[player].apply_gradients(zip(player_gradients, variables))
-        for player in self.averaged.keys() & gradients.keys():
-            self._average(player)
+        for player in self.averaged:
+            if player in gradients:
+                self._average(player)
 
     def _measure(self, player, gradients):
         def update():
