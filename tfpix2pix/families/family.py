@@ -62,7 +62,8 @@ class Feed:
     Attributes:
         examples: `(config, split, progress) -> examples`: what can be read of one split, "train",
             "val", "test", or "held_out" for the first that there is of test, val and train; its
-            `names` has the names of all examples, `skipped` what was left out.
+            `names` has the names of all examples, `skipped` what was left out, and `spread(count)`
+            returns a few from all over the data.
         completed: `(config, examples) -> config` without open ends: with the channels, types and
             ranges of the data.
         training: `(config, examples, phase, place, first_step) -> tf.data.Dataset`, the endless

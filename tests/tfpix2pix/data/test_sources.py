@@ -303,3 +303,14 @@ def test_a_broken_or_unwritable_memory_costs_time_only(tmp_path, monkeypatch):
     assert survey.examine_images(column) == first
     monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
     assert survey.examine_images(column) == first
+
+
+def test_a_few_examples_come_from_all_over_the_data(tmp_path):
+    for index in range(8):
+        codecs.write(np.full((4, 6 + index, 3), 30 * index, "uint8"), tmp_path / f"{index}.png")
+    examples = sources.photos(tmp_path)
+    few = examples.spread(3)
+    assert few.names == [examples.names[index] for index in (0, 4, 7)]
+    assert few.sizes.tolist() == [[[4, 6]], [[4, 10]], [[4, 13]]]
+    assert [image.max() for (image,) in all_images(few)] == [0, 120, 210]
+    assert examples.spread(99).names == examples.names
