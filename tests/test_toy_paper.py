@@ -1,5 +1,7 @@
 """The toy paper through all programs: trained, killed, resumed, exported, served and asked."""
 
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -11,9 +13,12 @@ import numpy as np
 import pytest
 
 from serving.client import Client
+from serving.page.layout import build, launch
+from serving.page.translator import Translator
 from serving.process import local_server
 from tests.cases.families import TEST_FAMILIES, write_domains
 from tests.checks import saved_values
+from tests.serving.page.test_page import call
 from tfpix2pix import families, load_run
 from tfpix2pix.checkpointing import newest_checkpoint
 from tfpix2pix.data import codecs
@@ -94,6 +99,31 @@ def test_both_directions_are_exported_served_and_asked_with_a_style(folder):
     answer = codecs.read(folder / "out/0.png")
     expected = run.translate(codecs.read(folder / "data/testA/0.png"), style=[0.1, 0.2])
     assert np.abs(answer.astype(int) - expected).max() <= 1
+
+
+# Gradio leaves its event loop to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_page_shows_both_directions_and_the_style(folder):
+    if not (folder / "exports/toy").is_dir():
+        finished(folder, "serving.export", "--run", "runs/whole", "--to", "exports/toy")
+    encoded = (folder / "data/testB/0.png").read_bytes()
+    with local_server(folder / "exports/toy") as server, Client(server.address, "toy") as client:
+        translator = Translator(client, "toy")
+        page = build(translator)
+        try:
+            launch(page, "127.0.0.1", None)
+            controls = json.dumps({"style": [0.9, -0.5]})
+            asked = (base64.b64encode(encoded).decode(), "BtoA", controls)
+            answer = call(page.local_url, *asked, name="translate_with")
+        finally:
+            page.close(verbose=False)
+        (translated,) = json.loads(answer.partition("data: ")[2])
+        sent = translator.translate(encoded, "BtoA").sent
+        expected = client.translate(sent, "BtoA", style=[0.9, -0.5])
+        assert base64.b64decode(translated) == expected
+    config = json.dumps(page.config["components"])
+    for shown in ("AtoB", "BtoA", "warm", "bold"):
+        assert f'"{shown}"' in config
 
 
 def test_runs_and_exports_translate_files_by_direction(folder):

@@ -31,11 +31,10 @@ def model(config):
 
 
 def directions(config, players):
-    tasks = dict(zip(("AtoB", "BtoA"), unpaired.tasks(config)))
-    examples = {"AtoB": unpaired.a_example, "BtoA": unpaired.b_example}
+    parts = zip(players, unpaired.tasks(config), (unpaired.a_example, unpaired.b_example))
     return {
-        name: Direction(players[name], task, 2, (STYLE,), paired=False, example=examples[name])
-        for name, task in tasks.items()
+        name: Direction(players[name], task, 2, (STYLE,), paired=False, example=example)
+        for name, task, example in parts
     }
 
 

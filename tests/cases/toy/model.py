@@ -27,10 +27,8 @@ class Toy(TranslationModel):
             fake, back = self.cycle(a, training=True)
             colors = [tf.reduce_mean(image, (1, 2), keepdims=True) for image in (b, fake)]
             color, cycle = self.state["alpha"] * losses.l1(*colors), losses.l1(a, back)
-            objectives = {
-                "AtoB": self.objective("AtoB", color=color, cycle=cycle),
-                "BtoA": self.objective("BtoA", cycle=cycle),
-            }
+            forth = self.objective("AtoB", color=color, cycle=cycle)
+            objectives = {"AtoB": forth, "BtoA": self.objective("BtoA", cycle=cycle)}
         self.apply({name: self.gradients(tape, x, name) for name, x in objectives.items()})
         return self.logs()
 
