@@ -1,4 +1,4 @@
-"""The log of the local server on stderr: a line for every request, and what else is to be told."""
+"""The log of the local server on stderr: a line for every request, and for every warning."""
 
 import json
 import logging
@@ -22,6 +22,8 @@ def configure(log_format):
     handler.setFormatter(JsonFormatter() if log_format == "json" else text)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("serving").setLevel(logging.INFO)
+    if log_format != "none":  # TensorFlow would write its warnings a second time.
+        logging.getLogger("tensorflow").handlers.clear()
 
 
 def log_call(call):

@@ -9,14 +9,12 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-UNKNOWN, INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED, INTERNAL = (
-    2,
-    3,
-    5,
-    9,
-    12,
-    13,
-)
+UNKNOWN = 2
+INVALID_ARGUMENT = 3
+NOT_FOUND = 5
+FAILED_PRECONDITION = 9
+UNIMPLEMENTED = 12
+INTERNAL = 13
 DEFAULT_SIGNATURE = "serving_default"
 # NumPy type -> field of TensorProto (tensorflow/core/framework/tensor.proto).
 TYPED_FIELDS = {
@@ -66,7 +64,8 @@ class ServingError(Exception):
 
     def __init__(self, code, message):
         super().__init__(message)
-        self.code, self.message = code, message
+        self.code = code
+        self.message = message
 
 
 class Servable:
@@ -97,7 +96,7 @@ class Servable:
         with tf.Graph().as_default():
             self._session = tf.compat.v1.Session()
             try:
-                with _without_deprecation():
+                with without_deprecation_notes():
                     loaded = tf.compat.v1.saved_model.loader.load(
                         self._session, ["serve"], str(version)
                     )
@@ -152,7 +151,9 @@ class Servable:
         return signature_name, dict(zip(fetches, values))
 
     def _feeds(self, signature, inputs):
-        expected, sent, defaults = sorted(signature.inputs), sorted(inputs), signature.defaults
+        expected = sorted(signature.inputs)
+        sent = sorted(inputs)
+        defaults = signature.defaults
         if len(sent) > len(expected) or (len(sent) < len(expected) and not defaults):
             raise ServingError(
                 INVALID_ARGUMENT,
@@ -220,10 +221,10 @@ class Servable:
 
 
 @contextmanager
-def _without_deprecation():
-    """Drops TensorFlow's note that its first loader, the one of TensorFlow Serving, is deprecated.
+def without_deprecation_notes():
+    """Drops TensorFlow's notes that functions are deprecated, within a block.
 
-    The note tells users to rewrite what is none of theirs.
+    TensorFlow Serving loads and warms up by the functions of TensorFlow 1; a user can change none.
     """
 
     def is_other(record):

@@ -8,7 +8,12 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from serving.engine import unsupported
-from serving.engine.servable import INVALID_ARGUMENT, UNIMPLEMENTED, ServingError
+from serving.engine.servable import (
+    INVALID_ARGUMENT,
+    UNIMPLEMENTED,
+    ServingError,
+    without_deprecation_notes,
+)
 
 FILE = "assets.extra/tf_serving_warmup_requests"  # In a version.
 MOST_RECORDS = 1000
@@ -27,7 +32,8 @@ def replay(servable, version):
     path = Path(version) / FILE
     if not path.exists():
         return
-    records = tf.compat.v1.io.tf_record_iterator(str(path))
+    with without_deprecation_notes():
+        records = tf.compat.v1.io.tf_record_iterator(str(path))
     for count in itertools.count(1):
         try:
             record = next(records, None)
