@@ -1,6 +1,7 @@
 """The toy paper through all programs: trained, killed, resumed, exported, served and asked."""
 
 import base64
+import gc
 import json
 import os
 import signal
@@ -122,6 +123,8 @@ def test_the_page_shows_both_directions_and_the_style(folder):
         expected = client.translate(sent, "BtoA", style=[0.9, -0.5])
         assert base64.b64decode(translated) == expected
     config = json.dumps(page.config["components"])
+    del page
+    gc.collect()
     for shown in ("AtoB", "BtoA", "warm", "bold"):
         assert f'"{shown}"' in config
 
