@@ -305,9 +305,8 @@ class TranslationModel(keras.Model):
             self._measure(player, player_gradients)
             variables = self.players[player].trainable_variables
             self.optimizers[player].apply_gradients(zip(player_gradients, variables))
-        for player in self.averaged:
-            if player in gradients:
-                self._average(player)
+        for player in [name for name in self.averaged if name in gradients]:
+            self._average(player)
 
     def _measure(self, player, gradients):
         def update():
