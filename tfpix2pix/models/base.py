@@ -35,8 +35,7 @@ class TranslationModel(keras.Model):
     """A Keras model whose players, named networks, each descend an objective of their own.
 
     A subclass writes `train_step` with `objective`, `gradients` and `apply`; `fit` and a loop of
-    one's own then train alike, on one replica or many. Further hooks tell programs what they show
-    and measure: `columns`, `validate`, `passes`, `images` and `enter`.
+    one's own then train alike. `columns`, `validate`, `passes`, `images` and `enter` are hooks.
 
     Args:
         players: Dict of player name to `keras.Model`.
@@ -93,7 +92,7 @@ class TranslationModel(keras.Model):
 
     @property
     def steps_taken(self) -> int:
-        """How many steps the first translator has taken, of which a restored model knows."""
+        """How many steps the first translator has taken; a restored model knows it."""
         return int(self.optimizers[self.translators[0]].iterations)
 
     @property
@@ -151,7 +150,7 @@ class TranslationModel(keras.Model):
         if unknown := sorted(set(optimizers_of_players) - set(self.players)):
             raise InputError(
                 f"Optimizers are given per player, {sorted(self.players)}. Received: {unknown}. "
-                f"Remove or rename them."
+                "Remove or rename them."
             )
         self.optimizers = {
             player: optimizers_of_players.get(player) or optimizers.adam()
