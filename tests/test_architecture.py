@@ -97,7 +97,7 @@ NAME_A_FAMILY = ("tfpix2pix/__init__.py", "tfpix2pix/config.py", "training/bench
 
 def test_no_file_outside_of_its_rooms_names_a_family():
     rooms = [ROOT / "tfpix2pix" / room for room in ("families", "models", "networks")]
-    models = {path.stem for path in rooms[1].glob("*.py")} - {"__init__", "base", "faults"}
+    models = {path.stem for path in rooms[1].glob("*.py")} - {"__init__", "base", "non_finite"}
     named = set()
     for path in SOURCES:
         if any(path.is_relative_to(room) for room in rooms):
@@ -187,6 +187,15 @@ def test_the_library_knows_no_command_line(path):
             text = re.sub(r"^ {4}.*$", "", text, flags=re.MULTILINE)
         command = re.search(r"python -m (training|serving)|(?<![\w-])--[a-z]\w*", text)
         assert not command, f"{name_of(path)} names {command[0]}"
+
+
+def test_no_two_files_have_one_name():
+    """But programs of both packages, whose names users type, and the three files of a paper."""
+    programs = {"benchmark", "translate"}
+    papers = {path.stem for path in (ROOT / "tfpix2pix/models").glob("*.py")}
+    names = [path.stem for path in SOURCES if not path.stem.startswith("__")]
+    twins = {name for name in names if names.count(name) > 1}
+    assert twins <= programs | papers
 
 
 def test_there_is_no_drawer_for_everything():

@@ -13,7 +13,7 @@ from tensorflow import keras
 
 from tfpix2pix import report
 from tfpix2pix.errors import InputError
-from tfpix2pix.models import faults
+from tfpix2pix.models.non_finite import describe_non_finite
 
 
 class _EverySteps(keras.callbacks.Callback):
@@ -158,7 +158,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         del batch
         if all(math.isfinite(value) for value in (logs or {}).values()):
             return
-        fault = faults.non_finite(logs, self.model.steps_taken, self.model, self.batch)
+        fault = describe_non_finite(logs, self.model.steps_taken, self.model, self.batch)
         raise InputError(
             f"All losses must be finite. Received: {fault}. Lower the learning rates, or look "
             "for broken images with `tfpix2pix.doctor`."

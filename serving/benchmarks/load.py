@@ -158,10 +158,10 @@ def table(results, seconds):
         f"Model {1000 * model:.1f} ms, with server and client {1000 * served:.1f} ms: "
         f"{served / model - 1:+.1%} of the model's time (medians, in turns)"
     ]
-    for name, of in (("clients", results["closed"]), ("asked/s", results["open"])):
+    for name, loops in (("clients", results["closed"]), ("asked/s", results["open"])):
         heads = [name, "images/s", *(f"p{percent} ms" for percent in PERCENTILES)]
         lines.append("".join(f"{head:>10}" for head in heads))
-        for asked, latencies in of.items():
+        for asked, latencies in loops.items():
             values = 1000 * np.percentile(latencies, PERCENTILES)
             cells = [f"{len(latencies) / seconds:.2f}", *(f"{value:.0f}" for value in values)]
             lines.append("".join(f"{cell:>10}" for cell in [asked, *cells]))

@@ -14,8 +14,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from serving.client import controls as asked_controls
-from serving.client import tiles
+from serving.client import selections, tiles
 from serving.client.connection import (
     MODEL_CARD,
     TRANSIENT,
@@ -148,7 +147,7 @@ class Client(_Connected):
         Raises:
             ClientError: As in `model_card`.
         """
-        return asked_controls.card_directions(self.model_card())
+        return selections.card_directions(self.model_card())
 
     def model_card(self):
         """Asks for the model card: a dict, as `python -m serving.export` wrote it.
@@ -161,17 +160,17 @@ class Client(_Connected):
 
     def _selected(self, direction, seed, controls):
         asked = {"seed": seed, **controls}
-        plain = asked_controls.plain_selection(direction, asked)
+        plain = selections.plain_selection(direction, asked)
         if plain is not None:
             return plain
         if self._card is None:
             self._card = self.model_card()
-        return asked_controls.selection(self._card, direction, asked)
+        return selections.selection(self._card, direction, asked)
 
     def _translated(self, image, selection, tiling):
         if tiling is None:
             return self._answer(translation(image, selection))
-        asked_controls.require_no_map(selection)
+        selections.require_no_map(selection)
         boxes, cut = tiles.cut(image, tiling)
         return tiles.join(boxes, [self._answer(translation(tile, selection)) for tile in cut])
 
@@ -255,7 +254,7 @@ class AsyncClient(_Connected):
 
     async def directions(self):
         """Asks for the directions of the model, as `Client.directions` does."""
-        return asked_controls.card_directions(await self.model_card())
+        return selections.card_directions(await self.model_card())
 
     async def model_card(self):
         """Asks for the model card, as `Client.model_card` does."""
@@ -263,17 +262,17 @@ class AsyncClient(_Connected):
 
     async def _selected(self, direction, seed, controls):
         asked = {"seed": seed, **controls}
-        plain = asked_controls.plain_selection(direction, asked)
+        plain = selections.plain_selection(direction, asked)
         if plain is not None:
             return plain
         if self._card is None:
             self._card = await self.model_card()
-        return asked_controls.selection(self._card, direction, asked)
+        return selections.selection(self._card, direction, asked)
 
     async def _translated(self, image, selection, tiling):
         if tiling is None:
             return await self._answer(translation(image, selection))
-        asked_controls.require_no_map(selection)
+        selections.require_no_map(selection)
         boxes, cut = tiles.cut(image, tiling)
         answers = [await self._answer(translation(tile, selection)) for tile in cut]
         return tiles.join(boxes, answers)

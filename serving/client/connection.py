@@ -17,9 +17,9 @@ from typing import NamedTuple, Optional
 import grpc
 import grpc.aio
 
-from serving.client.controls import Selection, Value
 from serving.client.failures import BadArgument, Code, Overloaded, ServerUnavailable, failure
 from serving.client.messages import TYPES, PredictRequest, PredictResponse
+from serving.client.selections import Selection, Value
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 OPTIONS = (
@@ -69,7 +69,7 @@ class Call(NamedTuple):
 
     Attributes:
         signature: Name of the signature; the default one is `""`.
-        inputs: Dict of name to `serving.client.controls.Value`, of one example.
+        inputs: Dict of name to `serving.client.selections.Value`, of one example.
         output: Name of the output to return, of strings.
     """
 
@@ -86,7 +86,7 @@ def translation(image, selection=Selection()):  # noqa: B008, it is immutable.
 
     Args:
         image: bytes.
-        selection: `serving.client.controls.Selection`; by default the first direction, without
+        selection: `serving.client.selections.Selection`; by default the first direction, without
             controls.
     """
     inputs = {"image_bytes": Value("string", (), image), **selection.values}

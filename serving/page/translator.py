@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from PIL import Image
 
-from serving.client.controls import ONLY, card_directions
 from serving.client.failures import BadImage, Code, UnsuitableModel
+from serving.client.selections import ONLY, card_directions
 from serving.page.sketches import Convention, normalized, read, write
 
 SEED = "seed"  # Kind of control for which the page has samples.

@@ -76,7 +76,7 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
     """
     data = config.data
     split = pairs.available_split(data, split)
-    found = sources.unpaired(
+    domains = sources.unpaired(
         data.folder,
         split,
         pairs.open_formats(data),
@@ -84,7 +84,7 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
         bad_files=data.bad_files,
         progress=progress,
     )
-    return Domains(*found)
+    return Domains(*domains)
 
 
 def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:

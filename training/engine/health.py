@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfpix2pix.models import faults
+from tfpix2pix.models.non_finite import describe_non_finite
 
 # The thresholds were set on trainings of synthetic facades, healthy ones and broken ones.
 SHARE_OF_LOSS = 0.02  # Of a guessing discriminator's loss above the least possible one.
@@ -116,7 +116,7 @@ def non_finite(step, logs, model, batch):
     Returns:
         `Symptom`, or `None` if all losses are finite.
     """
-    measured = faults.non_finite(logs, step, model, batch)
+    measured = describe_non_finite(logs, step, model, batch)
     remedy = (
         "Lower --train.learning_rate, or look for broken images with "
         "`python -m training.prepare check`."

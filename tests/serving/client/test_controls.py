@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from serving.client import AsyncClient, Client
 from serving.client import __main__ as command
-from serving.client.controls import card_directions, control_value, plain_selection, selection
 from serving.client.failures import BadArgument, UnsuitableModel
+from serving.client.selections import card_directions, control_value, plain_selection, selection
 from serving.client.tiles import Tiling
 from tests.cases.directions import two_directions
 from tests.serving.conftest import managed

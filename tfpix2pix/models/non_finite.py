@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 
-def non_finite(logs: dict, step: int, model: keras.Model, batch) -> Optional[str]:
+def describe_non_finite(logs: dict, step: int, model: keras.Model, batch) -> Optional[str]:
     """Describes which losses are not finite, and the first thing on a batch's way that is not.
 
     Args:
@@ -21,7 +21,7 @@ def non_finite(logs: dict, step: int, model: keras.Model, batch) -> Optional[str
         as a rule the step's update makes them all alike.
 
     Example:
-        >>> non_finite({"generator_l1": 3.0}, 7, None, None) is None
+        >>> describe_non_finite({"generator_l1": 3.0}, 7, None, None) is None
         True
     """
     names = [name for name, value in logs.items() if not math.isfinite(value)]
