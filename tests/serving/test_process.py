@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -69,9 +70,11 @@ def test_the_client_starts_a_server_for_an_export(exported, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_server_and_page_print_nothing_that_a_newcomer_would_wonder_about(exported):
+    with socket.create_server(("127.0.0.1", 0)) as free:  # Gradio takes no 0 for a free port.
+        port = free.getsockname()[1]
     commands = {
         "serving.server": ("--models", exported[1], "--port", 0, "--rest_api_port", -1),
-        "serving.demo": ("--export", exported[1] / "tiny", "--port", 0),
+        "serving.demo": ("--export", exported[1] / "tiny", "--port", port),
     }
     expected = {
         "serving.server": (
