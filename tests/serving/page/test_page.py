@@ -1,6 +1,7 @@
 """The demo page in a real browser, with real servers behind it."""
 
 import base64
+import gc
 import io
 import json
 import shutil
@@ -29,7 +30,11 @@ from tfpix2pix.data import images
 from tfpix2pix.export import export
 from tfpix2pix.networks import unet_generator
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Gradio leaves sockets and event loops to the garbage collector; `launched` calls it.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 SIZE = (32, 64)
 LINES = {
@@ -146,6 +151,8 @@ def launched(address, model):
             yield page.local_url
         finally:
             page.close(verbose=False)
+            del page
+            gc.collect()
 
 
 @pytest.fixture(scope="module")
