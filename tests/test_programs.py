@@ -129,7 +129,7 @@ def test_an_interrupted_training_saves_and_ends_as_if_it_had_not_been(facades, t
         (
             "serving.export",
             ("--run", "none", "--to", "exports/none"),
-            "error: A run is a folder with a config.yaml, as `python -m training.train` makes it. "
+            "error: A run is a folder with a config.yaml, as training makes it. "
             "Received: 'none', which has none. Check the spelling or train it first.",
         ),
         (
