@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PROGRAMS = ["jsonargparse[signatures]>=4.28", "tqdm", "werkzeug>=3"]
+PROGRAMS = ["jsonargparse[signatures]>=4.28", "werkzeug>=3"]
 SERVING = [
     *PROGRAMS,
     "tensorflow-serving-api>=2.15.1,<2.16",
@@ -40,6 +40,7 @@ setup(
         "requests>=2.31",
         "Jinja2>=3.1",
         "PyYAML>=6",
+        "tqdm>=4.60",
     ],
     extras_require={
         "serving": SERVING,

@@ -1,8 +1,12 @@
 """The wheel holds the library alone, and its import loads no program, page or other framework."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,3 +31,22 @@ def test_the_library_loads_neither_programs_nor_other_frameworks():
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert strangers & set(result.stdout.split()) == set()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="needs the standard library's names")
+def test_the_library_requires_what_it_imports():
+    """But the command line's parser, which one file takes for the programs."""
+    required = (ROOT / "setup.py").read_text().split("install_requires=[")[1].split("]")[0]
+    required = {name.lower() for name in re.findall(r'"([\w-]+)', required)}
+    packages = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
+    for path in (ROOT / "tfpix2pix").rglob("*.py"):
+        modules = set()
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules.add(node.module.split(".")[0])
+        strangers = modules - set(sys.stdlib_module_names) - {"tfpix2pix"}
+        if path.name == "program.py":
+            strangers.remove("jsonargparse")
+        assert {packages.get(name, name.lower()) for name in strangers} <= required, path
