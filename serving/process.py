@@ -2,9 +2,11 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +58,8 @@ class Server:
 def local_server(export, *flags):
     """Serves one model, and no other of the same folder, within a block.
 
+    A SIGTERM ends the program in order within the block, and so the server too.
+
     Args:
         export: Folder of the served model, with numbered versions; its name is the model's name.
         flags: Flags of `serving.server` besides; by default it logs nothing.
@@ -76,7 +80,7 @@ def local_server(export, *flags):
         )
     # A string of JSON is one of the text format too.
     name, base_path = map(json.dumps, (folder.name, str(folder)))
-    with tempfile.TemporaryDirectory() as temporary:
+    with _ended_in_order(), tempfile.TemporaryDirectory() as temporary:
         config = Path(temporary, "models.config")
         config.write_text(
             f"model_config_list {{ config {{ name: {name} base_path: {base_path} "
@@ -88,6 +92,19 @@ def local_server(export, *flags):
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def _ended_in_order():
+    """Lets SIGTERM raise `SystemExit`, so that what the program has started is stopped."""
+    if threading.current_thread() is not threading.main_thread():  # Only there can it be.
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """The local server as a program, and what users read of it."""
 
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,8 @@ from serving.client import __main__ as command
 from serving.client.failures import BadArgument, UnknownModel
 from serving.process import Server, ended_by, local_server
 from tests.serving.local import check_translated, picture
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -46,6 +51,24 @@ def test_a_program_ends_with_one_line():
     assert caught.value.code == "error: A rule."
     with pytest.raises(KeyError), ended_by(BadArgument, OSError):
         raise KeyError("a fault of ours")
+
+
+@pytest.mark.slow
+def test_a_program_that_is_terminated_stops_its_server(versions):
+    """A supervisor's SIGTERM once left the server of `serving.client --export` behind."""
+    code = (
+        "import sys, time\nfrom serving.process import local_server\n"
+        "with local_server(sys.argv[1]) as server:\n"
+        "    print(server.process.pid, flush=True)\n    time.sleep(600)"
+    )
+    program = [sys.executable, "-c", code, str(versions / "tiny")]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        server = int(process.stdout.readline())
+        os.kill(server, 0)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
 
 
 @pytest.mark.slow
