@@ -8,7 +8,8 @@ import tensorflow as tf
 from tfpix2pix.errors import InputError
 from tfpix2pix.models import TranslationModel
 
-CHECKPOINTS, BEST = "checkpoints", "best"  # Folders in that of a run.
+CHECKPOINTS = "checkpoints"
+BEST = "best"
 AVERAGED = "averaged_"  # Before the name of a player.
 
 _STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"

@@ -86,7 +86,8 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
         ...
         tfpix2pix.errors.InputError: ...
     """
-    first, last = "model.model.0.weight", "model.model.3.weight"
+    first = "model.model.0.weight"
+    last = "model.model.3.weight"
     if not {first, last, "model.model.1.model.1.weight"} <= set(state):
         raise InputError(
             f"A U-Net's state dict has {first} and {last}. Received: one that starts with "

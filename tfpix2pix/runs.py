@@ -29,7 +29,8 @@ from tfpix2pix.models import TranslationModel
 from tfpix2pix.translation import direction_translator
 
 CONFIG = "config.yaml"
-METRICS, VALIDATION = "metrics.jsonl", "held_out/"  # The prefix of validation metrics in a line.
+METRICS = "metrics.jsonl"
+VALIDATION = "held_out/"
 
 
 class Run:

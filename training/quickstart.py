@@ -16,7 +16,8 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.families import preset
 from training.engine import loop
 
-TRAINING_PAIRS, HELD_OUT_PAIRS = 400, 32
+TRAINING_PAIRS = 400
+HELD_OUT_PAIRS = 32
 SHOWN = 6
 MODEL = "quickstart"
 PRESET = preset("quickstart")

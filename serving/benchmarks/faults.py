@@ -47,16 +47,17 @@ def swaps(folder, requests, changes):
         ValueError: If a request is lost or answered with another's image.
     """
     images = [picture(16 + index % 7, index) for index in range(IMAGES)]
-    made = [folder / "made" / str(index + 1) for index in range(changes + 1)]
-    for seed, version in enumerate(tqdm(made, "Versions", unit=" versions")):
+    versions = [folder / "made" / str(index + 1) for index in range(changes + 1)]
+    for seed, version in enumerate(tqdm(versions, "Versions", unit=" versions")):
         generator = unet_generator((None, None, 3), depth=3, base_filters=4, seed=seed)
         export(generator, folder / "made")
         if not version.is_dir():
             raise InputError(f"{folder} must be new. Received: one with versions. Name another.")
-    expected = {index + 1: _answers(version, images) for index, version in enumerate(made)}
+    expected = {index + 1: _answers(version, images) for index, version in enumerate(versions)}
     models = folder / "models"
-    _publish(made[0], models / MODEL)
-    answered, order = collections.Counter(), itertools.count()
+    _publish(versions[0], models / MODEL)
+    answered = collections.Counter()
+    order = itertools.count()
     ended = threading.Event()  # One client has failed, or all is done.
     with (
         local_server(models / MODEL, *FLAGS) as server,
@@ -83,11 +84,11 @@ def swaps(folder, requests, changes):
 
         with ThreadPoolExecutor(CLIENTS) as pool:
             asking = [pool.submit(ask_all) for _ in range(CLIENTS)]
-            for number, version in enumerate(made, 1):
+            for number, version in enumerate(versions, 1):
                 if number > 1:
                     _publish(version, models / MODEL)
                 # Each version answers, and as many requests as it has a share in.
-                share = number * requests / len(made)
+                share = number * requests / len(versions)
                 while number not in answered or answered.total() < share:
                     if any(one.done() for one in asking):
                         break
@@ -117,7 +118,8 @@ def nonsense(folder, requests):
     version, _ = export(generator, models / MODEL)
     image = picture(24)
     (expected,) = _answers(version, [image])
-    statuses, megabytes = collections.Counter(), []
+    statuses = collections.Counter()
+    megabytes = []
     with (
         local_server(models / MODEL, *FLAGS) as server,
         Client(server.address, MODEL) as client,
@@ -170,7 +172,8 @@ def death(folder, requests):
     images = [picture(16 + index % 7, index) for index in range(IMAGES)]
     expected = _answers(version, images)
     server = Server("--models", models, *FLAGS)
-    address, revived = server.address, []
+    address = server.address
+    revived = []
     port = address.rpartition(":")[2]
 
     def revive():
@@ -178,11 +181,13 @@ def death(folder, requests):
         killed.append(time.monotonic())
         revived.append(Server("--models", models, *FLAGS, port=port))
 
-    killed, thread = [], threading.Thread(target=revive)
+    killed = []
+    thread = threading.Thread(target=revive)
     try:
         with Client(address, MODEL, patience=ANSWER_LIMIT) as client:
             stream = client.translate_all(itertools.islice(itertools.cycle(images), requests))
-            slowest, last = 0, time.monotonic()
+            slowest = 0
+            last = time.monotonic()
             for index, answer in enumerate(tqdm(stream, "Death", total=requests, unit=" images")):
                 if answer != expected[index % IMAGES]:
                     raise InputError(
@@ -191,7 +196,8 @@ def death(folder, requests):
                     )
                 if index == requests // 2:
                     thread.start()
-                slowest, last = max(slowest, time.monotonic() - last), time.monotonic()
+                slowest = max(slowest, time.monotonic() - last)
+                last = time.monotonic()
         thread.join()
     finally:
         for running in revived or [server]:

@@ -24,7 +24,8 @@ def measure(version, size, rounds):
         variables = tf.compat.v1.Session()
         loaded = tf.compat.v1.saved_model.loader.load(variables, ["serve"], str(version))
         signature = loaded.signature_def["float"]
-        feed, fetch = signature.inputs["image"].name, signature.outputs["output"].name
+        feed = signature.inputs["image"].name
+        fetch = signature.outputs["output"].name
         frozen = tf.compat.v1.graph_util.convert_variables_to_constants(
             variables, loaded.graph_def, [fetch.split(":")[0]]
         )
@@ -34,7 +35,8 @@ def measure(version, size, rounds):
     sessions = {"variables": variables, "constants": constants}
     channels = signature.inputs["image"].tensor_shape.dim[-1].size
     image = np.random.default_rng(0).uniform(-1, 1, (1, size, size, channels)).astype("float32")
-    measured, outputs = {name: [] for name in sessions}, {}
+    measured = {name: [] for name in sessions}
+    outputs = {}
     for index in tqdm(range(WARM_UP + rounds), "Freezing", unit=" rounds"):
         for name, session in sessions.items():
             start = time.perf_counter()

@@ -42,7 +42,8 @@ def overhead(version, address, model, size, rounds):
     Returns:
         Dict of name to seconds of each round.
     """
-    servable, image = Servable(version), picture(size)
+    servable = Servable(version)
+    image = picture(size)
     message = Target(address, model).request(translation(image)).SerializeToString()
     request = predict_pb2.PredictRequest.FromString(message)
     with Client(address, model) as client:
@@ -72,7 +73,8 @@ def closed_loop(address, model, size, clients, seconds):
     Returns:
         List of the seconds of each answer.
     """
-    image, latencies = picture(size), []
+    image = picture(size)
+    latencies = []
     end = time.monotonic() + seconds
 
     def ask():
@@ -104,7 +106,8 @@ def open_loop(address, model, size, rate, seconds):
     Returns:
         List of the seconds of each answer.
     """
-    chance, image = random.Random(0), picture(size)
+    chance = random.Random(0)
+    image = picture(size)
 
     async def ask(client, due):
         await asyncio.sleep(due - time.monotonic())
@@ -114,7 +117,8 @@ def open_loop(address, model, size, rate, seconds):
     async def ask_all():
         async with AsyncClient(address, model) as client:
             await client.translate(image)
-            due, asked = time.monotonic(), []
+            due = time.monotonic()
+            asked = []
             end = due + seconds
             while (due := due + chance.expovariate(rate)) < end:
                 asked.append(asyncio.create_task(ask(client, due)))

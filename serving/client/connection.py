@@ -47,7 +47,8 @@ STATUSES = {
 # Translating an image twice does no harm, so these may be tried again. What took too long or was
 # refused would be so again.
 TRANSIENT = (ServerUnavailable, Overloaded)
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # Seconds.
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
 
 
 class Certificates(NamedTuple):

@@ -28,7 +28,8 @@ class ClientError(RuntimeError):
     def __init__(self, rule, code, details, cure=None):
         received = " ".join(details.split()).rstrip(".")
         super().__init__(f"{rule} Received: {code.name}: {received}. {cure or self.cure}")
-        self.code, self.details = code, details
+        self.code = code
+        self.details = details
 
 
 class ServerUnavailable(ClientError):

@@ -81,7 +81,8 @@ def _add_field(message, name, number, kind):
     if scalar in FIELD.Type.keys():  # noqa: SIM118, an enum wrapper, no dict.
         field.type = FIELD.Type.Value(scalar)
     else:
-        field.type, field.type_name = FIELD.TYPE_MESSAGE, f".{PACKAGE}.{kind}"
+        field.type = FIELD.TYPE_MESSAGE
+        field.type_name = f".{PACKAGE}.{kind}"
 
 
 _CLASSES = _classes()

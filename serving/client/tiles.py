@@ -71,7 +71,8 @@ def join(boxes, tiles):
     """
     if len(tiles) == 1:
         return tiles[0]
-    rest, whole = iter(tiles), None
+    rest = iter(tiles)
+    joined = None
     for above, row in zip([None, *boxes], boxes):
         strip = None
         for before, box in zip([None, *row], row):
@@ -82,11 +83,11 @@ def join(boxes, tiles):
                 mask = _ramp(image.size, before[2] - box[0]) if before else None
                 strip.paste(image, (box[0], 0), mask)
         top = row[0][1]
-        whole = whole or Image.new(strip.mode, (row[-1][2], boxes[-1][0][3]))
+        joined = joined or Image.new(strip.mode, (row[-1][2], boxes[-1][0][3]))
         shared = above[0][3] - top if above else 0
         mask = _ramp(strip.size[::-1], shared).transpose(Image.Transpose.TRANSPOSE)
-        whole.paste(strip, (0, top), mask)
-    return _png(whole)
+        joined.paste(strip, (0, top), mask)
+    return _png(joined)
 
 
 def _check_depth(encoded, what):

@@ -42,7 +42,8 @@ class Call:
 
     def describe(self, spec):
         """Takes over what a `ModelSpec` names."""
-        self.model, self.signature = spec.name, spec.signature_name
+        self.model = spec.name
+        self.signature = spec.signature_name
         if spec.HasField("version"):
             self.version = spec.version.value
 

@@ -173,11 +173,14 @@ class _Column:
     """Values of one shape, that of the first."""
 
     def __init__(self, dtype):
-        self._dtype, self._shape, self._leaves = dtype, None, []
+        self._dtype = dtype
+        self._shape = None
+        self._leaves = []
 
     def append(self, value):
         """Adds nested lists."""
-        shape, first = [], value
+        shape = []
+        first = value
         while isinstance(first, list):
             shape.append(len(first))
             first = first[0] if first else None
@@ -202,7 +205,8 @@ class _Column:
 
 
 def _flattened(value, shape):
-    values, rank = [value], len(shape)
+    values = [value]
+    rank = len(shape)
     for level, size in enumerate(shape):
         for item in values:
             if not isinstance(item, list):
@@ -224,8 +228,8 @@ def _flattened(value, shape):
 def _converted(leaf, dtype):
     kind = type(leaf)
     if dtype in FLOATS and kind in (int, float):
-        whole, largest = FLOATS[dtype]
-        if abs(leaf) > (whole if kind is int else largest) and abs(leaf) != np.inf:
+        largest_integer, largest = FLOATS[dtype]
+        if abs(leaf) > (largest_integer if kind is int else largest) and abs(leaf) != np.inf:
             raise _invalid(
                 f"Cannot convert JSON value: {_text(leaf)} to {_name(dtype)} without loss of "
                 "precision."

@@ -11,9 +11,11 @@ from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from serving.engine import warmup_replay
 from serving.engine.servable import UNKNOWN, Servable, ServingError
 
-START, LOADING = ModelVersionStatus.START, ModelVersionStatus.LOADING
+START = ModelVersionStatus.START
+LOADING = ModelVersionStatus.LOADING
 AVAILABLE = ModelVersionStatus.AVAILABLE
-UNLOADING, END = ModelVersionStatus.UNLOADING, ModelVersionStatus.END
+UNLOADING = ModelVersionStatus.UNLOADING
+END = ModelVersionStatus.END
 
 
 @dataclass(eq=False)

@@ -41,8 +41,7 @@ class Manager:
 
     Args:
         config: `tensorflow_serving.config.model_server_config_pb2.ModelServerConfig`.
-        poll_seconds: Time between two looks at the folders; 0 to look once for each configuration,
-            negative never to look.
+        poll_seconds: Time between looks at the folders; 0 to look once, negative never to look.
         load_retries: How often a failed load is tried again.
         retry_seconds: Time between two tries.
         allow_labels_for_unavailable: Whether a new label may name a version that is not available.
@@ -221,7 +220,8 @@ class Manager:
                 for name in new:  # Whether it failed before does not tell whether it loads now.
                     known = self._versions.get(name, {}).items()
                     self._versions[name] = {n: v for n, v in known if v.state != END}
-                self._config, self._labels = config, labels
+                self._config = config
+                self._labels = labels
                 if self._poll_seconds >= 0:
                     self._next_poll = 0.0
                     self._changed.notify_all()

@@ -2,7 +2,8 @@
 
 import prometheus_client
 
-COUNT, LATENCY = ":tensorflow:serving:request_count", ":tensorflow:serving:request_latency"
+COUNT = ":tensorflow:serving:request_count"
+LATENCY = ":tensorflow:serving:request_latency"
 BUCKETS = [10 * 1.8**power for power in range(33)]  # Microseconds (servables/tensorflow/util.cc).
 
 

@@ -63,8 +63,10 @@ class Application:
         most_bytes=2**31 - 1,
         metrics=None,
     ):
-        self._manager, self._observers = manager, observers
-        self._timeout, self._most_bytes = timeout, most_bytes
+        self._manager = manager
+        self._observers = observers
+        self._timeout = timeout
+        self._most_bytes = most_bytes
         self._headers = CORS if cors else {}
         self._metrics_path, self._metrics_page = metrics or (None, None)
 
@@ -87,19 +89,27 @@ class Application:
                 return Response(self._metrics_page(), mimetype="text/plain")
             return Response(self._answer(request, path, call), mimetype="application/json")
         except ServingError as error:
-            code, status, text = error.code, HTTP[error.code], error.message
+            code = error.code
+            status = HTTP[error.code]
+            text = error.message
         except RequestEntityTooLarge:
-            code, status = RESOURCE_EXHAUSTED, 413
+            code = RESOURCE_EXHAUSTED
+            status = 413
             text = f"Received message larger than max ({call.bytes_in} vs. {self._most_bytes})"
             # An answer before the end of the request would be lost with the connection.
             get_input_stream(request.environ).exhaust()
         except HTTPException as error:
-            code, status, text = INVALID_ARGUMENT, error.code, error.description
+            code = INVALID_ARGUMENT
+            status = error.code
+            text = error.description
         except Exception as error:
             logging.getLogger(__name__).exception("A request failed by a fault of the server.")
-            code, status, text = INTERNAL, 500, f"{type(error).__name__}: {error}"
+            code = INTERNAL
+            status = 500
+            text = f"{type(error).__name__}: {error}"
         text = cut(text)  # As over gRPC; it can have the whole request in it.
-        call.code, call.error = STATUS_CODES[code].name, text
+        call.code = STATUS_CODES[code].name
+        call.error = text
         return Response(json.dumps({"error": text}), status, mimetype="application/json")
 
     def _answer(self, request, path, call):
@@ -152,11 +162,11 @@ class Application:
     def _metadata(self, spec, call):
         with self._manager.acquire(spec) as (call.version, servable):
             described = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
-        found = ModelSpec(name=spec.name)
-        found.version.value = call.version
-        return (
-            f'{{"model_spec": {_json(found)}, "metadata": {{"signature_def": {_json(described)}}}}}'
-        )
+        served = ModelSpec(name=spec.name)
+        served.version.value = call.version
+        model_spec = _json(served)
+        signatures = _json(described)
+        return f'{{"model_spec": {model_spec}, "metadata": {{"signature_def": {signatures}}}}}'
 
 
 class RestServer:
@@ -178,7 +188,8 @@ class RestServer:
 
     def __init__(self, application, host, port, *, threads, timeout):
         self._permits = threading.Semaphore(threads)
-        self._in_flight, self._changed = 0, threading.Condition()
+        self._in_flight = 0
+        self._changed = threading.Condition()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as listening:
             self._server = make_server(

@@ -45,7 +45,7 @@ def credentials(path):
             "file with serving/deploy/ssl_config.sh."
         ) from error
     pair = (config.server_key.encode(), config.server_cert.encode())
-    made = grpc.ssl_server_credentials(
+    credentials = grpc.ssl_server_credentials(
         [pair], config.custom_ca.encode() or None, config.client_verify
     )
-    return made, config.client_verify
+    return credentials, config.client_verify

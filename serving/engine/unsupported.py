@@ -12,17 +12,20 @@ from serving.engine.servable import (
     ServingError,
 )
 
-CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
+CLASSIFY = "tensorflow/serving/classify"
+REGRESS = "tensorflow/serving/regress"
 
 
 def classify(servable, request):
     """Refuses a `ClassificationRequest` with a `ServingError`."""
-    _refuse(*_found(servable, request, "No signature was found with the name: "), CLASSIFY)
+    _refuse(
+        *_named_signature(servable, request, "No signature was found with the name: "), CLASSIFY
+    )
 
 
 def regress(servable, request):
     """Refuses a `RegressionRequest` with a `ServingError`."""
-    _refuse(*_found(servable, request, "No signature was found with the name: "), REGRESS)
+    _refuse(*_named_signature(servable, request, "No signature was found with the name: "), REGRESS)
 
 
 def multi_inference(servable, request):
@@ -32,13 +35,15 @@ def multi_inference(servable, request):
     first decides.
     """
     task = request.tasks[0]
-    found = _found(servable, task, "Requested signature not found in model graph: ")
+    named_signature = _named_signature(
+        servable, task, "Requested signature not found in model graph: "
+    )
     if task.method_name not in (CLASSIFY, REGRESS):
         raise ServingError(UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
-    _refuse(*found, task.method_name)
+    _refuse(*named_signature, task.method_name)
 
 
-def _found(servable, request, missing):
+def _named_signature(servable, request, missing):
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     if name not in servable.signatures:
         raise ServingError(INVALID_ARGUMENT, missing + name)

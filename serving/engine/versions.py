@@ -30,23 +30,23 @@ def numbered(folder):
         >>> {number: path.name for number, path in numbered("model").items()}
         {-1: '-1', 7: '7'}
     """
-    found = {}
+    versions = {}
     for path in sorted(Path(folder).iterdir()):
         if not VERSION.fullmatch(path.name):
             continue
         number = int(path.name)
         if not -LARGEST_VERSION - 1 <= number <= LARGEST_VERSION:
             continue
-        if number in found:
+        if number in versions:
             logger.warning(
                 "Duplicate version directories detected. Version %d will be loaded from %s, %s "
                 "will be ignored.",
                 number,
                 path.name,
-                found[number].name,
+                versions[number].name,
             )
-        found[number] = path
-    return found
+        versions[number] = path
+    return versions
 
 
 def aspired(model):
@@ -61,14 +61,14 @@ def aspired(model):
     Raises:
         OSError: If the folder of the model cannot be read.
     """
-    found = numbered(model.base_path)
+    versions = numbered(model.base_path)
     policy = model.model_version_policy
     choice = policy.WhichOneof("policy_choice")
     if choice == "all":
-        wanted = set(found)
+        wanted = set(versions)
     elif choice == "specific":
         wanted = set(policy.specific.versions)
-        for number in sorted(wanted - set(found)):
+        for number in sorted(wanted - set(versions)):
             logger.warning(
                 "Version %d of servable %s, which was requested to be served as a 'specific' "
                 "version in the servable's version policy, was not found in the file system",
@@ -76,8 +76,8 @@ def aspired(model):
                 model.name,
             )
     else:
-        wanted = set(sorted(found)[-max(policy.latest.num_versions, 1) :])
-    chosen = {number: path for number, path in found.items() if number in wanted}
+        wanted = set(sorted(versions)[-max(policy.latest.num_versions, 1) :])
+    chosen = {number: path for number, path in versions.items() if number in wanted}
     if not chosen:
         logger.warning(
             "No versions of servable %s found under base path %s. Did you forget to name your leaf "

@@ -161,7 +161,7 @@ def _translated(translator, widgets):
         seed = int(seed or 0)
         count = int(samples) if translator.directions[direction].has_samples else 0
         try:
-            made = translator.translate(
+            translation = translator.translate(
                 base64.b64decode(drawing.partition(",")[2]),
                 direction,
                 seed=seed,
@@ -171,9 +171,11 @@ def _translated(translator, widgets):
         except (BadArgument, ClientError) as error:
             # The last result stays, and so does the drawing.
             return gr.skip(), gr.skip(), gr.skip(), gr.HTML(html.escape(str(error)), visible=True)
-        times = TIMES.format(made)
-        pair = (_image(made.sent), _image(made.translated))
-        noisy = [(_image(sample), f"Seed {seed + i}") for i, sample in enumerate(made.samples)]
+        times = TIMES.format(translation)
+        pair = (_image(translation.sent), _image(translation.translated))
+        noisy = [
+            (_image(sample), f"Seed {seed + i}") for i, sample in enumerate(translation.samples)
+        ]
         return pair, gr.Gallery(noisy, visible=bool(noisy)), times, gr.HTML(visible=False)
 
     return translated
@@ -211,10 +213,12 @@ def _add_interface(translator):
     def answer(image, direction, controls):
         try:
             decoded = base64.b64decode(image, validate=True)
-            made = translator.translate(decoded, direction, controls=dict(json.loads(controls)))
+            translation = translator.translate(
+                decoded, direction, controls=dict(json.loads(controls))
+            )
         except (ValueError, TypeError, ClientError) as error:
             raise gr.Error(str(error), print_exception=False) from None
-        return base64.b64encode(made.translated).decode("ascii")
+        return base64.b64encode(translation.translated).decode("ascii")
 
     gr.api(translate, concurrency_limit=AT_ONCE)
     gr.api(translate_with, concurrency_limit=AT_ONCE)

@@ -126,7 +126,8 @@ def _lines(pixels, convention):
 def _labels(pixels, convention):
     palette = np.array(list(convention.palette.values()), "uint8")
     distances = _distances(pixels, palette)
-    classes, sure = np.argmin(distances, 0), np.min(distances, 0) <= SURE
+    classes = np.argmin(distances, 0)
+    sure = np.min(distances, 0) <= SURE
     if sure.any():
         # A border that a browser smoothed has colours between two classes, often those of a third.
         nearest = ndimage.distance_transform_edt(~sure, return_distances=False, return_indices=True)

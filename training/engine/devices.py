@@ -42,7 +42,8 @@ def strategy(devices=None):
 def _of_machines():
     try:
         cluster = json.loads(os.environ["TF_CONFIG"])
-        workers, task = cluster["cluster"]["worker"], cluster["task"]
+        workers = cluster["cluster"]["worker"]
+        task = cluster["task"]
         if task["type"] != "worker" or not 0 <= task["index"] < len(workers):
             raise ValueError(f"task {task} is none of {len(workers)} workers")
     except (KeyError, TypeError, ValueError) as error:

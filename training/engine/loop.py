@@ -36,7 +36,8 @@ MAY_CHANGE = (
     "train.histograms",
     "train.start_from",
 )
-SHOWN_EXAMPLES, VALIDATED_EXAMPLES = 4, 100
+SHOWN_EXAMPLES = 4
+VALIDATED_EXAMPLES = 100
 SETTLED = 5  # Steps before a trace begins.
 
 

@@ -29,7 +29,8 @@ PAGE = "index.html"
 METRICS = "metrics.jsonl"
 HEALTH = "health.jsonl"
 RUN = "run.json"
-WIDTH, HEIGHT = 360, 140  # Of a curve, in pixels.
+WIDTH = 360
+HEIGHT = 140
 MOST_POINTS = 180  # Of a curve; of more steps, each point is the mean of several.
 TIMED_STEPS = 1000  # The newest ones, whose median duration is logged.
 
@@ -197,7 +198,9 @@ def curve(points):
     steps, values = np.array([part.mean(axis=0) for part in parts]).T
     low = values.min()
     high = values.max()
-    left, top, bottom = 48, 10, HEIGHT - 20
+    left = 48
+    top = 10
+    bottom = HEIGHT - 20
     x = left + (steps - steps[0]) / max(np.ptp(steps), 1) * (WIDTH - left - 10)
     y = bottom - (values - low) / ((high - low) or 1) * (bottom - top)
     corners = " ".join(f"{across:.1f},{down:.1f}" for across, down in zip(x, y))

@@ -7,7 +7,8 @@ import numpy as np
 
 from training.evaluation.scores import EXAMPLE_MEASURES, MEASURES, badness
 
-WIDTH, HEIGHT = 360, 150  # Of the histogram, in pixels.
+WIDTH = 360
+HEIGHT = 150
 BINS = 24
 SMALL = 128  # Pixels; pictures of at most that side are enlarged without smoothing.
 COLORS = ("#2a7fd4", "#d9730d", "#2a9d5c", "#b84fc4", "#c43d3d", "#8a7a1c")  # Of runs.
@@ -73,7 +74,9 @@ def histogram(values, baseline):
     everything = [*np.concatenate(values), *([baseline] if baseline else [])]
     edges = np.histogram_bin_edges(everything, BINS)
     counts = [np.histogram(l1, edges)[0] for l1 in values]
-    left, top, bottom = 8, 10, HEIGHT - 20
+    left = 8
+    top = 10
+    bottom = HEIGHT - 20
     most = np.max(counts)
 
     def across(value):
