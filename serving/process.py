@@ -9,6 +9,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Union
 
 from serving.client.failures import BadArgument
 
@@ -33,7 +34,7 @@ class Server:
         RuntimeError: If it does not start; the message is the server's own.
     """
 
-    def __init__(self, *flags, port=0):
+    def __init__(self, *flags, port: int = 0):
         command = [sys.executable, "-m", "serving.server", "--port", port, *flags]
         self.process = subprocess.Popen(
             [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -55,7 +56,7 @@ class Server:
 
 
 @contextmanager
-def local_server(export, *flags):
+def local_server(export: Union[str, Path], *flags):
     """Serves one model, and no other of the same folder, within a block.
 
     A SIGTERM ends the program in order within the block, and so the server too.

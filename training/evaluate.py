@@ -1,6 +1,7 @@
 """Says how good a run is, or which of several is best: `python -m training.evaluate --run R`."""
 
 from pathlib import Path
+from typing import Optional
 
 import jsonargparse
 
@@ -10,7 +11,7 @@ from training.evaluation.results import PAGE, evaluate
 from training.evaluation.scores import MEASURES
 
 
-def main(arguments=None):
+def main(arguments: Optional[list] = None):
     """Evaluates from the command line.
 
     Args:

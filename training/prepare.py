@@ -175,7 +175,7 @@ def check(
 COMMANDS = (combine, split, resize, edges, grayscale, blank, tfrecord, fetch, check)
 
 
-def main(arguments=None):
+def main(arguments: Optional[list] = None):
     """Runs the subcommand of the command line.
 
     Args:

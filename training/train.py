@@ -21,7 +21,7 @@ from training.engine.run_log import RUN
 DRY_STEPS = 6
 
 
-def parse(arguments):
+def parse(arguments: Optional[list]):
     """Reads the command line.
 
     Args:

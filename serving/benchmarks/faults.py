@@ -32,7 +32,7 @@ FLAGS = ("--file_system_poll_wait_seconds", "0.2", *QUIET)
 MOST_GROWTH = 0.05  # Of the memory.
 
 
-def swaps(folder, requests, changes):
+def swaps(folder: Path, requests: int, changes: int):
     """Asks while new versions replace older ones, and compares each answer with its version's own.
 
     Args:
@@ -99,7 +99,7 @@ def swaps(folder, requests, changes):
     return dict(sorted(answered.items()))
 
 
-def nonsense(folder, requests):
+def nonsense(folder: Path, requests: int):
     """Sends malformed requests, and looks at statuses, at the memory and at who still answers.
 
     Args:
@@ -154,7 +154,7 @@ def nonsense(folder, requests):
     return dict(sorted(statuses.items())), megabytes
 
 
-def death(folder, requests):
+def death(folder: Path, requests: int):
     """Kills the server amid requests and starts it again; the clients are to notice nothing.
 
     Args:

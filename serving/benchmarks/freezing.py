@@ -1,6 +1,7 @@
 """Freezing: what it would gain to serve constants in place of variables."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +10,7 @@ from tqdm import tqdm
 WARM_UP = 3
 
 
-def measure(version, size, rounds):
+def measure(version: Path, size: int, rounds: int):
     """Runs the signature of floats both ways, in turns.
 
     Args:

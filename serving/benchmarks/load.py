@@ -6,6 +6,7 @@ import random
 import statistics
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,7 @@ PERCENTILES = (50, 95, 99)
 SHARES = (0.25, 0.5, 0.75, 0.9)  # Of the throughput of the closed loop.
 
 
-def picture(size, seed=0):
+def picture(size: int, seed: int = 0):
     """Returns the bytes of a PNG file of `size` x `size` pixels, smooth as photos are."""
     coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), "uint8")
     file = io.BytesIO()
@@ -29,7 +30,7 @@ def picture(size, seed=0):
     return file.getvalue()
 
 
-def overhead(version, address, model, size, rounds):
+def overhead(version: Path, address: str, model: str, size: int, rounds: int):
     """Measures what server and client add to the model, in turns.
 
     Args:
@@ -60,7 +61,7 @@ def overhead(version, address, model, size, rounds):
     return measured
 
 
-def closed_loop(address, model, size, clients, seconds):
+def closed_loop(address: str, model: str, size: int, clients: int, seconds: float):
     """Lets clients ask one after the other, each with a connection of its own.
 
     Args:
@@ -90,7 +91,7 @@ def closed_loop(address, model, size, clients, seconds):
     return latencies
 
 
-def open_loop(address, model, size, rate, seconds):
+def open_loop(address: str, model: str, size: int, rate: float, seconds: float):
     """Sends requests at random moments, whether or not earlier ones are answered.
 
     An answer's time counts from the moment when its request was due, so that a server which falls
@@ -127,7 +128,9 @@ def open_loop(address, model, size, rate, seconds):
     return asyncio.run(ask_all())
 
 
-def measure(version, address, model, size, rounds, clients, seconds):
+def measure(
+    version, address: str, model: str, size: int, rounds: int, clients: list, seconds: float
+):
     """Measures all of it; the arguments are those of the parts, `clients` a list.
 
     Returns:
@@ -147,7 +150,7 @@ def measure(version, address, model, size, rounds, clients, seconds):
     return results
 
 
-def table(results, seconds):
+def table(results, seconds: float):
     """Lays the results out.
 
     Args:

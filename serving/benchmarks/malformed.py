@@ -18,7 +18,7 @@ UNREADABLE = {Code.INTERNAL}  # What gRPC answers where bytes are no message.
 WORDS = ["", "x", "a/b", "../..", "\x00", "é", "%s%n", "9" * 40, "facades" * 400]
 
 
-def malformed(request, *, seed):
+def malformed(request, *, seed: int):
     """Generates malformed requests without end.
 
     Args:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Optional
 
 from serving.client import selections, tiles
 from serving.client.connection import (
@@ -112,14 +113,21 @@ class Client(_Connected):
         for connection in self._connections:
             connection.close()
 
-    def translate(self, image, direction=None, *, seed=None, tiling=None, **controls):
+    def translate(
+        self,
+        image,
+        direction: Optional[str] = None,
+        *,
+        seed: Optional[int] = None,
+        tiling=None,
+        **controls,
+    ):
         """Translates one image.
 
         Args:
             image: bytes of a PNG or JPEG file.
             direction: Name of the direction, of a model with several; by default its first.
-            seed: int that decides the noise of dropout, of a model that has it; by default there is
-                none.
+            seed: Decides the noise of dropout, of a model that has it; by default there is none.
             tiling: `serving.client.tiles.Tiling` by which to send an image that is too large for
                 the server. A model that normalizes by the image sees each tile as one of its own.
             **controls: Value of an input beside the image, by its name in the model card: a
@@ -183,7 +191,15 @@ class Client(_Connected):
                 failure = error
         raise failure
 
-    def translate_all(self, images, tiling=None, *, direction=None, seed=None, **controls):
+    def translate_all(
+        self,
+        images,
+        tiling=None,
+        *,
+        direction: Optional[str] = None,
+        seed: Optional[int] = None,
+        **controls,
+    ):
         """Translates a stream of images, `in_flight` at once, in order.
 
         Args:

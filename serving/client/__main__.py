@@ -154,7 +154,7 @@ def control_values(texts: list[str]) -> dict:
     return values
 
 
-def run(arguments=None):
+def run(arguments: Optional[list] = None):
     """Runs the command.
 
     Args:

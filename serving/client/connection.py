@@ -140,7 +140,7 @@ class Target(NamedTuple):
             raise self.failure(Code.FAILED_PRECONDITION, f"an answer without `{call.output}`")
         return response.outputs[call.output].string_val[0]
 
-    def failure(self, code, details):
+    def failure(self, code, details: str):
         """Returns the `ClientError` for what was answered."""
         return failure(self.address, self.model, code, details)
 

@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Optional, Union
 
 from PIL import Image
 
@@ -11,7 +12,7 @@ from serving.client.failures import BadArgument, BadImage, Code
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def read_image(path, half=None):
+def read_image(path: Union[str, Path], half: Optional[str] = None):
     """Reads what is sent for a file.
 
     Args:
@@ -29,7 +30,7 @@ def read_image(path, half=None):
         return BadImage("The image must be readable.", Code.INVALID_ARGUMENT, str(error))
 
 
-def results(images, to):
+def results(images, to: Path):
     """Finds the image files to send, and names the files to write.
 
     Args:
@@ -71,7 +72,7 @@ def results(images, to):
     return sources
 
 
-def write(encoded, path):
+def write(encoded, path: Path):
     """Writes a file whole or not at all, without the library's `atomic`.
 
     Args:

@@ -32,7 +32,7 @@ message_type {
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 
 
-def ssl_config(path):
+def ssl_config(path: Path):
     """Reads what `--ssl_config_file` names.
 
     Args:
@@ -47,7 +47,7 @@ def ssl_config(path):
     return _read(path, "SSLConfig")
 
 
-def metrics_path(path):
+def metrics_path(path: Path):
     """Reads what `--monitoring_config_file` names.
 
     Args:

@@ -67,7 +67,7 @@ class Version:
         return f"{{{named} due to error: {code}: {self.error.message}}}, "
 
 
-def load(path):
+def load(path: Path):
     """Loads a version and warms it up.
 
     Args:

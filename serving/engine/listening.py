@@ -15,12 +15,12 @@ from tfpix2pix.errors import InputError
 
 def start(
     manager,
-    host="127.0.0.1",
-    port=0,
+    host: str = "127.0.0.1",
+    port: int = 0,
     *,
     credentials=None,
-    threads=THREADS,
-    most_bytes=MOST_BYTES,
+    threads: int = THREADS,
+    most_bytes: int = MOST_BYTES,
     observers=(),
     health_service=None,
 ):
@@ -106,7 +106,7 @@ def start_rest(manager, flags, observers=(), metrics=None):
         raise _cannot_listen(joined(flags.host, port), "--rest_api_port", -1) from error
 
 
-def joined(host, port):
+def joined(host: str, port: int):
     """Returns an address: `host:port`, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

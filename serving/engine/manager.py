@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
@@ -51,10 +52,10 @@ class Manager:
         self,
         config,
         *,
-        poll_seconds=1.0,
-        load_retries=5,
-        retry_seconds=60.0,
-        allow_labels_for_unavailable=False,
+        poll_seconds: float = 1.0,
+        load_retries: int = 5,
+        retry_seconds: float = 60.0,
+        allow_labels_for_unavailable: bool = False,
     ):
         self._first_config = config
         self._config = ModelServerConfig()
@@ -119,7 +120,7 @@ class Manager:
         """
         self._configure(config, "model(s)")
 
-    def follow(self, path, seconds):
+    def follow(self, path: Path, seconds: float):
         """Reads a configuration file again and again until the manager stops.
 
         A file that is refused is logged, and the configuration stays.

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Union
 
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
@@ -15,7 +16,7 @@ PLATFORM = "tensorflow"
 ABSOLUTE = re.compile(r"/|[A-Za-z][0-9A-Za-z.]*://")
 
 
-def read(path):
+def read(path: Union[str, Path]):
     """Reads a `model_config_file` of TensorFlow Serving.
 
     Args:
@@ -38,7 +39,7 @@ def read(path):
         raise InputError(f"{rule} Received: {path}: {error}. {cure}") from error
 
 
-def configuration(folder):
+def configuration(folder: Union[str, Path]):
     """Configures the server for all models in a folder.
 
     Args:

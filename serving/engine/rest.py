@@ -58,9 +58,9 @@ class Application:
         manager,
         *,
         observers=(),
-        timeout=30.0,
-        cors=False,
-        most_bytes=2**31 - 1,
+        timeout: float = 30.0,
+        cors: bool = False,
+        most_bytes: int = 2**31 - 1,
         metrics=None,
     ):
         self._manager = manager
@@ -186,7 +186,7 @@ class RestServer:
         OSError: If it cannot listen there.
     """
 
-    def __init__(self, application, host, port, *, threads, timeout):
+    def __init__(self, application, host: str, port: int, *, threads: int, timeout: float):
         self._permits = threading.Semaphore(threads)
         self._in_flight = 0
         self._changed = threading.Condition()

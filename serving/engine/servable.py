@@ -3,6 +3,7 @@
 import math
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -85,7 +86,7 @@ class Servable:
         ServingError: If the folder holds no SavedModel that loads.
     """
 
-    def __init__(self, version):
+    def __init__(self, version: Union[str, Path]):
         if not (Path(version) / "saved_model.pb").exists():
             raise ServingError(
                 NOT_FOUND,
@@ -113,7 +114,7 @@ class Servable:
         """Frees the session and what it holds; nothing runs it any more."""
         self._session.close()
 
-    def predict(self, signature_name, inputs, output_filter, seconds=None):
+    def predict(self, signature_name: str, inputs, output_filter, seconds: Optional[float] = None):
         """Runs a signature; all checks in the order of TensorFlow Serving's predict_util.cc.
 
         Args:

@@ -10,7 +10,7 @@ from serving.engine.edge_files import ssl_config
 from tfpix2pix.errors import InputError
 
 
-def credentials(path):
+def credentials(path: Path):
     """Reads the server's key and certificates.
 
     Args:

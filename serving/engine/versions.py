@@ -3,6 +3,7 @@
 import logging
 import re
 from pathlib import Path
+from typing import Union
 
 VERSION = re.compile(r"\s*-?[0-9]+\s*", re.ASCII)
 LARGEST_VERSION = 2**63 - 1
@@ -10,7 +11,7 @@ LARGEST_VERSION = 2**63 - 1
 logger = logging.getLogger(__name__)
 
 
-def numbered(folder):
+def numbered(folder: Union[str, Path]):
     """Finds the versions in a folder, as TensorFlow Serving parses names.
 
     Args:

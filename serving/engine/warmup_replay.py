@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Union
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -19,7 +20,7 @@ FILE = "assets.extra/tf_serving_warmup_requests"  # In a version.
 MOST_RECORDS = 1000
 
 
-def replay(servable, version):
+def replay(servable, version: Union[str, Path]):
     """Runs every warm-up request of a version; without the file nothing happens.
 
     Args:

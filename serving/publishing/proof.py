@@ -1,6 +1,7 @@
 """Before publication: what a server answers is proved, and requests to warm up with are written."""
 
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from tfpix2pix.export import named_directions, signature_names
 from tfpix2pix.export.comparison import check_parity, translated
 
 
-def write_warmup(version, size):
+def write_warmup(version: Union[str, Path], size):
     """Writes a request of one black image for each signature.
 
     Each is run first: TensorFlow Serving does not load a version whose warm-up fails.
@@ -40,7 +41,7 @@ def write_warmup(version, size):
             writer.write(log.SerializeToString())
 
 
-def check_served(version, directions, size, tolerance=1e-4):
+def check_served(version: Union[str, Path], directions, size, tolerance: float = 1e-4):
     """Compares what a server answers with the networks, besides what Python makes of the graph.
 
     Args:

@@ -1,6 +1,7 @@
 """Comparison: how far what was exported is from the networks it was made of."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
@@ -16,7 +17,9 @@ from tfpix2pix.inference.translation import has_open_sides
 SEED_OF_SAMPLES = 5  # With which noise is compared.
 
 
-def parity(directions, version, *, task=None, size: Optional[tuple[int, int]] = None) -> float:
+def parity(
+    directions, version: Path, *, task=None, size: Optional[tuple[int, int]] = None
+) -> float:
     """Measures how far a SavedModel is from the networks it was made of.
 
     Compares every signature that translates, at the sizes of `example_pixels`; those of controls
@@ -74,7 +77,9 @@ def _differences(direction, names, served, pixels):
             yield difference(signature, {**request, control.name: values}, {control.name: values})
 
 
-def translated(direction: Direction, source, values: Mapping[str, Any], *, seed=None):
+def translated(
+    direction: Direction, source, values: Mapping[str, Any], *, seed: Optional[int] = None
+):
     """Translates as the signatures of a direction do.
 
     Args:

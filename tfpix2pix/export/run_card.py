@@ -1,6 +1,7 @@
 """Run cards: what a model card tells of a run, from its folder and from its data."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -13,7 +14,7 @@ from tfpix2pix.export.drawings import drawing
 MOST_MEASURED = 32  # Training sources that show what drawings look like.
 
 
-def run_details(run) -> dict[str, Any]:
+def run_details(run: Path) -> dict[str, Any]:
     """Collects what a run's folder says of its training.
 
     Args:
@@ -36,7 +37,7 @@ def run_details(run) -> dict[str, Any]:
     return {"config": config, "step": run.step, "metrics": run.validation}
 
 
-def source_details(run, *, progress: Callable = silent) -> dict[str, Any]:
+def source_details(run: Path, *, progress: Callable = silent) -> dict[str, Any]:
     """Shows what sources of a run look like, by its data.
 
     Args:

@@ -9,7 +9,7 @@ the whole map before any of it is read. So the result is that of the whole image
 import tempfile
 import weakref
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +33,13 @@ WINDOWED = (keras.layers.Conv2D, keras.layers.UpSampling2D, keras.layers.ZeroPad
 
 
 def translate_in_strips(
-    network, source, *, multiple: int, rows: int, statistics: str = "per_image", seed=None
+    network,
+    source,
+    *,
+    multiple: int,
+    rows: int,
+    statistics: str = "per_image",
+    seed: Optional[int] = None,
 ):
     """Translates images by at most `rows` rows of any feature map at a time.
 

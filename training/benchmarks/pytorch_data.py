@@ -7,6 +7,7 @@ TensorFlow is not imported here, since the loader's workers import this file.
 
 import random
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ class AlignedPairs(torch.utils.data.Dataset):
         image_size: Side in pixels after it.
     """
 
-    def __init__(self, folder, load_size=286, image_size=256):
+    def __init__(self, folder: Union[str, Path], load_size: int = 286, image_size: int = 256):
         self.files = sorted(path for path in Path(folder).iterdir() if path.is_file())
         self.load_size = load_size
         self.image_size = image_size
@@ -47,7 +48,7 @@ class AlignedPairs(torch.utils.data.Dataset):
         return {"A": halves[0], "B": halves[1]}
 
 
-def batches(folder, load_size=286, image_size=256, workers=2):
+def batches(folder: Path, load_size: int = 286, image_size: int = 256, workers: int = 2):
     """Returns a `DataLoader` of shuffled pairs, one a batch, whose workers stay between epochs."""
     return torch.utils.data.DataLoader(
         AlignedPairs(folder, load_size, image_size),

@@ -18,7 +18,9 @@ def norm_layer(norm):
 class Level(nn.Module):
     """One level of the U-Net around the levels inside it."""
 
-    def __init__(self, outer, inner, inside=None, source=None, norm="batch", dropout=False):
+    def __init__(
+        self, outer, inner, inside=None, source=None, norm: str = "batch", dropout: bool = False
+    ):
         super().__init__()
         self.outermost = source is not None
         normalization, bias = norm_layer(norm)
@@ -44,7 +46,9 @@ class Level(nn.Module):
 class UNet(nn.Module):
     """The U-Net generator with `depth` halvings."""
 
-    def __init__(self, depth, filters=64, channels=(3, 3), norm="batch", dropout=True):
+    def __init__(
+        self, depth, filters: int = 64, channels=(3, 3), norm: str = "batch", dropout: bool = True
+    ):
         super().__init__()
         level = Level(8 * filters, 8 * filters, norm=norm)
         for _ in range(depth - 5):
@@ -61,7 +65,7 @@ class UNet(nn.Module):
 class PatchGAN(nn.Module):
     """The discriminator with `strided` layers of stride 2."""
 
-    def __init__(self, channels, filters=64, strided=3, norm="batch"):
+    def __init__(self, channels, filters: int = 64, strided: int = 3, norm: str = "batch"):
         super().__init__()
         normalization, bias = norm_layer(norm)
         parts = [nn.Conv2d(channels, filters, 4, 2, 1), nn.LeakyReLU(0.2)]

@@ -6,6 +6,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 import torch
@@ -15,7 +16,16 @@ from tqdm import tqdm
 from training.benchmarks import pytorch_data, pytorch_step
 
 
-def main(data, sources, to, size, filters, steps, direction, seed):
+def main(
+    data,
+    sources,
+    to: Union[str, Path],
+    size: int,
+    filters: int,
+    steps: int,
+    direction: str,
+    seed: int,
+):
     """Trains on pairs, and translates other sources.
 
     As in its `test.py`, batch norm uses the statistics of each image; unlike there dropout is off,

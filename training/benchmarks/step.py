@@ -26,7 +26,7 @@ TRACED = "step: tfpix2pix"
 TRACED_RUNS = 3
 
 
-def measure(size, filters, batch, rounds, threads):
+def measure(size: int, filters: int, batch: int, rounds: int, threads: int):
     """Measures steps and translations in turns.
 
     Args:

@@ -11,7 +11,7 @@ def _convolve(filters, strides=2, *, layer=keras.layers.Conv2D, padding="same", 
     return layer(filters, 4, strides, padding, kernel_initializer=kernel, use_bias=use_bias)
 
 
-def generator(size, filters):
+def generator(size: int, filters: int):
     """Builds its U-Net; the innermost level is normalized too, and skips are activated."""
     depth = size.bit_length() - 1
     widths = [filters * min(2**level, 8) for level in range(depth)]
@@ -32,7 +32,7 @@ def generator(size, filters):
     return keras.Model(source, keras.layers.Activation("tanh")(x))
 
 
-def discriminator(size, filters):
+def discriminator(size: int, filters: int):
     """Builds its PatchGAN of 70 pixels."""
     source = keras.Input((size, size, 3))
     target = keras.Input((size, size, 3))
@@ -47,7 +47,7 @@ def discriminator(size, filters):
     return keras.Model([source, target], x)
 
 
-def step(size, filters):
+def step(size: int, filters: int):
     """Returns its training step, a function of a source and a target batch."""
     translator = generator(size, filters)
     judge = discriminator(size, filters)

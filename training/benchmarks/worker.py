@@ -15,7 +15,7 @@ import numpy as np
 WARM_UP = 3  # Runs before anything is measured.
 
 
-def main(contender, size, filters, batch, threads, exported):
+def main(contender, size: int, filters: int, batch: int, threads: int, exported):
     """Builds a contender and runs it at every line.
 
     Args:

@@ -26,7 +26,7 @@ class Checkpoints:
         stale: int64 variable, validations since then.
     """
 
-    def __init__(self, model, run, keep, *, is_chief=True):
+    def __init__(self, model, run: Path, keep: int, *, is_chief: bool = True):
         # Made here and not in the scope of a strategy: they are of the loop, not of each replica.
         self.step = tf.Variable(0, dtype="int64", trainable=False)
         self.stale = tf.Variable(0, dtype="int64", trainable=False)
@@ -82,7 +82,7 @@ class Checkpoints:
             )
         return broken
 
-    def save(self, step):
+    def save(self, step: int):
         """Saves the newest checkpoint.
 
         Args:
@@ -97,7 +97,7 @@ class Checkpoints:
             for path in set(self._saved()) - set(self.newest.checkpoints):
                 _remove(path)  # What a killed run left behind.
 
-    def save_best(self, step):
+    def save_best(self, step: int):
         """Saves the best checkpoint, in place of the one before."""
         self._save(self.bests, step)
 
@@ -128,7 +128,7 @@ def _remove(path):
         shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
-def damage(path):
+def damage(path: str):
     """Reads a whole checkpoint, as restoring reads some of it much later.
 
     Args:

@@ -1,6 +1,7 @@
 """Fine-tuning: start with the weights of another run, where they fit, and say which do not."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Union
 
 from tfpix2pix import checkpointing, runs
 
@@ -27,7 +28,7 @@ class Loaded(NamedTuple):
         return "; ".join(parts)
 
 
-def start_from(model, run):
+def start_from(model, run: Union[str, Path]):
     """Gives a model the weights of another run, layer by layer.
 
     Args:

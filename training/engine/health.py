@@ -63,7 +63,7 @@ class Doctor:
         a pattern of period 2 has amplitude 0.25, in targets 0.00
     """
 
-    def __init__(self, patience=3):
+    def __init__(self, patience: int = 3):
         self.patience = patience
         self._counts = {}
 
@@ -104,7 +104,7 @@ class Doctor:
         return [*lasting, *(symptom for symptom in strong if symptom)]
 
 
-def non_finite(step, logs, model, batch):
+def non_finite(step: int, logs, model, batch):
     """Finds where a training ceased to be finite.
 
     Args:

@@ -4,6 +4,7 @@ import signal
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Optional, Union
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -86,7 +87,9 @@ def distributed_batches(strategy, batches):
     return iter(dataset)
 
 
-def train(config, run, strategy=None, *, until=None, profile=0):
+def train(
+    config, run: Union[str, Path], strategy=None, *, until: Optional[int] = None, profile: int = 0
+):
     """Trains an experiment from where its run folder stands to its last step.
 
     Ctrl-C or SIGTERM saves a checkpoint after the current step and returns; the same call goes on
@@ -276,7 +279,7 @@ class _Profiler:
             self._trace.enter_context(tf.profiler.experimental.Profile(self._folder))
 
 
-def check_same_experiment(config, run):
+def check_same_experiment(config, run: Union[str, Path]):
     """Refuses to go on in the folder of a run that was started with other options.
 
     Args:

@@ -44,7 +44,7 @@ class Monitor:
         patience = self.config.train.patience
         return patience is not None and int(self.checkpoints.stale) >= patience
 
-    def expect(self, step):
+    def expect(self, step: int):
         """Prepares for a step before it is taken.
 
         Args:
@@ -52,7 +52,7 @@ class Monitor:
         """
         self.model.measures_gradients.assign(step % self.config.train.log_every == 0)
 
-    def check(self, step, batch):
+    def check(self, step: int, batch):
         """Looks for losses that are not finite.
 
         Args:
@@ -85,7 +85,7 @@ class Monitor:
         self.model.reset_metrics()
         tqdm.write(f"{symptom.measured}: back to step {int(self.checkpoints.step)}.")
 
-    def validate(self, step, batches):
+    def validate(self, step: int, batches):
         """Measures held-out examples and keeps the best checkpoint.
 
         Args:
@@ -104,7 +104,7 @@ class Monitor:
         else:
             self.checkpoints.stale.assign_add(1)
 
-    def log(self, step):
+    def log(self, step: int):
         """Notes the means of all losses since the last call.
 
         Args:
@@ -133,7 +133,7 @@ class Monitor:
         self.held_out = {}
         return {term: f"{value:.3g}" for term, value in losses.items()}
 
-    def sample(self, step, batches):
+    def sample(self, step: int, batches):
         """Saves a picture of held-out examples and asks the training doctor.
 
         Args:

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from importlib import metadata
 from pathlib import Path
+from typing import Union
 
 import jinja2
 import numpy as np
@@ -52,7 +53,7 @@ class RunLog:
         lines: Dicts of the lines of `metrics.jsonl`, in the order of steps.
     """
 
-    def __init__(self, run, config, step=0):
+    def __init__(self, run: Union[str, Path], config, step: int = 0):
         self.run = Path(run)
         self.config = config
         self.step = step
@@ -82,7 +83,7 @@ class RunLog:
         """Marks the end of a step; `run.json` gets the median duration of the newest steps."""
         self._moments.append(time.perf_counter())
 
-    def log(self, step, losses, **groups):
+    def log(self, step: int, losses, **groups):
         """Appends a line of numbers.
 
         Args:
@@ -103,7 +104,7 @@ class RunLog:
                 tf.summary.scalar(name, value)
         self.writer.flush()
 
-    def sample(self, step, columns):
+    def sample(self, step: int, columns):
         """Saves a picture of examples, and brings the page up to date.
 
         Args:
@@ -118,7 +119,7 @@ class RunLog:
         self.writer.flush()
         self._write_page()
 
-    def warn(self, step, symptoms):
+    def warn(self, step: int, symptoms):
         """Logs symptoms; the page shows them from the next picture on.
 
         Args:
@@ -128,7 +129,7 @@ class RunLog:
         for symptom in symptoms:
             _append({"step": step, **symptom._asdict()}, self.warnings, self.run / HEALTH)
 
-    def histograms(self, step, networks):
+    def histograms(self, step: int, networks):
         """Writes the distribution of all weights for TensorBoard.
 
         Args:

@@ -23,7 +23,7 @@ PICTURES = "pictures"
 
 
 def evaluate(
-    run,
+    run: Path,
     to: Path,
     *,
     data: Optional[Path] = None,

@@ -107,7 +107,7 @@ class Page:
         return Response(text, mimetype="text/html")
 
 
-def make(answers, host, port):
+def make(answers, host: str, port: int):
     """Makes the server, which listens at once and answers while `serve_forever()` runs.
 
     Args:

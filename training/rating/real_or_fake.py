@@ -15,7 +15,7 @@ import threading
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -93,7 +93,7 @@ class Trial(NamedTuple):
     side: str
 
 
-def plan(protocol, session):
+def plan(protocol: Protocol, session):
     """Returns the trials of a session, in order.
 
     No target and no translation is shown twice. Those of one example are never in one trial, and
@@ -113,7 +113,7 @@ def plan(protocol, session):
     return [Trial(int(r), int(f), str(side)) for r, f, side in zip(real, fake, sides)]
 
 
-def image_path(folder, kind, index):
+def image_path(folder: Union[str, Path], kind: str, index: int):
     """Returns where a shown image lies.
 
     Args:
@@ -124,7 +124,7 @@ def image_path(folder, kind, index):
     return Path(folder, "images", kind, f"{index:05d}.png")
 
 
-def begin(protocol, folder):
+def begin(protocol: Protocol, folder: Union[str, Path]):
     """Writes the protocol of a folder of answers, or checks that it has the same one.
 
     Args:
@@ -151,7 +151,7 @@ def begin(protocol, folder):
         )
 
 
-def load(folder):
+def load(folder: Union[str, Path]):
     """Reads the protocol of a folder of answers.
 
     Args:
@@ -183,7 +183,7 @@ class Answers:
         protocol: The `Protocol` of the folder.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: Union[str, Path]):
         self.folder = Path(folder)
         self.protocol = load(folder)
         self._path = self.folder / ANSWERS
@@ -244,7 +244,7 @@ class Answers:
         return trial.side if practice else None
 
 
-def summary(folder):
+def summary(folder: Path):
     """Computes how often, in the trials that count, the fake was taken for real.
 
     Args:
