@@ -14,6 +14,7 @@ import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
 import tensorflow as tf
 
 from tests import cases
+from tests.serving.local import managed
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
 
@@ -37,6 +38,13 @@ def exported(tmp_path_factory):
     exports = tmp_path_factory.mktemp("exports")
     export(generator, exports / "tiny")
     return generator, exports
+
+
+@pytest.fixture(scope="module")
+def manager(exported):
+    """The manager of `tiny/1`."""
+    with managed(exported[1]) as manager:
+        yield manager
 
 
 @pytest.fixture(scope="session")

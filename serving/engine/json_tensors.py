@@ -255,9 +255,10 @@ def _converted(leaf, dtype):
 def _decoded(value):
     if _is_named(value):
         raise _invalid(f"JSON Value: {_text(value)} not formatted correctly for base64 data")
-    text = value["b64"]
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        # White space is skipped, and the padding may be missing, as in TensorFlow Serving.
+        text = b"".join(value["b64"].encode("ascii").split())
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise _invalid("Unable to base64 decode") from error
 

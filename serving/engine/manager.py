@@ -121,9 +121,7 @@ class Manager:
         self._configure(config, "model(s)")
 
     def follow(self, path: Path, seconds: float):
-        """Reads a configuration file again and again until the manager stops.
-
-        A file that is refused is logged, and the configuration stays.
+        """Reads a file again and again until the manager stops; one that is refused is logged.
 
         Args:
             path: Text file of a `ModelServerConfig`.

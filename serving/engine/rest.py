@@ -5,6 +5,7 @@ import logging
 import re
 import socket
 import threading
+import zlib
 from urllib.parse import unquote
 
 from google.protobuf import json_format
@@ -92,12 +93,14 @@ class Application:
             code = error.code
             status = HTTP[error.code]
             text = error.message
-        except RequestEntityTooLarge:
+        except RequestEntityTooLarge as error:
             code = RESOURCE_EXHAUSTED
             status = 413
-            text = f"Received message larger than max ({call.bytes_in} vs. {self._most_bytes})"
-            # An answer before the end of the request would be lost with the connection.
-            get_input_stream(request.environ).exhaust()
+            size = "unpacked" if isinstance(error, UnpackedTooLarge) else call.bytes_in
+            text = f"Received message larger than max ({size} vs. {self._most_bytes})"
+            if size != "unpacked":
+                # An answer before the end of the request would be lost with the connection.
+                get_input_stream(request.environ).exhaust()
         except HTTPException as error:
             code = INVALID_ARGUMENT
             status = error.code
@@ -139,7 +142,10 @@ class Application:
         if call.method != "Predict":
             raise ServingError(UNIMPLEMENTED, f"The local server has no :{what}. Use :predict.")
         request.max_content_length = self._most_bytes
-        return self._predict(spec, request.get_data(cache=False), call)
+        body = request.get_data(cache=False)
+        if request.headers.get("Content-Encoding", "").strip().lower() == "gzip":
+            body = _unpacked(body, self._most_bytes)
+        return self._predict(spec, body, call)
 
     def _predict(self, spec, body, call):
         content, call.signature = parse(body)
@@ -167,6 +173,24 @@ class Application:
         model_spec = _json(served)
         signatures = _json(described)
         return f'{{"model_spec": {model_spec}, "metadata": {{"signature_def": {signatures}}}}}'
+
+
+class UnpackedTooLarge(RequestEntityTooLarge):
+    """A packed request that has more bytes than the limit when it is unpacked."""
+
+
+def _unpacked(packed, most_bytes):
+    """Returns what a gzip file holds, of which no more than the limit is ever in memory."""
+    decompressor = zlib.decompressobj(wbits=31)  # The format of gzip alone.
+    try:
+        body = decompressor.decompress(packed, most_bytes)
+    except zlib.error as error:
+        raise ServingError(INVALID_ARGUMENT, f"Failed to decompress the request: {error}") from None
+    if decompressor.unconsumed_tail:
+        raise UnpackedTooLarge
+    if not decompressor.eof:
+        raise ServingError(INVALID_ARGUMENT, "Failed to decompress the request: it is cut short")
+    return body
 
 
 class RestServer:

@@ -212,9 +212,8 @@ def _add_interface(translator):
 
     def answer(image, direction, controls):
         try:
-            decoded = base64.b64decode(image, validate=True)
             translation = translator.translate(
-                decoded, direction, controls=dict(json.loads(controls))
+                _decoded(image), direction, controls=dict(json.loads(controls))
             )
         except (ValueError, TypeError, ClientError) as error:
             raise gr.Error(str(error), print_exception=False) from None
@@ -222,6 +221,19 @@ def _add_interface(translator):
 
     gr.api(translate, concurrency_limit=AT_ONCE)
     gr.api(translate_with, concurrency_limit=AT_ONCE)
+
+
+def _decoded(image):
+    """Returns the bytes of base64 in any of its usual forms: in lines, for URLs, as a data URL."""
+    text = image.partition(",")[2] if image.startswith("data:") else image
+    text = "".join(text.split()).replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        raise ValueError(
+            "An image must be the base64 of a file, or a data URL of that. Received: "
+            f"{image[:40]!r}. Encode the bytes of the file."
+        ) from None
 
 
 def _controls(widgets, direction, values):

@@ -1,14 +1,12 @@
 """Fixtures of the serving tests: certificates, a slow model, and servers."""
 
 import subprocess
-from contextlib import contextmanager
 
 import pytest
 import tensorflow as tf
 
 from serving.engine import listening
-from serving.engine.manager import Manager
-from serving.engine.model_config import configuration
+from tests.serving.local import managed
 
 
 @pytest.fixture(scope="session")
@@ -52,22 +50,6 @@ def turning(tmp_path_factory):
     folder = tmp_path_factory.mktemp("turning")
     tf.saved_model.save(module, folder / "turning/3", {"serving_default": module.turn})
     return folder
-
-
-@contextmanager
-def managed(folder):
-    manager = Manager(configuration(folder)).start()
-    try:
-        yield manager
-    finally:
-        manager.stop()
-
-
-@pytest.fixture(scope="module")
-def manager(exported):
-    """The manager of `tiny/1`."""
-    with managed(exported[1]) as manager:
-        yield manager
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from werkzeug.serving import make_server
 
+from serving.engine.manager import Manager
+from serving.engine.model_config import configuration
 from serving.engine.rest import Application
 from serving.engine.services import PredictionService
 from tfpix2pix.data import images
@@ -74,6 +76,16 @@ def serving(manager, *refusals, port=0, credentials=None, options=()):
         yield f"127.0.0.1:{bound}", interceptor
     finally:
         server.stop(None).wait()
+
+
+@contextmanager
+def managed(folder):
+    """Yields the manager of a folder of models."""
+    manager = Manager(configuration(folder)).start()
+    try:
+        yield manager
+    finally:
+        manager.stop()
 
 
 @contextmanager
