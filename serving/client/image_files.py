@@ -9,7 +9,7 @@ from PIL import Image
 
 from serving.client.failures import BadArgument, BadImage, Code
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe")
 
 
 def read_image(path: Union[str, Path], half: Optional[str] = None):

@@ -7,6 +7,7 @@ tifffile (TIFF) read that.
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple, Union
 
@@ -18,7 +19,9 @@ from PIL import Image, ImageOps
 from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy")
+# Those of Netpbm and the rarer ones of JPEG are read, and not written.
+READ_ONLY = (".gif", ".jfif", ".jpe", ".pgm", ".ppm")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".npy", *READ_ONLY)
 DTYPES = ("uint8", "uint16", "float32")
 
 # What Pillow takes for a decompression bomb: a file of some bytes can declare any size.
@@ -43,6 +46,10 @@ _CHANNELS = {
     "float32": {},
 }
 _OPEN_FORMATS = (".tif", ".tiff", ".npy")
+_SPACE = rb"(?:\s|#[^\n]*\n)+"  # Comments stand where white space may.
+_NETPBM_HEADER = re.compile(
+    rb"P(?P<kind>[2356])%s(?P<width>\d+)%s(?P<height>\d+)%s(?P<largest>\d+)\s" % ((_SPACE,) * 3)
+)
 # Tags.
 _EXIF_ORIENTATION = 0x0112
 _TIFF_SAMPLE_BITS = 258
@@ -101,7 +108,7 @@ def read(path: Union[str, os.PathLike]) -> np.ndarray:
 
 
 def decode(encoded: bytes) -> Decoded:
-    """Decodes the bytes of a PNG, JPEG, BMP, GIF, TIFF, WebP or NPY file.
+    """Decodes the bytes of a PNG, JPEG, BMP, GIF, TIFF, WebP, Netpbm or NPY file.
 
     Integers of 8 and 16 bits stay, those of 32 bits become float32; a bit becomes 0 or 255.
     Palettes and CMYK become RGB, with alpha where there is transparency. The EXIF orientation is
@@ -126,6 +133,8 @@ def decode(encoded: bytes) -> Decoded:
             return _decode_npy(encoded)
         if encoded[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and _is_deep_tiff(encoded):
             return _decode_deep_tiff(encoded)
+        if (header := _NETPBM_HEADER.match(encoded)) and int(header["largest"]) > 255:
+            return _decode_deep_netpbm(encoded, header)
         with Image.open(io.BytesIO(encoded)) as image:
             if _is_deep_png(encoded, image.format):
                 image.load()  # TensorFlow overlooks wrong checksums.
@@ -147,7 +156,7 @@ def encode(pixels: np.ndarray, suffix: str) -> bytes:
 
     Args:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
-        suffix: One of `SUFFIXES` except `.gif`; it decides the format.
+        suffix: One of `SUFFIXES` but not of `READ_ONLY`; it decides the format.
 
     Returns:
         bytes.
@@ -255,6 +264,23 @@ def _decode_deep_tiff(encoded):
         if page.axes == "SYX":  # Channels that lie behind each other.
             pixels = np.moveaxis(pixels, 0, -1)
         return Decoded(_supported(pixels), "TIFF", len(file.pages), False)
+
+
+def _decode_deep_netpbm(encoded, header):
+    """Decodes PGM and PPM files of more than 8 bits, which Pillow reduces or reads as int32."""
+    width, height, largest = (int(header[name]) for name in ("width", "height", "largest"))
+    channels = 1 if header["kind"] in (b"2", b"5") else 3
+    _check_pixels(height, width)
+    count = height * width * channels
+    body = encoded[header.end() :]
+    as_text = header["kind"] in (b"2", b"3")
+    values = (
+        np.array(body.split()[:count], "int64") if as_text else np.frombuffer(body, ">u2", count)
+    )
+    if largest > 65535 or values.max() > largest:
+        raise ValueError(f"a sample above the largest, {largest}, which is 65535 at most")
+    pixels = np.rint(values.reshape(height, width, channels) * (65535 / largest))
+    return Decoded(pixels.astype("uint16"), "PPM", 1, False)
 
 
 def _decode_npy(encoded):

@@ -15,14 +15,16 @@ from tfpix2pix.doctor.evidence import Evidence
 SEVERITIES = ("error", "warning", "note")
 # The suffixes of each format; only these mean something to other programs.
 _SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".jpeg"),  # Of a camera with two lenses; the first image is a JPEG.
+    "JPEG": (".jpg", ".jpeg", ".jfif", ".jpe"),
+    # Of a camera with two lenses; the first image is a JPEG.
+    "MPO": (".jpg", ".jpeg", ".jfif", ".jpe"),
     "PNG": (".png",),
     "BMP": (".bmp",),
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
     "NPY": (".npy",),
+    "PPM": (".ppm", ".pgm"),
 }
 
 

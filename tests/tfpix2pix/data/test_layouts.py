@@ -157,8 +157,9 @@ def test_no_data_is_refused(tmp_path):
             layouts.listing(path, "train")
     (tmp_path / "empty").mkdir()
     message = (
-        "The data must hold images in the layout 'side_by_side', as .jpg, .jpeg, .png, .bmp, .gif, "
-        ".tif, .tiff, .webp, .npy files (a manifest or TFRecords may name or hold them). Received: "
+        "The data must hold images in the layout 'side_by_side', as .jpg, .jpeg, .png, .bmp, .tif, "
+        ".tiff, .webp, .npy, .gif, .jfif, .jpe, .pgm, .ppm files (a manifest or TFRecords may name "
+        "or hold them). Received: "
         f"{str(tmp_path / 'empty')!r}, which has none. Give the folder that holds the files or its "
         "parent with `train` and `test`, or another layout."
     )
