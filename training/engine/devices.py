@@ -19,9 +19,20 @@ def strategy(devices=None):
         `tf.distribute.Strategy`.
 
     Raises:
-        ValueError: If there are fewer GPUs, or `TF_CONFIG` is no cluster of workers.
+        ValueError: If they are none, or more than the GPUs, or `TF_CONFIG` is no cluster of
+            workers or decides them.
     """
+    if devices is not None and devices < 1:
+        raise InputError(
+            f"There must be at least one device to train on. Received: {devices}. Leave --devices "
+            "out for all that there are."
+        )
     if os.environ.get("TF_CONFIG"):
+        if devices is not None:
+            raise InputError(
+                "The machines of TF_CONFIG train on all of their GPUs. Received: --devices "
+                f"{devices} beside it. Leave --devices out; CUDA_VISIBLE_DEVICES hides GPUs."
+            )
         return _of_machines()
     gpus = tf.config.list_physical_devices("GPU")
     count = devices or max(len(gpus), 1)
