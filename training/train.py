@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Optional
 
 import jsonargparse
+import yaml
 from tqdm import tqdm
 
-from tfpix2pix.config import RENAMED, DataConfig, TrainConfig
+from tfpix2pix.config import RENAMED, DataConfig, TrainConfig, from_yaml
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family, preset, presets
 from training.engine import devices, loop
@@ -36,6 +37,14 @@ def parse(arguments: Optional[list]):
     arguments = [_spelled(argument) for argument in arguments]
     names = [a for a in arguments[:1] if not a.startswith("-")]
     start = preset(names[0] if names else "facades")
+    arguments, recorded = _recorded(arguments)
+    if recorded is not None:
+        if recorded.name != start.name:
+            raise InputError(
+                "The configuration of a run must be that of the preset beside it. Received: "
+                f"{start.name} and a configuration of {recorded.name}. Use {recorded.name}."
+            )
+        start = recorded
     parser = _parser(start)
     try:
         parsed = parser.parse_args(arguments)
@@ -103,6 +112,30 @@ def _spelled(argument):
     name, equals, value = argument.partition("=")
     renamed = {f"--{old}": f"--{new}" for old, new in RENAMED.items()}
     return {"--data": "--data.folder", **renamed}.get(name, name) + equals + value
+
+
+def _recorded(arguments):
+    """Returns the arguments without the configuration of a run, and that configuration.
+
+    A run's config.yaml is a whole experiment, with its name; what `--print_config` prints are
+    options, which the parser reads.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", type=Path)
+    named, rest = finder.parse_known_args(arguments)
+    if named.config is None or not named.config.is_file():
+        return arguments, None
+    try:
+        text = named.config.read_text("utf-8")
+        if "name" not in yaml.safe_load(text):
+            return arguments, None
+        return rest, from_yaml(text, lambda family: get_family(family).options)
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            "A configuration must be the config.yaml of a run, or what --print_config prints. "
+            f"Received: {named.config} ({type(error).__name__}: {reason}). Correct it, or name another."
+        ) from error
 
 
 def _sections(start):
