@@ -131,10 +131,10 @@ def _recorded(arguments):
             return arguments, None
         return rest, from_yaml(text, lambda family: get_family(family).options)
     except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise InputError(
             "A configuration must be the config.yaml of a run, or what --print_config prints. "
-            f"Received: {named.config} ({type(error).__name__}: {reason}). Correct it, or name another."
+            f"Received: {named.config} ({reason}). Correct it, or name another."
         ) from error
 
 
