@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfpix2pix.data import codecs, layouts
+from tfpix2pix import InputError
+from tfpix2pix.data import codecs, folders, layouts
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype("uint8")
 
@@ -40,4 +41,39 @@ def test_netpbm_keeps_sixteen_bits(channels):
         codecs.decode(b"P2 1 1 4095\n4096")
     assert str(caught.value) == (
         "it cannot be decoded: a sample above the largest, 4095, which is 65535 at most"
+    )
+
+
+def test_linked_folders_are_followed_once(tmp_path):
+    """Data on another disk, linked into the data set; and links that lead back."""
+    for name in (
+        "disk/cats/1.png",
+        "disk/dogs/2.png",
+        "data/train/3.png",
+        "data/train/.hidden/4.png",
+    ):
+        codecs.write(PIXELS, tmp_path / name)
+    train = tmp_path / "data/train"
+    (train / "cats").symlink_to(tmp_path / "disk/cats")
+    (tmp_path / "disk/cats/dogs").symlink_to(tmp_path / "disk/dogs")
+    (tmp_path / "disk/dogs/cats").symlink_to(tmp_path / "disk/cats")
+    (train / "itself").symlink_to(train)
+    (train / "old.png").mkdir()
+    files = [file.relative_to(train).as_posix() for file in folders.image_files(train)]
+    assert files == ["3.png", "cats/1.png", "cats/dogs/2.png"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    """Of another user's files; the administrator may read all, so that the refusal is made here."""
+    (tmp_path / "train").mkdir()
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    with pytest.raises(InputError) as caught:
+        folders.image_files(tmp_path / "train")
+    assert str(caught.value) == (
+        f"The folders of a data set must be readable. Received: {tmp_path / 'train'} (Permission "
+        "denied). Change its permissions, or move it elsewhere."
     )

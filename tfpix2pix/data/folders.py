@@ -1,10 +1,11 @@
-"""Folders: lists the images of a folder from which another folder is made."""
+"""Folders: lists the images of a folder, and names them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Union
 
-from tfpix2pix.data import codecs, layouts
+from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
 
 
@@ -28,7 +29,7 @@ def images_by_name(folder: Union[str, os.PathLike], to: Union[str, os.PathLike])
         >>> images_by_name("cats", "kittens")
         {'train/1': PosixPath('cats/train/1.jpg')}
     """
-    return layouts.by_name(folder, input_images(folder, to))
+    return by_name(folder, input_images(folder, to))
 
 
 def input_images(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -> list[Path]:
@@ -63,10 +64,81 @@ def input_images(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -
             "The folder to write to must not lie in one that is read, or it would be read the "
             f"next time. Received: {str(to)!r} in {str(folder)!r}. Use another."
         )
-    files = [file for file in layouts.image_files(folder) if file.is_file()]
+    files = [file for file in image_files(folder) if file.is_file()]
     if not files:
         raise InputError(
             f"What is prepared must be a folder of images, {', '.join(codecs.SUFFIXES)} files. "
             f"Received: {str(folder)!r}, which has none. Give the folder that holds them."
         )
     return files
+
+
+def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
+    """Lists the image files in a folder and the folders in it, except hidden ones.
+
+    Args:
+        folder: Path of a folder; it need not exist.
+
+    Returns:
+        Sorted list of `pathlib.Path`.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "dogs/b/1.PNG")
+        >>> atomic.write_bytes(b"", "dogs/notes.txt")
+        >>> [file.as_posix() for file in image_files("dogs")]
+        ['dogs/b/1.PNG']
+    """
+    folder = Path(folder)
+    return sorted(_visible_images(folder, ())) if folder.is_dir() else []
+
+
+def _visible_images(folder, entered):
+    """Yields the images in a folder and the folders in it; `entered` ends a loop of links."""
+    place = folder.resolve()
+    if place in entered:
+        return
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            "The folders of a data set must be readable. Received: "
+            f"{folder} ({error.strerror}). Change its permissions, or move it elsewhere."
+        ) from error
+    for path in paths:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _visible_images(path, (*entered, place))
+        elif path.suffix.lower() in codecs.SUFFIXES:
+            yield path
+
+
+def by_name(folder: Union[str, os.PathLike], files: Sequence[Path]) -> dict[str, Path]:
+    """Names files by their path in a folder without the suffix.
+
+    Args:
+        folder: Path of a folder.
+        files: List of `pathlib.Path` in it.
+
+    Returns:
+        Dict of name, such as `"train/1"`, to file, in the order of the files.
+
+    Raises:
+        ValueError: If two have the same name.
+
+    Example:
+        >>> by_name("cats", [Path("cats/train/1.jpg")])
+        {'train/1': PosixPath('cats/train/1.jpg')}
+    """
+    named = {}
+    for file in files:
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        if name in named:
+            raise InputError(
+                "The images of a folder must differ in more than their suffix, since partners and "
+                f"outputs have the same name otherwise. Received: {named[name]} and {file}. Rename "
+                "or remove one."
+            )
+        named[name] = file
+    return named

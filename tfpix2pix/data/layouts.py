@@ -3,11 +3,11 @@
 import csv
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Union
 
 from tfpix2pix.data import codecs
+from tfpix2pix.data.folders import by_name, image_files
 from tfpix2pix.errors import InputError
 
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
@@ -186,61 +186,6 @@ def detect(data: Union[str, os.PathLike]) -> str:
     if any(next(folder.glob("*.tfrecord"), None) for folder in folders if folder.is_dir()):
         return "tfrecord"
     return "side_by_side"
-
-
-def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
-    """Lists the image files in a folder and the folders in it, except hidden ones.
-
-    Args:
-        folder: Path of a folder; it need not exist.
-
-    Returns:
-        Sorted list of `pathlib.Path`.
-
-    Example:
-        >>> from tfpix2pix import atomic
-        >>> atomic.write_bytes(b"", "dogs/b/1.PNG")
-        >>> atomic.write_bytes(b"", "dogs/notes.txt")
-        >>> [file.as_posix() for file in image_files("dogs")]
-        ['dogs/b/1.PNG']
-    """
-    folder = Path(folder)
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in codecs.SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
-
-
-def by_name(folder: Union[str, os.PathLike], files: Sequence[Path]) -> dict[str, Path]:
-    """Names files by their path in a folder without the suffix.
-
-    Args:
-        folder: Path of a folder.
-        files: List of `pathlib.Path` in it.
-
-    Returns:
-        Dict of name, such as `"train/1"`, to file, in the order of the files.
-
-    Raises:
-        ValueError: If two have the same name.
-
-    Example:
-        >>> by_name("cats", [Path("cats/train/1.jpg")])
-        {'train/1': PosixPath('cats/train/1.jpg')}
-    """
-    named = {}
-    for file in files:
-        name = file.relative_to(folder).with_suffix("").as_posix()
-        if name in named:
-            raise InputError(
-                "The images of a folder must differ in more than their suffix, since partners and "
-                f"outputs have the same name otherwise. Received: {named[name]} and {file}. Rename "
-                "or remove one."
-            )
-        named[name] = file
-    return named
 
 
 def _paths_of_split(data, split):

@@ -10,7 +10,7 @@ from typing import Union
 import numpy as np
 
 from tfpix2pix import atomic
-from tfpix2pix.data import codecs, folders, formats, images, layouts
+from tfpix2pix.data import codecs, folders, formats, images
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.datasets import jobs
 from tfpix2pix.errors import InputError, listed
@@ -288,7 +288,7 @@ def _counts(total, shares):
 
 def _check_only(to, targets):
     """Refuses a folder with images of another split, which would then be in two splits."""
-    others = [str(file) for file in layouts.image_files(to) if file not in targets]
+    others = [str(file) for file in folders.image_files(to) if file not in targets]
     if others:
         raise InputError(
             "The folder to split into must hold nothing but an earlier split of the same files, "
