@@ -204,7 +204,8 @@ class _Training:
             )
             if monitor.is_over:
                 return
-            ended = self._take_steps(phase, steps, last, monitor, bar, profiler, interrupted)
+            with _all_stay(self.workers):  # Logging exchanges between workers too.
+                ended = self._take_steps(phase, steps, last, monitor, bar, profiler, interrupted)
             if ended:
                 return
 
@@ -218,9 +219,8 @@ class _Training:
         for now in steps:
             self.model.enter(*phase_at(self.phases, now))
             monitor.expect(now)
-            with _all_stay(self.workers):
-                batch = next(batches)
-                take_step(batch)
+            batch = next(batches)
+            take_step(batch)
             bar.update()
             monitor.run_log.mark()
             profiler.count()
