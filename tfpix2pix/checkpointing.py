@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfpix2pix.errors import InputError
 from tfpix2pix.models import TranslationModel
 
+# Folders in that of a run.
 CHECKPOINTS = "checkpoints"
 BEST = "best"
 AVERAGED = "averaged_"  # Before the name of a player.

@@ -30,7 +30,7 @@ from tfpix2pix.translation import direction_translator
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
-VALIDATION = "held_out/"
+VALIDATION = "held_out/"  # The prefix of validation metrics in a line.
 
 
 class Run:

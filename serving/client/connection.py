@@ -47,6 +47,7 @@ STATUSES = {
 # Translating an image twice does no harm, so these may be tried again. What took too long or was
 # refused would be so again.
 TRANSIENT = (ServerUnavailable, Overloaded)
+# Seconds.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -36,7 +36,7 @@ class Convention(NamedTuple):
     examples: tuple = ()
 
     @classmethod
-    def from_card(cls, direction: Optional[str], size):
+    def from_card(cls, direction: dict, size):
         """Reads the convention of a direction out of the model card.
 
         Args:

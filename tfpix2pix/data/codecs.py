@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 
-# Those of Netpbm and the rarer ones of JPEG are read, and not written.
+# What is read, and never written.
 READ_ONLY = (".gif", ".jfif", ".jpe", ".pgm", ".ppm")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".npy", *READ_ONLY)
 DTYPES = ("uint8", "uint16", "float32")

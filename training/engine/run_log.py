@@ -30,6 +30,7 @@ PAGE = "index.html"
 METRICS = "metrics.jsonl"
 HEALTH = "health.jsonl"
 RUN = "run.json"
+# Of a curve, in pixels.
 WIDTH = 360
 HEIGHT = 140
 MOST_POINTS = 180  # Of a curve; of more steps, each point is the mean of several.

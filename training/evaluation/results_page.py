@@ -7,6 +7,7 @@ import numpy as np
 
 from training.evaluation.scores import EXAMPLE_MEASURES, MEASURES, badness
 
+# Of the histogram, in pixels.
 WIDTH = 360
 HEIGHT = 150
 BINS = 24
