@@ -84,10 +84,10 @@ def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
 
     Example:
         >>> from tfpix2pix import atomic
-        >>> atomic.write_bytes(b"", "dogs/b/1.PNG")
-        >>> atomic.write_bytes(b"", "dogs/notes.txt")
-        >>> [file.as_posix() for file in image_files("dogs")]
-        ['dogs/b/1.PNG']
+        >>> atomic.write_bytes(b"", "foxes/b/1.PNG")
+        >>> atomic.write_bytes(b"", "foxes/notes.txt")
+        >>> [file.as_posix() for file in image_files("foxes")]
+        ['foxes/b/1.PNG']
     """
     folder = Path(folder)
     return sorted(_visible_images(folder, ())) if folder.is_dir() else []
