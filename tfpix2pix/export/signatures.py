@@ -190,7 +190,7 @@ class DirectionSignatures:
 
     def _translate(self, image, *controls):
         check_size(tf.shape(image)[1:3], self._most_pixels)
-        _check_maps(image, controls)
+        controls = _checked_maps(image, controls)
 
         def translate(image, controls):
             return inference.translate(
@@ -266,17 +266,20 @@ def _checked_values(control, values, images):
     values = tf.ensure_shape(values, (None, *control.spec.shape))
     rule = f"There must be a value of {control.name} for each image. Received: [values images]"
     counts = tf.stack([tf.shape(values)[0], tf.shape(images)[0]])
-    tf.debugging.Assert(counts[0] == counts[1], [rule, counts, "Repeat it."])
-    return values
+    check = tf.debugging.Assert(counts[0] == counts[1], [rule, counts, "Repeat it."])
+    with tf.control_dependencies([check]):  # Else a loop over both could fail first, in its words.
+        return tf.identity(values)
 
 
-def _check_maps(image, controls):
+def _checked_maps(image, controls):
     """Refuses controls with open sides that are not as high and wide as the images."""
     size = tf.shape(image)[1:3]
+    checks = []
     for value in controls:
         if has_open_sides(value.shape[1:]):
             sides = tf.stack([tf.shape(value)[1:3], size])
             rule = "A map must be as high and wide as its image. Received: [map image]"
-            tf.debugging.Assert(
-                tf.reduce_all(sides[0] == sides[1]), [rule, sides, "Scale one of them."]
-            )
+            fits = tf.reduce_all(sides[0] == sides[1])
+            checks.append(tf.debugging.Assert(fits, [rule, sides, "Scale one of them."]))
+    with tf.control_dependencies(checks):  # Else a layer could fail first, in its words.
+        return tuple(tf.identity(value) for value in controls)
