@@ -6,11 +6,11 @@ python -m serving.translate IMAGES --export FOLDER --to FOLDER
 from pathlib import Path
 from typing import Literal, Optional
 
+import jsonargparse
+
 from tfpix2pix import translation
 from tfpix2pix.errors import reported
 from tfpix2pix.translation import program
-
-CONTROL = "Value of an input beside the image, such as seed=7; one of them at a time."
 
 
 def open_export(
@@ -38,7 +38,15 @@ def open_export(
 
 def main(arguments: Optional[list] = None) -> None:
     """Translates files by an export, without a server; see `tfpix2pix.translation.program`."""
-    program.main("serving.translate", open_export, CONTROL, arguments)
+    parser = jsonargparse.ArgumentParser(prog="python -m serving.translate")
+    parser.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="Value of an input beside the image, such as seed=7; one of them at a time.",
+    )
+    program.translate_by(parser, open_export, arguments)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ def test_the_library_loads_neither_programs_nor_other_frameworks():
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="needs the standard library's names")
 def test_the_library_requires_what_it_imports():
-    """But the command line's parser, which one file takes for the programs."""
     required = (ROOT / "setup.py").read_text().split("install_requires=[")[1].split("]")[0]
     required = {name.lower() for name in re.findall(r'"([\w-]+)', required)}
     packages = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
@@ -47,6 +46,4 @@ def test_the_library_requires_what_it_imports():
             elif isinstance(node, ast.ImportFrom):
                 modules.add(node.module.split(".")[0])
         strangers = modules - set(sys.stdlib_module_names) - {"tfpix2pix"}
-        if path.name == "program.py":
-            strangers.remove("jsonargparse")
         assert {packages.get(name, name.lower()) for name in strangers} <= required, path

@@ -121,7 +121,7 @@ def _recorded(arguments):
     options, which the parser reads.
     """
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config", type=Path)
+    finder.add_argument("--config", type=Path, nargs="?")  # The parser refuses none.
     named, rest = finder.parse_known_args(arguments)
     if named.config is None or not named.config.is_file():
         return arguments, None

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Literal, Optional
 
+import jsonargparse
 from jsonargparse.typing import PositiveInt
 
 from tfpix2pix import load_run, translation
 from tfpix2pix.errors import reported
 from tfpix2pix.translation import program
-
-CONTROL = "Value of an input beside the image, such as style=[0.5,1]; repeat it for others."
 
 
 def open_run(
@@ -53,7 +52,15 @@ def open_run(
 
 def main(arguments: Optional[list] = None) -> None:
     """Translates files by a run; see `tfpix2pix.translation.program`."""
-    program.main("training.translate", open_run, CONTROL, arguments)
+    parser = jsonargparse.ArgumentParser(prog="python -m training.translate")
+    parser.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        help="Value of an input beside the image, such as style=[0.5,1]; repeat it for others.",
+    )
+    program.translate_by(parser, open_run, arguments)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,10 @@ def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
         folder: Path of a folder; it need not exist.
 
     Returns:
-        Sorted list of `pathlib.Path`.
+        Sorted list of `pathlib.Path`. Linked folders are followed; a loop of links ends.
+
+    Raises:
+        ValueError: If a folder cannot be read.
 
     Example:
         >>> from tfpix2pix import atomic
