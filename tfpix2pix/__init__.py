@@ -37,14 +37,22 @@ from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import read_card
 from tfpix2pix.families import preset, presets
+from tfpix2pix.families.cyclegan import CycleGANConfig
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.inference import Control, Direction, translate
-from tfpix2pix.models import Pix2Pix
-from tfpix2pix.networks import patch_discriminator, unet_generator
+from tfpix2pix.models import CycleGAN, Pix2Pix
+from tfpix2pix.networks import (
+    image_discriminator,
+    patch_discriminator,
+    resnet_generator,
+    unet_generator,
+)
 from tfpix2pix.runs import Run, load_run
 
 __all__ = [
     "Control",
+    "CycleGAN",
+    "CycleGANConfig",
     "DataConfig",
     "Direction",
     "ExperimentConfig",
@@ -61,6 +69,7 @@ __all__ = [
     "doctor",
     "export",
     "families",
+    "image_discriminator",
     "importers",
     "inference",
     "layers",
@@ -75,6 +84,7 @@ __all__ = [
     "presets",
     "read_card",
     "report",
+    "resnet_generator",
     "schedules",
     "translate",
     "translation",

@@ -52,7 +52,7 @@ def columns(samples, tasks: Mapping) -> dict[str, list]:
 
 def _pictures(column, task):
     """Returns the images of a column as people see them, uint8 `[batch, height, width, 3]`."""
-    if column.role in ("source", "reconstruction"):
+    if column.role in ("source", "reconstruction", "identity"):
         pixels = task.source_picture(column.images)
         return images.displayed(pixels, task.source_format.value_range)
     pixels = task.picture(column.source, column.images)

@@ -8,8 +8,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import Pix2Pix, layers, load_run, losses, metrics
-from tfpix2pix.networks import patch_discriminator, unet_generator
+from tfpix2pix import CycleGAN, Pix2Pix, layers, load_run, losses, metrics
+from tfpix2pix.models.cyclegan import DISCRIMINATORS, GENERATORS
+from tfpix2pix.networks import (
+    image_discriminator,
+    patch_discriminator,
+    resnet_generator,
+    unet_generator,
+)
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,28 @@ NETWORKS = {
         (IMAGE, (2, 16, 24, 2)),
         (2, 2, 4, 1),
     ),
+    "image_discriminator": Case(
+        partial(image_discriminator, IMAGE[1:], receptive_field=34, base_filters=4, seed=5),
+        (IMAGE,),
+        (2, 2, 4, 1),
+    ),
+    # Without norm: biases before a norm have no gradient.
+    "resnet_generator": Case(
+        partial(resnet_generator, IMAGE[1:], 2, base_filters=4, blocks=2, norm="none", seed=5),
+        (IMAGE,),
+        (2, 16, 24, 2),
+    ),
 }
 
 LAYERS = {
+    "AlignedConv2DTranspose": Case(
+        partial(layers.AlignedConv2DTranspose, 5, activation="relu", name="conv"),
+        ((2, 3, 4, 6),),
+        (2, 6, 8, 5),
+    ),
+    "ReflectionPadding2D": Case(
+        partial(layers.ReflectionPadding2D, 3, name="pad"), (IMAGE,), (2, 22, 30, 3)
+    ),
     "MatrixConv2D": Case(
         partial(layers.MatrixConv2D, 64, 4, strides=2, padding="same", name="conv"),
         ((2, 4, 5, 3),),
@@ -125,7 +150,26 @@ def tiny_pix2pix(norm="instance", dropout_levels=0, optimizer=None, **options):
     return model
 
 
+def tiny_cyclegan(channels=(3, 3), optimizer=None, norm="instance", **options):
+    """Returns a compiled CycleGAN for 32-pixel images."""
+    options = {"pool_size": 0, **options}
+    shared = {"base_filters": 4, "norm": norm}
+    sides = (32, 32)
+    players = {
+        name: resnet_generator((*sides, source), target, blocks=1, seed=seed, **shared)
+        for seed, (name, source, target) in enumerate(zip(GENERATORS, channels, channels[::-1]))
+    }
+    for seed, (name, count) in enumerate(zip(DISCRIMINATORS, channels)):
+        players[name] = image_discriminator(
+            (*sides, count), receptive_field=16, seed=seed, **shared
+        )
+    model = CycleGAN(players, **options)
+    model.compile(optimizer and {player: optimizer() for player in model.players})
+    return model
+
+
 MODELS = {
+    "CycleGAN": Case(tiny_cyclegan, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
     "Pix2Pix": Case(tiny_pix2pix, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
 }
 

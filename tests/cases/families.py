@@ -47,12 +47,27 @@ def pix2pix(folder, dropout_levels=1):
     return dataclasses.replace(preset("facades"), data=data, model=model, train=TRAIN)
 
 
+def cyclegan(folder, pool_size=3):
+    """CycleGAN with pools that fill amid the training, on two domains."""
+    config = preset("cyclegan_tiny").with_data(write_domains(folder))
+    data = dataclasses.replace(config.data, image_size=(32, 32))
+    # By the paper's conventions, since the reference's biases before a norm have no gradient.
+    options = {"base_filters": 4, "blocks": 1, "conventions": "paper", "pool_size": pool_size}
+    options |= {"cycle_weight": (2.0, 1.0), "identity_weight": (0.5, 0.0)}
+    model = dataclasses.replace(config.model, **options)
+    return dataclasses.replace(config, data=data, model=model, train=TRAIN)
+
+
 def toy_paper(folder):
     """The toy paper, on two domains."""
     config = toy.FAMILY.presets["toy"].with_data(write_domains(folder))
     return dataclasses.replace(config, train=TRAIN)
 
 
-FAMILIES = {"pix2pix": pix2pix, "toy": toy_paper}
-# Replicas draw noise of their own, so two do not train as one.
-NOISELESS = {**FAMILIES, "pix2pix": partial(pix2pix, dropout_levels=0)}
+FAMILIES = {"pix2pix": pix2pix, "cyclegan": cyclegan, "toy": toy_paper}
+# Replicas draw noise of their own, and so their pools, so two do not train as one.
+NOISELESS = {
+    **FAMILIES,
+    "pix2pix": partial(pix2pix, dropout_levels=0),
+    "cyclegan": partial(cyclegan, pool_size=0),
+}

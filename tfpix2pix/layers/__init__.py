@@ -1,18 +1,26 @@
 """Layers: normalization, dropout, convolutions and blocks, which know no paper's architecture."""
 
 from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
-from tfpix2pix.layers.convolution import MatrixConv2D, MatrixConv2DTranspose, SpectralConv2D
+from tfpix2pix.layers.convolution import (
+    AlignedConv2DTranspose,
+    MatrixConv2D,
+    MatrixConv2DTranspose,
+    SpectralConv2D,
+)
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
+from tfpix2pix.layers.padding import ReflectionPadding2D
 
 __all__ = [
     "CONVENTIONS",
+    "AlignedConv2DTranspose",
     "BatchNormalization",
     "Conventions",
     "Dropout",
     "InstanceNormalization",
     "MatrixConv2D",
     "MatrixConv2DTranspose",
+    "ReflectionPadding2D",
     "SpectralConv2D",
     "normalization",
 ]

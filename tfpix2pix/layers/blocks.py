@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from tensorflow import keras
 
 from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
-from tfpix2pix.layers.convolution import MatrixConv2D, MatrixConv2DTranspose, SpectralConv2D
+from tfpix2pix.layers.convolution import (
+    AlignedConv2DTranspose,
+    MatrixConv2D,
+    MatrixConv2DTranspose,
+    SpectralConv2D,
+)
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 from tfpix2pix.layers.norms import normalization
@@ -44,7 +49,8 @@ class Style:
     ):
         """Applies a convolution called `name`, initialized by the conventions."""
         layer = SpectralConv2D if self.norm == "spectral" else MatrixConv2D
-        layer = MatrixConv2DTranspose if transposed else layer
+        if transposed:
+            layer = AlignedConv2DTranspose if size == 3 else MatrixConv2DTranspose
         conventions = self.conventions
         seed = derived_seed(self.seed, name)
         kernel = kernel_initializer(conventions.initializer, conventions.gain, seed)

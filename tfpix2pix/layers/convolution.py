@@ -5,6 +5,8 @@ from typing import Optional
 import tensorflow as tf
 from tensorflow import keras
 
+from tfpix2pix.errors import InputError
+
 # The options of convolutions that halve or double a map; only these become matrix products.
 HALVING = {
     "kernel_size": (4, 4),
@@ -92,6 +94,58 @@ class MatrixConv2DTranspose(keras.layers.Conv2DTranspose):
             outputs = _added_up(tf.reshape(taps, (-1, height, width, 16 * self.filters)))
         outputs = tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
         return self.activation(outputs) if self.activation else outputs
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
+class AlignedConv2DTranspose(keras.layers.Conv2DTranspose):
+    """Transposed 3x3 convolution of stride 2 that doubles the sides as PyTorch's does.
+
+    PyTorch's with `padding=1, output_padding=1` leaves out the first row and column of what the
+    kernel reaches; Keras' with padding "same" leaves out the last ones, one pixel off. TensorFlow's
+    explicit padding would save the copy, but TensorFlow Lite has none.
+
+    Args:
+        filters: Channels of the result.
+        kernel_size: 3.
+        strides: 2.
+        **kwargs: Those of `keras.layers.Conv2DTranspose`.
+
+    Call: as `keras.layers.Conv2DTranspose`, to `[batch, 2 height, 2 width, filters]`.
+
+    Raises:
+        ValueError: If the kernel or the stride is another.
+
+    Example:
+        >>> layer = AlignedConv2DTranspose(4, 3, strides=2)
+        >>> layer(tf.zeros((1, 5, 6, 3))).shape
+        TensorShape([1, 10, 12, 4])
+    """
+
+    def __init__(self, filters: int, kernel_size=3, strides=2, **kwargs):
+        super().__init__(filters, kernel_size, strides, **kwargs)
+        if (self.kernel_size, self.strides, self.padding) != ((3, 3), (2, 2), "valid"):
+            raise InputError(
+                'The kernel must be 3x3, the stride 2 and the padding "valid". Received: '
+                f"kernel_size={self.kernel_size}, strides={self.strides}, "
+                f"padding={self.padding!r}. Use MatrixConv2DTranspose for others."
+            )
+
+    def call(self, inputs):
+        """Doubles the sides of `inputs`."""
+        shape = tf.shape(inputs)
+        batch, height, width = (
+            static or shape[axis] for axis, static in enumerate(inputs.shape[:3])
+        )
+        reached = (batch, 2 * height + 1, 2 * width + 1, self.filters)
+        outputs = tf.nn.conv2d_transpose(inputs, self.kernel, reached, 2, "VALID")[:, 1:, 1:]
+        outputs = tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
+        return self.activation(outputs) if self.activation else outputs
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the output, with doubled sides."""
+        batch, *sides, _ = input_shape
+        doubled = (side and 2 * side for side in sides)
+        return tf.TensorShape((batch, *doubled, self.filters))
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")

@@ -50,8 +50,11 @@ class InstanceNormalization(tfa.layers.InstanceNormalization):
 
     def call(self, inputs):
         """Normalizes each image by its own statistics."""
-        if _fused_is_faster(inputs) and self.center and self.scale:
-            return _fused(inputs, self.gamma, self.beta, self.epsilon)
+        if _fused_is_faster(inputs):
+            channels = (inputs.shape[-1],)
+            gamma = self.gamma if self.scale else tf.ones(channels)
+            beta = self.beta if self.center else tf.zeros(channels)
+            return _fused(inputs, gamma, beta, self.epsilon)
         if inputs.dtype == "float32":
             return super().call(inputs)
         # In float16 the gradient of TF Addons' variance overflows.

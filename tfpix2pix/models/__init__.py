@@ -1,6 +1,9 @@
 """Models: Keras models with a training step; their networks come in as arguments."""
 
-from tfpix2pix.models.base import Column, TranslationModel
+from tfpix2pix.models.base import TranslationModel
+from tfpix2pix.models.columns import Column
+from tfpix2pix.models.cyclegan import CycleGAN
+from tfpix2pix.models.image_pool import ImagePool
 from tfpix2pix.models.pix2pix import Pix2Pix
 
-__all__ = ["Column", "Pix2Pix", "TranslationModel"]
+__all__ = ["Column", "CycleGAN", "ImagePool", "Pix2Pix", "TranslationModel"]

@@ -1,34 +1,15 @@
 """The base of all image-to-image models: players, objectives, the one division by replicas."""
 
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix import optimizers
 from tfpix2pix.errors import InputError
-
-
-class Column(NamedTuple):
-    """A column of the sample picture, which the training doctor looks at too.
-
-    Attributes:
-        role: `"source"`, `"translation"`, `"target"` or `"reconstruction"`.
-        direction: Name of the direction whose task makes pixels of it.
-        images: float32 `[batch, height, width, channels]` in [-1, 1]; sources and reconstructions
-            as the direction's network takes them, translations and targets as it gives them.
-        source: The sources that translations and targets belong to.
-
-    Example:
-        >>> Column("source", "translate", tf.zeros((1, 8, 8, 3))).source is None
-        True
-    """
-
-    role: str
-    direction: str
-    images: tf.Tensor
-    source: Optional[tf.Tensor] = None
+from tfpix2pix.models.columns import Column
+from tfpix2pix.models.loss_scaling import loss_scale, scaling
 
 
 class TranslationModel(keras.Model):
@@ -54,11 +35,13 @@ class TranslationModel(keras.Model):
         measures_gradients: bool variable.
         averaged: Dict of translator to the network with its averaged weights; empty without
             `ema_decay`.
+        notes: What a user should know before a training, such as terms that are left out.
         state: Dict of name to more that a checkpoint holds: variables, or objects with variables.
         validation_metrics: Dict of the names that `validate` returns to `"less"` or `"more"`, what
             is better; the first one decides which checkpoint is best.
     """
 
+    notes: tuple[str, ...] = ()
     state: Mapping[str, Any] = {}
     validation_metrics: Mapping[str, str] = {}
 
@@ -157,7 +140,7 @@ class TranslationModel(keras.Model):
             for player in self.players
         }
         if any(layer.compute_dtype == "float16" for layer in layers):
-            self.optimizers = {p: _scaling(optimizer) for p, optimizer in self.optimizers.items()}
+            self.optimizers = {p: scaling(optimizer) for p, optimizer in self.optimizers.items()}
         self.micro_batches = micro_batches
         self.ema_decay = ema_decay
         self.averaged = {p: _copy(self.players[p]) for p in self.translators} if ema_decay else {}
@@ -232,12 +215,25 @@ class TranslationModel(keras.Model):
         Returns:
             float32 scalar, scaled for float16.
         """
+        return self.joint_objective({player: terms})
+
+    def joint_objective(self, terms: Mapping[str, Mapping[str, tf.Tensor]]) -> tf.Tensor:
+        """Sums the terms of several players into one scalar that they descend together.
+
+        Args:
+            terms: Dict of player to its terms, see `objective`.
+
+        Returns:
+            float32 scalar, scaled for float16 by the least of the players' scales.
+        """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        for term, per_example in terms.items():
-            self.trackers[f"{player}_{term}"].update_state(per_example)
-        total = tf.reduce_mean(sum(terms.values())) / (replicas * self.micro_batches)
-        optimizer = self.optimizers[player]
-        return optimizer.get_scaled_loss(total) if _scales(optimizer) else total
+        for player, named in terms.items():
+            for term, per_example in named.items():
+                self.trackers[f"{player}_{term}"].update_state(per_example)
+        total = sum(per_example for named in terms.values() for per_example in named.values())
+        total = tf.reduce_mean(total) / (replicas * self.micro_batches)
+        scale = loss_scale(self.optimizers[player] for player in terms)
+        return total if scale is None else scale * total
 
     def gradients(self, tape, objective, player: str, *, output_gradients=None) -> list:
         """Returns the gradients of one player's objective.
@@ -252,10 +248,29 @@ class TranslationModel(keras.Model):
             List of float32 in the order of the player's trainable variables, without the scale of
             the objective.
         """
-        variables = self.players[player].trainable_variables
+        gradients = self.joint_gradients(
+            tape, objective, (player,), output_gradients=output_gradients
+        )
+        return gradients[player]
+
+    def joint_gradients(self, tape, objective, players, *, output_gradients=None) -> dict:
+        """Returns the gradients of an objective of several players, from one backward pass.
+
+        Args:
+            tape: As of `gradients`.
+            objective: What `joint_objective` returned for these players.
+            players: Names of the players.
+            output_gradients: As of `gradients`.
+
+        Returns:
+            Dict of player to what `gradients` returns.
+        """
+        variables = {player: self.players[player].trainable_variables for player in players}
         gradients = tape.gradient(objective, variables, output_gradients=output_gradients)
-        optimizer = self.optimizers[player]
-        return optimizer.get_unscaled_gradients(gradients) if _scales(optimizer) else gradients
+        scale = loss_scale(self.optimizers[player] for player in players)
+        if scale is None:
+            return gradients
+        return tf.nest.map_structure(lambda gradient: gradient * (1.0 / scale), gradients)
 
     def over_micro_batches(self, batch, gradients: Callable, players) -> dict:
         """Sums gradients over the micro-batches of a batch, of which one at a time is in memory.
@@ -339,11 +354,3 @@ def _copy(network):
     copy.set_weights(network.get_weights())
     copy.trainable = False
     return copy
-
-
-def _scales(optimizer):
-    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
-
-
-def _scaling(optimizer):
-    return optimizer if _scales(optimizer) else keras.mixed_precision.LossScaleOptimizer(optimizer)

@@ -9,7 +9,8 @@ from tensorflow import keras
 
 from tfpix2pix import losses, metrics
 from tfpix2pix.errors import InputError
-from tfpix2pix.models.base import Column, TranslationModel
+from tfpix2pix.models.base import TranslationModel
+from tfpix2pix.models.columns import Column
 
 UPDATES = ("alternating", "simultaneous")
 

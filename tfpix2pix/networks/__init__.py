@@ -1,6 +1,17 @@
 """Networks: the papers' architectures, as functions that return functional Keras models."""
 
-from tfpix2pix.networks.patchgan import patch_discriminator, receptive_field
+from tfpix2pix.networks.patchgan import (
+    image_discriminator,
+    patch_discriminator,
+    receptive_field,
+)
+from tfpix2pix.networks.resnet import resnet_generator
 from tfpix2pix.networks.unet import unet_generator
 
-__all__ = ["patch_discriminator", "receptive_field", "unet_generator"]
+__all__ = [
+    "image_discriminator",
+    "patch_discriminator",
+    "receptive_field",
+    "resnet_generator",
+    "unet_generator",
+]

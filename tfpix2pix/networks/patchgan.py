@@ -61,14 +61,62 @@ def patch_discriminator(
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 6.1.2.
     """
-    strided = _checked_strided_layers(input_shape, receptive_field)
-    conventions = checked_conventions(conventions)
-    style = blocks.Style(checked_norm(norm, also=["spectral"]), conventions, seed)
-    size, layers = (4, strided + 1) if strided else (1, 2)
-
     source = keras.Input(input_shape, name="source")
     target = keras.Input((*input_shape[:2], target_channels), name="target")
     x = keras.layers.Concatenate(name="pair")([source, target]) if conditional else target
+    strided = _checked_strided_layers(input_shape, receptive_field)
+    logits = _logits(x, strided, base_filters, norm, conventions, seed)
+    return keras.Model([source, target], logits, name=name)
+
+
+def image_discriminator(
+    input_shape: Sequence[Optional[int]] = (256, 256, 3),
+    *,
+    receptive_field: int = 70,
+    base_filters: int = 64,
+    norm: str = "instance",
+    conventions: Union[str, Conventions] = "paper",
+    seed: int = 0,
+    name: str = "image_discriminator",
+) -> keras.Model:
+    """Builds a PatchGAN discriminator that judges images alone, as CycleGAN's do.
+
+    Its layers are those of `patch_discriminator`.
+
+    Args:
+        input_shape: `(height, width, channels)` of the images; the sides may be `None`.
+        receptive_field: As for `patch_discriminator`.
+        base_filters: The same.
+        norm: The same.
+        conventions: The same.
+        seed: The same.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` of images, float `[batch, height, width, channels]` in [-1, 1],
+        to logits as of `patch_discriminator`.
+
+    Raises:
+        ValueError: As `patch_discriminator`.
+
+    Example:
+        >>> image_discriminator((64, 64, 3), receptive_field=34).output_shape
+        (None, 14, 14, 1)
+
+    Reference:
+        [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 7.2.
+    """
+    image = keras.Input(input_shape, name="image")
+    strided = _checked_strided_layers(input_shape, receptive_field)
+    logits = _logits(image, strided, base_filters, norm, conventions, seed)
+    return keras.Model(image, logits, name=name)
+
+
+def _logits(x, strided, base_filters, norm, conventions, seed):
+    """Adds the layers that judge `x`, symbolic `[batch, height, width, channels]`."""
+    conventions = checked_conventions(conventions)
+    style = blocks.Style(checked_norm(norm, also=["spectral"]), conventions, seed)
+    size, layers = (4, strided + 1) if strided else (1, 2)
     for level in range(1, layers + 1):
         x = blocks.patch_block(
             x,
@@ -82,8 +130,7 @@ def patch_discriminator(
         )
     # The last layer of PyTorch's 1x1 discriminator has no bias; all others have one.
     use_bias = size == 4 or style.has_bias
-    logits = blocks.to_logits(x, style, size=size, use_bias=use_bias, name="head")
-    return keras.Model([source, target], logits, name=name)
+    return blocks.to_logits(x, style, size=size, use_bias=use_bias, name="head")
 
 
 def receptive_field(discriminator: keras.Model) -> int:

@@ -48,7 +48,7 @@ class Doctor:
         patience: In how many samples in a row a symptom has to show.
 
     Example:
-        >>> from tfpix2pix.models.base import Column
+        >>> from tfpix2pix.models import Column
         >>> striped, grey = np.zeros((2, 1, 16, 16, 3))
         >>> striped[:, ::2] = 0.5
         >>> sample = {

@@ -121,6 +121,8 @@ def train(
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         model = family.model(config)
+    for note in model.notes:
+        tqdm.write(note)
     training = _Training(family, config, run, strategy, model, examples)
     first = training.restore()
     last = min(config.train.steps, until or config.train.steps)

@@ -12,7 +12,7 @@ from tfpix2pix.data import images, layouts, tasks
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import Direction, Example
 from tfpix2pix.metrics.segmentation import SegmentationScores
-from tfpix2pix.models.base import Column
+from tfpix2pix.models import Column
 from tfpix2pix.runs import Run
 from training import progress
 from training.evaluation import scores

@@ -8,7 +8,7 @@ from tests.cases import fixed_weights, smooth_images, tiny_pix2pix
 from tfpix2pix import losses
 from tfpix2pix.data import pipeline, sources
 from tfpix2pix.data.geometry import Geometry
-from tfpix2pix.models.base import Column
+from tfpix2pix.models import Column
 from training.engine import health
 
 SIZE = 32

@@ -1,0 +1,27 @@
+"""Columns of the sample picture, which the training doctor looks at too."""
+
+from typing import NamedTuple, Optional
+
+import tensorflow as tf
+
+
+class Column(NamedTuple):
+    """A column of the sample picture, which the training doctor looks at too.
+
+    Attributes:
+        role: `"source"`, `"translation"`, `"target"`, `"reconstruction"` (there and back), or
+            `"identity"` (what the direction back makes of a source, which is to be the same).
+        direction: Name of the direction whose task makes pixels of it.
+        images: float32 `[batch, height, width, channels]` in [-1, 1]; sources,
+            reconstructions and identities as the direction's network takes them, translations and targets as it gives them.
+        source: The sources that translations and targets belong to.
+
+    Example:
+        >>> Column("source", "translate", tf.zeros((1, 8, 8, 3))).source is None
+        True
+    """
+
+    role: str
+    direction: str
+    images: tf.Tensor
+    source: Optional[tf.Tensor] = None
