@@ -12,8 +12,8 @@ class Column(NamedTuple):
         role: `"source"`, `"translation"`, `"target"`, `"reconstruction"` (there and back), or
             `"identity"` (what the direction back makes of a source, which is to be the same).
         direction: Name of the direction whose task makes pixels of it.
-        images: float32 `[batch, height, width, channels]` in [-1, 1]; sources,
-            reconstructions and identities as the direction's network takes them, translations and targets as it gives them.
+        images: float32 `[batch, height, width, channels]` in [-1, 1]; translations and targets as
+            the direction's network gives them, all others as it takes them.
         source: The sources that translations and targets belong to.
 
     Example:
