@@ -162,8 +162,9 @@ class KID(_FeatureMetric):
     """Kernel distance between the features of targets and of translations: squared MMD.
 
     About 0 or more; less is better. It is unbiased, so it may be below 0 and suits few examples.
-    The kernel is the paper's polynomial, `(x . y / features + 1) ** 3`. All features stay in
-    memory: 8 kB for each target and each translation with InceptionV3.
+    The kernel is the paper's polynomial, `(x . y / features + 1) ** 3`, so features keep their
+    origin: moved ones measure otherwise. All of them stay in memory: 8 kB for each target and each
+    translation with InceptionV3.
 
     Args:
         features: As of `FID`.

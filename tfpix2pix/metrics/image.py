@@ -48,14 +48,15 @@ def psnr(target, translated) -> tf.Tensor:
         >>> psnr(tf.zeros((1, 4, 4, 3)), tf.fill((1, 4, 4, 3), 0.2)).numpy().round(3).tolist()
         [20.0]
     """
-    return tf.image.psnr(*_floats(target, translated), max_val=2.0)
+    return tf.image.psnr(*_in_unit_range(target, translated), max_val=1.0)
 
 
 def ssim(target, translated) -> tf.Tensor:
     """Returns the structural similarity of each example; more is better.
 
     It is the mean over all Gaussian windows of 11 pixels and standard deviation 1.5 within the
-    image, and over the channels.
+    image, and over the channels, of values that are moved to [0, 1] first: luminance is compared
+    by ratios, so its value depends on where black is. Other programs get the same of uint8 images.
 
     Args:
         target: float `[batch, height, width, channels]` in [-1, 1], of 11 pixels or more.
@@ -74,20 +75,21 @@ def ssim(target, translated) -> tf.Tensor:
     Reference:
         [Wang et al., 2004](https://doi.org/10.1109/TIP.2003.819861).
     """
-    target, translated = _floats(target, translated)
+    target, translated = _in_unit_range(target, translated)
     if _has_side_below(WINDOW, target):
         raise InputError(
             f"SSIM is measured in windows of {WINDOW} pixels. Received: images of "
             f"{target.shape[1]} x {target.shape[2]} pixels. Use larger images."
         )
-    return tf.image.ssim(target, translated, max_val=2.0, filter_size=WINDOW)
+    return tf.image.ssim(target, translated, max_val=1.0, filter_size=WINDOW)
 
 
 def ms_ssim(target, translated, *, scales: int = 5) -> tf.Tensor:
     """Returns the multi-scale structural similarity of each example; more is better.
 
     Contrast and structure are compared at the image's size and at a half, a quarter and so on of
-    it, luminance at the coarsest scale; means over windows that are below 0 count as 0.
+    it, luminance at the coarsest scale, of values that are moved to [0, 1] as in `ssim`; means over
+    windows that are below 0 count as 0.
 
     Args:
         target: float `[batch, height, width, channels]` in [-1, 1], of 161 pixels or more for five
@@ -114,7 +116,7 @@ def ms_ssim(target, translated, *, scales: int = 5) -> tf.Tensor:
             f"MS-SSIM has 1 to {len(POWERS)} scales. Received: scales={scales}. Use {len(POWERS)}, "
             "the paper's, or fewer."
         )
-    target, translated = _floats(target, translated)
+    target, translated = _in_unit_range(target, translated)
     least = (WINDOW - 1) * 2 ** (scales - 1) + 1  # Halves are rounded up.
     if _has_side_below(least, target):
         raise InputError(
@@ -123,7 +125,7 @@ def ms_ssim(target, translated, *, scales: int = 5) -> tf.Tensor:
         )
     powers = np.divide(POWERS[:scales], sum(POWERS[:scales])).tolist()
     return tf.image.ssim_multiscale(
-        target, translated, max_val=2.0, power_factors=powers, filter_size=WINDOW
+        target, translated, max_val=1.0, power_factors=powers, filter_size=WINDOW
     )
 
 
@@ -150,12 +152,13 @@ def sharpness_ratio(target, translated) -> tf.Tensor:
         Energy of the gradient as a measure of focus:
         [Subbarao et al., 1993](https://doi.org/10.1117/12.147706).
     """
-    energies = [_gradient_energy(images) for images in _floats(target, translated)]
+    energies = [_gradient_energy(images) for images in _in_unit_range(target, translated)]
     return tf.where(tf.equal(*energies), 1.0, energies[1] / energies[0])
 
 
-def _floats(target, translated):
-    return tf.cast(target, "float32"), tf.cast(translated, "float32")
+def _in_unit_range(target, translated):
+    """Moves both from [-1, 1] to [0, 1], float32."""
+    return [(tf.cast(images, "float32") + 1) / 2 for images in (target, translated)]
 
 
 def _has_side_below(least, images):

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import ndimage
+from skimage import color
 from skimage import metrics as skimage_metrics
 
 from tests.cases import smooth_images
 from tfpix2pix import InputError, metrics
+from tfpix2pix.data.images import to_signed
 
 
 @pytest.fixture(scope="module", params=[1, 3])
@@ -28,20 +30,62 @@ def test_psnr_is_scikit_image_s(pairs):
     np.testing.assert_allclose(metrics.psnr(*pairs), expected, rtol=1e-5)
 
 
+def scikit_image_s_ssim(target, translated, data_range):
+    return skimage_metrics.structural_similarity(
+        target,
+        translated,
+        data_range=data_range,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+
+
 def test_ssim_is_scikit_image_s(pairs):
-    expected = [
-        skimage_metrics.structural_similarity(
-            target,
-            translated,
-            data_range=2,
-            channel_axis=-1,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
-        for target, translated in zip(*pairs)
-    ]
+    expected = [scikit_image_s_ssim(*((x + 1) / 2 for x in pair), 1) for pair in zip(*pairs)]
     np.testing.assert_allclose(metrics.ssim(*pairs), expected, atol=1e-4)
+
+
+def brighter(level, side=192):
+    """A smooth uint8 image about a level, and the same made brighter by 20 with a little noise."""
+    random = np.random.default_rng(0)
+    waves = ndimage.gaussian_filter(random.normal(size=(side, side, 3)), (4, 4, 0))
+    image = np.round(level + 38 * waves / np.abs(waves).max())
+    noisy = np.clip(np.round(image + 20 + random.normal(0, 4, image.shape)), 0, 255)
+    return image.astype("uint8"), noisy.astype("uint8")
+
+
+LEVELS = {40: "dark", 128: "grey", 215: "bright"}
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=LEVELS.get)
+def test_similarity_is_what_others_measure_on_pixels(level):
+    pixels = brighter(level)
+    batches = [image[np.newaxis] for image in pixels]
+    signed = [to_signed(tf.constant(batch)) for batch in batches]
+    for metric in (metrics.ssim, metrics.SSIM()):
+        value = float(tf.squeeze(metric(*signed)))
+        assert value == pytest.approx(scikit_image_s_ssim(*pixels, 255), abs=1e-4)
+        assert value == pytest.approx(float(tf.image.ssim(*pixels, 255)), abs=1e-4)
+    expected = float(tf.image.ssim_multiscale(*batches, 255)[0])
+    for metric in (metrics.ms_ssim, metrics.MSSSIM()):
+        assert float(tf.squeeze(metric(*signed))) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=LEVELS.get)
+def test_colours_are_those_of_the_pixels(level):
+    """scikit-image moves uint8 to its own range."""
+    pixels = brighter(level, side=32)
+    expected = color.deltaE_cie76(*map(color.rgb2lab, pixels)).mean()
+    measured = metrics.color_distance(*(to_signed(image[np.newaxis]) for image in pixels))
+    np.testing.assert_allclose(measured, [expected], rtol=1e-3)
+
+
+@pytest.mark.parametrize("metric", [metrics.l1, metrics.l2, metrics.psnr, metrics.sharpness_ratio])
+def test_a_measure_of_differences_does_not_depend_on_where_zero_is(metric, pairs):
+    low, high = (metric(*(images / 2 + shift for images in pairs)) for shift in (-0.5, 0.5))
+    np.testing.assert_allclose(low, high, rtol=1e-4)
 
 
 def smoothed(plane):
@@ -50,7 +94,7 @@ def smoothed(plane):
 
 
 def multi_scale_similarity(x, y, powers):
-    """Wang et al., 2003, equation 7, for a plane of values in [-1, 1] and even sides."""
+    """Wang et al., 2003, equation 7, for a plane of values in [0, 1] and even sides."""
     product = 1
     for scale, power in enumerate(powers):
         if scale:
@@ -58,9 +102,9 @@ def multi_scale_similarity(x, y, powers):
         mean_x, mean_y = smoothed(x), smoothed(y)
         covariance = smoothed(x * y) - mean_x * mean_y
         variances = smoothed(x**2) - mean_x**2 + smoothed(y**2) - mean_y**2
-        similarity = (2 * covariance + 0.06**2) / (variances + 0.06**2)
+        similarity = (2 * covariance + 0.03**2) / (variances + 0.03**2)
         if scale == len(powers) - 1:
-            luminance = (2 * mean_x * mean_y + 0.02**2) / (mean_x**2 + mean_y**2 + 0.02**2)
+            luminance = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
             similarity = similarity * luminance
         product *= max(similarity.mean(), 0) ** power
     return product
@@ -82,7 +126,7 @@ def test_ms_ssim_is_the_paper_s_formula(scales, sides):
                 for channel in range(3)
             ]
         )
-        for x, y in zip(target, translated)
+        for x, y in zip((target + 1) / 2, (translated + 1) / 2)
     ]
     assert 0.2 < min(expected) < max(expected) < 0.95
     np.testing.assert_allclose(

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from skimage.metrics import structural_similarity
 from tensorflow import keras
 
 from tests.cases import sgd, smooth_images, tiny_pix2pix, values
@@ -230,3 +231,21 @@ def test_same_seeds_and_batches_give_the_same_weights_to_the_bit():
         model.fit(SOURCE, TARGET, batch_size=1, shuffle=False, verbose=0)
     for a, b in zip(values(first), values(second)):
         np.testing.assert_array_equal(a, b)
+
+
+def test_validation_measures_similarity_as_of_pixels():
+    model = tiny_pix2pix()
+    measured = model.validate((SOURCE, TARGET))["ssim"]
+    pixels = [(np.asarray(x) + 1) / 2 for x in (TARGET, model.translate(SOURCE))]
+    expected = [
+        structural_similarity(
+            *pair,
+            data_range=1,
+            channel_axis=-1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for pair in zip(*pixels)
+    ]
+    np.testing.assert_allclose(measured, expected, atol=1e-4)
