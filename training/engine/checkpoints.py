@@ -91,17 +91,24 @@ class Checkpoints:
         Raises:
             ValueError: If it cannot be written; those that are there stay as they are.
         """
-        self.step.assign(step)
         self._save(self.newest, step)
         if self._thrown_away is None:
             for path in set(self._saved()) - set(self.newest.checkpoints):
                 _remove(path)  # What a killed run left behind.
 
     def save_best(self, step: int):
-        """Saves the best checkpoint, in place of the one before."""
+        """Saves the best checkpoint, in place of the one before.
+
+        Args:
+            step: Number of steps taken.
+
+        Raises:
+            ValueError: If it cannot be written; the one that is there stays as it is.
+        """
         self._save(self.bests, step)
 
     def _save(self, manager, step):
+        self.step.assign(step)
         try:
             manager.save(checkpoint_number=step)
         except (OSError, tf.errors.OpError) as error:

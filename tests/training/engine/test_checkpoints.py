@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tests.cases import tiny_pix2pix, values
 from tfpix2pix import InputError
+from tfpix2pix.checkpointing import newest_checkpoint, saved_step
 from training.engine.checkpoints import Checkpoints
 
 ROOT = Path(__file__).parents[3]
@@ -95,6 +96,15 @@ def test_best_and_patience_are_part_of_a_checkpoint(model, tmp_path):
     restored = Checkpoints(model, tmp_path, 3)
     restored.restore()
     assert (float(restored.best), int(restored.stale)) == (-0.25, 4)
+
+
+def test_the_best_checkpoint_is_of_the_step_it_was_saved_after(model, tmp_path):
+    saved = Checkpoints(model, tmp_path, 3)
+    saved.save(6)
+    saved.save_best(9)
+    for place, step in (("checkpoints", 6), ("best", 9)):
+        path = newest_checkpoint(tmp_path, place)
+        assert (Path(path).name, saved_step(path)) == (f"ckpt-{step}", step)
 
 
 TINY = [

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.cases import restored_generator, smooth_images, tiny_pix2pix, values
-from tfpix2pix import InputError, losses
+from tfpix2pix import InputError, load_run, losses
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import pix2pix
 from tfpix2pix.families.pix2pix import Pix2PixConfig
@@ -54,6 +54,8 @@ def test_what_does_not_learn_stops_early_and_stays_stopped(config, tmp_path):
     assert len({line["held_out/ssim"] for line in lines}) == 1
     best = list((tmp_path / "best").glob("ckpt-*.index"))
     assert [path.name for path in best] == ["ckpt-1.index"]
+    best_run = load_run(tmp_path, best=True)
+    assert (best_run.step, best_run.validation["ssim"]) == (1, lines[0]["held_out/ssim"])
     source = smooth_images((1, 32, 32, 3))
     np.testing.assert_array_equal(
         restored_generator(tmp_path, best=True)(source),
