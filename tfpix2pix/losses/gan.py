@@ -1,4 +1,8 @@
-"""Adversarial losses of discriminator and generator, on raw logits."""
+"""Adversarial losses of discriminator and generator, on raw logits.
+
+Logits are float `[batch, rows, columns, 1]`, one for each patch, or `[batch, 1]` or `[batch]`, one
+for each image.
+"""
 
 from functools import partial
 from typing import Callable, NamedTuple, Optional
@@ -170,9 +174,25 @@ def linear_generator(fake_logits):
     return _mean(tf.identity, fake_logits, -1.0)
 
 
+def mean_logit(logits) -> tf.Tensor:
+    """Returns the mean over all logits of each example, whatever a discriminator judges by.
+
+    Args:
+        logits: float32 of two axes or more, the first of them the batch; or `[batch]`.
+
+    Returns:
+        float32 `[batch]`.
+
+    Example:
+        >>> mean_logit(tf.constant([[1.0, 3.0], [0.0, 0.0]])).numpy().tolist()
+        [2.0, 0.0]
+    """
+    return tf.reduce_mean(logits, axis=list(range(1, len(logits.shape))))
+
+
 def _mean(function: Callable, logits, factor: float = 1.0, shift: float = 0.0):
     logits = factor * tf.cast(logits, "float32") + shift
-    return tf.reduce_mean(function(logits), axis=(1, 2, 3))
+    return mean_logit(function(logits))
 
 
 cross_entropy = AdversarialLoss(cross_entropy_discriminator, cross_entropy_generator)

@@ -9,6 +9,7 @@ from typing import Callable, Optional
 import tensorflow as tf
 
 from tfpix2pix.errors import InputError
+from tfpix2pix.losses.gan import mean_logit
 
 
 def wgan_gp(judge: Callable, real, fake, noise):
@@ -94,7 +95,7 @@ def r1(judge: Callable, real, fake, noise):
 def _gradient_norm(judge, target):
     with tf.GradientTape() as tape:
         tape.watch(target)
-        logits = tf.reduce_mean(tf.cast(judge(target), "float32"), axis=(1, 2, 3))
+        logits = mean_logit(tf.cast(judge(target), "float32"))
     gradient = tf.cast(tape.gradient(logits, target), "float32")
     # At zero, where the discriminator is constant, the root has no gradient.
     return tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + 1e-12)

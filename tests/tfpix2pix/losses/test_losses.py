@@ -62,6 +62,16 @@ def test_the_other_adversarial_losses_are_their_formulas(kind, discriminator, ge
     np.testing.assert_allclose(loss.generator(FAKE), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["cross_entropy", "least_squares", "hinge", "wasserstein"])
+def test_one_logit_an_image_is_one_patch(kind):
+    loss = losses.adversarial(kind)
+    patch = REAL[:, :1, :1], FAKE[:, :1, :1]
+    for shape in ((2, 1), (2,)):
+        real, fake = (tf.reshape(logits, shape) for logits in patch)
+        np.testing.assert_array_equal(loss.discriminator(real, fake), loss.discriminator(*patch))
+        np.testing.assert_array_equal(loss.generator(fake), loss.generator(patch[1]))
+
+
 def test_unknown_losses_are_refused():
     message = (
         "`adversarial` must be one of ['cross_entropy', 'hinge', 'least_squares', 'wasserstein']. "
@@ -114,6 +124,16 @@ def test_dragan_looks_around_real():
 def test_r1_looks_at_real():
     expected = gradient_norm_at(REAL_IMAGE.numpy()) ** 2 / 2
     np.testing.assert_allclose(losses.r1(judge, REAL_IMAGE, None, None), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["wgan_gp", "dragan", "r1"])
+def test_a_penalty_takes_one_logit_an_image(kind):
+    def by_image(target):
+        return tf.reduce_mean(judge(target), axis=(1, 2, 3))
+
+    arguments = REAL_IMAGE, FAKE_IMAGE, NOISE
+    penalty = losses.penalty(kind)
+    np.testing.assert_allclose(penalty(by_image, *arguments), penalty(judge, *arguments), rtol=1e-5)
 
 
 def test_a_penalty_has_a_finite_gradient_where_the_discriminator_is_flat():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from tests.cases import restored_generator, sgd, smooth_images, tiny_pix2pix, values
+from tests.cases import fixed_weights, restored_generator, sgd, smooth_images, tiny_pix2pix, values
 from tfpix2pix import InputError, Pix2Pix, checkpointing, losses, runs
 from tfpix2pix.families import pix2pix, preset
 from tfpix2pix.families.pix2pix import Pix2PixConfig
@@ -39,6 +39,24 @@ def gradients(model):
 
 def vector(network):
     return np.concatenate([variable.numpy().ravel() for variable in network.trainable_variables])
+
+
+def test_a_discriminator_may_judge_whole_images():
+    patches = patch_discriminator((32, 32, 3), receptive_field=34, base_filters=4)
+    logit = keras.layers.GlobalAveragePooling2D()(patches.output)
+    judges = [patches, keras.Model(patches.inputs, logit)]
+    for kind, penalty in (("least_squares", losses.r1), ("wasserstein", losses.wgan_gp)):
+        moved = []
+        for judge in judges:
+            generator = fixed_weights(tiny_pix2pix().generator)
+            options = {"adversarial": losses.adversarial(kind), "penalty": (0.1, penalty)}
+            model = Pix2Pix(generator, fixed_weights(judge), l1_weight=0.0, **options)
+            model.compile({player: sgd() for player in model.players})
+            moved.append(gradients(model))
+        assert all(np.isfinite(moved[1][player]).all() for player in moved[1])
+        if kind == "wasserstein":  # Linear, so the mean of all patches' losses is that of the mean.
+            for player, gradient in moved[0].items():
+                np.testing.assert_allclose(moved[1][player], gradient, atol=1e-4)
 
 
 def test_adam_shortens_gradients_to_the_norm_over_all_variables():
