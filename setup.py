@@ -1,8 +1,12 @@
 """Packaging: the wheel holds the library alone; the programs are run from a checkout."""
 
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
+
+# Without importing the package, and so TensorFlow.
+VERSION = runpy.run_path(str(Path(__file__).with_name("tfpix2pix") / "version.py"))["__version__"]
 
 PROGRAMS = ["jsonargparse[signatures]>=4.28", "werkzeug>=3"]
 SERVING = [
@@ -18,7 +22,7 @@ ONNX = ["onnx>=1.17,<1.18", "onnxruntime>=1.20", "tf2onnx>=1.17,<1.18"]
 
 setup(
     name="tfpix2pix",
-    version="0.1.0",
+    version=VERSION,
     description="Image-to-image translation with conditional GANs on TensorFlow.",
     long_description=Path(__file__).with_name("README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",

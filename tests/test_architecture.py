@@ -22,6 +22,7 @@ CLIENT = [str(p.relative_to(ROOT)) for p in (ROOT / "serving/client").glob("*.py
 MAY_IMPORT = {
     "errors": set(),
     "atomic": set(),
+    "version": set(),
     "layers": set(),
     "losses": set(),
     "metrics": {"data", "losses"},
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "importers": {"networks"},
     "inference": {"data", "layers"},
     "translation": {"data", "export", "inference", "report"},
-    "export": {"__version__", "data", "inference", "layers"},
+    "export": {"data", "inference", "layers", "version"},
     "report": {"data"},
     "doctor": {"data"},
     "datasets": {"data"},

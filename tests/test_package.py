@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import tfpix2pix
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -31,6 +33,18 @@ def test_the_library_loads_neither_programs_nor_other_frameworks():
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert strangers & set(result.stdout.split()) == set()
+
+
+def test_the_version_stands_once():
+    command = [sys.executable, "setup.py", "--version"]
+    result = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert result.stdout.split()[-1] == tfpix2pix.__version__
+    stands = [
+        path.name
+        for path in (ROOT / "setup.py", *(ROOT / "tfpix2pix").rglob("*.py"))
+        if f'"{tfpix2pix.__version__}"' in path.read_text("utf-8")
+    ]
+    assert stands == ["version.py"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="needs the standard library's names")

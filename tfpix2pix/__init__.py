@@ -10,8 +10,6 @@ import os
 # not been imported before.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-__version__ = "0.1.0"
-
 from tfpix2pix import (
     callbacks,
     data,
@@ -48,6 +46,7 @@ from tfpix2pix.networks import (
     unet_generator,
 )
 from tfpix2pix.runs import Run, load_run
+from tfpix2pix.version import __version__ as __version__
 
 __all__ = [
     "Control",

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from tfpix2pix import __version__, atomic
+from tfpix2pix import atomic
 from tfpix2pix.data import codecs, tasks
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
@@ -22,6 +22,7 @@ from tfpix2pix.export.directions import (
 )
 from tfpix2pix.export.drawings import PICTURE
 from tfpix2pix.inference import SEED, Direction
+from tfpix2pix.version import __version__
 
 FILE = "model_card.json"
 # The signature answers all examples, those of the first direction twice.

@@ -21,8 +21,8 @@ import jinja2
 import numpy as np
 import tensorflow as tf
 
-import tfpix2pix
 from tfpix2pix import atomic, report, runs
+from tfpix2pix.version import __version__
 
 EVENTS = "events"
 SAMPLES = "samples"
@@ -259,7 +259,7 @@ def _now():
 def packages():
     """Returns a dict of the packages that results depend on to their versions."""
     versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {"tfpix2pix": tfpix2pix.__version__, **versions}
+    return {"tfpix2pix": __version__, **versions}
 
 
 def _circumstances():
