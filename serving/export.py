@@ -31,7 +31,8 @@ def main(
             of floats in [-1, 1] for other runtimes.
         direction: Which way a single file translates, of a run with several; by default the first.
         best: Whether to take the checkpoint that was best in validation.
-        averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
+        averaged: Whether the weights are the means over the last steps, of a run with
+            --train.ema_decay.
         keep: How many of the newest versions stay; by default all.
     """
     is_served = format == "saved_model"

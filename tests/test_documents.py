@@ -77,10 +77,15 @@ def test_documents_train_presets_that_exist():
     report({(path, name) for path, name in named if name not in tfpix2pix.presets()})
 
 
-def test_documents_set_options_that_exist():
+def test_documents_and_programs_name_options_that_exist():
     sections = {"data": [DataConfig], "train": [TrainConfig]}
     sections["model"] = [family.options for family in families.FAMILIES.values()]
-    named = {(path, *option) for path in PAGES for option in OPTION.findall(texts(path))}
+    programs = [path for top in TOPS for path in (ROOT / top).rglob("*.py")]
+    named = {
+        (path, *option)
+        for path in (*PAGES, *programs)
+        for option in OPTION.findall(path.read_text("utf-8"))
+    }
     report(
         (path, f"--{section}.{name}")
         for path, section, name in named

@@ -29,7 +29,8 @@ def open_run(
         run: Folder of the run.
         direction: Which way to translate, of a run with several; by default the first.
         best: Whether to take the checkpoint that was best in validation.
-        averaged: Whether the weights are the means over the last steps, of a run with --train.ema.
+        averaged: Whether the weights are the means over the last steps, of a run with
+            --train.ema_decay.
         samples: How many translations of each image to draw, with dropout as the noise.
         seed: Another seed draws others.
         statistics: Whether batch norm goes by each image or by its moving averages.
