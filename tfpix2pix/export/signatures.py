@@ -234,7 +234,7 @@ class DirectionSignatures:
         return images.encode(task.picture(source, translate(source))[0])
 
     def _checked_rank(self, image):
-        """Refuses what has not four axes, with which oneDNN ends the whole process of a server."""
+        """Refuses what has not four axes: the shape of a signature does not, nor do kernels."""
         return tf.ensure_shape(image, (None, None, None, image.shape[3]))
 
 
