@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "errors": set(),
     "atomic": set(),
     "version": set(),
+    "bfloat16": set(),
     "layers": set(),
     "losses": set(),
     "metrics": {"data", "losses"},

@@ -110,6 +110,8 @@ class TrainConfig:
             processes its batch in that many equal parts and updates once, which saves memory.
             Batch norm sees one part at a time.
         precision: What networks compute in; weights, losses and exports stay float32.
+            auto_bfloat16 is for processors with bfloat16, and lets TensorFlow rewrite the graph of
+            the step; the mixed ones are Keras' policies, for GPUs.
         ema_decay: Decay of the moving averages of the translators' weights, such as 0.999; 0 for
             none.
         jit: Whether XLA compiles the step, on one device; not on a CPU, where it is far slower.
@@ -142,7 +144,7 @@ class TrainConfig:
     decay_every: Optional[int] = None
     clip_norm: Optional[float] = None
     micro_batches: int = 1
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    precision: Literal["float32", "auto_bfloat16", "mixed_float16", "mixed_bfloat16"] = "float32"
     ema_decay: float = 0.0
     jit: bool = False
     deterministic: bool = False

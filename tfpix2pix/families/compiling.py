@@ -7,6 +7,7 @@ from types import MappingProxyType
 from tensorflow import keras
 
 from tfpix2pix import optimizers, schedules
+from tfpix2pix.bfloat16 import AUTO_BFLOAT16
 from tfpix2pix.config import TrainConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.models import TranslationModel
@@ -17,7 +18,8 @@ def precision(policy: str) -> Iterator[None]:
     """Sets Keras' policy for the layers that are built within.
 
     Args:
-        policy: Name of a Keras policy, such as `"float32"` or `"mixed_float16"`.
+        policy: Name of a Keras policy, such as `"float32"` or `"mixed_float16"`; or
+            `"auto_bfloat16"`, for which layers stay float32, see `tfpix2pix.bfloat16`.
 
     Yields:
         Nothing.
@@ -28,7 +30,7 @@ def precision(policy: str) -> Iterator[None]:
         'bfloat16'
     """
     before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(policy)
+    keras.mixed_precision.set_global_policy("float32" if policy == AUTO_BFLOAT16 else policy)
     try:
         yield
     finally:
@@ -65,6 +67,11 @@ def compile_model(
         raise InputError(
             f"`best_by` must be one of {', '.join(model.validation_metrics)}, what this model "
             f"measures of held-out examples. Received: {train.best_by!r}."
+        )
+    if train.jit and train.precision == AUTO_BFLOAT16:
+        raise InputError(
+            f'`jit` must be false for the precision "{AUTO_BFLOAT16}": XLA compiles past the '
+            "rewrite. Received: true. Leave it out."
         )
     model.compile(
         {

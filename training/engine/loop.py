@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from tfpix2pix import config as configs
 from tfpix2pix import runs
+from tfpix2pix.bfloat16 import check_precision, graph_precision
 from tfpix2pix.errors import InputError, listed
 from tfpix2pix.families import Place, get_family
 from training import progress
@@ -42,12 +43,13 @@ VALIDATED_EXAMPLES = 100
 SETTLED = 5  # Steps before a trace begins.
 
 
-def training_step(model, strategy):
+def training_step(model, strategy, precision: str = "float32"):
     """Compiles the step of a training.
 
     Args:
         model: A compiled model with a `train_step`, made in the scope of `strategy`.
         strategy: `tf.distribute.Strategy`.
+        precision: What the graph computes in, see `tfpix2pix.bfloat16.graph_precision`.
 
     Returns:
         Function of a batch, as `distributed_batches` yields it, that takes a step.
@@ -57,8 +59,12 @@ def training_step(model, strategy):
         replica_step = tf.function(replica_step, jit_compile=True)
 
     @tf.function
-    def step(batch):
+    def graph(batch):
         strategy.run(replica_step, args=(batch,))
+
+    def step(batch):
+        with graph_precision(precision):
+            graph(batch)
 
     return step
 
@@ -106,11 +112,13 @@ def train(
         The model, and the number of steps it has taken.
 
     Raises:
-        ValueError: If the data is unusable, the run is another experiment's, a checkpoint cannot
-            be read or written, or a loss is not finite.
+        ValueError: If the data is unusable, the run is another experiment's, the machine does not
+            compute in the precision, a checkpoint cannot be read or written, or a loss is not
+            finite.
     """
     run = Path(run)
     strategy = strategy or devices.strategy()
+    check_precision(config.train.precision)
     family = get_family(config.family)
     examples = family.feed.examples(config, "train", progress.survey)
     config = family.feed.completed(config, examples)
@@ -217,7 +225,7 @@ class _Training:
         if phase.name not in self.feeds:
             self.feeds[phase.name] = self._feed(phase, steps[0] - 1)
         batches, samples, validation = self.feeds.pop(phase.name)
-        take_step = training_step(self.model, self.strategy)
+        take_step = training_step(self.model, self.strategy, train.precision)
         for now in steps:
             self.model.enter(*phase_at(self.phases, now))
             monitor.expect(now)

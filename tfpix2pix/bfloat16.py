@@ -1,0 +1,132 @@
+"""bfloat16 on processors: TensorFlow's rewrite of graphs, which leaves weights in float32."""
+
+import functools
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, Union
+
+import tensorflow as tf
+
+from tfpix2pix.errors import InputError
+
+AUTO_BFLOAT16 = "auto_bfloat16"
+GraphPrecision = Literal["float32", "auto_bfloat16"]
+FLAGS = ("avx512_bf16", "amx_bf16")
+REWRITE = "auto_mixed_precision_onednn_bfloat16"
+
+
+@functools.cache
+def processor_flags(cpuinfo: Union[str, Path] = "/proc/cpuinfo") -> frozenset[str]:
+    """Returns what this processor can do, in the words of Linux.
+
+    Args:
+        cpuinfo: File in which Linux says so.
+
+    Returns:
+        frozenset of str, such as `"avx2"`; empty on other systems.
+
+    Example:
+        >>> processor_flags("no-such-file")
+        frozenset()
+    """
+    path = Path(cpuinfo)
+    lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+    found = (line.partition(":")[2].split() for line in lines if line.startswith("flags"))
+    return frozenset(next(found, ()))
+
+
+def check_bfloat16(flags: Collection[str], *, gpus: int = 0, onednn: bool = True) -> None:
+    """Refuses `auto_bfloat16` where it would change nothing, or make it slower.
+
+    Args:
+        flags: What the processor can do, see `processor_flags`.
+        gpus: How many GPUs TensorFlow computes on.
+        onednn: Whether TensorFlow computes by oneDNN.
+
+    Raises:
+        ValueError: If there are GPUs, the processor does not compute in bfloat16, or not by oneDNN.
+
+    Example:
+        >>> check_bfloat16({"avx512f", "avx512_bf16"})
+        >>> check_bfloat16({"avx512f"})
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: The precision "auto_bfloat16" is for processors with ...
+    """
+    if gpus:
+        raise InputError(
+            f'The precision "{AUTO_BFLOAT16}" is for processors. Received: {gpus} '
+            f'GPU{"s" if gpus > 1 else ""} to compute on. Use "float32"; to train, '
+            '"mixed_float16" or "mixed_bfloat16".'
+        )
+    if not set(FLAGS) & set(flags):
+        received = "one without" if flags else "one that does not tell what it has"
+        raise InputError(
+            f'The precision "{AUTO_BFLOAT16}" is for processors with {" or ".join(FLAGS)}. '
+            f'Received: {received}. Use "float32".'
+        )
+    if not onednn:
+        raise InputError(
+            f'The precision "{AUTO_BFLOAT16}" is oneDNN\'s. Received: a process in which '
+            "TensorFlow computes without it. Remove TF_ENABLE_ONEDNN_OPTS from the environment."
+        )
+
+
+def check_precision(precision: str) -> None:
+    """Refuses `auto_bfloat16` where this machine does not compute in it.
+
+    Args:
+        precision: Any; others than `"auto_bfloat16"` pass.
+
+    Raises:
+        ValueError: As `check_bfloat16`.
+
+    Example:
+        >>> check_precision("float32")
+    """
+    if precision == AUTO_BFLOAT16:
+        check_bfloat16(
+            processor_flags(),
+            gpus=len(tf.config.get_visible_devices("GPU")),
+            onednn=os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false"),
+        )
+
+
+@contextmanager
+def graph_precision(precision: str) -> Iterator[None]:
+    """Lets graphs that run within compute in bfloat16 where TensorFlow deems it safe.
+
+    `"auto_bfloat16"` has oneDNN compute convolutions and matrix products, and what lies between
+    them, in bfloat16. Keras' layers, variables, losses, optimizers and all results of a graph
+    stay float32, and so does what runs eagerly. The same function computes in float32 again
+    outside of the block. TensorFlow's setting is that of the process, so threads that call
+    functions for the first time within the block compute in bfloat16 too, and sessions that are
+    made within it keep it.
+
+    Args:
+        precision: `"auto_bfloat16"`; any other changes nothing.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ValueError: As `check_bfloat16`, of this machine.
+
+    Example:
+        >>> double = tf.function(lambda x: 2.0 * x)
+        >>> with graph_precision("float32"):
+        ...     double(tf.constant(1.5)).dtype
+        tf.float32
+    """
+    check_precision(precision)
+    if precision != AUTO_BFLOAT16:
+        yield
+        return
+    before = tf.config.optimizer.get_experimental_options().get(REWRITE, False)
+    tf.config.optimizer.set_experimental_options({REWRITE: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({REWRITE: before})
