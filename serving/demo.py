@@ -15,7 +15,7 @@ import tempfile
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Optional
+from typing import Literal, Optional
 
 import jsonargparse
 
@@ -23,7 +23,7 @@ from serving.client import Client
 from serving.client.failures import BadArgument, ClientError
 from serving.page.layout import build, launch
 from serving.page.translator import Translator
-from serving.process import ended_by, local_server
+from serving.process import QUIET, ended_by, local_server
 
 PATIENCE = 1.0  # Seconds: a visitor learns soon that the server is away.
 
@@ -35,6 +35,7 @@ def main(
     run: Optional[Path] = None,
     host: str = "127.0.0.1",
     port: int = 7860,
+    precision: Literal["float32", "auto_bfloat16"] = "float32",
 ):
     """Shows the page until Ctrl-C.
 
@@ -45,6 +46,8 @@ def main(
         run: Folder of a run instead, exported to a temporary folder first.
         host: Address of the page; other machines reach only 0.0.0.0 or an address of this one.
         port: Port of the page.
+        precision: What the local server computes in; auto_bfloat16 is faster on processors that
+            have bfloat16.
     """
     sources = {"--address": address, "--export": export, "--run": run}
     named = [name for name, value in sources.items() if value is not None]
@@ -55,18 +58,25 @@ def main(
             "One of --address with --model, --export and --run must be given. Received: "
             f"{' '.join(named) or 'none'}. Choose one."
         )
+    if address is not None and precision != "float32":
+        raise BadArgument(
+            "A server that runs has a precision of its own. Received: --address with --precision "
+            f"{precision}. Start `python -m serving.server` with --mixed_precision bfloat16."
+        )
     with ExitStack() as stack:
         if run is not None:
             export = Path(stack.enter_context(tempfile.TemporaryDirectory())) / run.resolve().name
             _export(run, export)
         if export is not None:
             model = export.resolve().name
-            address = stack.enter_context(local_server(export)).address
+            flags = () if precision == "float32" else ("--mixed_precision", "bfloat16")
+            address = stack.enter_context(local_server(export, *QUIET, *flags)).address
         client = stack.enter_context(Client(address, model, patience=PATIENCE))
         page = build(Translator(client, model))
         launch(page, host, port)
         stack.callback(page.close, verbose=False)
-        print(f"The page is at {page.local_url}; Ctrl-C ends it.", flush=True)
+        computed = "" if precision == "float32" else f", in {precision}"
+        print(f"The page is at {page.local_url}{computed}; Ctrl-C ends it.", flush=True)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(0))  # What has started is stopped in order.
         threading.Event().wait()

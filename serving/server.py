@@ -26,6 +26,7 @@ from serving.engine.model_config import configuration, read
 from serving.engine.prometheus import Metrics
 from serving.engine.servable import ServingError
 from serving.process import ended_by
+from tfpix2pix.bfloat16 import AUTO_BFLOAT16, graph_precision
 from tfpix2pix.errors import reported
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -61,6 +62,8 @@ def main(flags):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))  # What has started is stopped in its order.
     with ExitStack() as stack:
+        if flags.mixed_precision:  # Sessions keep what they start with.
+            stack.enter_context(graph_precision(AUTO_BFLOAT16))
         manager.start()
         stack.callback(manager.stop)
         if flags.model_config_file_poll_wait_seconds:
@@ -78,6 +81,8 @@ def main(flags):
         stack.callback(lambda: server.stop(GRACE).wait())
         served = _newest(manager, config)
         lines = [f"Running gRPC ModelServer at {joined(flags.host, port)} with {served}"]
+        if flags.mixed_precision:
+            lines.append(f"Computing in {flags.mixed_precision}")
         open_ports = [] if verified else [f"{joined(flags.host, port)} (gRPC)"]
         if flags.rest_api_port:
             rest = start_rest(manager, flags, observers, metrics_page)

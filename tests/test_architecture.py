@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "models": {"losses", "metrics", "optimizers"},
     "importers": {"networks"},
     "inference": {"data", "layers"},
-    "translation": {"data", "export", "inference", "report"},
+    "translation": {"bfloat16", "data", "export", "inference", "report"},
     "export": {"data", "inference", "layers", "version"},
     "report": {"data"},
     "doctor": {"data"},

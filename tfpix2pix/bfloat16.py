@@ -53,24 +53,23 @@ def check_bfloat16(flags: Collection[str], *, gpus: int = 0, onednn: bool = True
         >>> check_bfloat16({"avx512f"})
         Traceback (most recent call last):
         ...
-        tfpix2pix.errors.InputError: The precision "auto_bfloat16" is for processors with ...
+        tfpix2pix.errors.InputError: bfloat16 is for processors with avx512_bf16 or amx_bf16. ...
     """
     if gpus:
         raise InputError(
-            f'The precision "{AUTO_BFLOAT16}" is for processors. Received: {gpus} '
-            f'GPU{"s" if gpus > 1 else ""} to compute on. Use "float32"; to train, '
-            '"mixed_float16" or "mixed_bfloat16".'
+            f"This bfloat16 is that of processors. Received: {gpus} GPU{'s' if gpus > 1 else ''}. "
+            "Use float32, the default; to train on GPUs, mixed_float16 or mixed_bfloat16."
         )
     if not set(FLAGS) & set(flags):
         received = "one without" if flags else "one that does not tell what it has"
         raise InputError(
-            f'The precision "{AUTO_BFLOAT16}" is for processors with {" or ".join(FLAGS)}. '
-            f'Received: {received}. Use "float32".'
+            f"bfloat16 is for processors with {' or '.join(FLAGS)}. Received: {received}. Use "
+            "float32, the default."
         )
     if not onednn:
         raise InputError(
-            f'The precision "{AUTO_BFLOAT16}" is oneDNN\'s. Received: a process in which '
-            "TensorFlow computes without it. Remove TF_ENABLE_ONEDNN_OPTS from the environment."
+            "bfloat16 is computed by oneDNN. Received: a TensorFlow without it. Remove "
+            "TF_ENABLE_ONEDNN_OPTS from the environment."
         )
 
 

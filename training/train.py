@@ -13,6 +13,7 @@ import jsonargparse
 import yaml
 from tqdm import tqdm
 
+from tfpix2pix.bfloat16 import AUTO_BFLOAT16, check_precision
 from tfpix2pix.config import RENAMED, DataConfig, TrainConfig, from_yaml
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family, preset, presets
@@ -88,22 +89,48 @@ def rehearsal(config, strategy):
         strategy: `tf.distribute.Strategy`.
 
     Returns:
-        str that says how large the networks are, and how long the training will take.
+        str that says how large the networks are, how long the training will take, and what
+        bfloat16 gains, where the machine computes in it.
 
     Raises:
         ValueError: As the training itself would, after a few steps.
     """
-    with tempfile.TemporaryDirectory() as run:
-        model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
-        session = json.loads((Path(run) / RUN).read_text("utf-8"))["sessions"][0]
+    model, seconds = _tried(config, strategy)
     sizes = ", ".join(
         f"{name} {network.count_params():,}" for name, network in model.players.items()
     )
-    seconds = session["seconds_per_step"]
     steps = config.train.steps
     return (
         f"All works. Parameters: {sizes}. A step takes {seconds:.3g} s; {steps:,} steps take "
-        f"{tqdm.format_interval(seconds * steps)} and the time for validation."
+        f"{tqdm.format_interval(seconds * steps)} and the time for validation. "
+        f"{_gain(config, strategy, seconds)}"
+    )
+
+
+def _tried(config, strategy):
+    """Returns the model of a training of a few steps, and the seconds of a step."""
+    with tempfile.TemporaryDirectory() as run:
+        model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
+        session = json.loads((Path(run) / RUN).read_text("utf-8"))["sessions"][0]
+    return model, session["seconds_per_step"]
+
+
+def _gain(config, strategy, seconds):
+    """Says what bfloat16 gains with these networks here, if the machine computes in it."""
+    try:
+        check_precision(AUTO_BFLOAT16)
+    except InputError as error:
+        return f"bfloat16 is not measured. {error}"
+    precision = config.train.precision
+    other = "float32" if precision == AUTO_BFLOAT16 else AUTO_BFLOAT16
+    train = dataclasses.replace(config.train, precision=other, jit=False)
+    _, other_seconds = _tried(dataclasses.replace(config, train=train), strategy)
+    measured = {precision: seconds, other: other_seconds}
+    rewritten = measured.pop(AUTO_BFLOAT16)
+    ((plain, plain_seconds),) = measured.items()
+    return (
+        f"With --train.precision {AUTO_BFLOAT16} a step takes {rewritten / plain_seconds:.2f} of "
+        f"one in {plain} ({rewritten:.3g} and {plain_seconds:.3g} s)."
     )
 
 

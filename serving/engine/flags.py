@@ -35,6 +35,7 @@ class Flags:
         ssl_config_file: Text file of an SSLConfig, for TLS on the gRPC port.
         monitoring_config_file: Text file of a MonitoringConfig, for metrics on the REST port.
         enable_grpc_healthcheck_service: Whether gRPC's health service is answered.
+        mixed_precision: Lets models compute in bfloat16, on processors that have it.
         log_format: What each request leaves on stderr: an object of JSON, a text, nothing.
     """
 
@@ -56,6 +57,7 @@ class Flags:
     ssl_config_file: Optional[str] = None
     monitoring_config_file: Optional[str] = None
     enable_grpc_healthcheck_service: bool = False
+    mixed_precision: Optional[Literal["bfloat16"]] = None
     log_format: Literal["json", "text", "none"] = "json"
 
     def __post_init__(self):

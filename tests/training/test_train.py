@@ -3,7 +3,7 @@ import re
 import pytest
 import tensorflow as tf
 
-from tfpix2pix import InputError, presets
+from tfpix2pix import InputError, bfloat16, presets
 from training.train import parse, rehearsal
 
 
@@ -91,9 +91,19 @@ def test_a_rehearsal_does_all_of_it_and_leaves_nothing(facades, tmp_path):
     )
     assert options.dry_run
     told = rehearsal(config, tf.distribute.get_strategy())
-    assert re.fullmatch(
+    gain = re.fullmatch(
         r"All works\. Parameters: generator [\d,]+, discriminator [\d,]+\. A step takes [\d.]+ s; "
-        r"20 steps take \d\d:\d\d and the time for validation\.",
+        r"20 steps take \d\d:\d\d and the time for validation\. (.*)",
         told,
-    )
+    )[1]
+    if bfloat16.processor_flags().intersection(bfloat16.FLAGS):
+        pattern = (
+            r"With --train\.precision auto_bfloat16 a step takes [\d.]+ of one in float32 "
+            r"\([\d.]+ and [\d.]+ s\)\."
+        )
+        assert re.fullmatch(pattern, gain)
+    else:
+        with pytest.raises(InputError) as caught:
+            bfloat16.check_precision("auto_bfloat16")
+        assert gain == f"bfloat16 is not measured. {caught.value}"
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ from typing import Callable, Optional
 
 from tqdm import tqdm
 
+from tfpix2pix.bfloat16 import GraphPrecision, graph_precision
 from tfpix2pix.translation.files import translate_files
 from tfpix2pix.translation.translators import named_values
 
@@ -18,7 +19,8 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
 
     Args:
         parser: `jsonargparse.ArgumentParser` with the option `control`, a list of texts as of
-            `named_values`. It gets `images`, and the options of the other two functions.
+            `named_values`. It gets `images`, `precision`, and the options of the other two
+            functions.
         open_translator: Function to a `tfpix2pix.translation.Translator`; `controls` is a dict of
             names to values, the other arguments become options.
         arguments: List of str, without the program's name; by default those of the process.
@@ -47,16 +49,25 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
     names = parser.add_function_arguments(
         translate_files, skip={"translator", "images", "progress"}, as_positional=False
     )
+    parser.add_argument(
+        "--precision",
+        type=GraphPrecision,
+        default="float32",
+        help="What networks compute in; auto_bfloat16 is faster on processors that have bfloat16.",
+    )
     options = parser.parse_args(arguments).as_dict()
     images = options.pop("images")
+    precision = options.pop("precision")
     controls = named_values(options.pop("control"))
     file_options = {option: options.pop(option) for option in names}
-    report = translate_files(
-        open_translator(**options, controls=controls),
-        images,
-        progress=lambda files, total: tqdm(files, total=total, unit=" files"),
-        **file_options,
-    )
+    with graph_precision(precision):
+        report = translate_files(
+            open_translator(**options, controls=controls),
+            images,
+            progress=lambda files, total: tqdm(files, total=total, unit=" files"),
+            **file_options,
+        )
     if report.failures:
         sys.exit(f"error: {report}")
-    print(f"{file_options['to']}: {report}")
+    computed = "" if precision == "float32" else f" Precision: {precision}."
+    print(f"{file_options['to']}: {report}{computed}")

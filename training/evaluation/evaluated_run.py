@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix import inference, load_run, metrics, report
+from tfpix2pix.bfloat16 import graph_precision
 from tfpix2pix.data import images, layouts, tasks
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import Direction, Example
@@ -31,6 +32,7 @@ class Selection(NamedTuple):
         best: Whether to take the checkpoint that was best in validation.
         averaged: Whether to take the moving averages of the weights.
         statistics: Statistics of batch norm, see `tfpix2pix.inference.translate`.
+        precision: What networks compute in, see `tfpix2pix.bfloat16.graph_precision`.
     """
 
     data: Optional[Path] = None
@@ -39,6 +41,7 @@ class Selection(NamedTuple):
     best: bool = False
     averaged: bool = False
     statistics: str = "per_image"
+    precision: str = "float32"
 
 
 class Judges(NamedTuple):
@@ -173,13 +176,14 @@ class EvaluatedRun:
         """
         source, target, controls = example
         direction = self._direction
-        translated = inference.translate(
-            direction.network,
-            source,
-            controls=inference.control_batches(direction, source, controls),
-            multiple=direction.multiple,
-            statistics=self._selection.statistics,
-        )
+        with graph_precision(self._selection.precision):
+            translated = inference.translate(
+                direction.network,
+                source,
+                controls=inference.control_batches(direction, source, controls),
+                multiple=direction.multiple,
+                statistics=self._selection.statistics,
+            )
         columns = {
             "input": Column("source", self._name, source),
             "output": Column("translation", self._name, translated, source),

@@ -9,6 +9,7 @@ from typing import Literal, Optional
 import numpy as np
 
 from tfpix2pix import atomic, metrics
+from tfpix2pix.bfloat16 import GraphPrecision, check_precision
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
 from training import progress
@@ -34,6 +35,7 @@ def evaluate(
     features: Optional[Path] = None,
     segmenter: Optional[Path] = None,
     statistics: Literal["per_image", "batch", "moving"] = "per_image",
+    precision: GraphPrecision = "float32",
 ):
     """Measures the translations of held-out examples, and makes a page to look at them.
 
@@ -56,17 +58,21 @@ def evaluate(
             or in the colours of the segmenter's classes, else what it finds in the targets.
         statistics: Statistics that the norms of the networks use; see
             `tfpix2pix.inference.translate`.
+        precision: What the networks of the runs compute in; measures stay float32. auto_bfloat16 is
+            faster on processors that have bfloat16.
 
     Returns:
         Dict, the content of `metrics.json`.
 
     Raises:
         ValueError: If a run, the data, the features or the segmenter cannot be used, the direction
-            has no targets, the runs have different examples, or the folder holds something else.
+            has no targets, the runs have different examples, the machine does not compute in the
+            precision, or the folder holds something else.
 
     Reference:
         Isola et al., 2017, sections 3.4, 4.1 and 4.2.
     """
+    check_precision(precision)
     to = Path(to).resolve()
     _check_replaceable(to)
     if limit is not None and limit < 1:
@@ -74,7 +80,7 @@ def evaluate(
     segment, classes = segmenters.load_any(segmenter) if segmenter else (None, None)
     inception = metrics.inception_features(features) if features else None
     judges = Judges(inception, segment, classes)
-    selection = Selection(data, limit, direction, best, averaged, statistics)
+    selection = Selection(data, limit, direction, best, averaged, statistics, precision)
     runs = [EvaluatedRun(folder, title, selection, judges) for folder, title in _titled(run)]
     first = runs[0]
     for other in runs[1:]:
@@ -88,6 +94,7 @@ def evaluate(
             "features": first.feature_model,
             "segmenter": segmenter and str(segmenter),
             "statistics": statistics,
+            "precision": precision,
             "packages": run_log.packages(),
             "runs": [one.summary(first) for one in runs],
         }
