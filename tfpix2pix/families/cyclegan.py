@@ -254,17 +254,19 @@ CYCLEGAN_TINY = ExperimentConfig(
 )
 
 
-def _not_measured(name, text, steps):
-    """Returns an experiment of the paper that nobody has run to its end with this code."""
-    summary = f"""{text}, 200 epochs, batch 1.
+NOT_MEASURED = """{text}, 200 epochs, batch 1.
 
     python -m training.train {name} --data DATA --run RUN
     Not measured.
     """
+
+
+def _not_measured(name, text, steps):
+    """Returns an experiment of the paper that nobody has run to its end with this code."""
     return dataclasses.replace(
         HORSE2ZEBRA,
         name=name,
-        summary=summary,
+        summary=NOT_MEASURED.format(text=text, name=name),
         train=dataclasses.replace(HORSE2ZEBRA.train, steps=steps),
     )
 

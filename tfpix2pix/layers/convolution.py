@@ -121,7 +121,7 @@ class AlignedConv2DTranspose(keras.layers.Conv2DTranspose):
         TensorShape([1, 10, 12, 4])
     """
 
-    def __init__(self, filters: int, kernel_size=3, strides=2, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, strides: int = 2, **kwargs):
         super().__init__(filters, kernel_size, strides, **kwargs)
         if (self.kernel_size, self.strides, self.padding) != ((3, 3), (2, 2), "valid"):
             raise InputError(

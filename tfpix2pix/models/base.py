@@ -8,6 +8,7 @@ from tensorflow import keras
 
 from tfpix2pix import optimizers
 from tfpix2pix.errors import InputError
+from tfpix2pix.models.averaging import approach, copied
 from tfpix2pix.models.columns import Column
 from tfpix2pix.models.loss_scaling import loss_scale, scaling
 
@@ -143,7 +144,7 @@ class TranslationModel(keras.Model):
             self.optimizers = {p: scaling(optimizer) for p, optimizer in self.optimizers.items()}
         self.micro_batches = micro_batches
         self.ema_decay = ema_decay
-        self.averaged = {p: _copy(self.players[p]) for p in self.translators} if ema_decay else {}
+        self.averaged = {p: copied(self.players[p]) for p in self.translators} if ema_decay else {}
         super().compile(optimizer=self.optimizers[self.translators[0]], **kwargs)
 
     def columns(self, batch) -> dict[str, Column]:
@@ -332,25 +333,8 @@ class TranslationModel(keras.Model):
     def _average(self, player):
         step = tf.cast(self.optimizers[player].iterations, "float32")
         share = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-
-        def approach(average, weight):
-            average.assign_sub((1.0 - share) * (average - weight))
-
-        def update(strategy):
-            pairs = zip(self.averaged[player].weights, self.players[player].weights)
-            for average, weight in pairs:
-                strategy.extended.update(average, approach, args=(weight,))
-
-        # All replicas have the same weights by now, so each updates the copy of its own.
-        tf.distribute.get_replica_context().merge_call(update)
+        approach(self.averaged[player], self.players[player], share)
 
     def logs(self) -> dict:
         """Returns the running mean of every term by its name."""
         return {term: tracker.result() for term, tracker in self.trackers.items()}
-
-
-def _copy(network):
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    copy.trainable = False
-    return copy

@@ -1,0 +1,54 @@
+"""Averages of weights: copies of networks that follow them slowly."""
+
+import tensorflow as tf
+from tensorflow import keras
+
+
+def copied(network: keras.Model) -> keras.Model:
+    """Returns a network with the same weights that is not trained.
+
+    Args:
+        network: Functional `keras.Model`.
+
+    Returns:
+        `keras.Model`.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> copied(unet_generator((8, 8, 3), base_filters=4)).trainable_variables
+        []
+    """
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
+
+
+def approach(averaged: keras.Model, network: keras.Model, share) -> None:
+    """Moves averaged weights towards those of a network, on every replica.
+
+    Args:
+        averaged: What `copied` returned.
+        network: The network, whose weights are the same on all replicas.
+        share: Share of the averages that stays, float32 scalar in [0, 1].
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> network = unet_generator((8, 8, 3), base_filters=4)
+        >>> one = copied(network)
+        >>> one.weights[0].assign(tf.zeros_like(one.weights[0])) is None
+        False
+        >>> approach(one, network, 0.75)
+        >>> bool(tf.reduce_all(one.weights[0] == 0.25 * network.weights[0]))
+        True
+    """
+
+    def move(average, weight):
+        average.assign_sub((1.0 - share) * (average - weight))
+
+    def update(strategy):
+        for average, weight in zip(averaged.weights, network.weights):
+            strategy.extended.update(average, move, args=(weight,))
+
+    # All replicas have the same weights by now, so each updates the copy of its own.
+    tf.distribute.get_replica_context().merge_call(update)
