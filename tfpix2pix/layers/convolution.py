@@ -137,7 +137,9 @@ class AlignedConv2DTranspose(keras.layers.Conv2DTranspose):
             static or shape[axis] for axis, static in enumerate(inputs.shape[:3])
         )
         reached = (batch, 2 * height + 1, 2 * width + 1, self.filters)
-        outputs = tf.nn.conv2d_transpose(inputs, self.kernel, reached, 2, "VALID")[:, 1:, 1:]
+        outputs = tf.nn.conv2d_transpose(inputs, self.kernel, reached, 2, "VALID")
+        # The gradient of a Python slice takes 10 times as long.
+        outputs = tf.slice(outputs, (0, 1, 1, 0), (batch, 2 * height, 2 * width, self.filters))
         outputs = tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
         return self.activation(outputs) if self.activation else outputs
 
