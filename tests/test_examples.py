@@ -4,7 +4,10 @@ import dataclasses
 import doctest
 import importlib
 import pkgutil
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ import serving.engine.json_tensors
 import serving.engine.servable
 import serving.engine.versions
 import tfpix2pix
+from tests.cases.families import write_domains
 from tfpix2pix import preset
 from tfpix2pix.datasets import synthetic
 from training.engine import loop
@@ -53,7 +57,7 @@ def sections(page):
 
 @pytest.mark.slow
 def test_the_readme_s_library_example_runs_in_twelve_lines(tmp_path, monkeypatch, capsys):
-    (example,) = blocks((ROOT / "README.md").read_text("utf-8"), "python")
+    example, _ = blocks((ROOT / "README.md").read_text("utf-8"), "python")
     assert len(example.strip().splitlines()) <= 12
     monkeypatch.chdir(tmp_path)
     quickstart = preset("quickstart").with_data("data")
@@ -67,6 +71,25 @@ def test_the_readme_s_library_example_runs_in_twelve_lines(tmp_path, monkeypatch
     assert (names["translated"].shape, names["translated"].dtype) == ((96, 160, 3), "uint8")
     assert len(names["variants"]) == 3
     assert re.fullmatch(r"2 {'l1': .*} \['translate'\]\n", capsys.readouterr().out)
+
+
+@pytest.mark.slow
+def test_the_readme_s_cyclegan_trains_by_fit_in_fourteen_lines(tmp_path, monkeypatch):
+    _, example = blocks((ROOT / "README.md").read_text("utf-8"), "python")
+    lines = [line for line in example.splitlines() if line]
+    assert len(lines) <= 14
+    monkeypatch.chdir(tmp_path)
+    write_domains(tmp_path / "data", counts=(2, 3))
+    script = tmp_path / "script.py"
+    script.write_text(f"{example}\nprint(tuple(horses.shape), model.steps_taken)\n")
+    output = subprocess.run(
+        [sys.executable, script.name],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert output.returncode == 0, output.stderr
+    assert output.stdout.endswith("(1, 64, 64, 3) 4\n")  # Twice the smaller domain.
 
 
 def test_the_examples_of_features_run_in_their_order(tmp_path, monkeypatch):
