@@ -19,11 +19,11 @@ from training.engine import devices
 from training.engine.checkpoints import Checkpoints
 from training.engine.fine_tuning import start_from
 from training.engine.monitor import Monitor
-from training.engine.phases import phase_at, segments
+from training.engine.phases import phase_at, run_phases, save_phases, segments
 from training.engine.run_log import EVENTS, RunLog
 
-# A resumed run may be longer, save at other steps and find its data elsewhere; the rest makes it
-# another.
+# A resumed run may be longer, in its last phase, save at other steps and find its data elsewhere;
+# the rest makes it another.
 MAY_CHANGE = (
     "data.folder",
     "data.cache_gigabytes",
@@ -141,6 +141,7 @@ def train(
     # Nothing is refused from here on. Only the chief writes the run folder.
     with ExitStack() as stack:
         folder = run if training.is_chief else Path(stack.enter_context(TemporaryDirectory()))
+        save_phases(training.phases, folder)
         run_log = stack.enter_context(RunLog(folder, config, first))
         interrupted = stack.enter_context(_interruptible())
         bar = tqdm(total=last, initial=first, unit=" steps", disable=not training.is_chief)
@@ -162,7 +163,7 @@ class _Training:
         self.model = model
         self.examples = examples
         self.held_out = family.feed.examples(config, "held_out", progress.survey)
-        self.phases = family.phases(config)
+        self.phases = run_phases(config, run)
         self.checkpoints = Checkpoints(
             model, run, config.train.keep_checkpoints, is_chief=self.is_chief
         )

@@ -1,8 +1,15 @@
-"""Phases: which part of a training a step belongs to."""
+"""Phases: which part of a training a step belongs to, and where the parts of a run end."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
-from tfpix2pix.families import Phase
+from tfpix2pix import atomic, runs
+from tfpix2pix.config import ExperimentConfig
+from tfpix2pix.errors import InputError
+from tfpix2pix.families import Phase, get_family
+
+PHASES = "phases.json"  # Of runs of several.
 
 
 def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float]:
@@ -43,3 +50,56 @@ def segments(phases: tuple[Phase, ...], first: int, last: int) -> Iterator[tuple
         if steps:
             yield phase, steps
         start += phase.steps
+
+
+def run_phases(config: ExperimentConfig, run: Path) -> tuple[Phase, ...]:
+    """Returns the phases of a run: each has the steps with which the run was started.
+
+    The last phase alone takes what `train.steps` adds or leaves out.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig` with which the run starts or goes on.
+        run: Folder of the run, which need not exist.
+
+    Returns:
+        Tuple of `tfpix2pix.families.Phase`.
+
+    Raises:
+        ValueError: If the run was started with phases of other names.
+    """
+    phases = get_family(config.family).phases(config)
+    steps = _started_with(run)
+    if steps is None:
+        return phases
+    names = [phase.name for phase in phases]
+    if names != list(steps):
+        raise InputError(
+            f"A run has the phases that it was started with. Received for {str(run)!r}: "
+            f"{', '.join(steps)}, and now {', '.join(names)}. Use the options and the version of "
+            "its start, or another --run folder."
+        )
+    *earlier, last = (phase._replace(steps=steps[phase.name]) for phase in phases)
+    rest = config.train.steps - sum(phase.steps for phase in earlier)
+    return (*earlier, last._replace(steps=max(rest, 1)))
+
+
+def save_phases(phases: tuple[Phase, ...], run: Path):
+    """Writes how many steps each phase of a run has; a single one needs no file.
+
+    Args:
+        phases: Those of the training.
+        run: Folder of the run; made if it is missing.
+    """
+    if len(phases) > 1:
+        steps = {phase.name: phase.steps for phase in phases}
+        atomic.write_bytes(json.dumps(steps).encode(), run / PHASES)
+
+
+def _started_with(run):
+    """Returns a dict of the phases of a run to their steps, or `None` if there is no run."""
+    # The configuration first: another worker writes it after the phases.
+    recorded = runs.load_config(run) if (run / runs.CONFIG).is_file() else None
+    if (run / PHASES).is_file():
+        return json.loads((run / PHASES).read_text("utf-8"))
+    phases = recorded and get_family(recorded.family).phases(recorded)
+    return phases and {phase.name: phase.steps for phase in phases}
