@@ -72,7 +72,7 @@ def test_documents_train_presets_that_exist():
     named = {
         (path, name)
         for path in PAGES
-        for name in re.findall(r"training\.train ([a-z]\w*)", texts(path))
+        for name in re.findall(r"training\.train ([a-z]\w*(?:/\w+)?)", texts(path))
     }
     report({(path, name) for path, name in named if name not in tfpix2pix.presets()})
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16, check_precision
 from tfpix2pix.config import RENAMED, DataConfig, TrainConfig, from_yaml
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import get_family, preset, presets
+from tfpix2pix.families import get_family, preset, preset_name, presets
 from training.engine import devices, loop
 from training.engine.run_log import RUN
 
@@ -40,10 +40,11 @@ def parse(arguments: Optional[list]):
     start = preset(names[0] if names else "facades")
     arguments, recorded = _recorded(arguments)
     if recorded is not None:
-        if recorded.name != start.name:
+        names = preset_name(start), preset_name(recorded)
+        if names[0] != names[1]:
             raise InputError(
                 "The configuration of a run must be that of the preset beside it. Received: "
-                f"{start.name} and a configuration of {recorded.name}. Use {recorded.name}."
+                f"{names[0]} and a configuration of {names[1]}. Use {names[1]}."
             )
         start = recorded
     parser = _parser(start)

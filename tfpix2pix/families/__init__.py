@@ -10,7 +10,17 @@ FAMILIES: dict[str, Family] = {
     "cyclegan": cyclegan.FAMILY,
 }
 
-__all__ = ["FAMILIES", "Family", "Feed", "Phase", "Place", "get_family", "preset", "presets"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Feed",
+    "Phase",
+    "Place",
+    "get_family",
+    "preset",
+    "preset_name",
+    "presets",
+]
 
 
 def get_family(name: str) -> Family:
@@ -40,21 +50,36 @@ def get_family(name: str) -> Family:
 def presets() -> dict[str, ExperimentConfig]:
     """Returns the experiments of all families by their names.
 
+    A name that several families have is that of the first of them; the others' experiments are
+    called `family/name`.
+
     Returns:
         Dict of name to `tfpix2pix.config.ExperimentConfig`.
+
+    Raises:
+        ValueError: If an experiment does not name the family that has it.
 
     Example:
         >>> presets()["facades"].family
         'pix2pix'
     """
-    return {name: config for one in FAMILIES.values() for name, config in one.presets.items()}
+    named = {}
+    for family, one in FAMILIES.items():
+        for name, config in one.presets.items():
+            if config.family != family:
+                raise InputError(
+                    f"An experiment must name the family that has it. Received: {name} of "
+                    f"{family} with family={config.family!r}. Use family={family!r}."
+                )
+            named[f"{family}/{name}" if name in named else name] = config
+    return named
 
 
 def preset(name: str) -> ExperimentConfig:
     """Returns the preset called `name`.
 
     Args:
-        name: One of the keys of `presets()`.
+        name: One of the keys of `presets()`, or `family/name` of any.
 
     Returns:
         `tfpix2pix.config.ExperimentConfig`.
@@ -65,10 +90,34 @@ def preset(name: str) -> ExperimentConfig:
     Example:
         >>> preset("facades").data.direction
         'BtoA'
+        >>> preset("pix2pix/facades") == preset("facades")
+        True
     """
-    if name not in presets():
+    named = presets()
+    family, _, own = name.rpartition("/")
+    if family in FAMILIES and own in FAMILIES[family].presets:
+        return FAMILIES[family].presets[own]
+    if name not in named:
         raise InputError(
-            f"The preset must be one of {sorted(presets())}. Received: {name!r}. "
+            f"The preset must be one of {sorted(named)}. Received: {name!r}. "
             f"Start from the nearest one and override its options."
         )
-    return presets()[name]
+    return named[name]
+
+
+def preset_name(config: ExperimentConfig) -> str:
+    """Returns the name by which `preset` finds what an experiment started from.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Returns:
+        str, its own name, or `family/name` where another family is the first to have that.
+
+    Example:
+        >>> preset_name(preset("pix2pix/facades"))
+        'facades'
+    """
+    first = presets().get(config.name)
+    is_first = first is None or first.family == config.family
+    return config.name if is_first else f"{config.family}/{config.name}"

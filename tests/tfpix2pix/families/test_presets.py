@@ -1,11 +1,14 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 
-from tfpix2pix import InputError, families, preset, presets
+from tests.cases import toy
+from tfpix2pix import InputError, families, preset, presets, runs
 from tfpix2pix.data import codecs
 from tfpix2pix.datasets import synthetic
+from training.train import parse
 
 # Of the paper, section 6.2: pairs, epochs, batch size.
 PAPER = {
@@ -71,5 +74,55 @@ def test_an_experiment_trains_on_tiny_data(name, folders):
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match=r"must be one of \['cityscapes', 'colorization'"):
+    message = (
+        f"The preset must be one of {sorted(presets())}. Received: 'facade'. Start from the "
+        "nearest one and override its options."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         preset("facade")
+
+
+@pytest.fixture
+def two_of_one_name(monkeypatch):
+    """A family with an experiment whose name pix2pix has, and one of its own."""
+    shared = dataclasses.replace(toy.FAMILY.presets["toy"], name="facades")
+    family = dataclasses.replace(toy.FAMILY, presets={"facades": shared, **toy.FAMILY.presets})
+    monkeypatch.setitem(families.FAMILIES, "toy", family)
+    return shared
+
+
+def test_the_first_family_keeps_a_name_and_the_other_is_named_with_it(two_of_one_name):
+    assert preset("facades").family == preset("pix2pix/facades").family == "pix2pix"
+    assert preset("toy/facades") == presets()["toy/facades"] == two_of_one_name
+    assert preset("toy/toy") == preset("toy")
+    assert "pix2pix/facades" not in presets()
+    assert families.preset_name(two_of_one_name) == "toy/facades"
+    for name in ("toy/maps", "owls/facades", "/facades"):
+        with pytest.raises(InputError, match=rf"'toy/facades'.* Received: '{name}'\. Start from"):
+            preset(name)
+
+
+def test_a_command_names_one_of_two_presets_of_one_name(two_of_one_name, tmp_path):
+    config, _ = parse(["toy/facades", "--data", "d", "--run", "r", "--model.filters", "3"])
+    assert (config.family, config.name, config.model.filters) == ("toy", "facades", 3)
+    runs.save_config(config, tmp_path)
+    recorded = ["--config", str(tmp_path / "config.yaml"), "--run", "r"]
+    assert parse(["toy/facades", *recorded])[0] == config
+    message = (
+        "The configuration of a run must be that of the preset beside it. Received: facades and a "
+        "configuration of toy/facades. Use toy/facades."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        parse(["facades", *recorded])
+
+
+def test_an_experiment_of_another_family_is_refused(monkeypatch):
+    stray = dataclasses.replace(toy.FAMILY.presets["toy"], family="pix2pix")
+    family = dataclasses.replace(toy.FAMILY, presets={"stray": stray})
+    monkeypatch.setitem(families.FAMILIES, "toy", family)
+    message = (
+        "An experiment must name the family that has it. Received: stray of toy with "
+        "family='pix2pix'. Use family='toy'."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        presets()
