@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.cases import toy
+from tests.cases.families import write_domains
 from tfpix2pix import InputError, families, preset, presets, runs
 from tfpix2pix.data import codecs
 from tfpix2pix.datasets import synthetic
@@ -50,14 +51,21 @@ def folders(tmp_path_factory):
     for number in range(4):
         photo, _ = synthetic.facade((40, 40), number)
         codecs.write(np.ascontiguousarray(photo), folder / f"photos/train/{number}.png")
+    write_domains(folder / "unpaired")
     return folder
+
+
+def _kind(data):
+    if data.task != "pairs":
+        return "photos"
+    return "unpaired" if data.layout == "unpaired" else "pairs"
 
 
 @pytest.mark.parametrize("name", sorted(presets()))
 def test_an_experiment_trains_on_tiny_data(name, folders):
     config = preset(name)
     config = dataclasses.replace(
-        config.with_data(folders / ("pairs" if config.data.task == "pairs" else "photos")),
+        config.with_data(folders / _kind(config.data)),
         model=dataclasses.replace(config.model, base_filters=2, receptive_field=16),
     )
     data = dataclasses.replace(config.data, image_size=(16, 16), load_size=None)
