@@ -8,6 +8,10 @@ import tensorflow as tf
 from tfpix2pix.errors import InputError
 
 WINDOW = 11  # Pixels; the side of the Gaussian window of SSIM.
+_TAPS = np.exp(-0.5 * ((np.arange(WINDOW) - WINDOW // 2) / 1.5) ** 2)
+# Terms that keep ratios of next to nothing stable, for values in [0, 1].
+_LUMINANCE = 0.01**2
+_CONTRAST = 0.03**2
 # Exponents of the scales of MS-SSIM, the finest first (Wang et al., 2003, section 3.2).
 POWERS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
@@ -81,7 +85,8 @@ def ssim(target, translated) -> tf.Tensor:
             f"SSIM is measured in windows of {WINDOW} pixels. Received: images of "
             f"{target.shape[1]} x {target.shape[2]} pixels. Use larger images."
         )
-    return tf.image.ssim(target, translated, max_val=1.0, filter_size=WINDOW)
+    luminance, contrast = _similarities(target, translated)
+    return tf.cast(tf.reduce_mean(luminance * contrast, axis=(1, 2, 3)), "float32")
 
 
 def ms_ssim(target, translated, *, scales: int = 5) -> tf.Tensor:
@@ -123,10 +128,15 @@ def ms_ssim(target, translated, *, scales: int = 5) -> tf.Tensor:
             f"MS-SSIM of {scales} scales takes images of {least} pixels and more. Received: images "
             f"of {target.shape[1]} x {target.shape[2]} pixels. Use larger images or fewer scales."
         )
-    powers = np.divide(POWERS[:scales], sum(POWERS[:scales])).tolist()
-    return tf.image.ssim_multiscale(
-        target, translated, max_val=1.0, power_factors=powers, filter_size=WINDOW
-    )
+    product = 1.0
+    for scale, power in enumerate(np.divide(POWERS[:scales], sum(POWERS[:scales])), start=1):
+        luminance, similarity = _similarities(target, translated)
+        if scale == scales:
+            similarity *= luminance
+        product *= tf.nn.relu(tf.reduce_mean(similarity, axis=(1, 2))) ** power
+        # Without padding: at an odd border a half is the mean of what there is.
+        target, translated = (tf.nn.avg_pool2d(x, 2, 2, "SAME") for x in (target, translated))
+    return tf.cast(tf.reduce_mean(product, axis=-1), "float32")
 
 
 def sharpness_ratio(target, translated) -> tf.Tensor:
@@ -159,6 +169,29 @@ def sharpness_ratio(target, translated) -> tf.Tensor:
 def _in_unit_range(target, translated):
     """Moves both from [-1, 1] to [0, 1], float32."""
     return [(tf.cast(images, "float32") + 1) / 2 for images in (target, translated)]
+
+
+def _similarities(x, y):
+    """Compares luminance, and contrast and structure, window by window, float64.
+
+    In float64, since variances are differences here: in float32, as of `tf.image.ssim`, flat white
+    images are 0.001 off.
+    """
+    x, y = (tf.cast(images, "float64") for images in (x, y))
+    mean_x, mean_y, mean_xy, mean_squares = map(_window_means, (x, y, x * y, x**2 + y**2))
+    product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
+    luminance = (2 * product + _LUMINANCE) / (squares + _LUMINANCE)
+    contrast = (2 * (mean_xy - product) + _CONTRAST) / (mean_squares - squares + _CONTRAST)
+    return luminance, contrast
+
+
+def _window_means(images):
+    """Returns the Gaussian mean of every window that lies within the images."""
+    channels = tf.shape(images)[-1]
+    for shape in ((WINDOW, 1, 1, 1), (1, WINDOW, 1, 1)):
+        kernel = tf.tile(np.reshape(_TAPS / _TAPS.sum(), shape), (1, 1, channels, 1))
+        images = tf.nn.depthwise_conv2d(images, kernel, (1, 1, 1, 1), "VALID")
+    return images
 
 
 def _has_side_below(least, images):

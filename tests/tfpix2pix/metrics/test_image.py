@@ -44,7 +44,7 @@ def scikit_image_s_ssim(target, translated, data_range):
 
 def test_ssim_is_scikit_image_s(pairs):
     expected = [scikit_image_s_ssim(*((x + 1) / 2 for x in pair), 1) for pair in zip(*pairs)]
-    np.testing.assert_allclose(metrics.ssim(*pairs), expected, atol=1e-4)
+    np.testing.assert_allclose(metrics.ssim(*pairs), expected, atol=1e-5)
 
 
 def brighter(level, side=192):
@@ -66,11 +66,19 @@ def test_similarity_is_what_others_measure_on_pixels(level):
     signed = [to_signed(tf.constant(batch)) for batch in batches]
     for metric in (metrics.ssim, metrics.SSIM()):
         value = float(tf.squeeze(metric(*signed)))
-        assert value == pytest.approx(scikit_image_s_ssim(*pixels, 255), abs=1e-4)
+        assert value == pytest.approx(scikit_image_s_ssim(*pixels, 255), abs=1e-5)
         assert value == pytest.approx(float(tf.image.ssim(*pixels, 255)), abs=1e-4)
     expected = float(tf.image.ssim_multiscale(*batches, 255)[0])
     for metric in (metrics.ms_ssim, metrics.MSSSIM()):
         assert float(tf.squeeze(metric(*signed))) == pytest.approx(expected, abs=1e-4)
+
+
+def test_ssim_of_flat_bright_images_is_exact():
+    """Where the variances, differences of nearly equal numbers, are 0."""
+    white = np.full((16, 16, 1), 250, "uint8")
+    pixels = white, white + 1
+    measured = metrics.ssim(*(to_signed(image[np.newaxis]) for image in pixels))
+    np.testing.assert_allclose(measured, [scikit_image_s_ssim(*pixels, 255)], atol=1e-6)
 
 
 @pytest.mark.parametrize("level", LEVELS, ids=LEVELS.get)
