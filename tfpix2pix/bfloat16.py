@@ -94,18 +94,20 @@ def check_precision(precision: str) -> None:
 
 
 @contextmanager
-def graph_precision(precision: str) -> Iterator[None]:
+def graph_precision(precision: GraphPrecision = "float32") -> Iterator[None]:
     """Lets graphs that run within compute in bfloat16 where TensorFlow deems it safe.
 
     `"auto_bfloat16"` has oneDNN compute convolutions and matrix products, and what lies between
     them, in bfloat16. Keras' layers, variables, losses, optimizers and all results of a graph
-    stay float32, and so does what runs eagerly. The same function computes in float32 again
+    stay float32, and so does what runs eagerly. Any other precision, such as the name of a Keras
+    policy, changes nothing. The same function computes in float32 again
     outside of the block. TensorFlow's setting is that of the process, so threads that call
     functions for the first time within the block compute in bfloat16 too, and sessions that are
     made within it keep it.
 
     Args:
-        precision: `"auto_bfloat16"`; any other changes nothing.
+        precision: What networks compute in; auto_bfloat16 is faster on processors that have
+            bfloat16.
 
     Yields:
         Nothing.

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 from tqdm import tqdm
 
-from tfpix2pix.bfloat16 import GraphPrecision, graph_precision
+from tfpix2pix.bfloat16 import graph_precision
 from tfpix2pix.translation.files import translate_files
 from tfpix2pix.translation.translators import named_values
 
@@ -49,12 +49,7 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
     names = parser.add_function_arguments(
         translate_files, skip={"translator", "images", "progress"}, as_positional=False
     )
-    parser.add_argument(
-        "--precision",
-        type=GraphPrecision,
-        default="float32",
-        help="What networks compute in; auto_bfloat16 is faster on processors that have bfloat16.",
-    )
+    parser.add_function_arguments(graph_precision, as_positional=False)
     options = parser.parse_args(arguments).as_dict()
     images = options.pop("images")
     precision = options.pop("precision")
