@@ -11,6 +11,7 @@ import os
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from tfpix2pix import (
+    bfloat16,
     callbacks,
     data,
     datasets,
@@ -62,6 +63,7 @@ __all__ = [
     "PixelFormat",
     "Run",
     "TrainConfig",
+    "bfloat16",
     "callbacks",
     "data",
     "datasets",

@@ -100,10 +100,10 @@ def graph_precision(precision: GraphPrecision = "float32") -> Iterator[None]:
     `"auto_bfloat16"` has oneDNN compute convolutions and matrix products, and what lies between
     them, in bfloat16. Keras' layers, variables, losses, optimizers and all results of a graph
     stay float32, and so does what runs eagerly. Any other precision, such as the name of a Keras
-    policy, changes nothing. The same function computes in float32 again
-    outside of the block. TensorFlow's setting is that of the process, so threads that call
-    functions for the first time within the block compute in bfloat16 too, and sessions that are
-    made within it keep it.
+    policy, changes nothing. The same function computes in float32 again outside of the block.
+    TensorFlow's setting is that of the process: threads that call functions for the first time
+    within the block compute in bfloat16 too, sessions that are made within it keep it, and blocks
+    of several threads must not overlap.
 
     Args:
         precision: What networks compute in; auto_bfloat16 is faster on processors that have

@@ -8,8 +8,10 @@ import pytest
 from tfpix2pix import InputError
 from tfpix2pix.data import images, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
+from training.benchmarks import step, worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
+MODES = ((), ("channels_last",), ("compiled",), ("bfloat16",), ("bfloat16", "compiled"))
 
 
 def test_both_contenders_of_the_data_benchmark_do_the_same_work(facades):
@@ -50,17 +52,64 @@ def test_the_step_benchmark_measures_all_contenders_in_turns(tmp_path, capsys):
     benchmark.step(to=tmp_path / "step.json", **options)
     printed = capsys.readouterr().out
     measured = json.loads((tmp_path / "step.json").read_text())
-    tutorials = ["tutorial", "tutorial, no oneDNN"]
-    assert list(measured["step"]) == ["tfpix2pix", "PyTorch", *tutorials]
-    assert list(measured["translate"]) == ["tfpix2pix", "tfpix2pix, exported", "PyTorch"]
-    for results in (measured["step"], measured["translate"]):
-        for name, result in results.items():
-            assert name in printed
+    pytorch = [*map(", ".join, (["PyTorch", *modes] for modes in MODES))]
+    left_out = measured["left_out"]
+    for kind, names in {
+        "step": ["tfpix2pix", "tfpix2pix, bfloat16", *pytorch, "tutorial", "tutorial, no oneDNN"],
+        "translate": [
+            *("tfpix2pix", "tfpix2pix, bfloat16"),
+            *("tfpix2pix, exported", "tfpix2pix, exported, bfloat16"),
+            *pytorch,
+            *("ONNX Runtime", "OpenVINO", "OpenVINO, bfloat16"),
+        ],
+    }.items():
+        assert list(measured[kind]) == [n for n in names if f"{kind}: {n}" not in left_out]
+        for name, result in measured[kind].items():
+            assert f"\n{name} " in printed
             assert len(result["seconds"]) == 2
             assert result["peak_megabytes"] > 100
+        assert measured[kind]["PyTorch, compiled"]["first"] > 1
+    assert printed.count("compiling, at its first run") >= 2
+    assert "  of PyTorch  of tutorial  of PyTorch's best\n" in printed
     for kind in ("convolution backward_weights", "reorder"):
         assert 0 < measured["trace"][kind] < 1
         assert kind in printed
+
+
+def test_another_family_is_measured_by_its_preset():
+    """Without peers of its own it is measured alone, and on its own file."""
+    table = worker.contenders("cyclegan")
+    assert list(table["step"]) == ["tfpix2pix", "tfpix2pix, bfloat16"]
+    assert list(table["translate"])[-1] == "OpenVINO, bfloat16"
+    options = worker.Options("cyclegan_small", size=32, filters=2, batch=1)
+    table["step"]["tfpix2pix"].build(options)()
+    model, directions = worker.experiment(options)
+    assert list(directions) == ["AtoB", "BtoA"]
+    first_kernel = model.players["discriminator_A"].trainable_variables[0]
+    assert first_kernel.shape == (4, 4, 3, 2)
+
+
+def test_a_table_gives_ratios_of_pytorch_and_of_its_best_mode():
+    def result(*seconds):
+        return {"seconds": seconds, "peak_megabytes": 1000, "first": 30.0}
+
+    kinds = {
+        "tfpix2pix": result(1, 2, 3),
+        "PyTorch": result(4, 8, 4),
+        "PyTorch, compiled": result(2, 4, 2),
+    }
+    missing = {"translate: OpenVINO, bfloat16": ["openvino", "bfloat16"]}
+    results = {"step": kinds, "translate": kinds, "left_out": missing, "trace": {"reorder": 0.5}}
+    lines = step.table(results)
+    assert lines[0].endswith("  of PyTorch  of PyTorch's best")
+    assert [line.split() for line in lines[1:5]] == [
+        ["tfpix2pix", "2.000", "1.000", "3.000", "1000", "0.25", "0.50"],
+        ["PyTorch", "4.000", "4.000", "8.000", "1000", "1.00", "2.00"],
+        ["PyTorch,", "compiled", "2.000", "2.000", "4.000", "1000", "0.50", "1.00"],
+        ["compiling,", "at", "its", "first", "run", "30.000"],
+    ]
+    assert "left out: translate: OpenVINO, bfloat16, without openvino and bfloat16" in lines
+    assert lines[-1] == "reorder                               0.5000  100.0%"
 
 
 def test_the_tutorial_s_networks_have_their_published_number_of_parameters():

@@ -9,80 +9,110 @@ import contextlib
 import importlib.util
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from typing import Optional
 
-from tfpix2pix import unet_generator
+from tfpix2pix.bfloat16 import FLAGS, processor_flags
 from tfpix2pix.errors import InputError
-from tfpix2pix.export import export
+from tfpix2pix.export import convert, export
+from tfpix2pix.families import preset
 from training import progress
-from training.benchmarks.worker import CONTENDERS, WARM_UP
+from training.benchmarks.worker import BFLOAT16, WARM_UP, Options, contenders, experiment
 
 PAUSE = 0.3  # Seconds until the threads of the one before stop spinning.
-TRACED = "step: tfpix2pix"
+KINDS = ("step", "translate")
+TRACED = ("step", "tfpix2pix")
 TRACED_RUNS = 3
+PEER = "PyTorch"
+BEST = "PyTorch's best"
 
 
-def measure(size: int, filters: int, batch: int, rounds: int, threads: int):
+def measure(
+    name: str,
+    size: Optional[int] = None,
+    filters: Optional[int] = None,
+    batch: Optional[int] = None,
+    *,
+    rounds: int,
+    threads: Optional[int] = None,
+):
     """Measures steps and translations in turns.
 
     Args:
-        size: Side of the images in pixels, a power of 2 of at least 32.
-        filters: Filters of the networks' first level.
-        batch: Images per run.
+        name: Name of the preset whose family and options are measured.
+        size: Side of the images in pixels, a power of 2 of at least 32; by default the preset's.
+        filters: Filters of the networks' first level; by default the preset's.
+        batch: Images per run; by default the preset's.
         rounds: How often each is measured.
         threads: Threads of each, or `None` for as many as there are cores.
 
     Returns:
-        Dict of "step" and "translate" to dicts of contender to `{"seconds": [...],
-        "peak_megabytes": float}`, without PyTorch's where it is not installed; and of "trace" to a
-        dict of oneDNN's kinds of operation to their seconds in our step, one after the other.
+        Dict of "options" to those in effect; of "step" and "translate" to dicts of contender to
+        `{"first": seconds of its first run, with tracing and compiling, "seconds": [...],
+        "peak_megabytes": float}`; of "left_out" to a dict of contenders to what they miss; and of
+        "trace" to a dict of oneDNN's kinds of operation to their seconds in our step, one after
+        the other.
 
     Raises:
-        ValueError: If the size is no power of 2, or below 32.
+        ValueError: If the preset is unknown, or the size no power of 2, or below 32.
     """
+    config = preset(name)
+    size = size or config.data.image_size[0]
     if size < 32 or size & (size - 1):
         above = 1 << max(size - 1, 31).bit_length()
         cure = f"Use {above} or {above // 2}." if above > 32 else "Use 32."
         raise InputError(f"`size` must be a power of 2, at least 32. Received: size={size}. {cure}")
-    installed = importlib.util.find_spec("torch") is not None
-    names = [name for name in CONTENDERS if installed or "PyTorch" not in name]
-    depth = size.bit_length() - 1
+    filters = filters or config.model.base_filters
+    options = Options(name, size, filters, batch or config.train.batch_size, threads)
+    all_contenders = contenders(config.family)
+    missing = {
+        f"{kind}: {contender}": [need for need in needs if _misses(need)]
+        for kind in KINDS
+        for contender, (_, needs) in all_contenders[kind].items()
+    }
+    results = {"options": options._asdict()}
+    results["left_out"] = {contender: needs for contender, needs in missing.items() if needs}
     with tempfile.TemporaryDirectory() as folder:
-        generator = unet_generator((None, None, 3), depth=depth, base_filters=filters)
-        exported, _ = export(generator, folder, size=(size, size))
-        options = {"size": size, "filters": filters, "batch": batch, "threads": threads}
-        options["exported"] = str(exported)
-        results = {
-            kind: _in_turns(
-                kind, [name for name in names if name.startswith(kind)], rounds, options
-            )
-            for kind in ("step", "translate")
-        }
-        return {**results, "trace": _trace(options)}
+        options = options._replace(folder=folder)
+        _, directions = experiment(options)
+        export(directions, f"{folder}/exported", size=(size, size))
+        if not _misses("tf2onnx"):
+            convert(directions, f"{folder}/model.onnx", size=(size, size))
+        for kind in KINDS:
+            names = [n for n in all_contenders[kind] if f"{kind}: {n}" not in results["left_out"]]
+            results[kind] = _in_turns(config.family, kind, names, rounds, options)
+        return {**results, "trace": _trace(config.family, options)}
 
 
 def table(results):
     """Returns the lines of a table of `measure`'s results; ratios are medians over the rounds."""
     lines = []
-    for kind in ("step", "translate"):
+    for kind in KINDS:
         measured = results[kind]
-        bases = [name for name in ("PyTorch", "tutorial") if name in measured]
-        head = f"{kind:22} {'median s':>9} {'least':>7} {'most':>7} {'peak MB':>8}"
+        bases = {name: name for name in (PEER, "tutorial") if name in measured}
+        if peers := [name for name in measured if name.startswith(PEER)]:
+            bases[BEST] = min(peers, key=lambda name: statistics.median(measured[name]["seconds"]))
+        head = f"{kind:29} {'median s':>9} {'least':>7} {'most':>7} {'peak MB':>8}"
         lines.append(head + "".join(f"  of {base}" for base in bases))
         for name, result in measured.items():
             seconds = result["seconds"]
             line = (
-                f"{name:22} {statistics.median(seconds):9.3f} {min(seconds):7.3f} "
+                f"{name:29} {statistics.median(seconds):9.3f} {min(seconds):7.3f} "
                 f"{max(seconds):7.3f} {result['peak_megabytes']:8.0f}"
             )
-            for base in bases:
+            for title, base in bases.items():
                 ratios = [a / b for a, b in zip(seconds, measured[base]["seconds"])]
-                line += f"  {statistics.median(ratios):{len(base) + 3}.2f}"
+                line += f"  {statistics.median(ratios):{len(title) + 3}.2f}"
             lines.append(line)
+            if name.endswith("compiled"):
+                lines.append(f"{'  compiling, at its first run':29} {result['first']:9.3f}")
+    for name, needs in results["left_out"].items():
+        lines.append(f"left out: {name}, without {' and '.join(needs)}")
     total = sum(results["trace"].values())
     lines.append(f"{'oneDNN in our step':34} {'s':>9} {'share':>7}")
     for kind, seconds in sorted(results["trace"].items(), key=lambda item: -item[1]):
@@ -90,11 +120,22 @@ def table(results):
     return lines
 
 
-def _in_turns(kind, names, rounds, options):
-    results = {name: {"seconds": []} for name in names}
+def _misses(need):
+    """Whether this machine has no such package, program or arithmetic."""
+    if need == BFLOAT16:
+        return not processor_flags().intersection(FLAGS)
+    return shutil.which(need) is None and importlib.util.find_spec(need) is None
+
+
+def _in_turns(family, kind, names, rounds, options):
+    results = {}
     with contextlib.ExitStack() as ending:
         # One starts after the other, so that no start disturbs a measurement.
-        processes = {name: ending.enter_context(_started(name, options)) for name in names}
+        processes = {}
+        for name in names:
+            started = _started((family, kind, name, options))
+            processes[name], first = ending.enter_context(started)
+            results[name] = {"first": first, "seconds": []}
         for _ in progress.bar(range(rounds), kind, "rounds"):
             for name, process in processes.items():
                 time.sleep(PAUSE)
@@ -102,16 +143,16 @@ def _in_turns(kind, names, rounds, options):
                 process.stdin.flush()
                 seconds, results[name]["peak_megabytes"] = json.loads(process.stdout.readline())
                 results[name]["seconds"].append(seconds)
-    return {name.split(": ")[1]: result for name, result in results.items()}
+    return results
 
 
-def _trace(options):
+def _trace(family, options):
     """Returns the seconds of each kind of oneDNN operation in a step of ours.
 
     oneDNN writes a line of fields per operation to the standard output: the fourth is the kind of
     operation, the sixth its direction, and the last its milliseconds.
     """
-    process = _process(TRACED, options, ONEDNN_VERBOSE="1")
+    process = _process((family, *TRACED, options), ONEDNN_VERBOSE="1")
     output, _ = process.communicate("run\n" * TRACED_RUNS)
     seconds = collections.Counter()
     for line in output.splitlines():
@@ -122,10 +163,9 @@ def _trace(options):
     return dict(seconds)
 
 
-def _process(name, options, **environment):
-    arguments = json.dumps({"contender": name, **options})
+def _process(arguments, **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "training.benchmarks.worker", arguments],
+        [sys.executable, "-m", "training.benchmarks.worker", json.dumps(arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -134,10 +174,11 @@ def _process(name, options, **environment):
 
 
 @contextlib.contextmanager
-def _started(name, options):
-    """Starts a contender, which ends when its input is closed, and waits until it is ready."""
-    process = _process(name, options)
+def _started(arguments):
+    """Starts a contender, which ends when its input is closed; yields it and its first seconds."""
+    process = _process(arguments)
     with process:
-        if process.stdout.readline() != "ready\n":
-            raise RuntimeError(f"{name} did not start; its last lines above say why.")
-        yield process
+        line = process.stdout.readline()
+        if not line.startswith('["ready", '):
+            raise RuntimeError(f"{arguments[:3]} did not start; its last lines above say why.")
+        yield process, json.loads(line)[1]

@@ -8,28 +8,64 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 WARM_UP = 3  # Runs before anything is measured.
 
 
-def main(contender, size: int, filters: int, batch: int, threads: int, exported):
-    """Builds a contender and runs it at every line.
+class Options(NamedTuple):
+    """What is measured.
 
-    Args:
-        contender: Key of `CONTENDERS`.
+    Attributes:
+        preset: Name of the experiment whose family, losses and options are measured.
         size: Side of the images in pixels, a power of 2.
         filters: Filters of the networks' first level.
         batch: Images per run.
         threads: Threads to use, or `None` for as many as there are cores.
-        exported: Folder of our generator as a SavedModel.
+        folder: Folder with our translator as the SavedModel `exported` and the file `model.onnx`.
     """
-    run = CONTENDERS[contender](size, filters, batch, threads, exported)
-    for _ in range(WARM_UP):
+
+    preset: str
+    size: int
+    filters: int
+    batch: int
+    threads: Optional[int] = None
+    folder: str = ""
+
+
+class Contender(NamedTuple):
+    """Who is measured.
+
+    Attributes:
+        build: Function of `Options` to a function without arguments, which runs once.
+        needs: Packages, programs, and flags of the processor that it cannot do without.
+    """
+
+    build: Callable
+    needs: tuple = ()
+
+
+def main(family: str, kind: str, name: str, options):
+    """Builds a contender and runs it at every line.
+
+    Args:
+        family: Name of the preset's family.
+        kind: `"step"` or `"translate"`.
+        name: Key of `contenders`.
+        options: List of the fields of `Options`.
+    """
+    run = contenders(family)[kind][name].build(Options(*options))
+    start = time.perf_counter()
+    run()
+    first = time.perf_counter() - start
+    for _ in range(WARM_UP - 1):
         run()
-    print("ready", flush=True)
+    print(json.dumps(["ready", first]), flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
         run()
@@ -42,113 +78,216 @@ def _peak_megabytes():
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def _images(size, batch):
+def _images(options):
     random = np.random.default_rng(0)
-    return [random.uniform(-1, 1, (batch, size, size, 3)).astype("float32") for _ in range(2)]
+    shape = (options.batch, options.size, options.size, 3)
+    return [random.uniform(-1, 1, shape).astype("float32") for _ in range(2)]
 
 
-def _tensorflow(threads):
+def _tensorflow(options):
     import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
 
     # isort: split
     import tensorflow as tf
 
-    if threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    if options.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     return tf
 
 
-def _generator(size, filters):
-    from tfpix2pix import unet_generator
+def experiment(options: Options):
+    """Returns our model of an experiment, and its directions.
 
-    return unet_generator((None, None, 3), depth=size.bit_length() - 1, base_filters=filters)
+    Args:
+        options: `Options`.
+    """
+    import dataclasses
+
+    from tfpix2pix.families import get_family, preset
+
+    start = preset(options.preset)
+    size = (options.size, options.size)
+    config = dataclasses.replace(
+        start,
+        data=dataclasses.replace(start.data, image_size=size, load_size=None),
+        model=dataclasses.replace(start.model, base_filters=options.filters),
+        train=dataclasses.replace(start.train, batch_size=options.batch),
+    )
+    family = get_family(config.family)
+    model = family.model(config)
+    return model, family.directions(config, model.players)
 
 
-def _step(size, filters, batch, threads, _):
-    tf = _tensorflow(threads)
-    from tfpix2pix import Pix2Pix, patch_discriminator
+def _step(options, precision="float32"):
+    tf = _tensorflow(options)
     from training.engine import loop
 
-    discriminator = patch_discriminator((size, size, 3), base_filters=filters)
-    model = Pix2Pix(_generator(size, filters), discriminator)
-    model.compile()
-    pairs = tf.data.Dataset.from_tensors(tuple(_images(size, batch))).repeat()
+    model, _ = experiment(options)
+    images = tf.data.Dataset.from_tensors(tuple(_images(options))).repeat()
     strategy = tf.distribute.get_strategy()
-    step = loop.training_step(model, strategy)
-    batches = loop.distributed_batches(strategy, lambda place: pairs)
+    step = loop.training_step(model, strategy, precision)
+    batches = loop.distributed_batches(strategy, lambda place: images)
     return lambda: step(next(batches))
 
 
-def _translation(size, filters, batch, threads, _):
-    tf = _tensorflow(threads)
-    generator = _generator(size, filters)
-    source = tf.constant(_images(size, batch)[0])
-    translate = tf.function(lambda images: generator(images, training=False))
-    return lambda: translate(source).numpy()
+def _translation(options, precision="float32"):
+    tf = _tensorflow(options)
+    _, directions = experiment(options)
+    network = next(iter(directions.values())).network
+    translate = tf.function(lambda images: network(images, training=False))
+    return _translator(lambda image: translate(image), options, precision)
 
 
-def _exported_translation(size, filters, batch, threads, exported):
-    tf = _tensorflow(threads)
-    loaded = tf.saved_model.load(exported)
+def _exported_translation(options, precision="float32"):
+    tf = _tensorflow(options)
+    loaded = tf.saved_model.load(f"{options.folder}/exported/1")
     translate = loaded.signatures["float"]
-    source = tf.constant(_images(size, batch)[0])
-    return lambda: translate(image=source)["output"].numpy()
+    return _translator(lambda image: translate(image=image)["output"], options, precision)
 
 
-def _tutorial_step(size, filters, batch, threads, _):
-    tf = _tensorflow(threads)
+def _translator(translate, options, precision):
+    import tensorflow as tf
+
+    from tfpix2pix.bfloat16 import graph_precision
+
+    source = tf.constant(_images(options)[0])
+
+    def run():
+        with graph_precision(precision):
+            return translate(source).numpy()
+
+    return run
+
+
+def _tutorial_step(options, onednn="1"):
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = onednn  # TensorFlow reads this when it is imported.
+    tf = _tensorflow(options)
     from training.benchmarks import tutorial
 
-    step = tutorial.step(size, filters)
-    source, target = (tf.constant(images) for images in _images(size, batch))
+    step = tutorial.step(options.size, options.filters)
+    source, target = (tf.constant(images) for images in _images(options))
     return lambda: step(source, target)
 
 
-def _plain_tutorial_step(*options):
-    # As TensorFlow sets it where the processor has no VNNI; it reads this when it is imported.
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    return _tutorial_step(*options)
-
-
-def _pytorch(size, filters, batch, threads):
-    import torch
-
+def _pix2pix_in_pytorch(options, bfloat16):
+    """Returns the networks, the translator first, and the step."""
     from training.benchmarks import pytorch_step
 
-    if threads:
-        torch.set_num_threads(threads)
-    channels_first = [images.transpose(0, 3, 1, 2).copy() for images in _images(size, batch)]
-    generator = pytorch_step.UNet(size.bit_length() - 1, filters)
-    return torch, pytorch_step, generator, [torch.from_numpy(x) for x in channels_first]
+    generator = pytorch_step.UNet(options.size.bit_length() - 1, options.filters)
+    discriminator = pytorch_step.PatchGAN(6, options.filters)
+    step = pytorch_step.Step(generator, discriminator, bfloat16=bfloat16)
+    return (generator, discriminator), step
 
 
-def _pytorch_step(size, filters, batch, threads, _):
-    _, pytorch_step, generator, pair = _pytorch(size, filters, batch, threads)
-    step = pytorch_step.Step(generator, pytorch_step.PatchGAN(6, filters))
-    return lambda: step(*pair)
+def _pytorch(build, kind, options, channels_last=False, bfloat16=False, compiled=False):
+    import torch
 
-
-def _pytorch_translation(size, filters, batch, threads, _):
-    torch, _, generator, (source, _) = _pytorch(size, filters, batch, threads)
-    generator.eval()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    networks, step = build(options, bfloat16)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    for network in networks:
+        network.to(memory_format=layout)
+        if compiled:
+            network.compile()
+    batches = (torch.from_numpy(images.transpose(0, 3, 1, 2)) for images in _images(options))
+    source, target = (batch.contiguous(memory_format=layout) for batch in batches)
+    if kind == "step":
+        return lambda: step(source, target)
+    translator = networks[0].eval()
 
     def translate():
-        with torch.no_grad():
-            return generator(source).numpy()
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            return translator(source).float().numpy()
 
     return translate
 
 
-CONTENDERS = {
-    "step: tfpix2pix": _step,
-    "step: PyTorch": _pytorch_step,
-    "step: tutorial": _tutorial_step,
-    "step: tutorial, no oneDNN": _plain_tutorial_step,
-    "translate: tfpix2pix": _translation,
-    "translate: tfpix2pix, exported": _exported_translation,
-    "translate: PyTorch": _pytorch_translation,
+def _openvino(options, precision="f32"):
+    import openvino
+
+    core = openvino.Core()
+    (source, _) = _images(options)
+    model = core.read_model(f"{options.folder}/model.onnx")
+    model.reshape(list(source.shape))
+    threads = options.threads or os.cpu_count()
+    hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    compiled = core.compile_model(model, "CPU", {**hints, "INFERENCE_NUM_THREADS": threads})
+    return lambda: compiled({"image": source})["output"]
+
+
+def _onnx_runtime(options):
+    import onnxruntime
+
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = options.threads or os.cpu_count()
+    session = onnxruntime.InferenceSession(
+        f"{options.folder}/model.onnx", session_options, providers=["CPUExecutionProvider"]
+    )
+    (source, _) = _images(options)
+    return lambda: session.run(None, {"image": source})[0]
+
+
+BFLOAT16 = "bfloat16"  # What a contender needs of the processor.
+ROUNDED = {"precision": "auto_bfloat16"}
+OURS = {
+    "step": {
+        "tfpix2pix": Contender(_step),
+        "tfpix2pix, bfloat16": Contender(partial(_step, **ROUNDED), (BFLOAT16,)),
+    },
+    "translate": {
+        "tfpix2pix": Contender(_translation),
+        "tfpix2pix, bfloat16": Contender(partial(_translation, **ROUNDED), (BFLOAT16,)),
+        "tfpix2pix, exported": Contender(_exported_translation),
+        "tfpix2pix, exported, bfloat16": Contender(
+            partial(_exported_translation, **ROUNDED), (BFLOAT16,)
+        ),
+    },
+}
+PYTORCH_MODES = {
+    "PyTorch": (),
+    "PyTorch, channels_last": ("channels_last",),
+    "PyTorch, compiled": ("compiled",),
+    "PyTorch, bfloat16": ("channels_last", "bfloat16"),
+    "PyTorch, bfloat16, compiled": ("channels_last", "bfloat16", "compiled"),
+}
+MODE_NEEDS = {"compiled": "g++", "bfloat16": BFLOAT16}
+# By family: the function that restates it in PyTorch, and who else there is.
+PYTORCH = {"pix2pix": _pix2pix_in_pytorch}
+OTHERS = {
+    "pix2pix": {
+        "tutorial": Contender(_tutorial_step),
+        "tutorial, no oneDNN": Contender(partial(_tutorial_step, onednn="0")),
+    }
+}
+ON_OUR_FILE = {
+    "ONNX Runtime": Contender(_onnx_runtime, ("onnxruntime",)),
+    "OpenVINO": Contender(_openvino, ("openvino",)),
+    "OpenVINO, bfloat16": Contender(partial(_openvino, precision="bf16"), ("openvino", BFLOAT16)),
 }
 
+
+def contenders(family: str) -> dict:
+    """Returns who is measured for a family, installed or not.
+
+    Args:
+        family: Name of the family.
+
+    Returns:
+        Dict of `"step"` and `"translate"` to dicts of name to `Contender`.
+    """
+    rows = {}
+    for kind, others in (("step", OTHERS.get(family, {})), ("translate", ON_OUR_FILE)):
+        peers = {}
+        if family in PYTORCH:
+            for name, modes in PYTORCH_MODES.items():
+                build = partial(_pytorch, PYTORCH[family], kind, **dict.fromkeys(modes, True))
+                needs = ("torch", *(MODE_NEEDS[mode] for mode in modes if mode in MODE_NEEDS))
+                peers[name] = Contender(build, needs)
+        rows[kind] = {**OURS[kind], **peers, **others}
+    return rows
+
+
 if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    main(*json.loads(sys.argv[1]))
