@@ -2,7 +2,7 @@
 
 TensorFlow's own operations read only PNG, JPEG, BMP and GIF, ignore the orientation and reduce bits
 that do not fit. Pillow reads nearly everything, but 16-bit colour as 8 bits; TensorFlow (PNG) and
-tifffile (TIFF) read that.
+tifffile (TIFF) read that. `serving/client/decoding.py` decodes as this file does, by Pillow alone.
 """
 
 import io
@@ -27,11 +27,12 @@ DTYPES = ("uint8", "uint16", "float32")
 # What Pillow takes for a decompression bomb: a file of some bytes can declare any size.
 MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
 
-# The modes of Pillow that TensorFlow's decoder reads alike, by format.
+# The modes of Pillow that TensorFlow's decoder reads alike, by format. MPO files are JPEG files of
+# cameras with more images behind the first.
 _NATIVE_MODES = {
-    "PNG": {"1", "L", "RGB", "RGBA", "P", "I;16"},
+    "PNG": {"1", "L", "LA", "RGB", "RGBA", "P", "I;16"},
     "JPEG": {"L", "RGB"},
-    "BMP": {"RGB"},
+    "MPO": {"L", "RGB"},
 }
 # The channels that a format holds; TIFF and NPY hold any of any type.
 _CHANNELS = {
@@ -50,8 +51,13 @@ _SPACE = rb"(?:\s|#[^\n]*\n)+"  # Comments stand where white space may.
 _NETPBM_HEADER = re.compile(
     rb"P(?P<kind>[2356])%s(?P<width>\d+)%s(?P<height>\d+)%s(?P<largest>\d+)\s" % ((_SPACE,) * 3)
 )
+_PNG_BITS = 24  # Place of the byte; so is the next one.
+_PNG_COLOR = 25
 # Tags.
 _EXIF_ORIENTATION = 0x0112
+# Orientation -> quarters to turn left, and whether it is mirrored before, left to right.
+_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (1, True)}
+_TURNS |= {6: (3, False), 7: (3, True), 8: (1, False)}
 _TIFF_SAMPLE_BITS = 258
 _TIFF_SAMPLES = 277
 
@@ -74,7 +80,7 @@ class Decoded(NamedTuple):
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
         format: Name of the format, such as `"PNG"`.
         frames: Number of images in the file; only the first is decoded.
-        native: Whether `tf.io.decode_image` gives the same pixels.
+        native: Whether `tfpix2pix.data.images.decode` gives the same pixels.
 
     Example:
         >>> decode(encode(np.zeros((2, 4, 3), "uint8"), ".png")).native
@@ -137,10 +143,8 @@ def decode(encoded: bytes) -> Decoded:
             return _decode_deep_netpbm(encoded, header)
         with Image.open(io.BytesIO(encoded)) as image:
             if _is_deep_png(encoded, image.format):
-                image.load()  # TensorFlow overlooks wrong checksums.
-                pixels = tf.io.decode_png(encoded, dtype="uint16").numpy()
-                return Decoded(pixels, image.format, 1, pixels.shape[-1] != 2)
-            return _decode_by_pillow(image)
+                return _decode_deep_png(encoded, image)
+            return _decode_by_pillow(image, encoded)
     # Decoders raise anything: SyntaxError, struct.error, zlib.error, errors of their own.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -218,18 +222,21 @@ def write(pixels: np.ndarray, path: Union[str, os.PathLike]) -> None:
     atomic.write_bytes(encode(pixels, Path(path).suffix), path)
 
 
-def _decode_by_pillow(image):
+def _decode_by_pillow(image, encoded):
     frames = getattr(image, "n_frames", 1)
     kind = image.format
     mode = image.mode
     upright = image.getexif().get(_EXIF_ORIENTATION, 1) == 1
     transparent = "transparency" in image.info
-    native = mode in _NATIVE_MODES.get(kind, ()) and frames == 1 and upright and not transparent
+    native = mode in _NATIVE_MODES.get(kind, ()) and upright and (frames == 1 or kind == "MPO")
+    if kind == "PNG" and mode == "L" and isinstance(image.info.get("transparency"), int):
+        # Pillow scales 2 and 4 bits to 8, but not the value that is transparent.
+        image.info["transparency"] *= 255 // (2 ** encoded[_PNG_BITS] - 1)
     image = ImageOps.exif_transpose(image)
     if mode in ("I", "F"):
         pixels = np.asarray(image, "float32")
     elif mode.startswith("I;16"):
-        pixels = np.asarray(image).astype("uint16")
+        pixels = _keyed(np.asarray(image).astype("uint16"), image.info.get("transparency"))
     else:
         if mode in ("1", "L"):
             mode = "LA" if transparent else "L"
@@ -242,7 +249,25 @@ def _decode_by_pillow(image):
 
 def _is_deep_png(encoded, kind):
     """Whether it is a PNG of 16 bits and several channels, which Pillow reduces to 8 bits."""
-    return kind == "PNG" and encoded[24] == 16 and encoded[25] != 0
+    return kind == "PNG" and encoded[_PNG_BITS] == 16 and encoded[_PNG_COLOR] != 0
+
+
+def _decode_deep_png(encoded, image):
+    image.load()  # TensorFlow overlooks wrong checksums.
+    pixels = tf.io.decode_png(encoded, dtype="uint16").numpy()
+    pixels = _keyed(pixels, image.info.get("transparency"))
+    quarters, mirrored = _TURNS.get(image.getexif().get(_EXIF_ORIENTATION), (0, False))
+    turned = np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters)
+    return Decoded(np.ascontiguousarray(turned), "PNG", 1, not (quarters or mirrored))
+
+
+def _keyed(pixels, key):
+    """Adds alpha to 16 bits of which one colour is transparent."""
+    if key is None:
+        return pixels
+    pixels = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    opaque = (pixels != np.array(key)).any(axis=-1, keepdims=True)
+    return np.concatenate([pixels, opaque * np.uint16(65535)], axis=-1)
 
 
 def _is_deep_tiff(encoded):

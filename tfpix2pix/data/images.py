@@ -13,6 +13,9 @@ KERNELS = ("bilinear", "bicubic", "area", "nearest")
 def decode(encoded: tf.Tensor, channels: int = 3, dtype: str = "uint8") -> tf.Tensor:
     """Decodes a PNG, JPEG, BMP or GIF (first frame) within the graph.
 
+    PNG and JPEG files become what `codecs.decode` and `formats.convert` make of them, to the bit,
+    but for what `codecs.Decoded.native` tells: the orientation is ignored, animations and CMYK.
+
     Args:
         encoded: string scalar, the bytes of a file.
         channels: 1 for grey, 3 for RGB or 4 with alpha; other files are converted.
@@ -25,20 +28,33 @@ def decode(encoded: tf.Tensor, channels: int = 3, dtype: str = "uint8") -> tf.Te
         >>> decode(encode(tf.zeros((2, 4, 3), "uint8"))).shape
         TensorShape([2, 4, 3])
     """
+    colors = max(channels, 3)  # TensorFlow mixes grey in linear light if a PNG names its gamma.
 
-    def decoded(dtype):
-        # Files of many frames come with a fourth axis unless this is off.
-        return tf.io.decode_image(encoded, channels, dtype, expand_animations=False)
+    def png():
+        image = tf.io.decode_png(encoded, colors, dtype)
+        return _with_alpha_of_full_range(image, encoded) if colors == 4 else image
 
-    if dtype == "uint8":
-        image = decoded("uint8")
-    else:
+    def without_alpha(rgb):
         # TensorFlow widens a PNG's 255 to 65535, but a JPEG's to 65280.
-        is_png = tf.strings.substr(encoded, 0, 4) == b"\x89PNG"
-        image = tf.cond(
-            is_png, lambda: decoded(dtype), lambda: tf.cast(decoded("uint8"), dtype) * 257
-        )
-    return tf.ensure_shape(image, (None, None, channels))
+        rgb = rgb if dtype == "uint8" else tf.cast(rgb, dtype) * 257
+        opaque = [[0, 0], [0, 0], [0, colors - 3]]
+        return tf.pad(rgb, opaque, constant_values=tf.as_dtype(dtype).max)
+
+    def jpeg():
+        # Else TensorFlow takes the fast DCT, which is some levels off.
+        return without_alpha(tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE"))
+
+    def other():
+        # Files of many frames come with a fourth axis unless this is off.
+        return without_alpha(tf.io.decode_image(encoded, 3, expand_animations=False))
+
+    magic = tf.strings.substr(encoded, 0, 3)
+    image = tf.case([(magic == b"\x89PN", png), (magic == b"\xff\xd8\xff", jpeg)], default=other)
+    image = tf.ensure_shape(image, (None, None, colors))
+    if channels == 1:
+        grey = formats.luma(*tf.unstack(tf.cast(image, "int32"), axis=-1))
+        image = tf.cast(grey, dtype)[..., tf.newaxis]
+    return image
 
 
 def decode_any(
@@ -190,6 +206,16 @@ def resize(image: tf.Tensor, size: tuple[int, int], kernel: str = "bilinear") ->
     else:
         result = resized(False)
     return _rounded(result, image.dtype) if result.dtype != image.dtype else result
+
+
+def _with_alpha_of_full_range(image, png):
+    """Makes a PNG without alpha opaque, where TensorFlow fills in 3 of 255 for 2 bits."""
+    bits = tf.io.decode_raw(tf.strings.substr(png, 0, 25), "uint8", fixed_length=25)[24]
+    filled = tf.cast(2 ** tf.minimum(tf.cast(bits, "int32"), 8) - 1, image.dtype)
+    alpha = image[..., 3:]
+    is_filled = tf.reduce_all(alpha == filled * (image.dtype.max // 255))
+    opaque = tf.fill(tf.shape(alpha), tf.constant(image.dtype.max, image.dtype))
+    return tf.concat([image[..., :3], tf.where(is_filled, opaque, alpha)], axis=-1)
 
 
 def _rounded(pixels, dtype):

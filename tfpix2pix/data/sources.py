@@ -249,7 +249,7 @@ def examples(
             f"{formats[0].channels} and {formats[1].channels}. Use equal ones, or A and B as files "
             "of their own."
         )
-    native = [_native(column, kind) for column, kind in zip(records, formats)]
+    native = [_native(column) for column in records]
     order = tf.constant(indices, tf.int64)
 
     def read(index):
@@ -315,9 +315,9 @@ def stored(listing: layouts.Listing) -> tuple[list[str], list[Column], Callable]
     return names, columns, fetch
 
 
-def _native(records, pixel_format):
+def _native(records):
     """Returns whether TensorFlow decodes each image: one bool if all agree, else a tensor."""
-    flags = [survey.is_native(record, pixel_format) for record in records]
+    flags = [record.native for record in records]
     return flags[0] if len(set(flags)) == 1 else tf.constant(flags)
 
 

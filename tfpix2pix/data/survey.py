@@ -22,7 +22,7 @@ from tfpix2pix.data.formats import PixelFormat, convertible, full_range, without
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.errors import MOST_NAMED, InputError
 
-VERSION = 1  # Of the cached records; those of other versions are made anew.
+VERSION = 2  # Of the cached records; those of other versions are made anew.
 BAD_FILES = ("refuse", "skip")
 
 
@@ -36,7 +36,7 @@ class Record(NamedTuple):
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
         format: Name of the format, such as `"PNG"`.
         frames: How many images the file holds.
-        native: Whether TensorFlow decodes it as `tfpix2pix.data.codecs` does.
+        native: Whether `tfpix2pix.data.images.decode` gives the same pixels.
         low: Least value of its pixels.
         high: Greatest value of its pixels.
         fault: Why it cannot be decoded, or `None`; if it cannot, the rest means nothing.
@@ -254,24 +254,6 @@ def common_format(
             f"target_range, such as [{low:g},{high:g}]; of label maps, the right number of classes."
         )
     return PixelFormat(channels, dtype, value_range)
-
-
-def is_native(record: Record, pixel_format: PixelFormat) -> bool:
-    """Whether TensorFlow's decoder reads a file in a format as `codecs` and `convert` do.
-
-    Args:
-        record: `Record` of the file.
-        pixel_format: `PixelFormat` of the training images.
-
-    Returns:
-        bool.
-
-    Example:
-        >>> is_native(Record(4, 4, 1, native=True), PixelFormat(3, "uint8", (0.0, 255.0)))
-        True
-    """
-    conversions = {(1, 1), (3, 3), (4, 4), (1, 3), (4, 3)}
-    return record.native and (record.channels, pixel_format.channels) in conversions
 
 
 def _fault(record, halves):

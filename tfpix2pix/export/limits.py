@@ -1,4 +1,4 @@
-"""Limits of what is served: images by their pixels, before anything is decoded or computed."""
+"""Limits of what is served: images by pixels and bits, before anything is decoded or computed."""
 
 import tensorflow as tf
 
@@ -26,6 +26,26 @@ def check_size(size, most_pixels: int):
     return tf.debugging.Assert(fits, [rule, size, "Scale it, or cut it into parts."])
 
 
+def check_bits(encoded, dtype: str):
+    """Refuses a PNG of 16 bits for images of 8, of which decoding would cut off the lower ones.
+
+    Args:
+        encoded: string scalar, a file.
+        dtype: Type of the images, `"uint8"` or `"uint16"`.
+
+    Returns:
+        The operation that fails for such a file.
+
+    Example:
+        >>> check_bits(tf.io.encode_png(tf.zeros((4, 6, 1), "uint16")), "uint16")
+    """
+    head = _head(encoded)
+    is_deep = _starts(head, b"\x89PNG") & (head[24] == 16)
+    fits = tf.logical_not(is_deep) | (dtype != "uint8")
+    rule = "Images of 8 bits must be sent to this model. Received: a PNG of 16 bits"
+    return tf.debugging.Assert(fits, [rule, "Scale it to 8 bits."])
+
+
 def declared_size(encoded):
     """Reads the sides of an image from the head of its file, so that no bomb is decoded.
 
@@ -40,15 +60,11 @@ def declared_size(encoded):
         >>> declared_size(tf.io.encode_png(tf.zeros((4, 6, 1), "uint8"))).numpy().tolist()
         [4, 6]
     """
-    head = tf.io.decode_raw(tf.strings.substr(encoded, 0, 26), "uint8", fixed_length=26)
-    head = tf.cast(head, "int64")
+    head = _head(encoded)
 
     def number(offset, powers):
         digits = head[offset : offset + len(powers)]
         return tf.reduce_sum(digits * [256**power for power in powers])
-
-    def starts(magic):
-        return tf.reduce_all(head[: len(magic)] == list(magic))
 
     def bmp_size():
         # A height below zero stands for rows from the top.
@@ -60,10 +76,23 @@ def declared_size(encoded):
 
     return tf.case(
         [
-            (starts(b"\x89PNG"), png_size),
-            (starts(b"\xff\xd8\xff"), lambda: tf.image.extract_jpeg_shape(encoded, "int64")[:2]),
-            (starts(b"GIF"), lambda: tf.stack([number(8, (0, 1)), number(6, (0, 1))])),
-            (starts(b"BM"), bmp_size),
+            (_starts(head, b"\x89PNG"), png_size),
+            (
+                _starts(head, b"\xff\xd8\xff"),
+                lambda: tf.image.extract_jpeg_shape(encoded, "int64")[:2],
+            ),
+            (_starts(head, b"GIF"), lambda: tf.stack([number(8, (0, 1)), number(6, (0, 1))])),
+            (_starts(head, b"BM"), bmp_size),
         ],
         default=lambda: tf.ones(2, "int64"),
     )
+
+
+def _head(encoded):
+    """Returns the first 26 bytes of a file, zeros where it is shorter: int64 `[26]`."""
+    head = tf.io.decode_raw(tf.strings.substr(encoded, 0, 26), "uint8", fixed_length=26)
+    return tf.cast(head, "int64")
+
+
+def _starts(head, magic):
+    return tf.reduce_all(head[: len(magic)] == list(magic))

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.export.directions import CARD, SignatureNames, served_as_files, signature_names
-from tfpix2pix.export.limits import MOST_PIXELS, check_size, declared_size
+from tfpix2pix.export.limits import MOST_PIXELS, check_bits, check_size, declared_size
 from tfpix2pix.inference import Control, Direction
 from tfpix2pix.inference.graph import evaluate, layer_output
 from tfpix2pix.inference.translation import has_open_sides, padded_inputs
@@ -228,7 +228,11 @@ class DirectionSignatures:
         # One by one: files of a batch may differ in size, and no image may depend on another.
         task = self._direction.task
         pixel_format = task.source_format
-        with tf.control_dependencies([check_size(declared_size(encoded), self._most_pixels)]):
+        checks = [
+            check_size(declared_size(encoded), self._most_pixels),
+            check_bits(encoded, pixel_format.dtype),
+        ]
+        with tf.control_dependencies(checks):
             decoded = images.decode(encoded, pixel_format.channels, pixel_format.dtype)
         source = task.source(decoded)[tf.newaxis]
         return images.encode(task.picture(source, translate(source))[0])
