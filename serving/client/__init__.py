@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Optional
 
-from serving.client import selections, tiles
+from serving.client import decoding, selections, tiles
 from serving.client.connection import (
     MODEL_CARD,
     TRANSIENT,
@@ -125,7 +125,8 @@ class Client(_Connected):
         """Translates one image.
 
         Args:
-            image: bytes of a PNG or JPEG file.
+            image: bytes of a PNG, JPEG, BMP, GIF, TIFF, WebP or Netpbm file; of several images in
+                it the first is translated. The pixels are those that the library reads.
             direction: Name of the direction, of a model with several; by default its first.
             seed: Decides the noise of dropout, of a model that has it; by default there is none.
             tiling: `serving.client.tiles.Tiling` by which to send an image that is too large for
@@ -140,6 +141,7 @@ class Client(_Connected):
         Raises:
             BadArgument: A ValueError: the model has no such direction or control, or the value is
                 of another type or shape.
+            BadImage: A ClientError: the file cannot be decoded.
             ClientError: Of the class that names the cure, such as `ServerUnavailable`.
         """
         return self._translated(image, self._selected(direction, seed, controls), tiling)
@@ -176,6 +178,7 @@ class Client(_Connected):
         return selections.selection(self._card, direction, asked)
 
     def _translated(self, image, selection, tiling):
+        image = decoding.sendable(image)
         if tiling is None:
             return self._answer(translation(image, selection))
         selections.require_no_map(selection)
@@ -203,7 +206,7 @@ class Client(_Connected):
         """Translates a stream of images, `in_flight` at once, in order.
 
         Args:
-            images: Iterable of bytes of PNG or JPEG files, read no further ahead than they are
+            images: Iterable of bytes of image files, read no further ahead than they are
                 sent; a `ClientError` in place of one is passed on.
             tiling: As of `translate`.
             direction: As of `translate`.
@@ -286,6 +289,7 @@ class AsyncClient(_Connected):
         return selections.selection(self._card, direction, asked)
 
     async def _translated(self, image, selection, tiling):
+        image = await asyncio.to_thread(decoding.sendable, image)
         if tiling is None:
             return await self._answer(translation(image, selection))
         selections.require_no_map(selection)

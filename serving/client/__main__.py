@@ -43,7 +43,7 @@ def main(
     """Translates image files and writes the results as PNG files of the same names.
 
     Args:
-        images: PNG or JPEG files, or folders of them.
+        images: Image files, or folders of them; of an animation the first frame is sent.
         to: Folder for the results; made if it is missing.
         model: Name of the served model at the address.
         address: HOST:PORT for gRPC or http://HOST:PORT for REST; several with commas between.
@@ -161,7 +161,7 @@ def run(arguments: Optional[list] = None):
         arguments: List of str, without the program's name; by default those of the process.
     """
     parser = jsonargparse.ArgumentParser(prog="python -m serving.client", description=__doc__)
-    parser.add_argument("images", nargs="+", type=Path, help="PNG or JPEG files, or folders.")
+    parser.add_argument("images", nargs="+", type=Path, help="Image files, or folders of them.")
     parser.add_argument(
         "--control",
         action="append",

@@ -7,16 +7,18 @@ from typing import Optional, Union
 
 from PIL import Image
 
+from serving.client import decoding
 from serving.client.failures import BadArgument, BadImage, Code
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+SUFFIXES += (".pgm", ".ppm")
 
 
 def read_image(path: Union[str, Path], half: Optional[str] = None):
     """Reads what is sent for a file.
 
     Args:
-        path: Path of a PNG or JPEG file.
+        path: Path of an image file.
         half: `"left"` or `"right"` for that half of a side-by-side file; by default all of it.
 
     Returns:
@@ -25,7 +27,9 @@ def read_image(path: Union[str, Path], half: Optional[str] = None):
     """
     try:
         encoded = Path(path).read_bytes()
-        return encoded if half is None else _half(encoded, half)
+        return encoded if half is None else _half(decoding.sendable(encoded), half)
+    except BadImage as error:
+        return error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return BadImage("The image must be readable.", Code.INVALID_ARGUMENT, str(error))
 
@@ -57,7 +61,7 @@ def results(images, to: Path):
             named = [(to / f"{image.stem}.png", image)] if image.is_file() else []
         if not named:
             raise BadArgument(
-                "The images must be files, or folders of PNG and JPEG files. Received: "
+                "The images must be files, or folders of image files. Received: "
                 f"{image}. Correct the path."
             )
         for result, path in named:

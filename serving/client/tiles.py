@@ -32,7 +32,7 @@ def cut(encoded, tiling):
     """Cuts an image file into tiles of equal size, row by row.
 
     Args:
-        encoded: bytes of a PNG or JPEG file.
+        encoded: bytes of an image file, as `serving.client.decoding.sendable` returns it.
         tiling: `Tiling`.
 
     Returns:

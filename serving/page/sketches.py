@@ -9,6 +9,8 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
+from serving.client.decoding import decoded
+
 SURE = 32  # Levels from a colour of the palette within which a pixel was meant to have it.
 LEAST_INK = 0.2  # Of a line's contrast: thinner than a pixel, lines are pale.
 FINE = 4  # Times finer than the model's pixels, at least, are lines drawn.
@@ -51,7 +53,7 @@ class Convention(NamedTuple):
 
 
 def read(encoded):
-    """Reads an image file.
+    """Reads an image file as the client and the library do.
 
     Args:
         encoded: bytes of a file that Pillow reads.
@@ -63,6 +65,9 @@ def read(encoded):
         OSError: If it is no image.
     """
     with Image.open(io.BytesIO(encoded)) as image:
+        image = decoded(image, encoded)
+        if image.mode.startswith("I;16"):  # Pillow would clip them.
+            image = Image.fromarray(np.rint(np.asarray(image) / 257).astype("uint8"))
         return np.asarray(image.convert("RGBA"))
 
 

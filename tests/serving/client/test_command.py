@@ -99,14 +99,14 @@ def test_the_command_reports_an_absent_server_once(tmp_path, capsys):
         (
             ["in/a.png", "x.png"],
             "out",
-            "The images must be files, or folders of PNG and JPEG files. Received: x.png. Correct "
-            "the path.",
+            "The images must be files, or folders of image files. Received: x.png. Correct the "
+            "path.",
         ),
         (
             ["empty"],
             "out",
-            "The images must be files, or folders of PNG and JPEG files. Received: empty. Correct "
-            "the path.",
+            "The images must be files, or folders of image files. Received: empty. Correct the "
+            "path.",
         ),
         (
             ["in"],
