@@ -39,6 +39,21 @@ def test_the_graph_reads_what_is_native_as_the_library_does():
                     np.testing.assert_array_equal(read, expected, f"{name}, {channels}, {dtype}")
 
 
+def test_the_graph_reads_other_files_as_the_table_for_other_clients_says():
+    def differs(name):
+        expected = formats.convert(codecs.decode(KINDS[name].encoded).pixels, 3, "uint8")
+        read = images.decode(KINDS[name].encoded, 3).numpy()
+        return read.shape != expected.shape or (read != expected).any()
+
+    alike = ("jpeg cmyk", "jpeg ycck", "bmp 24", "bmp 24 from the top", "bmp 32", "png animated")
+    others = ("jpeg cmyk without marker", "jpeg turned 6", "gif small frame", "gif transparent")
+    assert [name for name in (*alike, "gif") if differs(name)] == []
+    assert all(differs(name) for name in (*others, "bmp palette", "bmp 32 by masks"))
+    for name in ("bmp 16", "bmp 1", "tiff RGB", "webp", "ppm"):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            images.decode(KINDS[name].encoded, 3)
+
+
 def test_grey_is_the_luma_of_colours_as_they_are_stored():
     """Worked by hand: 0.299 of 255 is 76.2. In linear light it would be 147."""
     red = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 20, 35]]], "uint8")
