@@ -1,5 +1,6 @@
 """Runs: the folder of a training, what is in it, and how to use it."""
 
+import copy
 import dataclasses
 import json
 from functools import cached_property
@@ -76,6 +77,16 @@ class Run:
             averaged: See `Run`.
         """
         return Run(self.folder, best=best, averaged=averaged)
+
+    def with_data(self, folder: Union[str, Path]) -> "Run":
+        """Returns the same run on another folder of images, or manifest.
+
+        Args:
+            folder: Path of the folder or of the manifest.
+        """
+        other = copy.copy(self)
+        other.config = self.config.with_data(folder)
+        return other
 
     @property
     def family(self) -> Family:

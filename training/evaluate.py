@@ -8,7 +8,7 @@ import jsonargparse
 from tfpix2pix.errors import reported
 from training.evaluation import results_page
 from training.evaluation.results import PAGE, evaluate
-from training.evaluation.scores import MEASURES
+from training.evaluation.scores import MEASURES, shared_names
 
 
 def main(arguments: Optional[list] = None):
@@ -24,11 +24,10 @@ def main(arguments: Optional[list] = None):
     parser.add_function_arguments(evaluate, skip={"run"}, as_positional=False)
     parsed = parser.parse_args(arguments)
     runs = evaluate(**parsed)["runs"]
-    print(" ".join([f"{'mean':28}", *(f"{run['title']:>12}" for run in runs)]))
-    for name, measure in MEASURES.items():
-        if name in runs[0]["mean"]:
-            cells = (f"{results_page.number(run['mean'][name]):>12}" for run in runs)
-            print(" ".join([f"{measure.title:28}", *cells]))
+    print(" ".join([f"{'mean':34}", *(f"{run['title']:>12}" for run in runs)]))
+    for name in shared_names([run["mean"] for run in runs]):
+        cells = (f"{results_page.number(run['mean'][name]):>12}" for run in runs)
+        print(" ".join([f"{MEASURES[name].title:34}", *cells]))
     print(f"Look at {parsed.to / PAGE}.")
 
 

@@ -1,9 +1,11 @@
 """Unpaired: from a configuration to two domains whose images do not belong together."""
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
+from tensorflow import keras
 
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import pipeline, sources
@@ -12,7 +14,7 @@ from tfpix2pix.data.sources import Examples
 from tfpix2pix.data.tasks import Pairs
 from tfpix2pix.families import pairs
 from tfpix2pix.families.family import Feed, Phase, Place
-from tfpix2pix.inference.direction import Example
+from tfpix2pix.inference.direction import Control, Direction, Example
 
 
 class Domains(NamedTuple):
@@ -34,7 +36,7 @@ class Domains(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """Names of all images of both domains."""
+        """Names of all images of both domains; those of one are `a.names` and `b.names`."""
         return [*self.a.names, *self.b.names]
 
     @property
@@ -177,6 +179,9 @@ def training(
 def held_out(config: ExperimentConfig, examples: Domains, phase: Phase) -> tf.data.Dataset:
     """Yields every image of the larger domain once, in order, one a batch, without chance.
 
+    The first batches also hold every image of the smaller domain once, in order; then these come
+    again. How many batches a direction translates is said by its `sources`.
+
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         examples: `Domains`.
@@ -204,7 +209,7 @@ def held_out(config: ExperimentConfig, examples: Domains, phase: Phase) -> tf.da
 
 
 def a_example(batch) -> Example:
-    """Returns what the direction AtoB sees of a batch `(a, b)`: a source without a target.
+    """Returns what the direction AtoB sees of a batch `(a, b)`: a source and a real image of B.
 
     Args:
         batch: Tuple of two float `[batch, height, width, channels]` in [-1, 1].
@@ -216,11 +221,11 @@ def a_example(batch) -> Example:
         >>> a_example((tf.zeros((1, 8, 8, 3)), tf.ones((1, 8, 8, 1)))).source.shape
         TensorShape([1, 8, 8, 3])
     """
-    return Example(batch[0])
+    return Example(batch[0], reference=batch[1])
 
 
 def b_example(batch) -> Example:
-    """Returns what the direction BtoA sees of a batch `(a, b)`: a source without a target.
+    """Returns what the direction BtoA sees of a batch `(a, b)`: a source and a real image of A.
 
     Args:
         batch: As of `a_example`.
@@ -232,7 +237,56 @@ def b_example(batch) -> Example:
         >>> b_example((tf.zeros((1, 8, 8, 3)), tf.ones((1, 8, 8, 1)))).source.shape
         TensorShape([1, 8, 8, 1])
     """
-    return Example(batch[1])
+    return Example(batch[1], reference=batch[0])
+
+
+def directions(
+    config: ExperimentConfig,
+    networks: Mapping[str, keras.Model],
+    controls: tuple[Control, ...] = (),
+) -> dict[str, Direction]:
+    """Returns the directions between both domains, with all that follows from the data.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        networks: Dict of `"AtoB"`, `"BtoA"` or both to the network, the default one first. With
+            both each is the other's reverse.
+        controls: `tfpix2pix.inference.Control`s of all of them.
+
+    Returns:
+        Dict of the same names to `Direction`.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> from tfpix2pix.networks import unet_generator
+        >>> network = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> both = directions(preset("quickstart"), {"BtoA": network, "AtoB": network})
+        >>> list(both), both["BtoA"].reverse
+        (['BtoA', 'AtoB'], 'AtoB')
+    """
+    domains = (operator.attrgetter("a.names"), operator.attrgetter("b.names"))
+    kernels = pairs.geometry(config).kernels
+    a_to_b, b_to_a = tasks(config)
+    ways = {
+        "AtoB": (a_to_b, kernels[0], a_example, *domains, "BtoA"),
+        "BtoA": (b_to_a, kernels[1], b_example, *domains[::-1], "AtoB"),
+    }
+    made = {}
+    for name, network in networks.items():
+        task, kernel, example, sources, references, reverse = ways[name]
+        made[name] = Direction(
+            network,
+            task,
+            config.model.multiple(config.data.image_size),
+            controls,
+            paired=False,
+            kernel=kernel,
+            example=example,
+            sources=sources,
+            references=references,
+            reverse=reverse if reverse in networks else None,
+        )
+    return made
 
 
 FEED = Feed(examples, completed, training, held_out)

@@ -46,6 +46,8 @@ class Example(NamedTuple):
         target: float32 `[batch, height, width, output_channels]` in [-1, 1]; `None` where sources
             have no targets to compare with.
         controls: Dict of the names of controls to their batches; what is missing is neutral.
+        reference: As `target`, but of no pair: real images of what the direction translates into,
+            which translations without targets are compared with all together.
 
     Example:
         >>> Example(tf.zeros((1, 8, 8, 3))).target is None
@@ -55,6 +57,7 @@ class Example(NamedTuple):
     source: tf.Tensor
     target: Optional[tf.Tensor] = None
     controls: Mapping[str, tf.Tensor] = _NOTHING
+    reference: Optional[tf.Tensor] = None
 
 
 def paired_example(batch) -> Example:
@@ -74,6 +77,23 @@ def paired_example(batch) -> Example:
     return Example(source, target)
 
 
+def example_names(examples) -> list[str]:
+    """Returns the names of all examples: those that a direction translates, of paired data.
+
+    Args:
+        examples: What can be read of one split; see `tfpix2pix.families.Feed`.
+
+    Returns:
+        List of str.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> example_names(SimpleNamespace(names=["1.png", "2.png"]))
+        ['1.png', '2.png']
+    """
+    return list(examples.names)
+
+
 class Direction(NamedTuple):
     """One way in which a model translates.
 
@@ -87,6 +107,11 @@ class Direction(NamedTuple):
         paired: Whether held-out sources have targets to compare with.
         kernel: How sources are resized, see `tfpix2pix.data.images.resize`.
         example: Function of a batch of held-out examples to the `Example` of this direction.
+        sources: Function of held-out examples to the names of those that the direction translates.
+            The batches begin with these, in this order; what follows repeats some.
+        references: The same of the real images in `Example.reference`; `None` if there are none.
+        reverse: Name of the direction that goes back, `None` if there is none. It takes what this
+            one translates, and images like its sources, as they are.
 
     Example:
         >>> from tfpix2pix.data.formats import PixelFormat
@@ -105,6 +130,9 @@ class Direction(NamedTuple):
     paired: bool = True
     kernel: str = "bilinear"
     example: Callable = paired_example
+    sources: Callable = example_names
+    references: Optional[Callable] = None
+    reverse: Optional[str] = None
 
     @property
     def inputs(self) -> tuple[Control, ...]:

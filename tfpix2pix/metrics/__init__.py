@@ -5,9 +5,9 @@ Functions of `(target, translated)` give a value per example, classes one over a
 
 from tfpix2pix.losses import l1, l2
 from tfpix2pix.metrics.distribution import FID, KID
-from tfpix2pix.metrics.image import mean_image_l1, ms_ssim, psnr, sharpness_ratio, ssim
+from tfpix2pix.metrics.image import mean_image_l1, ms_ssim, psnr, sharpness, sharpness_ratio, ssim
 from tfpix2pix.metrics.inception import inception_features
-from tfpix2pix.metrics.lab import LabIntersection, color_distance, lab_intersection
+from tfpix2pix.metrics.lab import LabDistance, LabIntersection, color_distance, lab_intersection
 from tfpix2pix.metrics.means import L1, L2, MSSSIM, PSNR, SSIM, ColorDistance, SharpnessRatio
 from tfpix2pix.metrics.segmentation import SegmentationScores, segmentation_scores
 
@@ -20,6 +20,7 @@ __all__ = [
     "PSNR",
     "SSIM",
     "ColorDistance",
+    "LabDistance",
     "LabIntersection",
     "SegmentationScores",
     "SharpnessRatio",
@@ -32,6 +33,7 @@ __all__ = [
     "ms_ssim",
     "psnr",
     "segmentation_scores",
+    "sharpness",
     "sharpness_ratio",
     "ssim",
 ]

@@ -68,8 +68,13 @@ class _FeatureMetric(keras.metrics.Metric):
 
     @tf.autograph.experimental.do_not_convert  # It would wrap an `InputError`.
     def update_state(self, target, translated):
-        """Adds a batch of each, float `[batch, height, width, channels]` in [-1, 1]."""
+        """Adds a batch of each, float `[batch, height, width, channels]` in [-1, 1].
+
+        Either may be `None`: targets and translations need not come in pairs.
+        """
         for side, images in (("_targets", target), ("_translations", translated)):
+            if images is None:
+                continue
             features = self._features(tf.cast(images, "float32"))
             if len(features.shape) != 2:
                 raise InputError(

@@ -139,12 +139,38 @@ def ms_ssim(target, translated, *, scales: int = 5) -> tf.Tensor:
     return tf.cast(tf.reduce_mean(product, axis=-1), "float32")
 
 
+def sharpness(images) -> tf.Tensor:
+    """Returns the gradient energy of each image.
+
+    Args:
+        images: float `[batch, height, width, channels]` in [-1, 1].
+
+    Returns:
+        float32 `[batch]`, 0 or more: the squared differences of neighbouring pixels, of both axes
+        together, as a mean over pixels and channels.
+
+    Example:
+        >>> stripes = tf.tile([[[[-1.0], [1.0]]]], (1, 4, 4, 1))  # 7 differences in 8 columns.
+        >>> sharpness(stripes).numpy().tolist()
+        [3.5]
+
+    Reference:
+        Energy of the gradient as a measure of focus:
+        [Subbarao et al., 1993](https://doi.org/10.1117/12.147706).
+    """
+    squares = [
+        tf.square(differences)
+        for differences in tf.image.image_gradients(tf.cast(images, "float32"))
+    ]
+    return tf.reduce_mean(tf.add_n(squares), axis=(1, 2, 3))
+
+
 def sharpness_ratio(target, translated) -> tf.Tensor:
     """Returns the gradient energy of each translation as a share of its target's.
 
-    The energy is the sum of squared differences of neighbouring pixels. 1 is best: less is blurred,
-    as translations by L1 alone are, more is noisy or has too many edges. Positions of edges do not
-    matter. A nearly flat target makes it huge, so look at the median over examples too.
+    The energy is that of `sharpness`. 1 is best: less is blurred, as translations by L1 alone are,
+    more is noisy or has too many edges. Positions of edges do not matter. A nearly flat target
+    makes it huge, so look at the median over examples too.
 
     Args:
         target: float `[batch, height, width, channels]` in [-1, 1].
@@ -157,12 +183,8 @@ def sharpness_ratio(target, translated) -> tf.Tensor:
         >>> stripes = tf.tile([[[[-1.0], [1.0]]]], (1, 4, 4, 1))
         >>> sharpness_ratio(stripes, stripes / 2).numpy().tolist()
         [0.25]
-
-    Reference:
-        Energy of the gradient as a measure of focus:
-        [Subbarao et al., 1993](https://doi.org/10.1117/12.147706).
     """
-    energies = [_gradient_energy(images) for images in _in_unit_range(target, translated)]
+    energies = [sharpness(images) for images in (target, translated)]
     return tf.where(tf.equal(*energies), 1.0, energies[1] / energies[0])
 
 
@@ -196,8 +218,3 @@ def _window_means(images):
 
 def _has_side_below(least, images):
     return any(side is not None and side < least for side in images.shape[1:3])
-
-
-def _gradient_energy(images):
-    squares = [tf.square(differences) for differences in tf.image.image_gradients(images)]
-    return tf.reduce_sum(tf.add_n(squares), axis=(1, 2, 3))

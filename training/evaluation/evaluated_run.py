@@ -2,24 +2,33 @@
 
 import math
 from pathlib import Path
+from types import MappingProxyType
 from typing import Callable, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix import inference, load_run, metrics, report
+from tfpix2pix import inference, load_run, report
 from tfpix2pix.bfloat16 import graph_precision
-from tfpix2pix.data import images, layouts, tasks
+from tfpix2pix.data import images, layouts
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import Direction, Example
-from tfpix2pix.metrics.segmentation import SegmentationScores
 from tfpix2pix.models import Column
 from tfpix2pix.runs import Run
 from training import progress
 from training.evaluation import scores
+from training.evaluation.domain_scores import DomainScores
+from training.evaluation.segment_scores import SegmentScores
 
+# What pictures of an example are called -> the role of their `tfpix2pix.models.Column`.
+ROLES = {
+    "input": "source",
+    "output": "translation",
+    "target": "target",
+    "reconstruction": "reconstruction",
+    "identity": "reconstruction",
+}
 MEAN_EXAMPLES = 1000  # Training targets in their mean; more hardly change it.
-MOST_CHANGE = 16  # Of 255: JPEG blurs label maps by less, photos in 12 colours change by far more.
 
 
 class Selection(NamedTuple):
@@ -58,8 +67,8 @@ class Judges(NamedTuple):
     classes: Union[int, dict, None] = None
 
 
-def direction_with_targets(run: Run, name: Optional[str] = None) -> tuple[str, Direction]:
-    """Returns a direction of a run, whose translations can be compared with targets.
+def judged_direction(run: Run, name: Optional[str] = None) -> tuple[str, Direction]:
+    """Returns a direction of a run, whose translations can be compared with something real.
 
     Args:
         run: `tfpix2pix.runs.Run`.
@@ -69,16 +78,15 @@ def direction_with_targets(run: Run, name: Optional[str] = None) -> tuple[str, D
         `(name, Direction)`.
 
     Raises:
-        ValueError: If there is no such direction, or its sources have no targets.
+        ValueError: If there is no such direction, or it has neither targets nor references.
     """
     name, direction = run.direction(name)
-    if not direction.paired:
-        paired = [other for other, choice in run.directions.items() if choice.paired]
-        cure = f"Use --direction {' or '.join(paired)}." if paired else "Train on pairs."
+    if not direction.paired and direction.references is None:
         raise InputError(
-            "Translations are compared with targets, so a direction must be paired; there are no "
-            f"measures without targets. Received: direction {name!r} of {str(run.folder)!r}, whose "
-            f"paired directions are: {', '.join(paired) or 'none'}. {cure}"
+            "Translations are compared with their targets, or with real images of what they are "
+            "translated into, so a direction that is not `paired` must have `references`. "
+            f"Received: direction {name!r} of {str(run.folder)!r}, which has none. Name them in "
+            f"the family {run.config.family!r}."
         )
     return name, direction
 
@@ -96,10 +104,16 @@ class EvaluatedRun:
         folder: The same.
         title: The same.
         names: Names of the examples.
+        references: Names of the real images of what they are translated into, where examples have
+            no targets.
+        columns: What pictures there are of an example: `"input"`, `"output"`, and either
+            `"target"` or, where a direction goes back, `"reconstruction"` (of the input from the
+            output) and `"identity"` (what the reverse direction, which translates into such images,
+            makes of the input itself).
 
     Raises:
-        ValueError: If the run cannot be restored, the data cannot be read, or the direction has no
-            targets.
+        ValueError: If the run cannot be restored, the data cannot be read, or there is nothing to
+            compare the direction with.
     """
 
     def __init__(self, folder: Path, title: str, selection: Selection, judges: Judges):
@@ -109,32 +123,58 @@ class EvaluatedRun:
         self._judges = judges
         self._run = load_run(folder, best=selection.best, averaged=selection.averaged)
         if selection.data is not None:
-            self._run.config = self._run.config.with_data(selection.data)
-        self._name, self._direction = direction_with_targets(self._run, selection.direction)
-        examples = self._run.examples("held_out", progress.survey)
-        self.names = examples.names[: selection.limit]
-        self._batches = self._run.held_out(examples).take(len(self.names))
+            self._run = self._run.with_data(selection.data)
+        self._name, self._direction = judged_direction(self._run, selection.direction)
+        self._reverse = self._run.directions.get(self._direction.reverse)
         self._task = self._direction.task
-        self._has_labels = getattr(self._task, "labels", (None,))[0] is not None
-        self._label_maps = self._label_map_task()
+        self.columns = self._columns()
+        examples = self._run.examples("held_out", progress.survey)
+        self.names = self._direction.sources(examples)[: selection.limit]
+        self.references = []
+        if not self._direction.paired:
+            self.references = self._direction.references(examples)[: selection.limit]
+        self._batches = self._run.held_out(examples)
         self._rows = []
-        self._run_metrics = [metrics.LabIntersection("lab_intersection_of_all")]
-        if judges.features is not None:
-            self._run_metrics += [metrics.FID(judges.features), metrics.KID(judges.features)]
+        self._domain = DomainScores(judges.features)
+        self._input_domain = None
+        self._input_rows = []
+        self._segments = None
         if judges.segment is not None:
-            count = self._class_count()
-            self._output_segments = SegmentationScores(count)
-            self._target_segments = SegmentationScores(count)
+            size = self._run.config.data.image_size
+            self._segments = SegmentScores(judges.segment, judges.classes, self._task, size)
 
     def examples(self):
         """Yields the `tfpix2pix.inference.Example`s, one a batch."""
-        return map(self._direction.example, self._batches)
+        return map(self._direction.example, self._batches.take(len(self.names)))
+
+    def meet_domain(self, shown: int) -> list:
+        """Looks at the real images of what is translated into, before examples without targets.
+
+        Args:
+            shown: How many pictures to return.
+
+        Returns:
+            List of uint8 `[height, width, 3]`, the first of them; empty where there are targets.
+        """
+        count = len(self.references)
+        batches = self._batches.take(count)
+        pictures = []
+        for batch in progress.bar(batches, "Real images", "images", count) if count else ():
+            example = self._direction.example(batch)
+            picture = self._pictures({"target": example.reference}, example.source)["target"]
+            self._domain.add_real(images.to_signed(picture[tf.newaxis]))
+            pictures += [np.asarray(picture)] if len(pictures) < shown else []
+        if count:
+            self._input_domain = DomainScores(self._judges.features, self._domain)
+        return pictures
 
     def mean_target(self):
         """Returns the mean of the training targets, float64 `[1, height, width, channels]`.
 
-        It is `None` where they differ in size, or the data has none to train on.
+        It is `None` where there are none, they differ in size, or none are to train on.
         """
+        if not self._direction.paired:
+            return None
         splits = layouts.splits(self._run.config.data.folder)
         if splits and "train" not in splits:
             return None
@@ -150,18 +190,8 @@ class EvaluatedRun:
         return mean
 
     def labels(self, source):
-        """Returns the classes of a source, int `[1, height, width]`, or `None` if it has none.
-
-        Sources have classes if they are one-hot, or RGB that looks the same when it is drawn in
-        the colours of the segmenter's classes.
-        """
-        if self._label_maps is not None:
-            pixels = images.to_pixels(source)
-            source = self._label_maps.source(pixels[0])[tf.newaxis]
-            drawn = self._label_maps.source_picture(source)
-            change = tf.abs(tf.cast(drawn, "float32") - tf.cast(pixels, "float32"))
-            self._has_labels = bool(tf.reduce_mean(change) < MOST_CHANGE)
-        return tf.argmax(source, axis=-1) if self._has_labels else None
+        """Returns the classes that a segmenter should find, or `None`; see `SegmentScores`."""
+        return None if self._segments is None else self._segments.labels(source)
 
     def measure(self, example: Example, labels) -> dict:
         """Translates and measures an example.
@@ -172,50 +202,61 @@ class EvaluatedRun:
                 those that it finds in the target.
 
         Returns:
-            Dict of input, output and target to uint8 `[height, width, 3]`.
+            Dict of `columns` to uint8 `[height, width, 3]`.
         """
-        source, target, controls = example
-        direction = self._direction
-        with graph_precision(self._selection.precision):
-            translated = inference.translate(
-                direction.network,
-                source,
-                controls=inference.control_batches(direction, source, controls),
-                multiple=direction.multiple,
-                statistics=self._selection.statistics,
-            )
-        columns = {
-            "input": Column("source", self._name, source),
-            "output": Column("translation", self._name, translated, source),
-            "target": Column("target", self._name, target, source),
+        source = example.source
+        translated = self._translated(self._direction, source, example.controls)
+        signed = {"input": source, "output": translated, "target": example.target}
+        if "reconstruction" in self.columns:
+            signed["reconstruction"] = self._translated(self._reverse, translated)
+        if "identity" in self.columns:
+            signed["identity"] = self._translated(self._reverse, source)
+        signed = {title: signed[title] for title in self.columns}
+        shown = self._pictures(signed, source)
+        pictures = {
+            title: images.to_signed(picture[tf.newaxis]) for title, picture in shown.items()
         }
-        shown = report.columns([columns], {self._name: self._task})
-        pictures = tuple(images.to_signed(tf.stack(shown[title])) for title in ("target", "output"))
-        self._rows.append(scores.measure_example((target, translated), pictures))
-        for metric in self._run_metrics:
-            metric.update_state(*pictures)
-        if self._judges.segment is not None:
-            self._segment(pictures, labels)
-        return {title: np.asarray(column[0]) for title, column in shown.items()}
+        row = scores.measure_example(signed, pictures)
+        self._domain.add(pictures["output"])
+        if self._direction.paired:
+            self._domain.add_real(pictures["target"])
+        else:
+            row |= self._domain.of_one(pictures["output"])
+            self._input_rows.append(self._domain.of_one(pictures["input"]))
+            self._input_domain.add(pictures["input"])
+        self._rows.append(row)
+        if self._segments is not None:
+            self._segments.add(pictures, labels)
+        return {title: np.asarray(picture) for title, picture in shown.items()}
 
     @property
     def feature_model(self) -> Optional[str]:
         """Name of the network that FID and KID go by, or `None`."""
-        names = (getattr(metric, "feature_model", None) for metric in self._run_metrics)
-        return next(filter(None, names), None)
+        return self._domain.feature_model
 
     def scores(self) -> dict:
         """Returns a dict of measure to float64 `[examples]`, without measures that none has."""
         columns = {
-            name: np.array([row[name] for row in self._rows]) for name in scores.EXAMPLE_MEASURES
+            name: np.array([row[name] for row in self._rows])
+            for name in scores.EXAMPLE_MEASURES
+            if name in self._rows[0]
         }
         return {name: values for name, values in columns.items() if not np.isnan(values).all()}
 
     def target_scores(self) -> dict:
         """Returns the segmenter's scores on the targets, where the sources have labels."""
-        if self._judges.segment is None or not self._has_labels:
+        if self._segments is None or not self._direction.paired:
             return {}
-        return _finite(self._target_segments.result())
+        return _finite(self._segments.of_targets())
+
+    def input_scores(self) -> dict:
+        """Returns what the inputs as they are have of the scores by a domain, without targets."""
+        if self._input_domain is None:
+            return {}
+        of_each = {
+            name: np.mean([row[name] for row in self._input_rows]) for name in self._input_rows[0]
+        }
+        return _finite({**of_each, **self._input_domain.of_all()})
 
     def summary(self, first: "EvaluatedRun") -> dict:
         """Returns the run's entry in `metrics.json`.
@@ -228,14 +269,16 @@ class EvaluatedRun:
         """
         examples = self.scores()
         means = {name: np.nanmean(values) for name, values in examples.items()}
-        means |= {metric.name: metric.result() for metric in self._run_metrics}
-        if self._judges.segment is not None:
-            means |= self._output_segments.result()
+        means |= self._domain.of_all()
+        if self._segments is not None:
+            means |= self._segments.of_outputs()
         differences = {}
         if self is not first:
             others = first.scores()
             differences = {
-                name: scores.difference(others[name], values) for name, values in examples.items()
+                name: scores.difference(others[name], values)
+                for name, values in examples.items()
+                if name in others
             }
         return {
             "title": self.title,
@@ -252,24 +295,33 @@ class EvaluatedRun:
             "difference": differences,
         }
 
-    def _label_map_task(self):
-        """Returns the task of RGB sources in the colours of the segmenter's classes, if any."""
-        is_rgb = self._task.source_format.channels == 3
-        if not isinstance(self._judges.classes, dict) or self._has_labels or not is_rgb:
-            return None
-        return tasks.task("pairs", self._task.formats, (self._judges.classes, None))
+    def _columns(self):
+        if self._direction.paired:
+            return ("input", "output", "target")
+        if self._reverse is None:
+            return ("input", "output")
+        source_channels, target_channels = self._task.channels
+        identity = ("identity",) if source_channels == target_channels else ()
+        return ("input", "output", "reconstruction", *identity)
 
-    def _class_count(self):
-        if self._has_labels:
-            return self._task.channels[0]
-        size = self._run.config.data.image_size
-        return self._judges.segment(tf.zeros((1, *size, 3))).shape[-1]
+    def _translated(self, direction, source, controls=MappingProxyType({})):
+        with graph_precision(self._selection.precision):
+            return inference.translate(
+                direction.network,
+                source,
+                controls=inference.control_batches(direction, source, controls),
+                multiple=direction.multiple,
+                statistics=self._selection.statistics,
+            )
 
-    def _segment(self, pictures, labels):
-        target_logits, output_logits = map(self._judges.segment, pictures)
-        labels = tf.argmax(target_logits, axis=-1) if labels is None else labels
-        self._output_segments.update_state(labels, output_logits)
-        self._target_segments.update_state(labels, target_logits)
+    def _pictures(self, signed, source):
+        """Returns a dict of title to the picture of an image, uint8 `[height, width, 3]`."""
+        columns = {
+            title: Column(ROLES[title], self._name, image, source)
+            for title, image in signed.items()
+        }
+        shown = report.columns([columns], {self._name: self._task})
+        return {title: picture for title, (picture,) in shown.items()}
 
 
 def _finite(values):

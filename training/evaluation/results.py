@@ -16,11 +16,14 @@ from training import progress
 from training.engine import run_log
 from training.evaluation import results_page, segmenters
 from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection
+from training.evaluation.scores import shared_names
 
 RESULT = "metrics.json"
 TABLE = "images.csv"
 PAGE = "index.html"
 PICTURES = "pictures"
+REAL = "real"  # Among the pictures, the real images of what is translated into.
+REAL_SHOWN = 8
 
 
 def evaluate(
@@ -84,13 +87,16 @@ def evaluate(
     runs = [EvaluatedRun(folder, title, selection, judges) for folder, title in _titled(run)]
     first = runs[0]
     for other in runs[1:]:
-        _check_same(first, other, other.names == first.names)
+        same = (other.names, other.references) == (first.names, first.references)
+        _check_same(first, other, same)
     with atomic.replacing(to) as folder:
         baseline, sizes = _translate(runs, folder / PICTURES)
         result = {
             "count": len(sizes),
             "baseline_l1": baseline,
             "targets": first.target_scores(),
+            "real": len(first.references),
+            "inputs": first.input_scores(),
             "features": first.feature_model,
             "segmenter": segmenter and str(segmenter),
             "statistics": statistics,
@@ -118,54 +124,80 @@ def _translate(runs, folder):
     mean = first.mean_target()
     baselines = []
     sizes = []
+    _meet_domain(runs, folder)
     examples = zip(*(run.examples() for run in runs))
     for index, row in enumerate(progress.bar(examples, "Examples", "examples", len(first.names))):
         target = row[0].target
         labels = first.labels(row[0].source)
-        sizes.append(target.shape[1:3])
+        sizes.append(row[0].source.shape[1:3])
         if mean is not None and mean.shape == target.shape:
             baselines.append(metrics.mean_image_l1([(None, mean)], [(None, target)]))
-        pictures = {}
-        for run, place, example in zip(runs, _output_places(runs), row):
+        shown = []
+        for run, example in zip(runs, row):
             _check_same(first, run, np.array_equal(target, example.target))
-            shown = run.measure(example, labels)
-            pictures = {**shown, **pictures, place: shown["output"]}
-        for place in ("input", *_output_places(runs), "target"):
-            codecs.write(pictures[place], folder / place / f"{index:05d}.png")
+            shown.append(run.measure(example, labels))
+        for number, title, place in _places(runs):
+            codecs.write(shown[number][title], folder / place / f"{index:05d}.png")
     has_baseline = len(baselines) == len(sizes)
     return float(np.mean(baselines)) if has_baseline else None, sizes
 
 
-def _output_places(runs):
-    """Returns the folder of each run's pictures."""
-    return ["output"] if len(runs) == 1 else [f"output{n}" for n in range(1, len(runs) + 1)]
+def _meet_domain(runs, folder):
+    """Shows the runs the real images of what they translate into, and writes some."""
+    first = runs[0]
+    real = first.meet_domain(REAL_SHOWN)
+    for other in runs[1:]:
+        others = other.meet_domain(REAL_SHOWN)
+        _check_same(first, other, all(map(np.array_equal, real, others)))
+    for index, picture in enumerate(real):
+        codecs.write(picture, folder / REAL / f"{index:05d}.png")
+
+
+def _places(runs):
+    """Returns `(number, title, place)` of all pictures of an example: whose, which, and where."""
+    shared = [title for title in ("input", "target") if title in runs[0].columns]
+    places = [(0, title, title) for title in shared]
+    of_each = [
+        (number, title, f"{title}{number + 1}" if len(runs) > 1 else title)
+        for title in ("output", "reconstruction", "identity")
+        for number, run in enumerate(runs)
+        if title in run.columns
+    ]
+    return [*places[:1], *of_each, *places[1:]]
 
 
 def _write(result, runs, sizes, folder):
     """Writes the numbers and the page."""
     names = runs[0].names
     scores = [run.scores() for run in runs]
-    outputs = [run.title for run in runs] if len(runs) > 1 else ["output"]
-    places = ["input", *_output_places(runs), "target"]
     columns = [
-        (title, f"{PICTURES}/{place}")
-        for title, place in zip(["input", *outputs, "target"], places)
+        (_column_title(runs, number, title), f"{PICTURES}/{place}")
+        for number, title, place in _places(runs)
     ]
-    page = results_page.html(result, names, sizes, scores, columns)
+    shown = min(result["real"], REAL_SHOWN)
+    real = [f"{PICTURES}/{REAL}/{index:05d}.png" for index in range(shown)]
+    page = results_page.html(result, names, sizes, scores, columns, real)
     atomic.write_bytes(page.encode("utf-8", "replace"), folder / PAGE)
     table = _table(runs, names, scores)
     atomic.write_bytes(table.encode("utf-8", "replace"), folder / TABLE)
     atomic.write_bytes(json.dumps(result, indent=1).encode(), folder / RESULT)
 
 
+def _column_title(runs, number, title):
+    if len(runs) == 1 or title in ("input", "target"):
+        return title
+    return runs[number].title if title == "output" else f"{runs[number].title}: {title}"
+
+
 def _table(runs, names, scores):
     """Returns the measures of each example and run as CSV."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["number", "name", "run", *scores[0]])
+    measured = shared_names(scores)
+    table.writerow(["number", "name", "run", *measured])
     for run, run_scores in zip(runs, scores):
         for index, name in enumerate(names):
-            numbers = [values[index] for values in run_scores.values()]
+            numbers = [run_scores[measure][index] for measure in measured]
             table.writerow([index, name, run.title, *numbers])
     return text.getvalue()
 
@@ -173,9 +205,9 @@ def _table(runs, names, scores):
 def _check_same(first, other, same):
     if not same:
         raise InputError(
-            "Runs are compared on the same examples, by name and target. Received: "
-            f"{str(first.folder)!r} and {str(other.folder)!r}, of which they differ. Evaluate them "
-            "apart; if they differ in data alone, name these by --data."
+            "Runs are compared on the same examples, by name and by target or real images. "
+            f"Received: {str(first.folder)!r} and {str(other.folder)!r}, of which they differ. "
+            "Evaluate them apart; if they differ in data alone, name these by --data."
         )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from training.evaluation.scores import EXAMPLE_MEASURES, MEASURES, badness
+from training.evaluation.scores import MEASURES, badness, shared_names
 
 # Of the histogram, in pixels.
 WIDTH = 360
@@ -28,7 +28,7 @@ _ENVIRONMENT.filters["change"] = lambda value: f"{value:+.3g}"
 _PAGE = _ENVIRONMENT.from_string(Path(__file__).with_name("page.html").read_text("utf-8"))
 
 
-def html(result, names, sizes, scores, columns):
+def html(result, names, sizes, scores, columns, real=()):
     """Returns the page of an evaluation.
 
     Args:
@@ -37,25 +37,28 @@ def html(result, names, sizes, scores, columns):
         sizes: `(height, width)` of each example's pictures, in pixels.
         scores: For each run a dict of the names of `training.evaluation.scores.EXAMPLE_MEASURES` to
             float `[examples]`.
-        columns: `(title, folder)` of the pictures: input, outputs, target.
+        columns: `(title, folder)` of the pictures: input, the outputs of each run, others.
+        real: Paths of pictures of real images of what is translated into.
 
     Returns:
         str.
     """
     runs = result["runs"]
-    measured = [name for name in EXAMPLE_MEASURES if name in scores[0]]
+    measured = shared_names(scores)
+    first = measured[0]
     return _PAGE.render(
         result=result,
         titles=[run["title"] for run in runs],
-        rows=[name for name in MEASURES if name in runs[0]["mean"]],
+        rows=shared_names([run["mean"] for run in runs]),
         best={name: _best(name, runs) for name in MEASURES},
         measures=MEASURES,
         color=_color,
-        drawing=histogram([run_scores["l1"] for run_scores in scores], result["baseline_l1"]),
+        drawing=histogram([run_scores[first] for run_scores in scores], result["baseline_l1"]),
         names=names,
         sizes=sizes,
         small=np.max(sizes) <= SMALL,
         columns=columns,
+        real=real,
         measured=measured,
         orders=[_orders(run_scores, measured) for run_scores in scores],
         values=[_texts(run_scores, measured) for run_scores in scores],
@@ -63,15 +66,16 @@ def html(result, names, sizes, scores, columns):
 
 
 def histogram(values, baseline):
-    """Draws how often each L1 occurs.
+    """Draws how often each value of a measure occurs.
 
     Args:
-        values: For each run float `[examples]`.
-        baseline: L1 of the mean image, drawn as a dashed line, or `None`.
+        values: For each run float `[examples]`; what is not finite is left out.
+        baseline: The value of the mean image, drawn as a dashed line, or `None`.
 
     Returns:
         str, SVG with a path for each run.
     """
+    values = [of_run[np.isfinite(of_run)] for of_run in values]
     everything = [*np.concatenate(values), *([baseline] if baseline else [])]
     edges = np.histogram_bin_edges(everything, BINS)
     counts = [np.histogram(l1, edges)[0] for l1 in values]
@@ -102,7 +106,7 @@ def histogram(values, baseline):
             f'<text x="{x}" y="{top - 2}" text-anchor="end">mean image</text>'
         )
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Histogram of L1">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Histogram">'
         f'{"".join(paths)}<text x="{left}" y="{HEIGHT - 6}">{edges[0]:.3g}</text>'
         f'<text x="{WIDTH - left}" y="{HEIGHT - 6}" text-anchor="end">{edges[-1]:.3g}</text></svg>'
     )

@@ -18,16 +18,18 @@ class Measure(NamedTuple):
     Attributes:
         title: What people call it, with its unit.
         better: Which numbers are better.
-        function: Function of `(target, translated)`, float `[batch, height, width, channels]` in
-            [-1, 1], to float32 `[batch]`; `None` for measures of all examples together.
-        compares: The images that the function takes: `"signed"`, as networks see them, such as
-            one-hot maps, or `"pictures"`, in RGB as people see them.
+        function: Function of two images, float `[batch, height, width, channels]` in [-1, 1], to
+            float32 `[batch]`; `None` for measures by all examples together.
+        form: That of the images: `"signed"`, as networks see them, such as one-hot maps, or
+            `"pictures"`, in RGB as people see them.
+        compares: Which two images it takes; an example without one of them has no such measure.
     """
 
     title: str
     better: Literal["less", "more", "near 1"]
     function: Optional[Callable] = None
-    compares: Literal["signed", "pictures"] = "signed"
+    form: Literal["signed", "pictures"] = "signed"
+    compares: tuple[str, str] = ("target", "output")
 
 
 EXAMPLE_MEASURES = {
@@ -39,8 +41,13 @@ EXAMPLE_MEASURES = {
     "lab_intersection": Measure("Lab intersection", "more", metrics.lab_intersection, "pictures"),
     "color_distance": Measure("Colour distance, ΔE", "less", metrics.color_distance, "pictures"),
     "sharpness_ratio": Measure("Sharpness ratio", "near 1", metrics.sharpness_ratio, "pictures"),
+    "cycle_l1": Measure("Cycle L1", "less", metrics.l1, compares=("input", "reconstruction")),
+    "identity_l1": Measure("Identity L1", "less", metrics.l1, compares=("input", "identity")),
+    "domain_color": Measure("Colour distance to the domain, ΔE", "less"),
+    "domain_sharpness": Measure("Sharpness, of the domain's", "near 1"),
 }
 RUN_MEASURES = {
+    "color_distance_of_all": Measure("Colour distance, of all, ΔE", "less"),
     "lab_intersection_of_all": Measure("Lab intersection, of all", "more"),
     "fid": Measure("FID", "less"),
     "kid": Measure("KID", "less"),
@@ -51,25 +58,41 @@ RUN_MEASURES = {
 MEASURES = {**EXAMPLE_MEASURES, **RUN_MEASURES}
 
 
-def measure_example(signed: tuple, pictures: tuple) -> dict[str, float]:
-    """Measures one translation.
+def measure_example(signed: dict, pictures: dict) -> dict[str, float]:
+    """Measures one translation by each measure whose images are there.
 
     Args:
-        signed: `(target, translated)` as networks see them, float `[1, height, width, channels]` in
-            [-1, 1].
+        signed: Dict of the images of an example, some of `"input"`, `"output"`, `"target"`,
+            `"reconstruction"` and `"identity"`, as networks see them: float
+            `[1, height, width, channels]` in [-1, 1].
         pictures: The same as RGB pictures.
 
     Returns:
-        Dict of the names of `EXAMPLE_MEASURES` to float; NaN where images are too small.
+        Dict of names of `EXAMPLE_MEASURES` to float; NaN where images are too small.
     """
-    pairs = {"signed": signed, "pictures": pictures}
+    images = {"signed": signed, "pictures": pictures}
     values = {}
     for name, measure in EXAMPLE_MEASURES.items():
+        chosen = [images[measure.form].get(role) for role in measure.compares]
+        if measure.function is None or any(image is None for image in chosen):
+            continue
         try:
-            values[name] = measure.function(*pairs[measure.compares]).numpy().item()
+            values[name] = measure.function(*chosen).numpy().item()
         except InputError:
             values[name] = math.nan
     return values
+
+
+def shared_names(scores: list) -> list[str]:
+    """Returns the names of the measures that all of several runs have, in their order.
+
+    Args:
+        scores: For each run a dict whose keys are names of `MEASURES`.
+
+    Returns:
+        List of str.
+    """
+    return [name for name in MEASURES if all(name in run_scores for run_scores in scores)]
 
 
 def badness(name: str, values):

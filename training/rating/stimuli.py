@@ -6,7 +6,7 @@ from typing import Optional
 from tfpix2pix import inference, load_run
 from tfpix2pix.data import codecs, images
 from training import progress
-from training.evaluation.evaluated_run import direction_with_targets
+from training.evaluation.evaluated_run import judged_direction
 from training.rating import real_or_fake
 
 
@@ -40,7 +40,7 @@ def prepare(
     run = load_run(folder, best=best, averaged=averaged)
     if data is not None:
         run.config = run.config.with_data(data)
-    name, chosen = direction_with_targets(run, direction)
+    name, chosen = judged_direction(run, direction)
     is_default = name == next(iter(run.directions))
     examples = run.examples("held_out", progress.survey)
     protocol = real_or_fake.Protocol(

@@ -9,7 +9,7 @@ from tests.cases.toy.model import Toy
 from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.families import Family, Phase, unpaired
 from tfpix2pix.families.compiling import compile_model
-from tfpix2pix.inference import Control, Direction
+from tfpix2pix.inference import Control
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,7 @@ def model(config):
 
 
 def directions(config, players):
-    parts = zip(players, unpaired.tasks(config), (unpaired.a_example, unpaired.b_example))
-    return {
-        name: Direction(players[name], task, 2, (STYLE,), paired=False, example=example)
-        for name, task, example in parts
-    }
+    return unpaired.directions(config, players, (STYLE,))
 
 
 def phases(config):
