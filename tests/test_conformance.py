@@ -45,6 +45,7 @@ def test_every_public_name_has_a_case():
     assert set(cases.LOSSES) == set(losses.__all__)
     # A feature model, a baseline over two data sets, and what takes no pair of images.
     others = {"inception_features", "mean_image_l1", "SegmentationScores", "segmentation_scores"}
+    others |= {"sharpness"}
     assert set(cases.METRICS) == set(metrics.__all__) - others
     # The base class is tested through its subclasses, the pool in test_image_pool.
     others = {"Column", "ImagePool", "TranslationModel"}

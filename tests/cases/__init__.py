@@ -206,7 +206,7 @@ METRICS = {
         name: Case(partial(getattr(metrics, name), name="mine"), (IMAGE, IMAGE), ())
         for name in (
             *("L1", "L2", "PSNR", "SSIM"),
-            *("LabIntersection", "ColorDistance", "SharpnessRatio"),
+            *("LabIntersection", "LabDistance", "ColorDistance", "SharpnessRatio"),
         )
     },
     "MSSSIM": Case(partial(metrics.MSSSIM, scales=1), (IMAGE, IMAGE), ()),

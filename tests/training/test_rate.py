@@ -14,10 +14,11 @@ import pytest
 import requests
 from PIL import Image
 
+from tests.cases.families import TEST_FAMILIES, toy_paper
 from tests.cases.runs import saved_run
-from tfpix2pix import InputError, load_run
+from tfpix2pix import InputError, families, load_run
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.data import codecs
+from tfpix2pix.data import codecs, images
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from training import rate
 from training.rating import rating_page, real_or_fake, stimuli
@@ -325,6 +326,42 @@ def test_the_images_are_targets_and_translations_of_held_out_examples(run, facad
     message = "This run translates in the directions translate. Received: 'back'. Use one of them."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         rate.main(run, tmp_path, direction="back")
+
+
+def test_without_targets_real_images_of_the_domain_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setitem(families.FAMILIES, "toy", TEST_FAMILIES["toy"])
+    run = saved_run(toy_paper(tmp_path / "data"), tmp_path / "run")
+    to = tmp_path / "answers"
+    rate_images = {"practice": 0, "trials": 3, "direction": "BtoA"}
+    stimuli.prepare(run, to, **rate_images)
+    made = real_or_fake.load(to)
+    # As many real ones as translations, of which there are three.
+    assert made.names == [f"testB/{index}.png" for index in range(3)]
+    assert made.real_names == [f"testA/{index}.png" for index in range(3)]
+    assert made.direction == "BtoA"
+    assert len(list((to / "images").rglob("*.png"))) == 6
+    network = load_run(run).directions["BtoA"].network
+    for index in range(3):
+        real, source = (
+            images.resize(codecs.read(tmp_path / f"data/test{domain}/{index}.png"), (32, 32))
+            for domain in "AB"
+        )
+        shown = codecs.read(real_or_fake.image_path(to, "real", index))
+        np.testing.assert_array_equal(shown, real)
+        signed = source.numpy()[np.newaxis].astype("float32") / 127.5 - 1
+        translated = network([signed, signed.mean((1, 2))[:, :2]])[0].numpy()
+        fake = codecs.read(real_or_fake.image_path(to, "fake", index))
+        np.testing.assert_allclose(fake, (translated + 1) * 127.5, atol=0.51)
+    answers_of_run = real_or_fake.Answers(to)
+    answer = {"trial": 1, "answer": "left", "shown_ms": 1000, "answer_ms": 5}
+    answers_of_run.add("ab", answer)
+    trial = real_or_fake.plan(made, "ab")[0]
+    (line,) = answers(to)
+    assert (line["real"], line["fake"]) == (
+        f"testA/{trial.real}.png",
+        f"testB/{trial.fake}.png",
+    )
+    stimuli.prepare(run, to, **rate_images)  # The same goes on.
 
 
 def test_too_few_images_are_refused_before_anything_is_written(run, tmp_path):

@@ -4,24 +4,26 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Literal, Optional
+from typing import Literal, Optional, Union
 
 import numpy as np
+from tensorflow import keras
 
-from tfpix2pix import atomic, metrics
+from tfpix2pix import atomic, load_run, metrics
 from tfpix2pix.bfloat16 import GraphPrecision, check_precision
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
 from training import progress
 from training.engine import run_log
-from training.evaluation import results_page, segmenters
-from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection
+from training.evaluation import domain_classifier, results_page, segmenters
+from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection, judged_direction
 from training.evaluation.scores import shared_names
 
 RESULT = "metrics.json"
 TABLE = "images.csv"
 PAGE = "index.html"
 PICTURES = "pictures"
+FEATURES = "features.keras"
 REAL = "real"  # Among the pictures, the real images of what is translated into.
 REAL_SHOWN = 8
 
@@ -35,7 +37,7 @@ def evaluate(
     best: bool = False,
     averaged: bool = False,
     limit: Optional[int] = None,
-    features: Optional[Path] = None,
+    features: Union[Literal["domains"], Path, None] = None,
     segmenter: Optional[Path] = None,
     statistics: Literal["per_image", "batch", "moving"] = "per_image",
     precision: GraphPrecision = "float32",
@@ -44,7 +46,9 @@ def evaluate(
 
     The folder gets `index.html`, `metrics.json`, `images.csv` with a row for each image of each
     run, and the pictures, all at once or not at all. L1, L2, PSNR and SSIM compare images as
-    networks see them, as in training; all other measures compare RGB pictures.
+    networks see them, as in training; all other measures compare RGB pictures. Translations without
+    targets are compared with all held-out images of the domain that they are translated into, and
+    if a direction goes back, inputs with what comes back.
 
     Args:
         run: Folder of a run, or list of such; the first is the one that others are compared to.
@@ -55,7 +59,10 @@ def evaluate(
         averaged: Whether the weights are the means over the last steps, of runs with
             --train.ema_decay.
         limit: How many examples to take, the first ones; by default all.
-        features: File of weights of Keras' InceptionV3 without its top, for FID and KID.
+        features: What FID and KID go by: a file of weights of Keras' InceptionV3 without its top,
+            .h5; another Keras model of RGB pictures in [-1, 1] to features, .keras; or "domains", a
+            small classifier of what the first run translates from and of what into, trained here on
+            its training images and kept with the results as features.keras.
         segmenter: SavedModel from RGB images in [-1, 1] to logits of classes, for the paper's
             FCN-score. The labels are the first run's sources where those are label maps, one-hot
             or in the colours of the segmenter's classes, else what it finds in the targets.
@@ -81,8 +88,8 @@ def evaluate(
     if limit is not None and limit < 1:
         raise InputError(f"`limit` must be at least 1. Received: {limit}. Leave it out for all.")
     segment, classes = segmenters.load_any(segmenter) if segmenter else (None, None)
-    inception = metrics.inception_features(features) if features else None
-    judges = Judges(inception, segment, classes)
+    feature_model, accuracy = _feature_model(features, run, data, direction)
+    judges = Judges(feature_model, segment, classes)
     selection = Selection(data, limit, direction, best, averaged, statistics, precision)
     runs = [EvaluatedRun(folder, title, selection, judges) for folder, title in _titled(run)]
     first = runs[0]
@@ -98,6 +105,7 @@ def evaluate(
             "real": len(first.references),
             "inputs": first.input_scores(),
             "features": first.feature_model,
+            "features_accuracy": accuracy,
             "segmenter": segmenter and str(segmenter),
             "statistics": statistics,
             "precision": precision,
@@ -105,7 +113,24 @@ def evaluate(
             "runs": [one.summary(first) for one in runs],
         }
         _write(result, runs, sizes, folder)
+        if isinstance(feature_model, keras.Model):
+            feature_model.save(folder / FEATURES)
     return result
+
+
+def _feature_model(features, run, data, direction):
+    """Returns `(model, accuracy)`: how well it tells domains apart that it was trained for."""
+    if features is None:
+        return None, None
+    if features == "domains":
+        first, _ = _titled(run)[0]
+        first = load_run(first) if data is None else load_run(first).with_data(data)
+        return domain_classifier.trained(
+            first, judged_direction(first, direction)[0], steps=domain_classifier.STEPS
+        )
+    if Path(features).suffix == ".keras":
+        return domain_classifier.load(features), None
+    return metrics.inception_features(features), None
 
 
 def _titled(run):
@@ -214,7 +239,7 @@ def _check_same(first, other, same):
 def _check_replaceable(to):
     """Refuses a folder of something else."""
     held = sorted(path.name for path in to.iterdir()) if to.is_dir() else []
-    is_ours = RESULT in held and {*held} <= {RESULT, TABLE, PAGE, PICTURES}
+    is_ours = RESULT in held and {*held} <= {RESULT, TABLE, PAGE, PICTURES, FEATURES}
     if to.is_file() or (held and not is_ours):
         raise InputError(
             "The results need a folder of their own, or that of an earlier evaluation. Received: "

@@ -45,14 +45,15 @@ def build(classes: int, *, filters: int, seed: int) -> keras.Model:
     return keras.Model(features.input, logits(features.output), name="segmenter")
 
 
-def train(network: keras.Model, batches, *, steps: int) -> None:
-    """Trains a segmenter by cross-entropy.
+def train(network: keras.Model, batches, *, steps: int, title: str = "Segmenter") -> None:
+    """Trains a segmenter, or another classifier, by cross-entropy.
 
     Args:
-        network: See `build`.
+        network: `keras.Model` of photos to logits, such as that of `build`.
         batches: Endless iterable of `(photo, one_hot)`, float `[batch, height, width, channels]`
-            in [-1, 1].
+            in [-1, 1], the second as the logits.
         steps: How many batches to train on.
+        title: What the progress bar says.
     """
     optimizer = optimizers.adam(LEARNING_RATE, beta_1=0.9)
 
@@ -65,7 +66,7 @@ def train(network: keras.Model, batches, *, steps: int) -> None:
         optimizer.minimize(loss, network.trainable_variables, tape=tape)
         return loss
 
-    shown = progress.bar(range(steps), "Segmenter", "steps")
+    shown = progress.bar(range(steps), title, "steps")
     for number, batch in zip(shown, batches):
         loss = step(*batch)
         if number % SHOWN_EVERY == 0:

@@ -43,6 +43,7 @@ class Protocol:
         practice: Trials with feedback, at the start of a session.
         trials: Trials that count, after those.
         direction: Direction of the run, `None` for its first.
+        real_names: Names of the real images, `None` where they are the targets of the examples.
         secret: Seed of the trials beside the session's address, from which nobody can tell what is
             fake.
     """
@@ -56,6 +57,7 @@ class Protocol:
     practice: int
     trials: int
     direction: Optional[str] = None
+    real_names: Optional[list[str]] = None
     secret: int = dataclasses.field(default_factory=partial(secrets.randbits, 64), compare=False)
 
     def __post_init__(self):
@@ -83,7 +85,7 @@ class Trial(NamedTuple):
     """One pair of images.
 
     Attributes:
-        real: Index of the example whose target is shown.
+        real: Index of the real image, the target of an example where there are targets.
         fake: Index of the example whose translation is shown, always another.
         side: Side of the fake, one of `SIDES`.
     """
@@ -96,8 +98,8 @@ class Trial(NamedTuple):
 def plan(protocol: Protocol, session):
     """Returns the trials of a session, in order.
 
-    No target and no translation is shown twice. Those of one example are never in one trial, and
-    not in one session if there are twice as many examples as trials.
+    No real image and no translation is shown twice. Those of one example are never in one trial,
+    and not in one session if there are twice as many examples as trials.
 
     Args:
         protocol: `Protocol`.
@@ -224,7 +226,7 @@ class Answers:
             line = {
                 "session": session,
                 "practice": practice,
-                "real": self.protocol.names[trial.real],
+                "real": (self.protocol.real_names or self.protocol.names)[trial.real],
                 "fake": self.protocol.names[trial.fake],
                 "side": trial.side,
                 **answer,

@@ -1,4 +1,4 @@
-"""The images of a real-or-fake test: held-out targets and their translations, as files."""
+"""The images of a real-or-fake test: held-out real images and translations, as files."""
 
 from pathlib import Path
 from typing import Optional
@@ -21,7 +21,10 @@ def prepare(
     best: bool = False,
     averaged: bool = False,
 ):
-    """Writes what sessions show: all held-out targets and their translations, of the same size.
+    """Writes what sessions show: real images and translations, of held-out examples.
+
+    The real images are the targets; where there are none, those of the domain that is translated
+    into, as many of them as of translations.
 
     Args:
         folder: Folder of the run.
@@ -34,43 +37,51 @@ def prepare(
         averaged: See there.
 
     Raises:
-        ValueError: If there are too few images, the run cannot translate, the direction has no
-            targets, or the folder of the answers has another protocol.
+        ValueError: If there are too few images, the run cannot translate, the direction has
+            nothing real to compare with, or the folder of the answers has another protocol.
     """
     run = load_run(folder, best=best, averaged=averaged)
     if data is not None:
-        run.config = run.config.with_data(data)
+        run = run.with_data(data)
     name, chosen = judged_direction(run, direction)
     is_default = name == next(iter(run.directions))
     examples = run.examples("held_out", progress.survey)
+    names = chosen.sources(examples)
+    real_names = None
+    if not chosen.paired:
+        # As many of both, so that no session shows one twice.
+        names, real_names = zip(*zip(names, chosen.references(examples)))
     protocol = real_or_fake.Protocol(
         run=str(folder),
         step=run.step,
         best=best,
         averaged=averaged,
         data=run.config.data.folder,
-        names=list(examples.names),
+        names=list(names),
         practice=practice,
         trials=trials,
         direction=None if is_default else name,
+        real_names=real_names and list(real_names),
     )
     real_or_fake.begin(protocol, to)
-    batches = progress.bar(run.held_out(examples), "Translations", "images", len(examples.names))
+    batches = run.held_out(examples).take(len(names))
+    batches = progress.bar(batches, "Translations", "images", len(names))
     for index, batch in enumerate(batches):
         if not real_or_fake.image_path(to, "fake", index).exists():  # It is written last.
             _write(chosen, chosen.example(batch), to, index)
 
 
 def _write(direction, example, to, index):
-    """Writes target and translation by the same steps, so that nothing but the content differs."""
-    source, target, controls = example
+    """Writes what is real and what is not by the same steps, so that only the content differs."""
+    source = example.source
     translated = inference.translate(
         direction.network,
         source,
-        controls=inference.control_batches(direction, source, controls),
+        controls=inference.control_batches(direction, source, example.controls),
         multiple=direction.multiple,
     )
     task = direction.task
-    for kind, result in {"real": target, "fake": translated}.items():
+    real = example.target if direction.paired else example.reference
+    for kind, result in {"real": real, "fake": translated}.items():
         pixels = images.displayed(task.picture(source, result), task.target_format.value_range)
         codecs.write(pixels[0].numpy(), real_or_fake.image_path(to, kind, index))

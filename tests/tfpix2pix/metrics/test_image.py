@@ -149,6 +149,9 @@ def test_sharpness_is_the_energy_of_differences(pairs):
     target, translated = (images.astype("float64") for images in pairs)
     expected = energy(translated) / energy(target)
     np.testing.assert_allclose(metrics.sharpness_ratio(*pairs), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        metrics.sharpness(pairs[0]), energy(target) / target[0].size, rtol=1e-5
+    )
 
 
 def test_blur_lowers_sharpness_and_noise_raises_it(pairs):

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 from skimage import color
 
 from tfpix2pix import InputError, metrics
@@ -41,6 +42,46 @@ def test_lab_intersection_is_that_of_numpy_s_histograms(pairs):
     assert 0.5 < expected[1] < expected[0] < 0.95
     # A pixel of 437 may lie on the edge of a bin.
     np.testing.assert_allclose(metrics.lab_intersection(*pairs), expected, atol=3e-3)
+
+
+def way(target, translated, unit):
+    """SciPy's Wasserstein distances of L, a and b, as one length."""
+    values = [lab(images).reshape(-1, 3).T for images in (target, translated)]
+    planes = zip(*([np.round(x / unit) * unit for x in values] if unit else values))
+    return np.linalg.norm([stats.wasserstein_distance(*pair) for pair in planes])
+
+
+def test_lab_distance_is_how_far_scipy_moves_colours(pairs):
+    """Of other images than pairs, of another size and number, batch by batch."""
+    judged = pairs[1][:, ::-1, :11] * 0.6
+    metric = metrics.LabDistance(name="colours")
+    assert float(metric.result()) == 0
+    metric.update_state(None, judged[:1])
+    assert float(metric.result()) == 0
+    metric.update_state(pairs[0][:1], None)
+    metric.update_state(pairs[0][1:], judged[1:])
+    distance = float(metric.result())
+    assert distance > 5
+    # A pixel may lie on the edge of a bin.
+    assert distance == pytest.approx(way(pairs[0], judged, unit=1), rel=1e-3)
+    assert distance == pytest.approx(way(pairs[0], judged, unit=None), abs=0.2)
+    expected = [way(pairs[0], image, unit=1) for image in judged]
+    np.testing.assert_allclose(metric.of_each(judged), expected, rtol=2e-3)
+
+
+def test_lab_distance_is_0_of_moved_pixels_and_at_most_the_mean_difference(pairs):
+    metric = metrics.LabDistance()
+    metric.update_state(*pairs)
+    assert 0 < float(metric.result()) < float(np.mean(metrics.color_distance(*pairs)))
+    metric.reset_state()
+    metric.update_state(pairs[0], pairs[0][:, ::-1])
+    assert float(metric.result()) == 0
+    # Of one colour each it is the difference of the colours.
+    brown, teal = np.reshape([[0.2, -0.3, -0.8], [-0.9, 0.1, 0.2]], (2, 1, 1, 1, 3))
+    metric.reset_state()
+    metric.update_state(brown, np.tile(teal, (3, 2, 2, 1)))
+    expected = float(metrics.color_distance(brown, teal)[0])
+    assert float(metric.result()) == pytest.approx(expected, abs=1)
 
 
 def test_both_know_the_extreme_colours():
@@ -93,6 +134,6 @@ def test_colour_is_that_of_rgb(channels):
         "colour metrics out, or measure its channels 3 at a time."
     )
     image = tf.zeros((1, 4, 4, channels))
-    for metric in (metrics.color_distance, metrics.lab_intersection):
+    for metric in (metrics.color_distance, metrics.lab_intersection, metrics.LabDistance()):
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             metric(image, image)
