@@ -8,11 +8,14 @@ from tensorflow import keras
 from tests.cases import fixed_weights, sgd, smooth_images
 from tfpix2pix import load_run, read_card
 from tfpix2pix.checkpointing import newest_checkpoint
+from tfpix2pix.data import codecs
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.export import export
 from tfpix2pix.families import Place, get_family
 from tfpix2pix.translation import export_translator
 from training.engine import loop
+from training.evaluate import evaluate
+from training.rating import real_or_fake, stimuli
 
 
 def check_network(case, folder):
@@ -154,6 +157,45 @@ def _check_direction(run, name, direction, version):
             value = np.full(control.spec.shape, 0.9, control.spec.dtype.as_numpy_dtype)
             changed = run.translate(pixels, name, **{control.name: value})
         assert (changed != translated).any(), control.name
+
+
+def check_evaluation(folder, to):
+    """Every direction of a run is judged on all its held-out images, and finds what it makes."""
+    run = load_run(folder)
+    examples = run.examples("held_out")
+    for name, direction in run.directions.items():
+        result = evaluate(folder, to / name, direction=name)
+        assert result["count"] == len(direction.sources(examples)) > 0
+        (judged,) = result["runs"]
+        needed = {"l1", "psnr"} if direction.paired else {"domain_color", "domain_sharpness"}
+        needed |= {"cycle_l1"} if direction.reverse else set()
+        assert needed <= set(judged["mean"])
+        assert all(np.isfinite(value) for value in judged["mean"].values())
+        for index in range(result["count"]):
+            source, output = (
+                codecs.read(to / name / f"pictures/{place}/{index:05d}.png")
+                for place in ("input", "output")
+            )
+            assert np.abs(output.astype(int) - run.translate(source, name)).max() <= 1
+
+
+def check_rating(folder, to):
+    """A real-or-fake test of every direction of a run shows real images and its translations."""
+    run = load_run(folder)
+    examples = run.examples("held_out")
+    for name, direction in run.directions.items():
+        stimuli.prepare(folder, to / name, practice=0, trials=2, direction=name)
+        protocol = real_or_fake.load(to / name)
+        real_names = direction.sources if direction.paired else direction.references
+        assert (protocol.real_names or protocol.names) == real_names(examples)[
+            : len(protocol.names)
+        ]
+        for kind in ("real", "fake"):
+            shown = [
+                codecs.read(real_or_fake.image_path(to / name, kind, index))
+                for index in range(len(protocol.names))
+            ]
+            assert len({image.tobytes() for image in shown}) == len(shown) >= 2
 
 
 def check_family_steps(config, mirrored):

@@ -4,6 +4,7 @@ import pytest
 
 from tests import checks
 from tests.cases.families import FAMILIES, NOISELESS, TEST_FAMILIES
+from tests.cases.runs import saved_run
 from tfpix2pix import families
 
 
@@ -25,3 +26,15 @@ def test_family_trains_resumes_exports_and_translates(name, tmp_path):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_family_trains_alike_under_fit_the_loop_and_two_replicas(name, tmp_path, mirrored):
     checks.check_family_steps(NOISELESS[name](tmp_path / "data"), mirrored)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_is_evaluated_in_every_direction(name, tmp_path):
+    run = saved_run(FAMILIES[name](tmp_path / "data"), tmp_path / "run")
+    checks.check_evaluation(run, tmp_path / "evaluations")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_is_rated_in_every_direction(name, tmp_path):
+    run = saved_run(FAMILIES[name](tmp_path / "data"), tmp_path / "run")
+    checks.check_rating(run, tmp_path / "answers")

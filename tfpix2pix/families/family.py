@@ -69,7 +69,8 @@ class Feed:
         training: `(config, examples, phase, place, first_step) -> tf.data.Dataset`, the endless
             batches of one worker, of one of its replicas after the other, from a step on.
         held_out: `(config, examples, phase) -> tf.data.Dataset`: every example once, in order,
-            one a batch, without chance.
+            one a batch, without chance. Which of `names` a direction translates, and by which
+            batches, say its `sources`; see `tfpix2pix.inference.Direction`.
 
     Example:
         >>> from tfpix2pix.families import pairs
