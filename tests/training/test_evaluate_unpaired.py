@@ -15,8 +15,11 @@ from tests.cases.runs import saved_run
 from tests.training.test_evaluate import Markup
 from tfpix2pix import InputError, families, load_run, metrics
 from tfpix2pix.data import codecs, images
+from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.tasks import Pairs
 from training.evaluate import evaluate
-from training.evaluation import domain_classifier
+from training.evaluation import domain_classifier, evaluated_run
+from training.evaluation.evaluated_run import Judges, Selection
 
 NAMES = {
     "A": [f"testA/{index}.png" for index in range(5)],
@@ -157,6 +160,24 @@ def test_the_page_has_four_columns_and_real_images(evaluated):
     assert "inputs as they are" in text
 
 
+def test_the_columns_are_those_that_a_direction_has(run, monkeypatch):
+    selection = Selection(direction="AtoB")
+
+    def columns(**changes):
+        one = load_run(run)
+        changed = one.directions["AtoB"]._replace(**changes)
+        one.directions["AtoB"] = changed
+        monkeypatch.setattr(evaluated_run, "load_run", lambda *_, **__: one)
+        return evaluated_run.EvaluatedRun(run, "one", selection, Judges()).columns
+
+    grey = PixelFormat(1, "uint8", (0.0, 255.0))
+    to_grey = Pairs((PixelFormat(3, "uint8", (0.0, 255.0)), grey))
+    assert columns() == ("input", "output", "reconstruction", "identity")
+    assert columns(task=to_grey) == ("input", "output", "reconstruction")
+    assert columns(reverse=None) == ("input", "output")
+    assert columns(paired=True) == ("input", "output", "target")
+
+
 def test_a_limit_is_one_of_each_domain_and_runs_are_compared(run, tmp_path):
     result = evaluate([run, run], tmp_path / "to", direction="BtoA", limit=2)
     assert (result["count"], result["real"]) == (2, 2)
@@ -204,6 +225,14 @@ def test_features_are_learned_from_the_domains_and_kept(run, tmp_path, monkeypat
     # The same seed learns the same, of which the name tells; another does not.
     learned, _ = domain_classifier.trained(load_run(run), "BtoA", steps=12)
     assert learned.name == first["features"]
+    domains = [
+        [codecs.read(run.parent / f"data/train{domain}/{index}.png") for index in range(count)]
+        for domain, count in (("A", 5), ("B", 3))
+    ]
+    squares = [
+        np.mean(learned(np.array(pictures) / np.float32(127.5) - 1) ** 2) for pictures in domains
+    ]
+    assert np.mean(squares) == pytest.approx(1, rel=0.3)  # Of uncropped ones.
     other, _ = domain_classifier.trained(load_run(run), "BtoA", steps=2, seed=1)
     assert other.name != first["features"]
 

@@ -62,8 +62,9 @@ def trained(run: Run, name: str, *, steps: int = STEPS, seed: int = SEED):
         seed: Seed of weights and order: the same gives the same features.
 
     Returns:
-        `(features, accuracy)`: the `keras.Model` of features, whose name ends in the first digits
-        of the SHA-256 of its weights, and the share of held-out images that are told apart by them.
+        `(features, accuracy)`: the `keras.Model` of features, whose mean square on training images
+        is 1 and whose name ends in the first digits of the SHA-256 of its weights; and the share of
+        held-out images that are told apart by them.
 
     Raises:
         ValueError: If the run has no training images.
@@ -78,7 +79,11 @@ def trained(run: Run, name: str, *, steps: int = STEPS, seed: int = SEED):
     accuracy = _accuracy(classifier, run, direction)
     weights = b"".join(weight.tobytes() for weight in features.get_weights())
     named = f"domains_{hashlib.sha256(weights).hexdigest()[:8]}"
-    return keras.Model(features.input, features.output, name=named), accuracy
+    # How large features grow depends on the length of the training, and FID and KID with them.
+    pictures, _ = next(batches)
+    size = float(tf.sqrt(tf.reduce_mean(tf.square(features(pictures)))))
+    scaled = keras.layers.Rescaling(1 / size, name="scaled")(features.output)
+    return keras.Model(features.input, scaled, name=named), accuracy
 
 
 def load(path: Path) -> keras.Model:
