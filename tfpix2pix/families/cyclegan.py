@@ -6,7 +6,7 @@ from typing import Literal, Optional, Union
 
 from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.families import pairs, unpaired
+from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import compile_model, precision
 from tfpix2pix.families.family import Family
 from tfpix2pix.inference.direction import SEED, Direction
@@ -189,28 +189,10 @@ def directions(config: ExperimentConfig, players: dict) -> dict[str, Direction]:
         >>> directions(config, model(config).players)["BtoA"].multiple
         4
     """
-    multiple = config.model.multiple(config.data.image_size)
-    kernels = pairs.geometry(config).kernels
-    parts = zip(
-        ("AtoB", "BtoA"),
-        unpaired.tasks(config),
-        (unpaired.a_example, unpaired.b_example),
-        kernels,
-    )
-    built = {}
-    for name, task, example, kernel in parts:
-        network = players[f"generator_{name}"]
-        has_noise = any(isinstance(layer, Dropout) for layer in network.layers)
-        built[name] = Direction(
-            network,
-            task,
-            multiple,
-            controls=(SEED,) if has_noise else (),
-            paired=False,
-            kernel=kernel,
-            example=example,
-        )
-    return built
+    networks = {name: players[f"generator_{name}"] for name in ("AtoB", "BtoA")}
+    layers = [layer for network in networks.values() for layer in network.layers]
+    has_noise = any(isinstance(layer, Dropout) for layer in layers)
+    return unpaired.directions(config, networks, (SEED,) if has_noise else ())
 
 
 HORSE2ZEBRA = ExperimentConfig(

@@ -26,7 +26,7 @@ ROLES = {
     "output": "translation",
     "target": "target",
     "reconstruction": "reconstruction",
-    "identity": "reconstruction",
+    "identity": "identity",
 }
 MEAN_EXAMPLES = 1000  # Training targets in their mean; more hardly change it.
 
