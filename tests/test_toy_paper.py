@@ -143,3 +143,26 @@ def test_runs_and_exports_translate_files_by_direction(folder):
     for name in ("0.png", "1.png"):
         run, export = (codecs.read(folder / place / name) for place in ("from_run", "from_export"))
         assert np.abs(run.astype(int) - export).max() <= 1
+
+
+def test_a_run_is_judged_in_the_other_direction_and_rated(folder):
+    run = ("--run", "runs/whole", "--direction", "BtoA")
+    finished(folder, "training.evaluate", *run, "--to", "judged", "--features", "domains")
+    kept = ("--features", "judged/features.keras")
+    output = finished(folder, "training.evaluate", *run, "--to", "judged2", *kept)
+    first, again = (
+        json.loads((folder / name / "metrics.json").read_text()) for name in ("judged", "judged2")
+    )
+    assert (first["count"], first["real"]) == (3, 5)
+    assert first["runs"] == again["runs"]
+    assert f"{first['runs'][0]['mean']['kid']:.4g}" in output
+    options = ("--practice", 1, "--trials", 2, "--port", 0)
+    process = program(folder, "training.rate", *run, "--to", "answers", *options)
+    for line in process.stdout:
+        if line.startswith("Rate at "):
+            break
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    shown = {path.parent.name for path in (folder / "answers/images").rglob("*.png")}
+    assert shown == {"real", "fake"}
