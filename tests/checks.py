@@ -1,5 +1,7 @@
 """What must hold for every case of a kind."""
 
+import base64
+
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -10,8 +12,9 @@ from tfpix2pix import load_run, read_card
 from tfpix2pix.checkpointing import newest_checkpoint
 from tfpix2pix.data import codecs
 from tfpix2pix.data.parallel import silent
-from tfpix2pix.export import export
+from tfpix2pix.export import export, model_card, run_details, source_details
 from tfpix2pix.families import Place, get_family
+from tfpix2pix.models.non_finite import describe_non_finite
 from tfpix2pix.translation import export_translator
 from training.engine import loop
 from training.evaluate import evaluate
@@ -157,6 +160,40 @@ def _check_direction(run, name, direction, version):
             value = np.full(control.spec.shape, 0.9, control.spec.dtype.as_numpy_dtype)
             changed = run.translate(pixels, name, **{control.name: value})
         assert (changed != translated).any(), control.name
+
+
+def check_passes(config):
+    """A NaN planted in any player is found there, by the passes of a step."""
+    family = get_family(config.family)
+    examples = family.feed.examples(config, "train", silent)
+    config = family.feed.completed(config, examples)
+    phase = family.phases(config)[0]
+    batch = next(iter(family.feed.training(config, examples, phase, Place(), 0)))
+    model = family.model(config)
+    for player, network in model.players.items():
+        kernel = network.trainable_variables[0]
+        healthy = kernel.numpy()
+        kernel.assign(tf.fill(kernel.shape, np.nan))
+        found = describe_non_finite({"loss": np.nan}, 7, model, batch)
+        layer = kernel.name.split("/")[0]
+        assert found == f"loss at step 7; first in the weights of {layer} of the {player}"
+        kernel.assign(healthy)
+
+
+def check_card(folder):
+    """The card of a run tells its options, what it measured, and examples of every direction."""
+    run = load_run(folder)
+    card = model_card(
+        run.directions, "model", size=(32, 32), **run_details(run), **source_details(run)
+    )
+    assert card["step"] == run.step
+    assert card["config"]["family"] == run.config.family
+    for name, described in zip(run.directions, card["directions"]):
+        assert described["name"] == name
+        shown = [codecs.decode(base64.b64decode(one)).pixels for one in described["examples"]]
+        task = run.directions[name].task
+        assert len(shown) > 0
+        assert {one.shape[2] for one in shown} <= {3, task.source_format.channels}
 
 
 def check_evaluation(folder, to):

@@ -3,8 +3,8 @@
 import dataclasses
 import doctest
 import importlib
-import pkgutil
 import os
+import pkgutil
 import re
 import subprocess
 import sys

@@ -38,3 +38,13 @@ def test_family_is_evaluated_in_every_direction(name, tmp_path):
 def test_family_is_rated_in_every_direction(name, tmp_path):
     run = saved_run(FAMILIES[name](tmp_path / "data"), tmp_path / "run")
     checks.check_rating(run, tmp_path / "answers")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_finds_where_a_training_ceased_to_be_finite(name, tmp_path):
+    checks.check_passes(FAMILIES[name](tmp_path / "data"))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_s_card_shows_every_direction(name, tmp_path):
+    checks.check_card(saved_run(FAMILIES[name](tmp_path / "data"), tmp_path / "run"))

@@ -44,4 +44,6 @@ class Toy(TranslationModel):
         }
 
     def passes(self, batch):
-        return [("AtoB", [batch[0], own_style(batch[0])])]
+        a = batch[0]
+        fake, _ = self.cycle(a)
+        return [("AtoB", [a, own_style(a)]), ("BtoA", [fake, own_style(fake)])]
