@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "atomic": set(),
     "version": set(),
     "bfloat16": set(),
-    "layers": set(),
+    "layers": {"bfloat16"},
     "losses": set(),
     "metrics": {"data", "losses"},
     "data": set(),

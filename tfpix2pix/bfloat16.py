@@ -93,6 +93,19 @@ def check_precision(precision: str) -> None:
         )
 
 
+def is_rewritten() -> bool:
+    """Returns whether graphs that are traced now will be rewritten to bfloat16.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> is_rewritten()
+        False
+    """
+    return bool(tf.config.optimizer.get_experimental_options().get(REWRITE, False))
+
+
 @contextmanager
 def graph_precision(precision: GraphPrecision = "float32") -> Iterator[None]:
     """Lets graphs that run within compute in bfloat16 where TensorFlow deems it safe.
@@ -125,7 +138,7 @@ def graph_precision(precision: GraphPrecision = "float32") -> Iterator[None]:
     if precision != AUTO_BFLOAT16:
         yield
         return
-    before = tf.config.optimizer.get_experimental_options().get(REWRITE, False)
+    before = is_rewritten()
     tf.config.optimizer.set_experimental_options({REWRITE: True})
     try:
         yield

@@ -59,8 +59,10 @@ LAYERS = {
         ((2, 3, 4, 6),),
         (2, 6, 8, 5),
     ),
-    "ReflectionPadding2D": Case(
-        partial(layers.ReflectionPadding2D, 3, name="pad"), (IMAGE,), (2, 22, 30, 3)
+    "ReflectedConv2D": Case(
+        partial(layers.ReflectedConv2D, 5, 7, activation="relu", name="conv"),
+        (IMAGE,),
+        (2, 16, 24, 5),
     ),
     "MatrixConv2D": Case(
         partial(layers.MatrixConv2D, 64, 4, strides=2, padding="same", name="conv"),

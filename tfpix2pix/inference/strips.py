@@ -19,12 +19,7 @@ from tqdm import tqdm
 from tfpix2pix.data.geometry import reflect_to_multiple
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference.graph import evaluate, noise, normalized
-from tfpix2pix.layers import (
-    BatchNormalization,
-    Dropout,
-    InstanceNormalization,
-    ReflectionPadding2D,
-)
+from tfpix2pix.layers import BatchNormalization, Dropout, InstanceNormalization
 
 NORMS = (BatchNormalization, InstanceNormalization)
 POINTWISE = (
@@ -34,12 +29,7 @@ POINTWISE = (
     keras.layers.LeakyReLU,
     keras.layers.ReLU,
 )
-WINDOWED = (
-    keras.layers.Conv2D,
-    keras.layers.UpSampling2D,
-    keras.layers.ZeroPadding2D,
-    ReflectionPadding2D,
-)
+WINDOWED = (keras.layers.Conv2D, keras.layers.UpSampling2D, keras.layers.ZeroPadding2D)
 
 
 def translate_in_strips(
@@ -185,8 +175,6 @@ def _windowed(layer, x):
 
 def _reach(layer):
     """Returns by what a layer enlarges rows, divides them, and how far beyond both it looks."""
-    if isinstance(layer, ReflectionPadding2D):
-        return 1, 1, 2 * layer.padding
     if isinstance(layer, keras.layers.ZeroPadding2D):
         return 1, 1, sum(layer.padding[0])
     if isinstance(layer, keras.layers.UpSampling2D):

@@ -9,7 +9,7 @@ from tfpix2pix.layers.convolution import (
 )
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
-from tfpix2pix.layers.padding import ReflectionPadding2D
+from tfpix2pix.layers.reflected import ReflectedConv2D
 
 __all__ = [
     "CONVENTIONS",
@@ -20,7 +20,7 @@ __all__ = [
     "InstanceNormalization",
     "MatrixConv2D",
     "MatrixConv2DTranspose",
-    "ReflectionPadding2D",
+    "ReflectedConv2D",
     "SpectralConv2D",
     "normalization",
 ]

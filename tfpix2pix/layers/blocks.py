@@ -18,6 +18,7 @@ from tfpix2pix.layers.convolution import (
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 from tfpix2pix.layers.norms import normalization
+from tfpix2pix.layers.reflected import ReflectedConv2D
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,22 @@ class Style:
         return self.conventions.has_bias("none" if self.norm == "spectral" else self.norm)
 
     def convolve(
-        self, x, filters: int, size: int = 4, *, name: str, transposed: bool = False, **options
+        self,
+        x,
+        filters: int,
+        size: int = 4,
+        *,
+        name: str,
+        transposed: bool = False,
+        reflected: bool = False,
+        **options,
     ):
         """Applies a convolution called `name`, initialized by the conventions."""
         layer = SpectralConv2D if self.norm == "spectral" else MatrixConv2D
         if transposed:
             layer = AlignedConv2DTranspose if size == 3 else MatrixConv2DTranspose
+        elif reflected:
+            layer = ReflectedConv2D
         conventions = self.conventions
         seed = derived_seed(self.seed, name)
         kernel = kernel_initializer(conventions.initializer, conventions.gain, seed)

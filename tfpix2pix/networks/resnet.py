@@ -6,7 +6,7 @@ from typing import Optional, Union
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.layers import Dropout, ReflectionPadding2D
+from tfpix2pix.layers import Dropout
 from tfpix2pix.layers.blocks import Style
 from tfpix2pix.layers.conventions import Conventions, checked_conventions
 from tfpix2pix.layers.initialization import derived_seed
@@ -110,9 +110,8 @@ def _residual_block(x, filters, style, *, dropout, name):
 
 
 def _reflected_convolution(x, filters, style, *, size, use_bias=None, name):
-    x = ReflectionPadding2D(size // 2, name=f"{name}_pad")(x)
     use_bias = style.has_bias if use_bias is None else use_bias
-    return style.convolve(x, filters, size, use_bias=use_bias, name=f"{name}_conv")
+    return style.convolve(x, filters, size, reflected=True, use_bias=use_bias, name=f"{name}_conv")
 
 
 def _activated(x, style, *, name):
