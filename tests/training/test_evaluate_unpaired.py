@@ -209,6 +209,7 @@ def test_a_segmenter_without_labels_and_runs_of_other_images_are_refused(run, tm
 
 def test_features_are_learned_from_the_domains_and_kept(run, tmp_path, monkeypatch):
     monkeypatch.setattr(domain_classifier, "STEPS", 12)
+    monkeypatch.setattr(domain_classifier, "SIDE", 32)
     first = evaluate(run, tmp_path / "one", direction="BtoA", features="domains")
     # Label maps and photos of facades are easily told apart.
     assert first["features_accuracy"] > 0.85
