@@ -89,6 +89,22 @@ def test_another_family_is_measured_by_its_preset():
     assert first_kernel.shape == (4, 4, 3, 2)
 
 
+def test_pytorch_s_gradients_in_bfloat16_are_those_of_float32_but_for_rounding():
+    """Those of the generator; batch norm over few pixels makes much of the rounding, 0.12 here."""
+    torch = pytest.importorskip("torch")
+    from training.benchmarks import pytorch_step
+
+    def gradients(bfloat16):
+        torch.manual_seed(0)
+        networks = pytorch_step.UNet(5, 8, dropout=False), pytorch_step.PatchGAN(6, 4)
+        step = pytorch_step.Step(*networks, bfloat16=bfloat16)
+        step(*torch.rand(2, 2, 3, 64, 64).mul(2).sub(1))
+        return torch.cat([parameter.grad.ravel() for parameter in networks[0].parameters()])
+
+    exact, rounded = map(gradients, (False, True))
+    assert 1e-4 < (rounded - exact).norm() / exact.norm() < 0.2
+
+
 def test_a_table_gives_ratios_of_pytorch_and_of_its_best_mode():
     def result(*seconds):
         return {"seconds": seconds, "peak_megabytes": 1000, "first": 30.0}
