@@ -24,7 +24,7 @@ from tfpix2pix.checkpointing import (
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import Family, get_family
+from tfpix2pix.families import Family, checked_family, get_family
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TranslationModel
 from tfpix2pix.translation import direction_translator
@@ -91,7 +91,7 @@ class Run:
     @property
     def family(self) -> Family:
         """The family of the run's model."""
-        return get_family(self.config.family)
+        return checked_family(self.config)
 
     @property
     def checkpoint(self) -> str:

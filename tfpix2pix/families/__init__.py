@@ -1,6 +1,6 @@
 """Families: the papers, each as one module; programs know them by the protocol alone."""
 
-from tfpix2pix.config import ExperimentConfig
+from tfpix2pix.config import ExperimentConfig, differences
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import cyclegan, pix2pix
 from tfpix2pix.families.family import Family, Feed, Phase, Place
@@ -16,6 +16,7 @@ __all__ = [
     "Feed",
     "Phase",
     "Place",
+    "checked_family",
     "get_family",
     "preset",
     "preset_name",
@@ -45,6 +46,39 @@ def get_family(name: str) -> Family:
             "of tfpix2pix that has it."
         )
     return FAMILIES[name]
+
+
+def checked_family(config: ExperimentConfig) -> Family:
+    """Returns the family of an experiment, which reads every option that was changed.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+
+    Returns:
+        `Family`.
+
+    Raises:
+        ValueError: If there is no such family, or it or its feed ignores options that have not
+            their defaults.
+
+    Example:
+        >>> checked_family(preset("facades")).options.__name__
+        'Pix2PixConfig'
+    """
+    family = get_family(config.family)
+    default = ExperimentConfig(config.name, config.summary, model=config.model)
+    changed = differences(config, default)
+    received = [
+        f"{option}={changed[option][0]!r} ({reason})"
+        for option, reason in {**family.feed.ignored, **family.ignored}.items()
+        if option in changed
+    ]
+    if received:
+        raise InputError(
+            f"The options of a training must be ones that {config.family} reads. Received: "
+            f"{', '.join(received)}. Leave them out."
+        )
+    return family
 
 
 def presets() -> dict[str, ExperimentConfig]:

@@ -6,7 +6,7 @@ A paper is `networks/NAME.py`, `models/NAME.py`, `families/NAME.py` and one line
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, NamedTuple
 
 from tfpix2pix.config import ExperimentConfig
@@ -71,6 +71,8 @@ class Feed:
         held_out: `(config, examples, phase) -> tf.data.Dataset`: every example once, in order,
             one a batch, without chance. Which of `names` a direction translates, and by which
             batches, say its `sources`; see `tfpix2pix.inference.Direction`.
+        ignored: Dict of the options that it does not read, such as `"data.direction"`, to who
+            ignores them and why; `tfpix2pix.families.checked_family` refuses their use.
 
     Example:
         >>> from tfpix2pix.families import pairs
@@ -82,6 +84,7 @@ class Feed:
     completed: Callable
     training: Callable
     held_out: Callable
+    ignored: Mapping[str, str] = field(default_factory=dict)
 
 
 def whole(config: ExperimentConfig) -> tuple[Phase, ...]:
@@ -115,6 +118,8 @@ class Family:
         directions: `(config, players) -> ` dict of name to `tfpix2pix.inference.Direction`, the
             default one first. `players` are those of the model, or their averages.
         phases: `config -> ` tuple of `Phase`.
+        ignored: Dict of the options of `tfpix2pix.config.TrainConfig` that it does not read, such
+            as `"train.update"`, to who ignores them and why.
 
     Example:
         >>> from tfpix2pix.families import FAMILIES
@@ -128,3 +133,4 @@ class Family:
     model: Callable
     directions: Callable
     phases: Callable = whole
+    ignored: Mapping[str, str] = field(default_factory=dict)

@@ -9,9 +9,10 @@ from tensorflow import keras
 
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import pipeline, sources
+from tfpix2pix.data import tasks as pixel_tasks
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.data.sources import Examples
-from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.data.tasks import Task
 from tfpix2pix.families import pairs
 from tfpix2pix.families.family import Feed, Phase, Place
 from tfpix2pix.inference.direction import Control, Direction, Example
@@ -113,18 +114,19 @@ def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
         1
     """
     formats = (*examples.a.formats, *examples.b.formats)
-    channels = tuple(pixel_format.channels for pixel_format in formats)
-    return pairs.filled(config, pairs.PLACES, formats, channels)
+    a_to_b, _ = _tasks(config, formats)
+    return pairs.filled(config, pairs.PLACES, formats, a_to_b.channels)
 
 
-def tasks(config: ExperimentConfig) -> tuple[Pairs, Pairs]:
+def tasks(config: ExperimentConfig) -> tuple[Task, Task]:
     """Returns what lies between files and networks, of both directions.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
 
     Returns:
-        `(a_to_b, b_to_a)`, each `tfpix2pix.data.tasks.Pairs`.
+        `(a_to_b, b_to_a)`, each `tfpix2pix.data.tasks.Pairs`; or `Labels`, if a domain is of label
+        maps.
 
     Example:
         >>> from tfpix2pix.config import DataConfig
@@ -133,8 +135,14 @@ def tasks(config: ExperimentConfig) -> tuple[Pairs, Pairs]:
         >>> a_to_b.channels, b_to_a.channels
         ((1, 3), (3, 1))
     """
-    a, b = (pairs.closed_format(place) for place in pairs.open_formats(config.data))
-    return Pairs((a, b)), Pairs((b, a))
+    formats = (pairs.closed_format(place) for place in pairs.open_formats(config.data))
+    return _tasks(config, tuple(formats))
+
+
+def _tasks(config, formats):
+    labels = (config.data.source_labels, config.data.target_labels)
+    a_to_b = pixel_tasks.task("pairs", formats, labels)
+    return a_to_b, pixel_tasks.task("pairs", formats[::-1], labels[::-1])
 
 
 def training(
@@ -289,4 +297,13 @@ def directions(
     return made
 
 
-FEED = Feed(examples, completed, training, held_out)
+FEED = Feed(
+    examples,
+    completed,
+    training,
+    held_out,
+    ignored={
+        "data.task": "unpaired data ignore it: the images of both domains are taken as they are",
+        "data.direction": "unpaired data ignore it: both directions are trained",
+    },
+)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfpix2pix.config import ExperimentConfig
-from tfpix2pix.families import Place, get_family
+from tfpix2pix.families import Place, checked_family, get_family
 from training import progress
 
 
@@ -19,7 +19,7 @@ def completed(config: ExperimentConfig):
     Raises:
         ValueError: If the data cannot be used.
     """
-    feed = get_family(config.family).feed
+    feed = checked_family(config).feed
     examples = feed.examples(config, "train", progress.survey)
     return feed.completed(config, examples), examples
 

@@ -13,7 +13,7 @@ from tfpix2pix import config as configs
 from tfpix2pix import runs
 from tfpix2pix.bfloat16 import check_precision, graph_precision
 from tfpix2pix.errors import InputError, listed
-from tfpix2pix.families import Place, get_family
+from tfpix2pix.families import Place, checked_family
 from training import progress
 from training.engine import devices
 from training.engine.checkpoints import Checkpoints
@@ -119,7 +119,7 @@ def train(
     run = Path(run)
     strategy = strategy or devices.strategy()
     check_precision(config.train.precision)
-    family = get_family(config.family)
+    family = checked_family(config)
     examples = family.feed.examples(config, "train", progress.survey)
     config = family.feed.completed(config, examples)
     check_same_experiment(config, run)

@@ -42,4 +42,13 @@ def phases(config):
 
 
 PRESET = ExperimentConfig("toy", "A toy.", DataConfig(image_size=32), ToyConfig(), family="toy")
-FAMILY = Family(ToyConfig, {"toy": PRESET}, unpaired.FEED, model, directions, phases)
+WITHOUT = "the toy paper ignores it: it has no discriminator"
+FAMILY = Family(
+    ToyConfig,
+    {"toy": PRESET},
+    unpaired.FEED,
+    model,
+    directions,
+    phases,
+    ignored=dict.fromkeys(("train.update", "train.discriminator_steps"), WITHOUT),
+)
