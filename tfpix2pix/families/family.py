@@ -120,6 +120,9 @@ class Family:
         phases: `config -> ` tuple of `Phase`.
         ignored: Dict of the options of `tfpix2pix.config.TrainConfig` that it does not read, such
             as `"train.update"`, to who ignores them and why.
+        remedies: Dict of a symptom of a training, such as `"collapse"`, to what helps this family,
+            with its options in backticks, such as "Raise `model.l1_weight`."; the symptoms, and
+            what helps where it names nothing, are those of the training doctor.
 
     Example:
         >>> from tfpix2pix.families import FAMILIES
@@ -134,3 +137,4 @@ class Family:
     directions: Callable
     phases: Callable = whole
     ignored: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, str] = field(default_factory=dict)

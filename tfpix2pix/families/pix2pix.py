@@ -290,4 +290,18 @@ PRESETS = {
     )
 }
 
-FAMILY = Family(Pix2PixConfig, PRESETS, pairs.FEED, model, directions)
+FAMILY = Family(
+    Pix2PixConfig,
+    PRESETS,
+    pairs.FEED,
+    model,
+    directions,
+    remedies={
+        "strong_discriminator": "Lower `train.discriminator_learning_rate`, or use "
+        "`model.real_label` 0.9.",
+        "collapse": "Raise `model.l1_weight`, or lower `train.discriminator_learning_rate`.",
+        "inverted": "Start anew with a higher `model.l1_weight`, another `train.seed` or "
+        "`model.gain` 0.01.",
+        "checkerboard": "Use `model.upsampling` nearest.",
+    },
+)

@@ -81,7 +81,7 @@ class TranslationModel(keras.Model):
 
     @property
     def discriminator_losses(self) -> dict:
-        """Dict of logged term to the `AdversarialLoss` whose saturation is a symptom."""
+        """Dict of logged term to its function of logits on real and fake, to find it saturated."""
         return {}
 
     def compile(
@@ -103,8 +103,7 @@ class TranslationModel(keras.Model):
             micro_batches: Gradient accumulation: each replica processes its batch in that many
                 equal parts, one after the other, and updates once, which saves memory.
             ema_decay: Decay of the exponential moving averages of the translators' weights, such as
-                0.999; 0 for none. In early step t it is at most (1 + t) / (10 + t), so that the
-                initial weights are soon forgotten.
+                0.999; 0 for none. In step t it is at most (1 + t) / (10 + t), to forget the start.
             **kwargs: Those of `keras.Model.compile`, such as `jit_compile`.
 
         Raises:
@@ -194,9 +193,8 @@ class TranslationModel(keras.Model):
     def enter(self, phase, share: float) -> None:
         """Prepares for a step of a phase: grows, freezes, sets new optimizers or a blend.
 
-        It is called before the first step of each phase, after a restart too, and then before
-        every step. What a phase changes in the players or the optimizers must depend on the phase
-        alone, for a checkpoint is restored after it.
+        It is called before every step, and before a checkpoint is restored; so what a phase
+        changes in the players or the optimizers must depend on the phase alone.
 
         Args:
             phase: `tfpix2pix.families.Phase` of the step.

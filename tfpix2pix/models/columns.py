@@ -1,6 +1,6 @@
 """Columns of the sample picture, which the training doctor looks at too."""
 
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -15,6 +15,7 @@ class Column(NamedTuple):
         images: float32 `[batch, height, width, channels]` in [-1, 1]; translations and targets as
             the direction's network gives them, all others as it takes them.
         source: The sources that translations and targets belong to.
+        restore: Of reconstructions: function of any translations of the direction to theirs.
 
     Example:
         >>> Column("source", "translate", tf.zeros((1, 8, 8, 3))).source is None
@@ -25,3 +26,4 @@ class Column(NamedTuple):
     direction: str
     images: tf.Tensor
     source: Optional[tf.Tensor] = None
+    restore: Optional[Callable] = None

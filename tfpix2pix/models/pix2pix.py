@@ -110,8 +110,8 @@ class Pix2Pix(TranslationModel):
 
     @property
     def discriminator_losses(self):
-        """The adversarial loss, unless it has no weight: then the discriminator wins harmlessly."""
-        return {"discriminator_gan": self.adversarial} if self.gan_weight else {}
+        """The discriminator's, unless the generator's has no weight: then it wins harmlessly."""
+        return {"discriminator_gan": self._discriminator_loss} if self.gan_weight else {}
 
     def call(self, source, training: bool = False):
         """Translates a batch; see `translate`."""
@@ -183,8 +183,7 @@ class Pix2Pix(TranslationModel):
         real_logits = self.discriminator([source, target], training=True)
         self.logits["real"].update_state(real_logits)
         self.logits["fake"].update_state(fake_logits)
-        # Halved to slow the discriminator relative to the generator (section 3.3).
-        terms = {"gan": 0.5 * self.adversarial.discriminator(real_logits, fake_logits)}
+        terms = {"gan": self._discriminator_loss(real_logits, fake_logits)}
         if self.penalty:
             weight, penalty = self.penalty
             noise = self.noise.uniform(tf.shape(target))
@@ -194,6 +193,10 @@ class Pix2Pix(TranslationModel):
 
             terms["penalty"] = weight * penalty(judge, target, tf.stop_gradient(translated), noise)
         return self.objective("discriminator", **terms)
+
+    def _discriminator_loss(self, real_logits, fake_logits):
+        # Halved to slow the discriminator relative to the generator (section 3.3).
+        return 0.5 * self.adversarial.discriminator(real_logits, fake_logits)
 
     def _be_taken_for_real(self, source, target, translated, fake_logits):
         """The generator's objective: be taken for real, and stay close to the target."""

@@ -5,6 +5,7 @@ from tqdm import tqdm
 
 from tfpix2pix import report
 from tfpix2pix.errors import InputError
+from tfpix2pix.families import get_family
 from training.engine import health
 
 MOST_ROLLBACKS = 3  # In a row without a checkpoint between them.
@@ -30,7 +31,7 @@ class Monitor:
         self.run_log = run_log
         self.tasks = tasks
         self._restore = restore or checkpoints.restore
-        self.doctor = health.Doctor()
+        self.doctor = health.Doctor(remedies=get_family(config.family).remedies)
         self.rollbacks = 0
         self.strategy = strategy
         self.held_out = {}
@@ -70,7 +71,7 @@ class Monitor:
         local = tf.nest.map_structure(
             lambda part: self.strategy.experimental_local_results(part)[0], batch
         )
-        symptom = health.non_finite(step, sums, self.model, local)
+        symptom = self.doctor.non_finite(step, sums, self.model, local)
         if symptom is None:
             return
         self.run_log.warn(step, [symptom])

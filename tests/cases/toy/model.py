@@ -19,7 +19,10 @@ class Toy(TranslationModel):
 
     def cycle(self, a, training=False):
         fake = self.players["AtoB"]([a, own_style(a)], training=training)
-        return fake, self.players["BtoA"]([fake, own_style(fake)], training=training)
+        return fake, self.restore(fake, training)
+
+    def restore(self, fake, training=False):
+        return self.players["BtoA"]([fake, own_style(fake)], training=training)
 
     def train_step(self, batch):
         a, b = batch
@@ -40,7 +43,7 @@ class Toy(TranslationModel):
         return {
             "A": Column("source", "AtoB", batch[0]),
             "B'": Column("translation", "AtoB", fake, batch[0]),
-            "A''": Column("reconstruction", "AtoB", back),
+            "A''": Column("reconstruction", "AtoB", back, restore=self.restore),
         }
 
     def passes(self, batch):

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import numpy as np
@@ -6,8 +7,10 @@ import tensorflow as tf
 
 from tests.cases import fixed_weights, smooth_images, tiny_pix2pix
 from tfpix2pix import losses
+from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.data import pipeline, sources
 from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.families import FAMILIES
 from tfpix2pix.models import Column
 from training.engine import health
 
@@ -82,7 +85,7 @@ def test_one_answer_for_all_is_a_collapse(held_out):
         (symptom,) = examined(sample(source, answer, target))
         assert symptom.code == "collapse"
         assert symptom.measured.startswith("translations differ by 0.0% of their variance from")
-        assert "--model.l1_weight" in symptom.remedy
+        assert symptom.remedy == "Lower --train.discriminator_learning_rate."
 
 
 def test_one_answer_is_right_for_one_source_and_for_alike_sources_alone(held_out):
@@ -126,15 +129,85 @@ def test_samples_of_different_sizes_are_compared_where_both_are(held_out):
     assert "inverted" in codes(*(sample(x[:1], -y[:1], y[:1]) for x, y in pairs))
 
 
-def test_without_targets_a_collapse_alone_is_detected(held_out):
+def test_a_collapse_without_targets_is_one_of_sources(held_out):
     source, target = held_out
-    board = target + 0.3 * (-1.0) ** np.arange(SIZE)[:, np.newaxis, np.newaxis]
-    for translated in (target, -target, board):
-        assert codes(sample(source, translated)) == []
     (symptom,) = examined(sample(source, np.full_like(target, 0.3)))
     assert symptom.measured.startswith("translations differ by 0.0% of their variance from each ")
     assert re.search(r", sources by \d+%$", symptom.measured)
-    assert symptom.remedy == "Lower --train.discriminator_learning_rate."
+
+
+def cycle(a, b, fake_b, back_a=None, restore=None):
+    """What the columns of a model of two directions are of a batch, AtoB first."""
+    there = sample(a, fake_b, direction="AtoB")
+    if back_a is not None:
+        there["back"] = Column("reconstruction", "AtoB", back_a, restore=restore)
+    here = sample(b, b, direction="BtoA")
+    return there | {f"{title} of B": column for title, column in here.items()}
+
+
+def test_domains_that_look_alike_or_not_are_healthy(held_out):
+    labels, photos = held_out
+    other_photos = photos[::-1, :, ::-1]
+    for a, fake_b in ((labels, photos), (photos, other_photos), (photos, 0.5 * photos + 0.2)):
+        assert codes(cycle(a, other_photos, fake_b, a)) == []
+
+
+def test_colours_that_a_cycle_inverts_twice_are_found_without_a_target(held_out):
+    _, photos = held_out
+    columns = cycle(photos, photos[::-1], -0.7 * photos, 0.9 * photos)
+    (symptom,) = examined(columns)
+    assert symptom.code == "inverted"
+    assert symptom.measured == (
+        "AtoB: the correlation of translations with their sources is -1.00, of reconstructions 1.00"
+    )
+    # What is not restored is not learnt yet, and what is only darker is not inverted.
+    assert codes(cycle(photos, photos[::-1], -photos, -photos)) == []
+    assert codes(cycle(photos, photos[::-1], photos - 0.5, photos)) == []
+    # Nor is a photo of which little is left the negative of it.
+    assert codes(cycle(photos, photos[::-1], photos[::-1] - 0.1 * photos, photos)) == []
+
+
+def test_greys_are_compared_where_channels_differ(held_out):
+    labels, photos = held_out
+    grey = photos.mean(-1, keepdims=True)
+    (symptom,) = examined(cycle(photos, grey[::-1], -grey))
+    assert symptom.code == "inverted"
+    assert symptom.measured == ("AtoB: the correlation of translations with their sources is -1.00")
+    one_hot = np.eye(3)[labels[..., 0].astype(int) % 3] * 2 - 1  # It has no greys.
+    assert codes(cycle(one_hot, grey[::-1], -grey)) == []
+
+
+def test_a_checkerboard_is_compared_with_the_other_domain(held_out):
+    labels, photos = held_out
+    board = 0.2 * (-1.0) ** np.arange(SIZE)[:, np.newaxis, np.newaxis]
+    (symptom,) = examined(cycle(labels, photos[::-1], photos + board))
+    assert symptom.code == "checkerboard"
+    assert re.fullmatch(
+        r"AtoB: a pattern of period 2 has amplitude 0\.\d\d, in real images 0\.0\d",
+        symptom.measured,
+    )
+    assert codes(cycle(labels, photos[::-1] + board, photos + board)) == []  # As B is.
+    assert codes(sample(labels, photos + board)) == []  # There is nothing to compare with.
+
+
+def test_a_cycle_that_hides_its_source_in_noise_is_found(held_out):
+    """A translation carries its source 40 times weaker than is seen, and the way back reads it."""
+    a, b = held_out
+    plain = np.full_like(a, 0.25)  # What a discriminator of B would see.
+    hidden = cycle(a, b, plain + a / 40, a, lambda translated: 40 * (translated - plain))
+    (symptom,) = [s for s in examined(hidden) if s.code == "hidden"]
+    assert re.fullmatch(
+        r"AtoB: reconstructions differ from their sources by 0\.00, and by \d\.\d\d after noise "
+        r"of 0\.03 in the translations",
+        symptom.measured,
+    )
+    # The mean of |N(0, 0.03)|, 40 times.
+    noise = float(re.search(r"by (\d\.\d\d) after", symptom.measured).group(1))
+    assert noise == pytest.approx(40 * 0.03 * np.sqrt(2 / np.pi), rel=0.05)
+    honest = cycle(a, b, 0.5 * a, a, lambda translated: 2 * translated)
+    assert codes(honest) == []
+    poor = cycle(a, b, b, b, lambda translated: translated)  # Nothing is hidden in it.
+    assert "hidden" not in codes(poor)
 
 
 def test_each_direction_is_examined_on_its_own(held_out):
@@ -164,7 +237,11 @@ TERM = "discriminator_A_gan"
 
 def strong(held_out, lines, adversarial):
     source, target = held_out
-    options = {"lines": lines, "discriminator_losses": {TERM: adversarial}}
+
+    def objective(real, fake):
+        return 0.5 * adversarial.discriminator(real, fake)
+
+    options = {"lines": lines, "discriminator_losses": {TERM: objective}}
     return examined(sample(source, target, target), **options)
 
 
@@ -196,6 +273,39 @@ def test_smoothed_labels_have_a_least_loss_and_wasserstein_has_none(held_out):
     assert len(symptoms(smoothed, least + 0.005)) == 1
     assert symptoms(smoothed, least + 0.05) == []
     assert symptoms(losses.adversarial("wasserstein"), -1000.0) == []
+
+
+def test_the_model_says_what_its_discriminator_minimizes(held_out):
+    """Two scales are judged by one sum, four times what pix2pix halves."""
+    lines = [{"step": step, TERM: 0.04} for step in (0, 1500, 3000)]
+
+    def two_scales(real, fake):
+        return 2 * losses.cross_entropy.discriminator(real, fake)
+
+    options = {"lines": lines, "discriminator_losses": {TERM: two_scales}}
+    (symptom,) = examined(sample(*held_out, held_out[1]), **options)
+    assert symptom.measured == f"{TERM} was at most 0.04 for 2000 steps; by guessing it is 2.8"
+    assert strong(held_out, lines, losses.cross_entropy) == []
+
+
+def test_a_family_has_its_own_remedies(held_out):
+    source, target = held_out
+    doctor = health.Doctor(patience=1, remedies={"inverted": "Raise `model.cycle_weight` to 20."})
+    (symptom,) = doctor.examine([sample(source, -target, target)])
+    assert symptom.remedy == "Raise --model.cycle_weight to 20."
+    (symptom,) = examined(sample(source, -target, target))
+    assert symptom.remedy == "Start anew with another --train.seed."
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_remedies_are_of_known_symptoms_and_name_options_of_the_family(name):
+    family = FAMILIES[name]
+    assert set(family.remedies) <= set(health.REMEDIES)
+    sections = {"model": family.options, "train": TrainConfig, "data": DataConfig}
+    for text in {**health.REMEDIES, **family.remedies}.values():
+        assert text.endswith(".")
+        for section, option in re.findall(r"`(\w+)\.(\w+)`", text):
+            assert option in {field.name for field in dataclasses.fields(sections[section])}, text
 
 
 def test_lines_without_a_discriminator_mean_nothing(held_out):
@@ -230,7 +340,7 @@ def broken(player, layer, value):
     ],
 )
 def test_the_first_layer_that_is_not_finite_is_named(model, place):
-    symptom = health.non_finite(12, LOGS, broken(*model), IMAGES)
+    symptom = health.Doctor().non_finite(12, LOGS, broken(*model), IMAGES)
     assert symptom.code == "non_finite"
     assert symptom.measured == f"generator_l1 at step 12; first in {place}"
 
@@ -238,6 +348,6 @@ def test_the_first_layer_that_is_not_finite_is_named(model, place):
 def test_broken_images_are_told_from_broken_networks():
     source, target = IMAGES
     nothing = tiny_pix2pix()
-    told = health.non_finite(1, LOGS, nothing, (source, target * float("nan")))
+    told = health.Doctor().non_finite(1, LOGS, nothing, (source, target * float("nan")))
     assert told.measured == "generator_l1 at step 1; first in the target images"
-    assert health.non_finite(1, {"l1": 1.0}, nothing, (source, target)) is None
+    assert health.Doctor().non_finite(1, {"l1": 1.0}, nothing, (source, target)) is None
