@@ -6,6 +6,8 @@ from typing import Any, Callable, Literal, Optional, Union
 
 import yaml
 
+from tfpix2pix.errors import InputError
+
 Size = Union[int, tuple[int, int]]
 Labels = Union[int, str, dict[str, tuple[int, int, int]]]
 Kernel = Literal["bilinear", "bicubic", "area", "nearest"]
@@ -44,6 +46,8 @@ class DataConfig:
         flip: Whether pairs are mirrored at random.
         source_brightness: Most that is added to sources alone at random, of their range of 2.
         source_noise: Deviation of noise on sources alone, of their range of 2.
+        serial_batches: Whether images of two domains come in the order of their names, the n-th of
+            A with the n-th of B, instead of at random.
         bad_files: Whether files that cannot be used are refused or skipped with a note.
         cache_gigabytes: Resized images are kept in memory when all need at most this much.
     """
@@ -72,6 +76,7 @@ class DataConfig:
     flip: bool = True
     source_brightness: float = 0.0
     source_noise: float = 0.0
+    serial_batches: bool = False
     bad_files: Literal["refuse", "skip"] = "refuse"
     cache_gigabytes: float = 1.0
 
@@ -94,6 +99,8 @@ class TrainConfig:
 
     Attributes:
         steps: Length of the training; one step is one batch.
+        epochs: Length of the training in passes over its data, of two domains over the larger one;
+            a run records the steps that follow. By default steps decide.
         batch_size: Pairs in a batch, over all devices together.
         learning_rate: Learning rate of Adam.
         discriminator_learning_rate: Learning rate of the discriminators; by default learning_rate.
@@ -133,6 +140,7 @@ class TrainConfig:
     """
 
     steps: int = 80_000
+    epochs: Optional[int] = None
     batch_size: int = 1
     learning_rate: float = 2e-4
     discriminator_learning_rate: Optional[float] = None
@@ -158,6 +166,15 @@ class TrainConfig:
     rollback_on_nan: bool = False
     histograms: bool = False
     start_from: Optional[str] = None
+
+    def __post_init__(self):
+        """Refuses two lengths."""
+        if self.epochs is not None and (self.epochs < 1 or self.steps != TrainConfig.steps):
+            raise InputError(
+                "A training takes a number of `steps`, or at least one of `epochs`. Received: "
+                f"steps={self.steps}, epochs={self.epochs}. Leave one of them at its default, "
+                f"steps={TrainConfig.steps} or epochs=None."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

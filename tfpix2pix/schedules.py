@@ -77,8 +77,10 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         [0.5, 1.0, 1.0]
 
     Reference:
-        The linear decay is that of junyanz/pytorch-CycleGAN-and-pix2pix as its authors meant it:
-        their code decays one epoch too early, reaches 0 in the last one and trains nothing there.
+        The linear decay is that of junyanz/pytorch-CycleGAN-and-pix2pix since 2025, whose 200
+        epochs have the rates 1 - max(0, epoch - 100) / 101, in steps instead of epochs: the mean
+        is the same, and no rate is further from it than one epoch changes it. Its older code
+        decays one epoch earlier, reaches 0 in the last one and trains nothing there.
     """
 
     def __init__(

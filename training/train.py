@@ -17,6 +17,7 @@ from tfpix2pix.bfloat16 import AUTO_BFLOAT16, check_precision
 from tfpix2pix.config import RENAMED, DataConfig, TrainConfig, from_yaml
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family, preset, preset_name, presets
+from tfpix2pix.runs import load_config
 from training.engine import devices, loop
 from training.engine.run_log import RUN
 
@@ -47,7 +48,9 @@ def parse(arguments: Optional[list]):
                 f"{names[0]} and a configuration of {names[1]}. Use {names[1]}."
             )
         start = recorded
-    parser = _parser(start)
+    other_length = _other_length(arguments)
+    train = dataclasses.replace(start.train, **other_length)
+    parser = _parser(dataclasses.replace(start, train=train))
     try:
         parsed = parser.parse_args(arguments)
     except (argparse.ArgumentError, jsonargparse.ParserError) as error:
@@ -63,6 +66,8 @@ def parse(arguments: Optional[list]):
             f"Overrides must be options of `{start.name}` with values of their type. Received: "
             f"{' '.join(str(error).split())}. {cure}`python -m training.train --help` lists all."
         ) from error
+    for name, value in other_length.items():
+        parsed[f"train.{name}"] = value
     sections = parser.instantiate(parsed)
     config = dataclasses.replace(start, **{name: sections[name] for name in _sections(start)})
     return config, parsed
@@ -78,8 +83,9 @@ def main():
         print(rehearsal(config, strategy))
         return
     _, step = loop.train(config, run, strategy, profile=options.profile)
-    rest = "" if step >= config.train.steps else "; the same command goes on from there"
-    print(f"{run} is trained for {step} of {config.train.steps} steps{rest}.")
+    steps = load_config(run).train.steps
+    rest = "" if step >= steps else "; the same command goes on from there"
+    print(f"{run} is trained for {step} of {steps} steps{rest}.")
 
 
 def rehearsal(config, strategy):
@@ -96,11 +102,10 @@ def rehearsal(config, strategy):
     Raises:
         ValueError: As the training itself would, after a few steps.
     """
-    model, seconds = _tried(config, strategy)
+    model, seconds, steps = _tried(config, strategy)
     sizes = ", ".join(
         f"{name} {network.count_params():,}" for name, network in model.players.items()
     )
-    steps = config.train.steps
     return (
         f"All works. Parameters: {sizes}. A step takes {seconds:.3g} s; {steps:,} steps take "
         f"{tqdm.format_interval(seconds * steps)} and the time for validation. "
@@ -109,11 +114,12 @@ def rehearsal(config, strategy):
 
 
 def _tried(config, strategy):
-    """Returns the model of a training of a few steps, and the seconds of a step."""
+    """Returns the model of a training of a few steps, the seconds of a step, and all its steps."""
     with tempfile.TemporaryDirectory() as run:
         model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
         session = json.loads((Path(run) / RUN).read_text("utf-8"))["sessions"][0]
-    return model, session["seconds_per_step"]
+        steps = load_config(run).train.steps
+    return model, session["seconds_per_step"], steps
 
 
 def _gain(config, strategy, seconds):
@@ -125,7 +131,7 @@ def _gain(config, strategy, seconds):
     precision = config.train.precision
     other = "float32" if precision == AUTO_BFLOAT16 else AUTO_BFLOAT16
     train = dataclasses.replace(config.train, precision=other, jit=False)
-    _, other_seconds = _tried(dataclasses.replace(config, train=train), strategy)
+    _, other_seconds, _ = _tried(dataclasses.replace(config, train=train), strategy)
     measured = {precision: seconds, other: other_seconds}
     rewritten = measured.pop(AUTO_BFLOAT16)
     ((plain, plain_seconds),) = measured.items()
@@ -140,6 +146,19 @@ def _spelled(argument):
     name, equals, value = argument.partition("=")
     renamed = {f"--{old}": f"--{new}" for old, new in RENAMED.items()}
     return {"--data": "--data.folder", **renamed}.get(name, name) + equals + value
+
+
+def _other_length(arguments):
+    """Returns the default of steps if epochs are named, and the reverse: what is named decides."""
+    named = {argument.partition("=")[0] for argument in arguments}
+    if {"--train.steps", "--train.epochs"} <= named:
+        raise InputError(
+            "A training has steps or epochs, which decide the steps by the number of images. "
+            "Received: --train.steps and --train.epochs. Leave one of them out."
+        )
+    if "--train.epochs" in named:
+        return {"steps": TrainConfig.steps}
+    return {"epochs": None} if "--train.steps" in named else {}
 
 
 def _recorded(arguments):

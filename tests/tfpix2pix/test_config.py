@@ -7,8 +7,9 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tests.cases import restored_generator
-from tfpix2pix import InputError, checkpointing, config, losses, runs
+from tfpix2pix import InputError, checkpointing, config, families, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.datasets import synthetic
 from tfpix2pix.families import Place, pairs, pix2pix, preset, presets
 from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
@@ -37,6 +38,7 @@ UNUSUAL = ExperimentConfig(
         flip=False,
         source_brightness=0.2,
         source_noise=0.1,
+        serial_batches=True,
         bad_files="skip",
         cache_gigabytes=0.5,
     ),
@@ -98,13 +100,43 @@ def test_the_unusual_case_has_no_default_in_it():
         options = getattr(UNUSUAL, section)
         defaults = type(options)()
         for field in dataclasses.fields(options):
-            assert getattr(options, field.name) != getattr(defaults, field.name), field.name
+            if field.name != "epochs":  # Which decide the steps.
+                assert getattr(options, field.name) != getattr(defaults, field.name), field.name
 
 
 def test_a_configuration_survives_its_file(tmp_path):
     runs.save_config(UNUSUAL, tmp_path / "run")
     assert runs.load_config(tmp_path / "run") == UNUSUAL
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+
+
+def test_a_training_takes_steps_or_epochs(tmp_path):
+    config_of_run = dataclasses.replace(UNUSUAL, train=TrainConfig(epochs=3))
+    runs.save_config(config_of_run, tmp_path)
+    assert runs.load_config(tmp_path).train == TrainConfig(epochs=3)
+    for options in ({"steps": 7, "epochs": 3}, {"epochs": 0}):
+        message = (
+            "A training takes a number of `steps`, or at least one of `epochs`. Received: "
+            f"steps={options.get('steps', 80000)}, epochs={options['epochs']}. Leave one of them "
+            "at its default, steps=80000 or epochs=None."
+        )
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            TrainConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "steps"), [(200, 1, 80_000), (1, 1, 400), (15, 4, 1500), (1, 3, 134)]
+)
+def test_the_epochs_of_pairs_are_those_of_the_paper_s_presets(epochs, batch_size, steps, tmp_path):
+    """400 facades for 200 epochs are 80,000 steps; a last part of a batch counts."""
+    family = families.FAMILIES["pix2pix"]
+    pairs_of_data = synthetic.write_pairs(tmp_path, 2, (32, 32)).spread(400)
+    pairs_of_data = pairs_of_data._replace(names=[str(n) for n in range(400)])
+    train = TrainConfig(epochs=epochs, batch_size=batch_size)
+    completed = family.completed(
+        dataclasses.replace(UNUSUAL, data=DataConfig(), train=train), pairs_of_data
+    )
+    assert (completed.train.steps, completed.train.epochs) == (steps, None)
 
 
 def test_one_number_is_a_square():

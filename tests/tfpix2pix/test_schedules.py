@@ -34,6 +34,19 @@ def test_linear_decay_is_the_reference_s_without_its_epoch_of_rate_zero():
     assert (computed[-1], stepped_too_early[-1]) == (pytest.approx(1 / 101), 0)
 
 
+@pytest.mark.parametrize("steps", [1, 7, 1334])
+def test_linear_decay_is_the_reference_s_staircase_without_its_stairs(steps):
+    """Of so many steps an epoch: no rate is further from it than a stair, and the mean is equal."""
+    last = 200 * steps
+    computed = np.array(schedule("linear", 1.0, steps=last)(tf.range(last)))
+    staircase = np.repeat([1 - max(0, epoch - 100) / 101 for epoch in range(1, 201)], steps)
+    assert np.abs(computed - staircase).max() < 1 / 101
+    assert computed.mean() == pytest.approx(staircase.mean(), abs=1e-5)
+    assert computed[: last // 2].tolist() == [1.0] * (last // 2)
+    assert (np.diff(computed[last // 2 :]) < 0).all()
+    assert computed[-1] == pytest.approx(1 / (last // 2 + 1), rel=1e-4)  # And never 0.
+
+
 def test_cosine_decay_goes_from_the_warm_up_to_just_above_zero():
     expected = [1.0, 2.0, *(1 + np.cos(np.pi * n / 5) for n in (1, 2, 3, 4))]
     computed = rates("cosine", 2.0, steps=6, warmup=2)

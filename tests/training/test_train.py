@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix import InputError, bfloat16, presets
+from tfpix2pix.config import TrainConfig
 from training.train import parse, rehearsal
 
 
@@ -78,6 +79,25 @@ def test_an_unknown_preset_or_override_is_refused(arguments, message):
         parse(arguments)
 
 
+def test_named_epochs_or_steps_take_the_place_of_the_other(tmp_path, capsys):
+    named = ["quickstart", "--data", "d", "--run", "r"]
+    config, _ = parse([*named, "--train.epochs", "7"])
+    assert (config.train.steps, config.train.epochs) == (TrainConfig.steps, 7)
+    with pytest.raises(SystemExit):
+        parse([*named, "--train.epochs=7", "--print_config"])
+    (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
+    mine = ["quickstart", "--config", str(tmp_path / "mine.yaml")]
+    assert parse(mine)[0].train == config.train
+    config, _ = parse([*mine, "--train.steps=9"])
+    assert (config.train.steps, config.train.epochs) == (9, None)
+    message = (
+        "A training has steps or epochs, which decide the steps by the number of images. Received: "
+        "--train.steps and --train.epochs. Leave one of them out."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        parse([*named, "--train.epochs=7", "--train.steps=80000"])
+
+
 @pytest.mark.slow
 def test_a_rehearsal_does_all_of_it_and_leaves_nothing(facades, tmp_path):
     """A schedule that falls late must not be taken for one of the few steps."""
@@ -86,14 +106,14 @@ def test_a_rehearsal_does_all_of_it_and_leaves_nothing(facades, tmp_path):
             *("facades", "--data", str(facades), "--run", str(tmp_path / "run"), "--dry_run"),
             *("--data.image_size", "32", "--model.base_filters", "4"),
             *("--model.receptive_field", "16", "--train.schedule", "linear"),
-            *("--train.decay_from", "9", "--train.steps", "20"),
+            *("--train.decay_from", "9", "--train.epochs", "3", "--train.batch_size", "1"),
         ]
     )
     assert options.dry_run
     told = rehearsal(config, tf.distribute.get_strategy())
     gain = re.fullmatch(
         r"All works\. Parameters: generator [\d,]+, discriminator [\d,]+\. A step takes [\d.]+ s; "
-        r"20 steps take \d\d:\d\d and the time for validation\. (.*)",
+        r"18 steps take \d\d:\d\d and the time for validation\. (.*)",
         told,
     )[1]
     if bfloat16.processor_flags().intersection(bfloat16.FLAGS):

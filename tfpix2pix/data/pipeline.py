@@ -15,6 +15,9 @@ from tfpix2pix.data.augment import Augmentation
 from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.sources import Examples
 from tfpix2pix.data.tasks import Pairs, Task
+from tfpix2pix.errors import InputError
+
+ORDERS = ("shuffled", "serial")
 
 
 class Share(NamedTuple):
@@ -98,13 +101,14 @@ def unpaired_batches(
     *,
     tasks: Optional[tuple[Task, Task]] = None,
     augmentation: Augmentation = Augmentation(),
+    order: str = "shuffled",
     batch_size: int = 1,
     seed: int = 0,
     first_step: int = 0,
     share: Share = Share(),
     cache_gigabytes: float = 1.0,
 ) -> tf.data.Dataset:
-    """Streams shuffled and jittered batches of two domains, paired at random, without end.
+    """Streams jittered batches of two domains, paired at random or by position, without end.
 
     Each domain has epochs and permutations of its own: an image comes again when all others of its
     domain have come, and an image of A meets other images of B in each epoch.
@@ -115,6 +119,8 @@ def unpaired_batches(
         tasks: `(a_to_b, b_to_a)`, `tfpix2pix.data.tasks.Task` whose sources are the images of A and
             those of B; by default those of pairs of images.
         augmentation: `tfpix2pix.data.augment.Augmentation`; the source is A.
+        order: `"shuffled"`; or `"serial"`, which takes the images of each domain in their order, so
+            that those of one position come together, and the smaller domain again and again.
         batch_size: Images of each domain per batch.
         seed: Seed of order and jitter.
         first_step: How many batches of the stream to skip, at no cost.
@@ -125,7 +131,7 @@ def unpaired_batches(
         A `tf.data.Dataset` of `(a, b)`, float32 `[batch_size, height, width, channels]` in [-1, 1].
 
     Raises:
-        ValueError: If the images do not fit the geometry.
+        ValueError: If the images do not fit the geometry, or the order is unknown.
 
     Example:
         >>> from tfpix2pix.data import sources
@@ -136,6 +142,8 @@ def unpaired_batches(
         >>> [image.shape for image in next(iter(batches))]
         [TensorShape([1, 4, 4, 3]), TensorShape([1, 4, 4, 3])]
     """
+    if order not in ORDERS:
+        raise InputError(f"`order` must be one of {', '.join(ORDERS)}. Received: {order!r}.")
     tasks = tasks or _tasks_of_pairs(domains)
     loads = []
     for place, domain in enumerate(domains):
@@ -145,7 +153,9 @@ def unpaired_batches(
     def example(position):
         sources = []
         for place, (domain, load, task) in enumerate(zip(domains, loads, tasks)):
-            photo = load(_shuffled(position, len(domain.names), seed, place))
+            count = len(domain.names)
+            is_serial = order == "serial"
+            photo = load(position % count if is_serial else _shuffled(position, count, seed, place))
             key = tf.stack([seed, 2 * position + place])
             (window,) = augment.jitter(photo, geometry.window, flip=augmentation.flip, seed=key)
             sources.append(task.source(window))

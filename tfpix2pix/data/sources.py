@@ -40,6 +40,11 @@ class Examples(NamedTuple):
     sizes: np.ndarray
     skipped: list[str]
 
+    @property
+    def per_epoch(self) -> int:
+        """How many examples an epoch has."""
+        return len(self.names)
+
     def spread(self, count: int) -> "Examples":
         """Returns up to `count` examples from all over the data set.
 

@@ -5,6 +5,8 @@ A paper is `networks/NAME.py`, `models/NAME.py`, `families/NAME.py` and one line
 `tfpix2pix.models.TranslationModel`, nothing else.
 """
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Callable, NamedTuple
@@ -62,8 +64,8 @@ class Feed:
     Attributes:
         examples: `(config, split, progress) -> examples`: what can be read of one split, "train",
             "val", "test", or "held_out" for the first that there is of test, val and train; its
-            `names` has the names of all examples, `skipped` what was left out, and `spread(count)`
-            returns a few from all over the data.
+            `names` has the names of all examples, `per_epoch` how many an epoch has, `skipped` what
+            was left out, and `spread(count)` returns a few from all over the data.
         completed: `(config, examples) -> config` without open ends: with the channels, types and
             ranges of the data.
         training: `(config, examples, phase, place, first_step) -> tf.data.Dataset`, the endless
@@ -138,3 +140,24 @@ class Family:
     phases: Callable = whole
     ignored: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
+
+    def completed(self, config: ExperimentConfig, examples) -> ExperimentConfig:
+        """Fills in what a configuration leaves to the data, and its steps if it has epochs.
+
+        Args:
+            config: `tfpix2pix.config.ExperimentConfig`.
+            examples: Those to train on, as of the feed.
+
+        Returns:
+            The configuration with everything that is needed without the data.
+
+        Raises:
+            ValueError: As of the feed.
+        """
+        config = self.feed.completed(config, examples)
+        train = config.train
+        if train.epochs is None:
+            return config
+        steps = math.ceil(train.epochs * examples.per_epoch / train.batch_size)
+        train = dataclasses.replace(train, steps=steps, epochs=None)
+        return dataclasses.replace(config, train=train)

@@ -15,6 +15,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.families.family import Feed, Phase, Place
 
 PLACES = ("source", "target")
+IGNORED = {"data.serial_batches": "pairs ignore it: the images of a pair belong together"}
 
 
 def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
@@ -346,4 +347,4 @@ def _open_format(channels, dtype, value_range, labels):
     return PixelFormat(3, dtype, value_range)
 
 
-FEED = Feed(examples, completed, training, held_out)
+FEED = Feed(examples, completed, training, held_out, IGNORED)

@@ -41,6 +41,11 @@ class Domains(NamedTuple):
         return [*self.a.names, *self.b.names]
 
     @property
+    def per_epoch(self) -> int:
+        """How many images of each domain an epoch has: as many as the larger domain."""
+        return max(domain.per_epoch for domain in self)
+
+    @property
     def skipped(self) -> list[str]:
         """What was left out of both domains, and why."""
         return [*self.a.skipped, *self.b.skipped]
@@ -179,6 +184,7 @@ def training(
         examples,
         pairs.geometry(config, phase.image_size),
         tasks=tasks(config),
+        order="serial" if config.data.serial_batches else "shuffled",
         first_step=first_step * place.replicas,
         **pairs.share(config, phase, place),
     )

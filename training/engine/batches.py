@@ -19,9 +19,9 @@ def completed(config: ExperimentConfig):
     Raises:
         ValueError: If the data cannot be used.
     """
-    feed = checked_family(config).feed
-    examples = feed.examples(config, "train", progress.survey)
-    return feed.completed(config, examples), examples
+    family = checked_family(config)
+    examples = family.feed.examples(config, "train", progress.survey)
+    return family.completed(config, examples), examples
 
 
 def training_batches(config: ExperimentConfig, examples) -> tf.data.Dataset:

@@ -121,7 +121,7 @@ def train(
     check_precision(config.train.precision)
     family = checked_family(config)
     examples = family.feed.examples(config, "train", progress.survey)
-    config = family.feed.completed(config, examples)
+    config = family.completed(config, examples)
     check_same_experiment(config, run)
     if examples.skipped:
         tqdm.write(f"{len(examples.skipped)} files are left out: {listed(examples.skipped)}")

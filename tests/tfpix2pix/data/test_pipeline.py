@@ -265,6 +265,21 @@ def test_unpaired_streams_resume_and_follow_from_their_seed_alone(tmp_path):
     assert (other != order).any(axis=1).all()  # In both domains.
 
 
+@pytest.mark.parametrize("counts", [(3, 5), (5, 3)])
+def test_serial_batches_pair_by_position_and_resume(tmp_path, counts):
+    domains = two_domains(tmp_path, *counts)
+    order = unpaired_numbers(domains, 14, order="serial")
+    assert order.tolist() == [[n % count for n in range(14)] for count in counts]
+    resumed = unpaired_numbers(domains, 5, order="serial", batch_size=2, first_step=2)
+    np.testing.assert_array_equal(resumed, order[:, 4:])
+    shared = unpaired_numbers(domains, 7, order="serial", share=pipeline.Share(1, 1, 2))
+    np.testing.assert_array_equal(shared, order[:, 1::2])
+    with pytest.raises(
+        InputError, match=r"^`order` must be one of shuffled, serial\. Received: 's"
+    ):
+        unpaired_numbers(domains, 1, order="sorted")
+
+
 @pytest.mark.parametrize("counts", [(5, 5), (3, 5)])
 def test_the_shares_of_workers_are_the_unpaired_stream_of_one(tmp_path, counts):
     """Two workers of two replicas, batches of two: rows of eight examples."""

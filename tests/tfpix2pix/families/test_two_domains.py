@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests.cases import toy
 from tests.cases.families import write_domains
 from tfpix2pix import InputError, families, load_run, preset, runs
-from tfpix2pix.config import DataConfig
+from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.families import Place, checked_family, unpaired
 from training.engine import batches, loop
@@ -68,6 +68,40 @@ def test_an_option_that_nothing_reads_is_refused_wherever_a_configuration_comes_
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             way()
     assert not (tmp_path / "run").exists()
+
+
+def test_pairs_refuse_to_be_paired_by_position():
+    config = dataclasses.replace(preset("facades"), data=DataConfig(serial_batches=True))
+    message = (
+        "The options of a training must be ones that pix2pix reads. Received: "
+        "data.serial_batches=True (pairs ignore it: the images of a pair belong together). Leave "
+        "them out."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        checked_family(config)
+
+
+@pytest.mark.parametrize("counts", [(3, 5), (5, 3)])
+def test_an_epoch_of_two_domains_is_the_larger_one_and_a_run_records_steps(counts, tmp_path):
+    folder = write_domains(tmp_path / "data", counts)
+    config = dataclasses.replace(
+        toy.FAMILY.presets["toy"].with_data(folder), train=TrainConfig(epochs=3, batch_size=2)
+    )
+    _, step = loop.train(config, tmp_path / "run", until=2)
+    recorded = runs.load_config(tmp_path / "run").train
+    assert (step, recorded.steps, recorded.epochs) == (2, 8, None)  # 15 images, 2 a batch.
+    _, step = loop.train(config, tmp_path / "run")  # The same command goes on to the end.
+    assert step == 8
+
+
+def test_serial_batches_pair_the_images_of_one_position(tmp_path):
+    for domain, count in (("A", 3), ("B", 5)):
+        for index in range(count):
+            pixels = np.full((16, 16, 1), 10 * index, "uint8")
+            codecs.write(pixels, tmp_path / f"train{domain}/{index}.png")
+    _, training, _ = streamed(tmp_path, 7, serial_batches=True, image_size=16)
+    numbers = [[round((image[0, 0, 0, 0] + 1) * 12.75) for image in pair] for pair in training]
+    assert numbers == [[n % 3, n % 5] for n in range(7)]
 
 
 def test_what_is_ignored_at_its_default_and_what_is_read_are_accepted():
