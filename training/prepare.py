@@ -31,19 +31,27 @@ def combine(a: Path, b: Path, to: Path):
     _report(combining.combine_folders(a, b, to, progress=_bar), to, _training(to))
 
 
-def split(folder: Path, to: Path, val: float = 0.1, test: float = 0.1, seed: int = 0):
+def split(
+    folder: Path,
+    to: Path,
+    val: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+    layout: Literal["auto", "unpaired"] = "auto",
+):
     """Divides images at random into train, val and test.
 
     Args:
-        folder: Folder of images, or of A and B with images of the same names.
+        folder: Folder of images, or of A and B with images: pairs if they have names in common.
         to: Folder to write to.
         val: Share to choose by; 0 for none.
         test: Share to judge by; 0 for none. What is left is to train on.
         seed: Another seed gives another division.
+        layout: Use unpaired if names that A and B have in common are a coincidence.
     """
     fractions = {"train": 1 - val - test, "val": val, "test": test}
     fractions = {name: share for name, share in fractions.items() if share}
-    done = combining.split_folder(folder, to, fractions, seed=seed, progress=_bar)
+    done = combining.split_folder(folder, to, fractions, seed=seed, layout=layout, progress=_bar)
     _report(done, to, _training(to))
 
 
@@ -134,16 +142,19 @@ def tfrecord(data: Path, to: Path, layout: str = "auto", shards: Optional[int] =
 
 
 def fetch(name: str, to: Path, from_file: Optional[Path] = None):
-    """Fetches a data set of the paper from its project page.
+    """Fetches a published data set from its project page.
 
     Args:
-        name: cityscapes, edges2handbags, edges2shoes, facades, maps or night2day.
+        name: Pairs are cityscapes, edges2handbags, edges2shoes, facades, maps and night2day; two
+            domains are apple2orange, cezanne2photo, horse2zebra, iphone2dslr_flower, monet2photo,
+            summer2winter_yosemite, ukiyoe2photo and vangogh2photo.
         to: Folder in which it becomes a folder of its name.
         from_file: Its archive, downloaded by hand, for machines without internet.
     """
     folder = fetching.fetch_data_set(name, to, file=from_file, progress=_byte_bar)
-    direction = fetching.DATA_SETS[name].direction
-    print(f"{folder} is there. Train on it: {_training(folder, direction)}")
+    print(
+        f"{folder} is there. Train on it: {_training(folder, fetching.DATA_SETS[name].direction)}"
+    )
 
 
 def check(
@@ -216,14 +227,17 @@ def _byte_bar(chunks, total, done):
 
 
 def _training(folder, direction="AtoB"):
-    return _command({"data.folder": str(folder), "data.direction": direction}, folder.name)
+    settings = {"data.folder": str(folder)}
+    if layouts.detect(folder) == "unpaired":  # Both directions are trained.
+        return _command(settings, folder.name, preset="horse2zebra")
+    return _command({**settings, "data.direction": direction}, folder.name)
 
 
-def _command(settings, name):
+def _command(settings, name, preset="facades"):
     """Returns the command that trains with settings, a dict of option to value."""
     flags = [f"--{option} {shlex.quote(value)}" for option, value in settings.items()]
     flags = " ".join(flags).replace("--data.folder ", "--data ", 1)  # Its short form.
-    return f"python -m training.train facades {flags} --run {shlex.quote(f'runs/{name}')}"
+    return f"python -m training.train {preset} {flags} --run {shlex.quote(f'runs/{name}')}"
 
 
 def _report(done, to, command=None):

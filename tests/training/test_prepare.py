@@ -78,6 +78,28 @@ def test_split_trains_on_what_is_left(capsys):
     assert {part: parts.count(part) for part in parts} == {"train": 7, "test": 3}
 
 
+def test_two_domains_are_split_to_train_in_both_directions(capsys):
+    for index in range(10):
+        codecs.write(PHOTO, f"all/A/{index}.png")
+        codecs.write(PHOTO, f"all/B/{index}.png")
+    options = ["--val", "0", "--test", "0.2", "--layout", "unpaired"]
+    prepare.main(["split", "all", "--to", "out", *options])
+    assert capsys.readouterr().out == (
+        "out: 20 files made, 0 were there already. Train on them: python -m training.train "
+        "horse2zebra --data out --run runs/out\n"
+    )
+    parts = [name.split("/")[0] for name in shapes("out")]
+    counts = {part: parts.count(part) for part in parts}
+    assert counts == {"trainA": 8, "testA": 2, "trainB": 8, "testB": 2}
+    assert [len(domain.names) for domain in sources.unpaired("out", "test")] == [2, 2]
+    message = (
+        "TFRecords must be of pairs, or of photos. Received: images of two domains, whose records "
+        "nothing could tell apart. Train on the files as they are."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        prepare.main(["tfrecord", "out", "--to", "packed"])
+
+
 def test_resized_photos_are_no_pairs_to_train_on(capsys):
     options = ["--size", "[8,12]", "--how", "pad", "--kernel", "area"]
     prepare.main(["resize", "photos", "--to", "out", *options])

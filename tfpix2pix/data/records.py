@@ -47,7 +47,8 @@ def write_shards(
         `(written, skipped)`: numbers of shards.
 
     Raises:
-        ValueError: If the folder has shards of another number of files.
+        ValueError: If the folder has shards of another number of files, or the listing is of two
+            domains.
 
     Example:
         >>> from tfpix2pix.data import codecs, layouts
@@ -55,6 +56,11 @@ def write_shards(
         >>> write_shards(layouts.listing("dots", "train"), "train", "shards")
         (1, 0)
     """
+    if listing.layout == "unpaired":
+        raise InputError(
+            "TFRecords must be of pairs, or of photos. Received: images of two domains, whose "
+            "records nothing could tell apart. Train on the files as they are."
+        )
     to = Path(to)
     if shards is None:
         size = sum(os.path.getsize(file) for files in listing.files for file in files)

@@ -75,26 +75,30 @@ def split_folder(
     fractions: Mapping[str, float],
     *,
     seed: int = 0,
+    layout: str = "auto",
     progress: Progress = silent,
 ) -> jobs.Done:
     """Divides images at random into `train`, `val` and `test`, by hard links, or else copies.
 
     Files that differ only in their suffix stay together, and so do those of the same name in `A`
-    and `B`, if the folder has these; they become `train/A`, `train/B` and so on. The same names,
-    fractions and seed always give the same splits.
+    and `B`, if the folder has these; they become `train/A`, `train/B` and so on. If these have no
+    name in common, they are two domains, which are divided each on its own and become `trainA`,
+    `trainB` and so on. The same names, fractions and seed always give the same splits.
 
     Args:
         folder: Folder of images, or of `A` and `B` with images.
         to: Folder to write to; it may only hold an earlier, equal split.
         fractions: dict of split to its positive share; they sum to 1.
         seed: Seed of the division.
+        layout: `"unpaired"` if equal names in `A` and `B` are a coincidence; `"auto"` goes by them.
         progress: As in `tfpix2pix.datasets.jobs.run`.
 
     Returns:
         `tfpix2pix.datasets.jobs.Done`, counting files.
 
     Raises:
-        ValueError: If the fractions do not sum to 1, or `to` holds other images.
+        ValueError: If the fractions do not sum to 1, the layout is unknown or has no `A` and `B`,
+            or `to` holds other images.
 
     Example:
         >>> for name in "abcde":
@@ -113,17 +117,27 @@ def split_folder(
     folder = Path(folder)
     to = Path(to)
     halves = [folder / "A", folder / "B"]
-    groups = {}
-    for root in halves if all(half.is_dir() for half in halves) else [folder]:
-        for file in folders.input_images(root, to):
-            name = file.relative_to(root).with_suffix("").as_posix()
-            groups.setdefault(name, []).append(file)
-    names = np.array(sorted(groups))[np.random.default_rng(seed).permutation(len(groups))]
-    ends = np.cumsum(_counts(len(names), shares))[:-1]
+    has_halves = all(half.is_dir() for half in halves)
+    if layout not in ("auto", "unpaired") or (layout == "unpaired" and not has_halves):
+        raise InputError(
+            "`layout` must be auto, or unpaired for a folder with A and B. Received: "
+            f"layout={layout!r}, folder={str(folder)!r}. Move the images of each domain there."
+        )
+    groups = [_groups(half, to) for half in halves] if has_halves else [_groups(folder, to)]
+    is_unpaired = has_halves and (layout == "unpaired" or not set(groups[0]) & set(groups[1]))
     targets = {}
-    for part, members in zip(fractions, np.split(names, ends)):
-        files = [file for name in members for file in groups[name]]
-        targets.update((to / part / file.relative_to(folder), file) for file in files)
+    if is_unpaired:
+        for letter, half, group in zip("AB", halves, groups):
+            for part, files in _parts(group, fractions, seed):
+                root = to / f"{part}{letter}"
+                targets.update((root / file.relative_to(half), file) for file in files)
+    else:
+        together = {}
+        for group in groups:
+            for name, files in group.items():
+                together.setdefault(name, []).extend(files)
+        for part, files in _parts(together, fractions, seed):
+            targets.update((to / part / file.relative_to(folder), file) for file in files)
     _check_only(to, targets)
     return jobs.run(
         [
@@ -275,6 +289,22 @@ def _difference(pair):
 def _in_words(image):
     height, width, channels = image.shape
     return f"{height}x{width} pixels, {channels} channels of {image.dtype}"
+
+
+def _groups(root, to):
+    """Returns a dict of name to the files of a folder that differ in their suffix alone."""
+    groups = {}
+    for file in folders.input_images(root, to):
+        groups.setdefault(file.relative_to(root).with_suffix("").as_posix(), []).append(file)
+    return groups
+
+
+def _parts(groups, fractions, seed):
+    """Yields each part and its files."""
+    names = np.array(sorted(groups))[np.random.default_rng(seed).permutation(len(groups))]
+    ends = np.cumsum(_counts(len(names), np.array(list(fractions.values()))))[:-1]
+    for part, members in zip(fractions, np.split(names, ends)):
+        yield part, [file for name in members for file in groups[name]]
 
 
 def _counts(total, shares):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tfpix2pix import InputError
-from tfpix2pix.data import codecs, edges
+from tfpix2pix.data import codecs, edges, layouts
 from tfpix2pix.data.parallel import map_in_parallel
 from tfpix2pix.datasets import combine, derive, jobs
 
@@ -237,6 +237,43 @@ def test_files_of_one_name_stay_together(tmp_path):
         assert len(inside) == 3
         expected = {f"A/{i}.jpg" for i in inside} | {f"B/{i}.png" for i in inside}
         assert files_in(tmp_path / "out" / part) == expected | {f"B/{i}.tiff" for i in inside}
+
+
+def test_two_domains_are_divided_each_on_its_own(tmp_path):
+    write(tmp_path / "all", *(f"A/{i}.jpg" for i in range(10)))
+    write(tmp_path / "all", *(f"B/x/{i}b.png" for i in range(20)))
+    done = combine.split_folder(tmp_path / "all", tmp_path / "out", TENTHS, seed=3)
+    assert done == jobs.Done(30, 0)
+    found = {folder.name: len(files_in(folder)) for folder in (tmp_path / "out").iterdir()}
+    assert found == {
+        **{"trainA": 8, "valA": 1, "testA": 1},
+        **{"trainB": 16, "valB": 2, "testB": 2},
+    }
+    a, b = (
+        set.union(*(files_in(tmp_path / f"out/{part}{letter}") for part in TENTHS))
+        for letter in "AB"
+    )
+    assert a == {f"{i}.jpg" for i in range(10)}
+    assert b == {f"x/{i}b.png" for i in range(20)}
+    assert layouts.detect(tmp_path / "out") == "unpaired"
+    again = combine.split_folder(tmp_path / "all", tmp_path / "out", TENTHS, seed=3)
+    assert again == jobs.Done(0, 30)
+
+
+def test_names_in_common_can_be_a_coincidence(tmp_path):
+    for letter, count in (("A", 4), ("B", 6)):
+        write(tmp_path / "all", *(f"{letter}/{i}.png" for i in range(count)))
+    halves = {"train": 0.5, "test": 0.5}
+    combine.split_folder(tmp_path / "all", tmp_path / "out", halves, layout="unpaired")
+    found = {folder.name: len(files_in(folder)) for folder in (tmp_path / "out").iterdir()}
+    assert found == {"trainA": 2, "testA": 2, "trainB": 3, "testB": 3}
+    for layout, folder in (("unpaired", tmp_path / "all/A"), ("pairs", tmp_path / "all")):
+        message = (
+            "`layout` must be auto, or unpaired for a folder with A and B. Received: "
+            f"layout={layout!r}, folder={str(folder)!r}. Move the images of each domain there."
+        )
+        with refuses(message):
+            combine.split_folder(folder, tmp_path / "other", halves, layout=layout)
 
 
 def test_without_links_files_are_copied(tmp_path, monkeypatch):

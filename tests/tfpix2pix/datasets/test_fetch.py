@@ -4,13 +4,14 @@ import io
 import re
 import tarfile
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from tfpix2pix import InputError
-from tfpix2pix.data import sources
+from tfpix2pix.data import layouts, sources
 from tfpix2pix.datasets import fetch as fetching
 
 CURE = (
@@ -29,14 +30,33 @@ def packed(files):
     return buffer.getvalue()
 
 
+def zipped(files, links=()):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in sorted({name.rpartition("/")[0] for name in files} - {""}):
+            archive.writestr(f"{folder}/", b"")
+        for name, content in files.items():
+            archive.writestr(name, content)
+        for name in links:
+            member = zipfile.ZipInfo(name)
+            member.external_attr = 0o120777 << 16
+            archive.writestr(member, "1.jpg")
+    return buffer.getvalue()
+
+
 NOISE = [np.random.default_rng(seed).bytes(500) for seed in range(3)]
 FILES = dict(zip(("tiny/train/1.jpg", "tiny/train/2.jpg", "tiny/val/1.jpg"), NOISE))
 ARCHIVE = packed(FILES)
+DOMAINS = {
+    f"tiny/{folder}/{index}.jpg": NOISE[index]
+    for folder, count in {"trainA": 2, "trainB": 3, "testA": 1, "testB": 1}.items()
+    for index in range(count)
+}
 CHECKSUM = int.from_bytes(ARCHIVE[-8:-4], "little")
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `/tiny.tar.gz`, and notes of each request its Range and how many bytes it sent."""
+    """Serves an archive, and notes of each request its Range and how many bytes it sent."""
 
     daemon_threads = True
     content = ARCHIVE
@@ -57,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         byte_range = self.headers["Range"]
-        if self.path != "/tiny.tar.gz":
+        if self.path not in ("/tiny.tar.gz", "/tiny.zip"):
             self.send_error(404)
             return
         start = (
@@ -347,8 +367,10 @@ def test_a_full_disk_keeps_the_download(server, tmp_path):
 def test_an_unknown_name_is_refused(tmp_path, monkeypatch):
     monkeypatch.delitem(fetching.DATA_SETS, "tiny")
     message = (
-        "The data set must be one of cityscapes, edges2handbags, edges2shoes, facades, maps, "
-        "night2day. Received: 'facade'. Check the spelling; images of your own need no fetching."
+        "The data set must be one of apple2orange, cezanne2photo, cityscapes, edges2handbags, "
+        "edges2shoes, facades, horse2zebra, iphone2dslr_flower, maps, monet2photo, night2day, "
+        "summer2winter_yosemite, ukiyoe2photo, vangogh2photo. Received: 'facade'. Check "
+        "the spelling; images of your own need no fetching."
     )
     with refuses(message):
         fetching.fetch_data_set("facade", tmp_path)
@@ -356,8 +378,9 @@ def test_an_unknown_name_is_refused(tmp_path, monkeypatch):
 
 def test_every_record_is_usable():
     for data_set in fetching.DATA_SETS.values():
-        assert data_set.direction in sources.DIRECTIONS
-        assert "train" in data_set.pairs
+        pairs = data_set.origin is fetching.PAIRED
+        assert data_set.direction in (sources.DIRECTIONS if pairs else (None,))
+        assert ({"train"} if pairs else {"trainA", "trainB"}) <= set(data_set.counts)
         assert re.fullmatch(r"[\d.]+ [kMG]B", data_set.about)
         number, unit = data_set.about.split()
         expected = float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
@@ -368,3 +391,62 @@ def test_a_folder_that_is_there_is_not_touched(tmp_path):
     (tmp_path / "tiny").mkdir()
     assert fetching.fetch_data_set("tiny", tmp_path, file="none") == tmp_path / "tiny"
     assert names(tmp_path / "tiny") == []
+
+
+@pytest.fixture
+def two_domains(monkeypatch):
+    """Makes the archive one of two domains."""
+    counts = {"trainA": 2, "trainB": 3, "testA": 1, "testB": 1}
+    record = fetching.DataSet(None, "2 kB", None, counts, fetching.UNPAIRED)
+    monkeypatch.setitem(fetching.DATA_SETS, "tiny", record)
+
+
+def test_two_domains_are_downloaded_continued_and_unpacked(two_domains, server, tmp_path):
+    server.content = zipped({**DOMAINS, "__MACOSX/tiny/x.jpg": b"beside"})
+    server.breaks_after = 1000
+    message = (
+        cut(server.url)
+        .replace("tar.gz", "zip")
+        .replace(fetching.PAIRED.project, "https://junyanz.github.io/CycleGAN")
+    )
+    with refuses(message):
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url)
+    server.breaks_after = None
+    path = fetching.fetch_data_set("tiny", tmp_path, url=server.url)
+    assert contents(tmp_path) == DOMAINS
+    assert server.requests[1][0] == "bytes=1000-"
+    assert layouts.detect(path) == "unpaired"
+
+
+BROKEN_ZIPS = {
+    "parent": (zipped({**DOMAINS, "tiny/../x": b""}), "'tiny/../' is no plain file inside of it"),
+    "link": (zipped(DOMAINS, ["tiny/link"]), "'tiny/link' is no plain file inside of it"),
+    "cut": (zipped(DOMAINS)[:2000], "File is not a zip file"),
+    "checksum": (
+        zipped(DOMAINS).replace(NOISE[0][:100], bytes(100)),
+        "Bad CRC-32 for file 'trainA/0.jpg'",
+    ),
+    "page": (b"<html>Log in</html>", "File is not a zip file"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_ZIPS)
+def test_a_broken_or_hostile_zip_leaves_nothing(case, two_domains, server, tmp_path):
+    server.content, reason = BROKEN_ZIPS[case]
+    with refuses(
+        f"The archive must be tiny.zip, whole and of plain files. Received: "
+        f"'{tmp_path}/tiny.zip.part', which is not: {reason}. Download it again."
+    ):
+        fetching.fetch_data_set("tiny", tmp_path, url=server.url)
+    assert names(tmp_path) == []
+
+
+def test_another_number_of_images_of_a_domain_is_refused(two_domains, tmp_path):
+    file = tmp_path / "tiny.zip"
+    file.write_bytes(zipped({k: v for k, v in DOMAINS.items() if k != "tiny/trainB/2.jpg"}))
+    with refuses(
+        "The archive of tiny must hold images {'trainA': 2, 'trainB': 3, 'testA': 1, 'testB': 1}. "
+        "Received: {'trainA': 2, 'trainB': 2, 'testA': 1, 'testB': 1} in "
+        f"{str(file)!r}, which stays. Unpack it by hand if you want these."
+    ):
+        fetching.fetch_data_set("tiny", tmp_path / "data", file=file)
