@@ -103,7 +103,8 @@ class TranslationModel(keras.Model):
             micro_batches: Gradient accumulation: each replica processes its batch in that many
                 equal parts, one after the other, and updates once, which saves memory.
             ema_decay: Decay of the exponential moving averages of the translators' weights, such as
-                0.999; 0 for none. In step t it is at most (1 + t) / (10 + t), to forget the start.
+                0.999; 0 for none. In early step t it is at most (1 + t) / (10 + t), so that the
+                initial weights are soon forgotten.
             **kwargs: Those of `keras.Model.compile`, such as `jit_compile`.
 
         Raises:
@@ -193,8 +194,9 @@ class TranslationModel(keras.Model):
     def enter(self, phase, share: float) -> None:
         """Prepares for a step of a phase: grows, freezes, sets new optimizers or a blend.
 
-        It is called before every step, and before a checkpoint is restored; so what a phase
-        changes in the players or the optimizers must depend on the phase alone.
+        It is called before the first step of each phase, after a restart too, and then before
+        every step. What a phase changes in the players or the optimizers must depend on the phase
+        alone, for a checkpoint is restored after it.
 
         Args:
             phase: `tfpix2pix.families.Phase` of the step.
