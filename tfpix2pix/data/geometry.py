@@ -45,7 +45,8 @@ class Geometry:
             `tfpix2pix.data.images.resize`.
 
     Raises:
-        ValueError: If an option is unknown, or `load_size` is smaller than `image_size`.
+        ValueError: If an option is unknown, `load_size` is smaller than `image_size`, or a window
+            has other sides than the networks need.
 
     Example:
         >>> Geometry((256, 256)).load_size
@@ -73,6 +74,12 @@ class Geometry:
                 "`load_size` must be at least `image_size`. Received: load_size="
                 f"{tuple(self.load_size)}, image_size={tuple(self.image_size)}. Leave `load_size` "
                 "out for the paper's 286/256."
+            )
+        if self.window and any(side % self.multiple for side in self.window):
+            near = tuple(max(side // self.multiple, 1) * self.multiple for side in self.window)
+            raise InputError(
+                f"The sides of `image_size` must be multiples of {self.multiple}, as the networks "
+                f"need. Received: image_size={self.window}. Use {near}."
             )
 
     @property
@@ -121,7 +128,12 @@ class Geometry:
 
     @property
     def still(self) -> "Geometry":
-        """The same without a margin for a random crop, for evaluation."""
+        """The same without a margin for a random crop, for evaluation.
+
+        Where the window is a part of a scaled image, the scale stays that of the training.
+        """
+        if self.preprocess == "scale_width_and_crop":
+            return self
         return replace(self, load_size=self.image_size)
 
     def check(self, examples, batch_size: int) -> None:

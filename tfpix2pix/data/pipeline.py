@@ -172,8 +172,8 @@ def evaluation_batches(
 
     Args:
         examples: `tfpix2pix.data.sources.Examples`.
-        geometry: `tfpix2pix.data.geometry.Geometry`; images are resized to the size of its window,
-            and the centre is cut out of larger ones.
+        geometry: `tfpix2pix.data.geometry.Geometry`; images are loaded as by its `still`, and the
+            window is cut out of their middle.
         task: `tfpix2pix.data.tasks.Pairs` or another task; by default that of pairs of images.
         batch_size: Examples per batch; the last batch may be smaller.
 

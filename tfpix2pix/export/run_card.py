@@ -80,11 +80,15 @@ def _unscaled(config):
 
 def _scale(run, direction, pictures):
     """Returns by what the sides of files are multiplied before networks see them."""
-    if run.config.data.task != "pairs":
+    data = run.config.data
+    if data.task != "pairs":
         return 1.0
     phase = run.family.phases(run.config)[-1]
     geometry = Geometry(
-        phase.image_size, preprocess=run.config.data.preprocess, multiple=direction.multiple
+        phase.image_size,
+        data.load_size if phase.image_size == data.image_size else None,
+        preprocess=data.preprocess,
+        multiple=direction.multiple,
     )
     sizes = np.array([picture.shape[:2] for picture in pictures])
     factors = geometry.still.loaded_sizes(sizes) / sizes

@@ -271,4 +271,23 @@ PRESETS = {
     )
 }
 
-FAMILY = Family(CycleGANConfig, PRESETS, unpaired.FEED, model, directions)
+FAMILY = Family(
+    CycleGANConfig,
+    PRESETS,
+    unpaired.FEED,
+    model,
+    directions,
+    ignored=dict.fromkeys(
+        ("train.update", "train.discriminator_steps"),
+        "CycleGAN ignores it: all networks take one step from the same state",
+    ),
+    remedies={
+        "strong_discriminator": "Lower `train.discriminator_learning_rate`, or use "
+        "`model.real_label` 0.9.",
+        "collapse": "Raise `model.cycle_weight`, or lower `train.discriminator_learning_rate`.",
+        "inverted": "Start anew with a higher `model.identity_weight`, such as 1.0, another "
+        "`train.seed` or `model.gain` 0.01.",
+        "checkerboard": "Use `model.upsampling` nearest.",
+        "hidden": "Lower `model.cycle_weight`, for translations show less than it asks for.",
+    },
+)

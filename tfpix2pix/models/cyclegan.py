@@ -1,6 +1,7 @@
 """CycleGAN: two generators that undo each other, for two domains without pairs."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Callable, ClassVar, Optional
 
 import tensorflow as tf
@@ -136,8 +137,8 @@ class CycleGAN(TranslationModel):
 
     @property
     def discriminator_losses(self):
-        """The adversarial loss of both discriminators."""
-        return {f"{player}_gan": self.adversarial for player in DISCRIMINATORS}
+        """The losses of both discriminators."""
+        return {f"{player}_gan": self._discriminator_loss for player in DISCRIMINATORS}
 
     def call(self, images, training: bool = False):
         """Translates a batch of A into B; see `translate`."""
@@ -211,8 +212,7 @@ class CycleGAN(TranslationModel):
         with tf.GradientTape() as tape:
             real_logits = discriminator(real, training=True)
             fake_logits = discriminator(fake, training=True)
-            # Halved to slow the discriminators relative to the generators (section 7.1).
-            terms = {"gan": 0.5 * self.adversarial.discriminator(real_logits, fake_logits)}
+            terms = {"gan": self._discriminator_loss(real_logits, fake_logits)}
             if self.penalty:
                 weight, penalty = self.penalty
                 noise = self.noise.uniform(tf.shape(real))
@@ -225,6 +225,10 @@ class CycleGAN(TranslationModel):
         self.logits[f"{domain}_real"].update_state(real_logits)
         self.logits[f"{domain}_fake"].update_state(fake_logits)
         return {player: self.gradients(tape, objective, player)}
+
+    def _discriminator_loss(self, real_logits, fake_logits):
+        # Halved to slow the discriminators relative to the generators (section 7.1).
+        return 0.5 * self.adversarial.discriminator(real_logits, fake_logits)
 
     def test_step(self, data):
         """Measures the L1 of cycles and identities, in [0, 2]."""
@@ -256,8 +260,9 @@ class CycleGAN(TranslationModel):
             translated = self.translate(images, forth)
             columns[source] = Column("source", forth, images)
             columns[f"{target}'"] = Column("translation", forth, translated, images)
+            restore = partial(self.translate, direction=back)
             columns[f"{source}''"] = Column(
-                "reconstruction", forth, self.translate(translated, back)
+                "reconstruction", forth, restore(translated), restore=restore
             )
             if self.has_identity:
                 identity = self.translate(images, back)

@@ -136,3 +136,23 @@ def test_unknown_and_impossible_options_are_refused():
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         Geometry((16, 16), (16, 15))
+
+
+def test_held_out_images_have_no_margin_but_the_scale_of_the_training():
+    """A window of 360 pixels of images of width 1024 shows a third of them, held out ones too."""
+    sizes = np.array([(1536, 2048), (900, 1200)])
+    part = Geometry((360, 360), (1024, 1024), preprocess="scale_width_and_crop", multiple=4)
+    assert part.loaded_sizes(sizes).tolist() == [[768, 1024], [768, 1024]]
+    assert part.still.loaded_sizes(sizes).tolist() == [[768, 1024], [768, 1024]]
+    assert part.still.window == (360, 360)
+    assert Geometry((256, 256)).still.loaded_sizes(sizes).tolist() == [[256, 256]] * 2
+
+
+def test_a_window_that_networks_cannot_take_is_refused():
+    message = (
+        "The sides of `image_size` must be multiples of 4, as the networks need. Received: "
+        "image_size=(361, 362). Use (360, 360)."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Geometry((361, 362), preprocess="scale_width_and_crop", multiple=4)
+    assert Geometry((361, 362), preprocess="scale_width", multiple=4).window is None

@@ -137,3 +137,83 @@ def test_label_maps_of_either_domain_are_one_hot(tmp_path):
     labels = codecs.read(tmp_path / "trainB/1.png")
     np.testing.assert_array_equal(held_out[1][1].argmax(axis=-1)[0], labels[..., 0])
     np.testing.assert_array_equal(a_to_b.picture(None, tf.constant(held_out[1][1]))[0], labels)
+
+
+def pixels(shape, dtype, seed):
+    values = np.random.default_rng(seed).uniform(0, 1, shape)
+    return (
+        values.astype(dtype)
+        if dtype == "float32"
+        else ((values * np.iinfo(dtype).max).astype(dtype))
+    )
+
+
+# Suffix, channels and type of the files of A and of B.
+KINDS = [
+    (("png", 1, "uint8"), ("png", 3, "uint16")),
+    (("png", 3, "uint8"), ("tiff", 1, "float32")),
+    (("npy", 3, "float32"), ("bmp", 3, "uint8")),
+    (("png", 1, "uint16"), ("tiff", 5, "uint8")),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), KINDS)
+@pytest.mark.parametrize("counts", [(3, 5), (5, 3)])
+def test_domains_of_any_counts_formats_and_sizes_go_there_and_back(a, b, counts, tmp_path):
+    sizes = {"A": (30, 24), "B": (20, 41)}
+    written = {}
+    for domain, (suffix, channels, dtype), count in zip("AB", (a, b), counts):
+        for index in range(count):
+            height, width = sizes[domain]
+            image = pixels((height + index, width, channels), dtype, index)
+            name = f"train{domain}/{domain.lower() * (index + 1)}.{suffix}"
+            codecs.write(image, tmp_path / name)
+            written[domain, index] = image
+    config, training, held_out = streamed(tmp_path, 8, image_size=16)
+    data = config.data
+    assert (data.source_channels, data.target_channels) == (a[1], b[1])
+    assert (data.source_dtype, data.target_dtype) == (a[2], b[2])
+    assert len(held_out) == max(counts)
+    for batches_of_domains in (training, held_out):
+        for image_a, image_b in batches_of_domains:
+            assert (image_a.shape, image_b.shape) == ((1, 16, 16, a[1]), (1, 16, 16, b[1]))
+            assert max(np.abs(image).max() for image in (image_a, image_b)) <= 1
+    # Whole images: what networks see of the first of each becomes its file's pixels again.
+    _, _, whole = streamed(tmp_path, 1, preprocess="pad", image_size=16)
+    for position, (domain, task) in enumerate(zip("AB", unpaired.tasks(config))):
+        image = written[domain, 0]
+        padded = task.source_picture(tf.constant(whole[0][position]))[0].numpy()
+        top, left = ((p - s) // 2 for p, s in zip(padded.shape, image.shape[:2]))
+        assert padded.dtype == image.dtype
+        restored = padded[top : top + image.shape[0], left : left + image.shape[1]]
+        np.testing.assert_allclose(restored, image, atol=1e-6)
+
+
+def test_grey_among_colour_is_colour_and_alpha_is_dropped(tmp_path):
+    for index, channels in enumerate((1, 3, 4)):
+        codecs.write(pixels((16, 16, channels), "uint8", index), tmp_path / f"trainA/{index}.png")
+    codecs.write(pixels((16, 16, 2), "uint8", 9), tmp_path / "trainB/0.png")
+    config, training, _ = streamed(tmp_path, 4, image_size=16)
+    assert (config.data.source_channels, config.data.target_channels) == (3, 1)
+    assert {pair[0].shape for pair in training} == {(1, 16, 16, 3)}
+
+
+def test_crops_of_large_images_keep_their_scale(tmp_path):
+    """The reference's recipe for large images: windows of 360 of images of width 1024; here 20."""
+    ramp = np.tile(np.linspace(0, 255, 80, dtype="uint8")[:, np.newaxis], (60, 1, 1))
+    for index, domain in enumerate("AB"):
+        image = ramp if domain == "A" else np.repeat(ramp, 2, axis=1)[:100]
+        codecs.write(image, tmp_path / f"train{domain}/{index}.png")
+    options = {"preprocess": "scale_width_and_crop", "load_size": 60, "image_size": 20}
+    _, training, held_out = streamed(tmp_path, 6, **options, flip=False)
+    for pair in (*training, *held_out):
+        for image in pair:
+            assert image.shape == (1, 20, 20, 1)
+            # A third of the width has a third of the greys, in both domains, held out or not.
+            assert image[0, 10, -1, 0] - image[0, 10, 0, 0] == pytest.approx(2 * 19 / 60, abs=0.05)
+    message = (
+        "The sides of `image_size` must be multiples of 2, as the networks need. Received: "
+        "image_size=(21, 21). Use (20, 20)."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        streamed(tmp_path, 1, **{**options, "image_size": 21})
