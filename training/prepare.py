@@ -17,6 +17,8 @@ from tfpix2pix.doctor import presentation
 from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.errors import InputError
 
+PAIRS = "facades"  # Presets that are named where a data set is ready.
+TWO_DOMAINS = "horse2zebra"
 Size = Union[int, tuple[int, int]]
 
 
@@ -172,7 +174,9 @@ def check(
         classes: Number of classes, if the ids of label maps must be below it.
     """
     diagnosis = diagnose(data, layout, classes=classes, progress=_bar)
-    command = _command({s.option: s.value for s in diagnosis.suggestions}, Path(data).stem)
+    settings = {s.option: s.value for s in diagnosis.suggestions}
+    preset = TWO_DOMAINS if diagnosis.layout == "unpaired" else PAIRS
+    command = _command(settings, Path(data).stem, preset)
     print(presentation.text(diagnosis, command))
     if to:
         atomic.write_bytes(presentation.html(diagnosis, command).encode(), to / "check.html")
@@ -229,11 +233,11 @@ def _byte_bar(chunks, total, done):
 def _training(folder, direction="AtoB"):
     settings = {"data.folder": str(folder)}
     if layouts.detect(folder) == "unpaired":  # Both directions are trained.
-        return _command(settings, folder.name, preset="horse2zebra")
+        return _command(settings, folder.name, TWO_DOMAINS)
     return _command({**settings, "data.direction": direction}, folder.name)
 
 
-def _command(settings, name, preset="facades"):
+def _command(settings, name, preset=PAIRS):
     """Returns the command that trains with settings, a dict of option to value."""
     flags = [f"--{option} {shlex.quote(value)}" for option, value in settings.items()]
     flags = " ".join(flags).replace("--data.folder ", "--data ", 1)  # Its short form.

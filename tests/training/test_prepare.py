@@ -92,6 +92,10 @@ def test_two_domains_are_split_to_train_in_both_directions(capsys):
     counts = {part: parts.count(part) for part in parts}
     assert counts == {"trainA": 8, "testA": 2, "trainB": 8, "testB": 2}
     assert [len(domain.names) for domain in sources.unpaired("out", "test")] == [2, 2]
+    prepare.main(["check", "out/"])
+    assert "python -m training.train horse2zebra --data out --data.layout unpaired --data." in (
+        capsys.readouterr().out
+    )
     message = (
         "TFRecords must be of pairs, or of photos. Received: images of two domains, whose records "
         "nothing could tell apart. Train on the files as they are."

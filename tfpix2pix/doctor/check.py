@@ -12,6 +12,7 @@ from tfpix2pix.data import formats
 from tfpix2pix.data.looks import to_rgb
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.doctor import findings, suspicions
+from tfpix2pix.doctor.domains import judge_domains
 from tfpix2pix.doctor.evidence import gather
 from tfpix2pix.doctor.findings import Finding
 
@@ -140,6 +141,7 @@ def diagnose(
         *suspicions.judge_repetition(evidence),
         *suspicions.judge_pairs(evidence),
         *suspicions.judge_content(evidence, looks, classes),
+        *judge_domains(evidence),
     ]
     present = [finding for finding in candidates if finding.items]
     present.sort(key=lambda finding: findings.SEVERITIES.index(finding.severity))
@@ -175,10 +177,19 @@ def _side(side, look, pictures):
 
 
 def _suggestions(data, evidence, sides):
-    """Returns the settings for pairs; of other data the programs know best."""
-    if len(sides) != 2 or evidence.layout == "unpaired":
+    """Returns the settings for pairs and for two domains; of photos the programs know best."""
+    if len(sides) != 2:
         return []
     a, b = sides
+    sizes = [min(p.record[:2]) for example in evidence.examples for p in example.pictures]
+    side = 2 ** min(int(np.log2(max(np.median(sizes), 1))), 9)
+    image_size = Suggestion(
+        "data.image_size", str(side), "the power of two within the usual shorter side"
+    )
+    if evidence.layout == "unpaired":
+        counts = f"{a.count} images of A and {b.count} of B, of all splits"
+        layout = Suggestion("data.layout", evidence.layout)
+        return [Suggestion("data.folder", str(data), counts), layout, image_size]
     # Drawings and label maps are what one translates from; of two of a kind, A is.
     direction = "BtoA" if a.kind == "photo" != b.kind else "AtoB"
     source, target = (b, a) if direction == "BtoA" else (a, b)
@@ -187,15 +198,13 @@ def _suggestions(data, evidence, sides):
         f"a guess: {source.side} looks like {names[source.kind]}, {target.side} like "
         f"{names[target.kind]}"
     )
-    sizes = [min(p.record[:2]) for example in evidence.examples for p in example.pictures]
-    side = 2 ** min(int(np.log2(max(np.median(sizes), 1))), 9)
     count = evidence.splits.get("train") or sum(evidence.splits.values())
     batch_size, amount = (1, "as in the paper") if count < 1000 else (4, "many pairs")
     suggestions = [
         Suggestion("data.folder", str(data), f"{count} pairs to train on"),
         Suggestion("data.layout", evidence.layout),
         Suggestion("data.direction", direction, guess),
-        Suggestion("data.image_size", str(side), "the power of two within the usual shorter side"),
+        image_size,
         Suggestion("data.source_channels", str(source.channels)),
         Suggestion("data.target_channels", str(target.channels)),
         Suggestion("train.batch_size", str(batch_size), f"{count} pairs, {amount}"),

@@ -155,7 +155,7 @@ def gather(
                 sides = "AB" if halves or len(files) == 2 else ""
                 sides = layouts.domain(names[index]) if layout == "unpaired" else sides
                 readable.append((split, files, sides, records))
-    ranges = _ranges([records for *_, records in readable])
+    ranges = _ranges(readable)
 
     def measure(example):
         split, files, sides, records = example
@@ -168,12 +168,13 @@ def gather(
             turned = turned * 2
             records = (records[0]._replace(width=records[0].width // 2),) * 2
         place = None
+        limits_of_sides = [ranges[side] for side in sides or ("",)]
         measured = [
             features(image, limits, is_lossy=record.format in _LOSSY)
-            for image, limits, record in zip(images, ranges * 2, records)
+            for image, limits, record in zip(images, limits_of_sides, records)
         ]
         if len(images) == 2 and not any(image.is_blank for image in measured):
-            place = placement(*map(to_rgb, images, ranges * 2))
+            place = placement(*map(to_rgb, images, limits_of_sides))
         pictures = map(Picture, files, sides or ("",), records, measured, turned)
         return Example(split, tuple(pictures), place)
 
@@ -183,12 +184,16 @@ def gather(
     return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places)
 
 
-def _ranges(records):
-    """Returns the range of values in each place of all examples, to scale them alike."""
-    return [
-        (min(record.low for record in column), max(record.high for record in column))
-        for column in zip(*records)
-    ]
+def _ranges(readable):
+    """Returns the range of values of each side over all examples, to scale them alike."""
+    records_of_sides = {}
+    for _, _, sides, records in readable:
+        for side, record in zip(sides or ("",), records * len(sides or ("",))):
+            records_of_sides.setdefault(side, []).append(record)
+    return {
+        side: (min(record.low for record in records), max(record.high for record in records))
+        for side, records in records_of_sides.items()
+    }
 
 
 def _is_turned(encoded, record):

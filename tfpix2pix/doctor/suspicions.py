@@ -37,6 +37,11 @@ _REPETITIONS = {
         "Nearly the same example several times",
         "Look at them; keep one of each unless the difference matters.",
     ),
+    "both_domains": (
+        "warning",
+        "The same image in both domains",
+        "A domain is learnt by what the other does not show: keep it in one of them.",
+    ),
     "shared_leak": ("warning", "The same A or B in several splits", _ONE_SPLIT),
     "shared": (
         "note",
@@ -79,6 +84,8 @@ def judge_repetition(evidence: Evidence) -> Iterator[Finding]:
         for group in groups:
             leaks = len({examples[index].split for index in group}) > 1
             code = name.replace("duplicates", "leak").replace("shared", "shared_leak")
+            if len({examples[index].pictures[0].side for index in group}) > 1:
+                name = code = "both_domains"
             files = tuple(file for index in group for file in examples[index].names[:1])
             items[code if leaks else name].append(Item(files))
     for code, (severity, title, cure) in _REPETITIONS.items():

@@ -1,5 +1,6 @@
 """Every fault is planted in a small clean set and must be found by name, and nothing else."""
 
+import re
 import shutil
 
 import numpy as np
@@ -340,11 +341,48 @@ def test_records_photos_and_unpaired_sets_are_examined(folder, tmp_path_factory)
             codecs.write(pixels, domains / f"train{domain}/{index}{domain}.png")
     diagnosis = check.diagnose(domains)
     assert described(diagnosis) == [("A", 9, "photo"), ("B", 9, "labels")]
-    assert diagnosis.findings == diagnosis.suggestions == []
+    assert diagnosis.findings == []
+    assert [str(suggestion) for suggestion in diagnosis.suggestions] == [
+        f"data.folder {domains}",
+        "data.layout unpaired",
+        f"data.image_size {2 ** int(np.log2(PAIRS['train'][0][0].shape[0]))}",
+    ]
     assert findings(domains / "trainA", "photos") == {}
     for domain in "AB":
         (domains / f"train{domain}").rename(domains / domain)
     assert described(check.diagnose(domains, "unpaired")) == [("A", 9, "photo"), ("B", 9, "labels")]
+
+
+def test_two_domains_are_compared(tmp_path):
+    for index, (photo, _) in enumerate(PAIRS["train"]):
+        codecs.write(photo // 4, tmp_path / f"trainA/{index}.png")
+    for index in range(100):
+        grey = np.random.default_rng(index).integers(156, 256, (32, 32, 1)).astype("uint8")
+        codecs.write(grey, tmp_path / f"trainB/{index}.png")
+    codecs.write(grey[::-1], tmp_path / "testB/0.png")
+    codecs.write(PAIRS["train"][3][0] // 4, tmp_path / "testA/again.png")
+    codecs.write(PAIRS["train"][4][0] // 4, tmp_path / "trainB/of_a.tiff")
+    mean = np.mean([(photo // 4).mean((0, 1)) for photo, _ in PAIRS["train"]])
+    told = findings(tmp_path)
+    assert told["leak"] == ("error", ["trainA/3.png + testA/again.png"])
+    assert told["both_domains"] == ("warning", ["trainA/4.png + trainB/of_a.tiff"])
+    assert told["uneven_domains"] == (
+        "note",
+        [f"trainA/0.png + trainB/0.png ({len(PAIRS['train'])} of A, 101 of B)"],
+    )
+    (text,) = told["brightness_of_domains"][1]
+    a, b = map(int, re.search(r"\(mean (\d+) of A, (\d+) of B\)", text).groups())
+    assert (a, b) == (pytest.approx(mean, abs=1), pytest.approx(205.5, abs=3))
+
+
+def test_a_domain_of_16_bits_is_not_brighter_than_one_of_8(tmp_path):
+    for index in range(3):
+        pixels = np.random.default_rng(index).integers(0, 256, (32, 32, 1)).astype("uint8")
+        codecs.write(pixels, tmp_path / f"trainA/{index}.png")
+        codecs.write(pixels[::-1].astype("uint16") * 257, tmp_path / f"trainB/{index}b.png")
+    diagnosis = check.diagnose(tmp_path)
+    assert diagnosis.findings == []
+    assert [side.mean for side in diagnosis.sides] == [(pytest.approx(127, abs=3),) * 3] * 2
 
 
 def test_where_nothing_is_nothing_is_diagnosed(tmp_path):
