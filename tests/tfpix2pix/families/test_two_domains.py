@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.cases import toy
-from tests.cases.families import write_domains
+from tests.cases.families import cyclegan, write_domains
 from tfpix2pix import InputError, families, load_run, preset, runs
 from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.data import codecs
@@ -217,3 +217,17 @@ def test_crops_of_large_images_keep_their_scale(tmp_path):
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         streamed(tmp_path, 1, **{**options, "image_size": 21})
+
+
+@pytest.mark.slow
+def test_trained_on_crops_of_large_images_a_generator_translates_whole_ones(tmp_path):
+    config = cyclegan(tmp_path / "data")  # Images of 36 x 32 pixels.
+    data = dataclasses.replace(
+        config.data, preprocess="scale_width_and_crop", load_size=44, image_size=20
+    )
+    train = dataclasses.replace(config.train, steps=2)
+    loop.train(dataclasses.replace(config, data=data, train=train), tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    assert all(np.isfinite(value) for value in run.validation.values())
+    for direction in ("AtoB", "BtoA"):
+        assert run.translate(pixels((37, 51, 3), "uint8", 1), direction).shape == (37, 51, 3)
