@@ -1,84 +1,36 @@
-"""Importers: build our networks from PyTorch checkpoints of other implementations.
+"""U-Nets and ResNets from the state dicts of pytorch-CycleGAN-and-pix2pix."""
 
-They read those of pytorch-CycleGAN-and-pix2pix (`latest_net_G.pth`, `latest_net_D.pth`): U-Nets and
-PatchGANs with batch or instance norm. The shapes in a file give the options of its network.
-"""
-
-import os
 from collections.abc import Mapping, Sequence
-from typing import Union
 
 import numpy as np
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.networks import patch_discriminator, unet_generator
-from tfpix2pix.networks.patchgan import STRIDED_LAYERS
+from tfpix2pix.importers.assignment import assign, conventions, normalized_as, with_norms
+from tfpix2pix.importers.state_dicts import plain_state
+from tfpix2pix.networks import resnet_generator, unet_generator
 
-# A kernel is [height, width, inputs, outputs] in Keras' convolutions and [height, width, outputs,
-# inputs] in its transposed ones; in PyTorch's [outputs, inputs, height, width] and [inputs,
-# outputs, height, width].
-KERNEL_AXES = (2, 3, 1, 0)
-TORCH_NAMES = {
-    "kernel": "weight",
-    "bias": "bias",
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
-
-
-def read_state_dict(path: Union[str, os.PathLike]) -> dict[str, np.ndarray]:
-    """Reads a PyTorch checkpoint, and runs no code that it may contain.
-
-    Args:
-        path: Path of a `.pth` file that holds a state dict.
-
-    Returns:
-        Dict of name to `np.ndarray`.
-
-    Raises:
-        ValueError: If PyTorch is not installed, or the file holds anything but a state dict.
-
-    Example:
-        >>> read_state_dict("no-such-file.pth")
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: ...
-    """
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError(
-            "Reading a PyTorch checkpoint takes PyTorch. Received: an environment without it. "
-            "Install it: python -m pip install torch."
-        ) from error
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        arrays = {name: value.numpy() for name, value in state.items()}
-    except Exception as error:  # PyTorch raises nearly anything for a file that is not its own.
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            "The checkpoint must be a file of PyTorch that holds nothing but a state dict. "
-            f"Received: {str(path)!r} ({reason}). Give a file such as latest_net_G.pth."
-        ) from error
-    # nn.DataParallel puts the name of its wrapper before every name.
-    return {name.removeprefix("module."): value for name, value in arrays.items()}
+UNET = "unet"
+RESNET = "resnet"
+# What a state dict of each has that no other has: a kernel of this name and side.
+STEMS = {UNET: ("model.model.0.weight", 4), RESNET: ("model.1.weight", 7)}
 
 
 def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, dict]:
-    """Builds the U-Net of a state dict, with its weights.
+    """Builds the generator of a state dict, with its weights.
 
     Args:
-        state: Dict of name to `np.ndarray`, as from `read_state_dict`.
+        state: Dict of name to array or tensor; see `plain_state`.
 
     Returns:
-        `(generator, options)`: a `keras.Model` with open sides, and the options that describe it:
-        `source_channels`, `target_channels`, `base_filters`, `depth`, `norm`.
+        `(generator, options)`: a `keras.Model` with open sides, and what describes it:
+        `source_channels`, `target_channels`, `base_filters`, `norm`; `depth` of a U-Net, `blocks`
+        and `dropout` of a ResNet; and `bias` and `affine_instance` where they are not those of the
+        conventions `"pytorch"`. Whether a U-Net had dropout, its weights do not tell.
 
     Raises:
-        ValueError: If the state dict is not that of a U-Net; names the first layer that differs.
+        ValueError: If the state dict is that of no such network; names the first layer that
+            differs.
 
     Example:
         >>> imported_generator({"model.0.weight": np.zeros((64, 6, 4, 4))})
@@ -86,24 +38,50 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
         ...
         tfpix2pix.errors.InputError: ...
     """
-    first = "model.model.0.weight"
-    last = "model.model.3.weight"
-    if not {first, last, "model.model.1.model.1.weight"} <= set(state):
-        raise InputError(
-            f"A U-Net's state dict has {first} and {last}. Received: one that starts with "
-            f"{sorted(state)[:3]}. Other generators, such as ResNets, are not known yet."
-        )
+    state = plain_state(state)
+    return {UNET: _unet, RESNET: _resnet}[generator_kind(state)](state)
+
+
+def generator_kind(state: Mapping[str, np.ndarray]) -> str:
+    """Returns which generator a state dict is of.
+
+    Args:
+        state: Dict of name to array or tensor; see `plain_state`.
+
+    Returns:
+        `"unet"` or `"resnet"`.
+
+    Raises:
+        ValueError: If it is of neither.
+
+    Example:
+        >>> generator_kind({"module.model.1.weight": np.zeros((64, 3, 7, 7))})
+        'resnet'
+    """
+    state = plain_state(state)
+    for kind, (name, side) in STEMS.items():
+        if name in state and state[name].ndim == 4 and state[name].shape[-1] == side:
+            return kind
+    stems = " or ".join(f"{name} of {side}x{side}" for name, side in STEMS.values())
+    name, value = next(iter(state.items()))
+    raise InputError(
+        f"The state dict of a U-Net or ResNet has a kernel {stems}. Received: one that starts with "
+        f"{name!r} of shape {value.shape}. Give a file such as latest_net_G.pth."
+    )
+
+
+def _unet(state):
     prefix = "model.model.1.model"
     prefixes = ["model.model"]
-    while f"{prefix}.1.weight" in state:
+    # Any U-Net has an innermost level: if there is none, the first weight that differs is its.
+    while f"{prefix}.1.weight" in state or len(prefixes) < 2:
         prefixes.append(prefix)
         prefix += ".3.model"
+    modules = _unet_modules(prefixes)
     options = {
-        "source_channels": state[first].shape[1],
-        "target_channels": state[last].shape[1],
-        "base_filters": state[first].shape[0],
+        **_sides(state, modules["down1_conv"], modules["head_conv"], channel_axis=1),
         "depth": len(prefixes),
-        "norm": "batch" if f"{prefixes[1]}.2.weight" in state else "instance",
+        **normalized_as(state, modules["down2_conv"]),
     }
     generator = unet_generator(
         (None, None, options["source_channels"]),
@@ -111,115 +89,81 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
         base_filters=options["base_filters"],
         depth=options["depth"],
         norm=options["norm"],
-        conventions="pytorch",
+        conventions=conventions(options),
     )
     joined = {"head_conv", *(f"up{level}_conv" for level in range(1, options["depth"] - 1))}
-    _load(generator, state, _unet_sources(prefixes, options["norm"]), joined=joined)
+    assign(generator, state, modules, joined=joined, always_biased=["head_conv"])
     return generator, options
 
 
-def imported_discriminator(
-    state: Mapping[str, np.ndarray], *, source_channels: int, target_channels: int
-) -> tuple[keras.Model, dict]:
-    """Builds the PatchGAN of a state dict, with its weights.
-
-    Args:
-        state: Dict of name to `np.ndarray`, as from `read_state_dict`.
-        source_channels: Channels of the generator's input.
-        target_channels: Channels of the generator's output.
-
-    Returns:
-        `(discriminator, options)`: a `keras.Model` with open sides, and the options of
-        `patch_discriminator` that describe it: `base_filters`, `receptive_field`, `norm`,
-        `conditional`.
-
-    Raises:
-        ValueError: If the state dict is not that of a PatchGAN; names the first layer that differs.
-
-    Example:
-        >>> imported_discriminator({}, source_channels=3, target_channels=3)
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: ...
-    """
-    names = [name.removesuffix(".weight") for name, value in state.items() if value.ndim == 4]
-    convolutions = sorted(names, key=lambda name: int(name.split(".")[-1]))
-    size = state[f"{convolutions[0]}.weight"].shape[-1] if convolutions else None
-    fields = {
-        (1 if field == 1 else 4, max(strided, 1) + 2): field
-        for field, strided in STRIDED_LAYERS.items()
-    }
-    if (size, len(convolutions)) not in fields:
-        raise InputError(
-            "A PatchGAN's state dict has 3 to 7 convolutions of 4x4, or 3 of 1x1. Received: "
-            f"{len(convolutions)} of {size}x{size}. Give a file such as latest_net_D.pth."
-        )
-    channels = state[f"{convolutions[0]}.weight"].shape[1]
-    after_second = _next_module(convolutions[1])
-    options = {
-        "base_filters": state[f"{convolutions[0]}.weight"].shape[0],
-        "receptive_field": fields[size, len(convolutions)],
-        "norm": "batch" if f"{after_second}.weight" in state else "instance",
-        "conditional": channels != target_channels,
-    }
-    discriminator = patch_discriminator(
-        (None, None, source_channels), target_channels, conventions="pytorch", **options
-    )
-    *levels, head = convolutions
-    sources = {f"patch{level}_conv": name for level, name in enumerate(levels, start=1)}
-    if options["norm"] == "batch":
-        norms = enumerate(levels[1:], start=2)
-        sources.update({f"patch{level}_norm": _next_module(name) for level, name in norms})
-    _load(discriminator, state, {**sources, "head_conv": head})
-    return discriminator, options
-
-
-def _unet_sources(prefixes: Sequence[str], norm: str) -> dict[str, str]:
+def _unet_modules(prefixes: Sequence[str]) -> dict[str, str]:
     """Maps the names of our layers to those of PyTorch's nested modules, outermost first."""
     outermost, *middle, innermost = prefixes
-    sources = {"down1_conv": f"{outermost}.0", "head_conv": f"{outermost}.3"}
-    for level, prefix in enumerate(middle, start=2):
-        sources[f"down{level}_conv"] = f"{prefix}.1"
-        sources[f"up{level - 1}_conv"] = f"{prefix}.5"
-        if norm == "batch":
-            sources[f"down{level}_norm"] = f"{prefix}.2"
-            sources[f"up{level - 1}_norm"] = f"{prefix}.6"
     depth = len(prefixes)
-    sources[f"down{depth}_conv"] = f"{innermost}.1"
-    sources[f"up{depth - 1}_conv"] = f"{innermost}.3"
-    if norm == "batch":
-        sources[f"up{depth - 1}_norm"] = f"{innermost}.4"
-    return sources
+    levels = {}
+    for level, prefix in enumerate(middle, start=2):
+        levels[f"down{level}_conv"] = f"{prefix}.1"
+        levels[f"up{level - 1}_conv"] = f"{prefix}.5"
+    levels[f"up{depth - 1}_conv"] = f"{innermost}.3"
+    return {
+        "down1_conv": f"{outermost}.0",
+        f"down{depth}_conv": f"{innermost}.1",
+        "head_conv": f"{outermost}.3",
+        **with_norms(levels),
+    }
 
 
-def _load(network, state, sources, *, joined=()):
-    """Sets the weights of a network from a state dict, layer by layer from input to output.
+def _resnet(state):
+    blocks = 1  # If there is none, the first weight that differs is its.
+    while any(name.startswith(f"{_block(blocks + 1)}.") for name in state):
+        blocks += 1
+    # The second convolution of a block is its module 5; or, behind a dropout, 6.
+    fifth, sixth = (f"{_block(1)}.{place}.weight" in state for place in (5, 6))
+    has_dropout = sixth and not fifth
+    modules = _resnet_modules(blocks, has_dropout)
+    options = {
+        **_sides(state, modules["stem_conv"], modules["head_conv"], channel_axis=0),
+        "blocks": blocks,
+        "dropout": 0.5 if has_dropout else 0.0,
+        **normalized_as(state, modules["stem_conv"]),
+    }
+    generator = resnet_generator(
+        (None, None, options["source_channels"]),
+        options["target_channels"],
+        base_filters=options["base_filters"],
+        blocks=blocks,
+        norm=options["norm"],
+        dropout=options["dropout"],
+        conventions=conventions(options),
+    )
+    assign(generator, state, modules, always_biased=["head_conv"])
+    return generator, options
 
-    `joined` names the layers whose input joins decoder and skip; PyTorch has the skip first.
-    """
-    for layer in network.layers:
-        for variable in layer.weights:
-            part = variable.name.split("/")[-1].split(":")[0]
-            name = f"{sources[layer.name]}.{TORCH_NAMES[part]}"
-            value = state.get(name)
-            if value is not None and part == "kernel":
-                if layer.name in joined:
-                    # The check of the shape below refuses an odd number of channels.
-                    skip, decoder = np.array_split(value, 2)
-                    value = np.concatenate([decoder, skip])
-                value = value.transpose(KERNEL_AXES)
-            if value is None or value.shape != tuple(variable.shape):
-                received = "nothing" if value is None else f"{value.shape}"
-                raise InputError(
-                    "Every weight must have its place. The first that differs: "
-                    f"{layer.name}/{part} of shape {tuple(variable.shape)}, for which the "
-                    f"checkpoint has {received} under {name!r}. Give a checkpoint of a U-Net or "
-                    "PatchGAN as its authors build it."
-                )
-            variable.assign(value)
+
+def _block(number):
+    """Returns the name of a residual block, counted from 1."""
+    return f"model.{9 + number}.conv_block"
 
 
-def _next_module(name):
-    """Returns the name of the module after `name` in a PyTorch `Sequential`."""
-    *parents, index = name.split(".")
-    return ".".join([*parents, str(int(index) + 1)])
+def _resnet_modules(blocks: int, has_dropout: bool) -> dict[str, str]:
+    """Maps the names of our layers to those of PyTorch's modules."""
+    levels = {"stem_conv": "model.1", "down1_conv": "model.4", "down2_conv": "model.7"}
+    for block in range(1, blocks + 1):
+        levels[f"block{block}_first_conv"] = f"{_block(block)}.1"
+        levels[f"block{block}_second_conv"] = f"{_block(block)}.{6 if has_dropout else 5}"
+    levels["up2_conv"] = f"model.{10 + blocks}"
+    levels["up1_conv"] = f"model.{13 + blocks}"
+    return {**with_norms(levels), "head_conv": f"model.{17 + blocks}"}
+
+
+def _sides(state, stem, head, *, channel_axis):
+    """Returns channels and filters; `channel_axis` is that of outputs in the last kernel."""
+    first = state[f"{stem}.weight"]
+    last = state.get(f"{head}.weight")
+    # Without a last kernel there is something to build all the same: what differs is named later.
+    known = last is not None and last.ndim == first.ndim
+    return {
+        "source_channels": first.shape[1],
+        "target_channels": last.shape[channel_axis] if known else first.shape[1],
+        "base_filters": first.shape[0],
+    }
