@@ -3,14 +3,25 @@
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import cyclegan, pix2pix
-from tfpix2pix.families.family import Family, Feed, Phase, Place
+from tfpix2pix.families.family import Family, Feed, Importer, PeerFile, Phase, Place
 
 FAMILIES: dict[str, Family] = {
     "pix2pix": pix2pix.FAMILY,
     "cyclegan": cyclegan.FAMILY,
 }
 
-__all__ = ["FAMILIES", "Family", "Feed", "Phase", "Place", "get_family", "preset", "presets"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Feed",
+    "Importer",
+    "PeerFile",
+    "Phase",
+    "Place",
+    "get_family",
+    "preset",
+    "presets",
+]
 
 
 def get_family(name: str) -> Family:

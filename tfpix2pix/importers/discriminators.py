@@ -1,6 +1,7 @@
 """PatchGANs from the state dicts of pytorch-CycleGAN-and-pix2pix."""
 
 from collections.abc import Mapping
+from typing import Optional
 
 import numpy as np
 from tensorflow import keras
@@ -8,24 +9,26 @@ from tensorflow import keras
 from tfpix2pix.errors import InputError
 from tfpix2pix.importers.assignment import assign, conventions, normalized_as, with_norms
 from tfpix2pix.importers.state_dicts import plain_state
-from tfpix2pix.networks import patch_discriminator
+from tfpix2pix.networks import image_discriminator, patch_discriminator
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
 
 
 def imported_discriminator(
-    state: Mapping[str, np.ndarray], *, source_channels: int, target_channels: int
+    state: Mapping[str, np.ndarray], *, source_channels: Optional[int], target_channels: int
 ) -> tuple[keras.Model, dict]:
     """Builds the PatchGAN of a state dict, with its weights.
 
     Args:
         state: Dict of name to array or tensor; see `plain_state`.
-        source_channels: Channels of the generator's input.
+        source_channels: Channels of the generator's input; `None` for a discriminator that judges
+            images alone, such as CycleGAN's.
         target_channels: Channels of the generator's output.
 
     Returns:
         `(discriminator, options)`: a `keras.Model` with open sides, and what describes it:
         `base_filters`, `receptive_field`, `norm`, `conditional`, and `bias` and `affine_instance`
-        where they are not those of the conventions `"pytorch"`.
+        where they are not those of the conventions `"pytorch"`. Without `source_channels` it is
+        an `image_discriminator`, and `conditional` is `False`.
 
     Raises:
         ValueError: If the state dict is not that of a PatchGAN; names the first layer that differs.
@@ -43,18 +46,20 @@ def imported_discriminator(
     options = {
         "base_filters": kernel.shape[0],
         "receptive_field": receptive_field,
-        "conditional": kernel.shape[1] != target_channels,
+        "conditional": source_channels is not None and kernel.shape[1] != target_channels,
         **normalized_as(state, inner[0]),
     }
-    discriminator = patch_discriminator(
-        (None, None, source_channels),
-        target_channels,
-        base_filters=options["base_filters"],
-        receptive_field=receptive_field,
-        norm=options["norm"],
-        conditional=options["conditional"],
-        conventions=conventions(options),
-    )
+    common = {name: options[name] for name in ("base_filters", "receptive_field", "norm")}
+    common["conventions"] = conventions(options)
+    if source_channels is None:
+        discriminator = image_discriminator((None, None, target_channels), **common)
+    else:
+        discriminator = patch_discriminator(
+            (None, None, source_channels),
+            target_channels,
+            conditional=options["conditional"],
+            **common,
+        )
     levels = {f"patch{level}_conv": name for level, name in enumerate(inner, start=2)}
     modules = {"patch1_conv": first, **with_norms(levels), "head_conv": head}
     # The last layer of the discriminator of single pixels has no bias without norm.
