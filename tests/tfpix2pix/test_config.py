@@ -47,6 +47,8 @@ UNUSUAL = ExperimentConfig(
         dropout_levels=1,
         skips=False,
         conventions="affinelayer",
+        bias="all",
+        affine_instance=True,
         upsampling="nearest",
         initializer="xavier",
         gain=0.3,
@@ -90,6 +92,7 @@ UNUSUAL = ExperimentConfig(
         histograms=True,
         start_from="runs/other",
     ),
+    untrained=("discriminator",),
 )
 
 
