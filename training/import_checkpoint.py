@@ -46,6 +46,8 @@ def main(
     for player, network in model.players.items():
         if player not in config.untrained:
             print(f"{player}: {network.name} of {network.count_params():,} parameters, imported.")
+    if any(map(importers.idle_statistics, states.values())):
+        print("Statistics of instance norm are left out: as in the reference, nothing uses them.")
     if config.untrained:
         print(f"Untrained, for no file was given for them: {', '.join(config.untrained)}.")
 

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests import torch_reference as reference
 from tests.cases import restored_generator, smooth_images
 from tests.cases.families import write_domains
 from tests.checks import saved_values
-from tfpix2pix import InputError, importers, load_run, runs
+from tfpix2pix import InputError, importers, load_run, read_card, runs
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
 from tfpix2pix.families import pairs
@@ -109,6 +110,8 @@ def test_both_generators_and_discriminators_are_a_run_of_two_directions(tmp_path
     import_checkpoint.main(g_a, folder, reverse=g_b, discriminator_A=d_a, discriminator_B=d_b)
     run = load_run(folder)
     assert (run.config.family, run.config.untrained) == ("cyclegan", ())
+    side = 256 if build is reference.ResNet else 32
+    assert run.config.data.image_size == (side, side)
     for name, source in (("G_A", (2, 32, 64, 3)), ("G_B", (2, 32, 64, 1))):
         direction = {"G_A": "AtoB", "G_B": "BtoA"}[name]
         image = smooth_images(source)
@@ -129,14 +132,16 @@ def test_both_generators_and_discriminators_are_a_run_of_two_directions(tmp_path
 
 def test_one_generator_is_a_run_of_its_direction_until_it_is_trained(tmp_path, capsys):
     # The reference's download script calls a published generator of either direction so.
-    network = reference.ResNet(1, 4, dropout=True)
+    norm = (partial(torch.nn.InstanceNorm2d, track_running_stats=True), True)
+    network = reference.ResNet(1, 4, norm=norm, dropout=True)
     (path,) = saved(tmp_path, G=network)
     folder = tmp_path / "run"
     import_checkpoint.main(path, folder, preset="cyclegan_tiny")
-    assert capsys.readouterr().out.splitlines()[-1] == (
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "Statistics of instance norm are left out: as in the reference, nothing uses them.",
         "Untrained, for no file was given for them: generator_BtoA, discriminator_A, "
-        "discriminator_B."
-    )
+        "discriminator_B.",
+    ]
     run = load_run(folder)
     assert list(run.directions) == ["AtoB"]
     image = smooth_images((1, 32, 32, 3))
@@ -227,18 +232,30 @@ def test_a_run_that_exists_is_refused(tmp_path):
         import_checkpoint.main(tmp_path / "latest_net_G.pth", tmp_path)
 
 
+def program(module, *arguments):
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout, result.stderr
+
+
 @pytest.mark.slow
-def test_the_program_takes_the_files_of_all_families(tmp_path):
-    g, d = saved(tmp_path, G=reference.UNet(5, 4), D=reference.PatchGAN(6, 4))
-
-    def program(*arguments):
-        command = [sys.executable, "-m", "training.import_checkpoint", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    result = program(g, "--discriminator", d, "--to", tmp_path / "run")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"{tmp_path / 'run'} is a run of pix2pix.\n")
-    result = program(g, "--to", tmp_path / "run")
-    assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith("error: The run must be new. Received: ")
-    assert "File such as latest_net_D.pth." in program("--help").stdout
+def test_by_command_files_become_a_run_that_is_exported_and_trained_on(tmp_path):
+    g_a, d_a = saved(tmp_path, G_A=reference.ResNet(1, 4), D_A=reference.PatchGAN(3, 4))
+    run = tmp_path / "run"
+    command = ("training.import_checkpoint", g_a, "--discriminator_A", d_a, "--to", run)
+    status, output, errors = program(*command, "--preset", "cyclegan_tiny")
+    assert status == 0, errors
+    assert output.startswith(f"{run} is a run of cyclegan.\ngenerator_AtoB: resnet_generator of ")
+    status, output, errors = program(*command)
+    assert (status, output) == (1, "")
+    assert errors.splitlines()[-1].startswith("error: The run must be new. Received: ")
+    status, output, errors = program("serving.export", "--run", run, "--to", tmp_path / "horses")
+    assert status == 0, errors
+    assert list(read_card(tmp_path / "horses/1")["directions"]) == ["AtoB"]
+    options = ("--data", write_domains(tmp_path / "data"), "--run", run, "--train.steps", 1)
+    config = ("cyclegan_tiny", "--config", run / "config.yaml")
+    status, output, errors = program("training.train", *config, *options)
+    assert status == 0, errors
+    assert list(load_run(run).directions) == ["AtoB", "BtoA"]
+    _, output, _ = program("training.import_checkpoint", "--help")
+    assert "File such as latest_net_G_B.pth." in " ".join(output.split())

@@ -244,8 +244,9 @@ def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, 
     players, options, channels = imported_players(FILES, states, judged)
     generator = importers.generator_kind(states["checkpoint"])
     model = dataclasses.replace(config.model, generator=generator, conventions="pytorch", **options)
-    image_size = 2**model.depth if generator == "unet" else 256
-    return importable(config, model, image_size, channels=channels), players
+    # A U-Net was trained at the size that its innermost level shrinks to one pixel.
+    image_size = 2**model.depth if generator == "unet" else None
+    return importable(config, model, channels=channels, image_size=image_size), players
 
 
 HORSE2ZEBRA = ExperimentConfig(

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Optional
 
 from tensorflow import keras
 
@@ -75,15 +75,15 @@ def imported_players(
 
 
 def importable(
-    config: ExperimentConfig, model, image_size: int, *, channels: tuple[int, int]
+    config: ExperimentConfig, model, *, channels: tuple[int, int], image_size: Optional[int] = None
 ) -> ExperimentConfig:
     """Returns the configuration of imported networks, which know files of 8 bits alone.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig` to start from.
         model: Options of the networks.
-        image_size: Side in pixels of their training images.
         channels: Channels of source and target.
+        image_size: Side in pixels of their training images; by default as in `config`.
 
     Returns:
         `tfpix2pix.config.ExperimentConfig`.
@@ -93,11 +93,13 @@ def importable(
 
     Example:
         >>> from tfpix2pix.families import preset
-        >>> importable(preset("facades"), None, 64, channels=(1, 3)).data.source_range
+        >>> importable(preset("facades"), None, channels=(1, 3)).data.source_range
         (0.0, 255.0)
     """
-    data = dataclasses.replace(config.data, image_size=image_size, load_size=None)
-    config = dataclasses.replace(config, data=data, model=model)
+    config = dataclasses.replace(config, model=model)
+    if image_size:
+        data = dataclasses.replace(config.data, image_size=image_size, load_size=None)
+        config = dataclasses.replace(config, data=data)
     formats = [PixelFormat(count, "uint8", full_range("uint8")) for count in channels]
     return pairs.filled(config, pairs.PLACES, formats, channels)
 

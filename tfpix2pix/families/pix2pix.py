@@ -193,7 +193,7 @@ def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, 
     """
     players, options, channels = imported_players(FILES, states, {"discriminator": "pair"})
     model = dataclasses.replace(config.model, conventions="pytorch", **options)
-    return importable(config, model, 2**model.depth, channels=channels), players
+    return importable(config, model, channels=channels, image_size=2**model.depth), players
 
 
 def _extra_losses(options):

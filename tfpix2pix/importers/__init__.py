@@ -6,10 +6,11 @@ in a file give the options of its network, and everything in it finds its place 
 
 from tfpix2pix.importers.discriminators import imported_discriminator
 from tfpix2pix.importers.generators import generator_kind, imported_generator
-from tfpix2pix.importers.state_dicts import plain_state, read_state_dict
+from tfpix2pix.importers.state_dicts import idle_statistics, plain_state, read_state_dict
 
 __all__ = [
     "generator_kind",
+    "idle_statistics",
     "imported_discriminator",
     "imported_generator",
     "plain_state",

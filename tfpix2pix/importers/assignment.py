@@ -7,6 +7,7 @@ import numpy as np
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
+from tfpix2pix.importers.state_dicts import STATISTICS, idle_statistics
 from tfpix2pix.layers import CONVENTIONS, Conventions
 
 # A kernel is [height, width, inputs, outputs] in Keras' convolutions and [height, width, outputs,
@@ -21,7 +22,6 @@ TORCH_NAMES = {
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
-STATISTICS = ("running_mean", "running_var")
 CURE = "Give a checkpoint of a U-Net, ResNet or PatchGAN as its authors build it."
 
 
@@ -70,12 +70,11 @@ def conventions(options: Mapping) -> Conventions:
     return dataclasses.replace(CONVENTIONS["pytorch"], **changes)
 
 
-def next_module(name: str, steps: int = 1) -> str:
-    """Returns the name of a module after `name` in a PyTorch `Sequential`.
+def next_module(name: str) -> str:
+    """Returns the name of the module after `name` in a PyTorch `Sequential`.
 
     Args:
         name: Name of a module, whose last part is its place.
-        steps: How many places further.
 
     Returns:
         str.
@@ -85,7 +84,7 @@ def next_module(name: str, steps: int = 1) -> str:
         'model.9'
     """
     *parents, place = name.split(".")
-    return ".".join([*parents, str(int(place) + steps)])
+    return ".".join([*parents, str(int(place) + 1)])
 
 
 def with_norms(modules: Mapping[str, str]) -> dict[str, str]:
@@ -166,12 +165,9 @@ def assign(
 
 def _check_nothing_is_left(network, state, used):
     """Refuses weights of a checkpoint that the network has no place for."""
-    has_statistics = any("moving" in variable.name for variable in network.weights)
-    # Counts of batches decide nothing. Before PyTorch 0.4 instance norm saved statistics that it
-    # did not use; the reference removes them as well.
-    idle = ("num_batches_tracked",) if has_statistics else ("num_batches_tracked", *STATISTICS)
+    used = {*used, *idle_statistics(state)}
     for name, value in state.items():
-        if name not in used and not name.endswith(idle):
+        if name not in used and not name.endswith("num_batches_tracked"):
             raise InputError(
                 f"Every weight must have its place. The first that has none: {name!r} of shape "
                 f"{value.shape}, for which the {network.name} has no variable. {CURE}"

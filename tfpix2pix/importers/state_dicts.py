@@ -11,6 +11,7 @@ from tfpix2pix.errors import InputError
 # `torch.compile` puts this before the names of what it compiles, and `nn.DataParallel` the other.
 COMPILED = "_orig_mod"
 PARALLEL = "module"
+STATISTICS = ("running_mean", "running_var")
 
 
 def read_state_dict(path: Union[str, os.PathLike]) -> dict[str, np.ndarray]:
@@ -75,6 +76,25 @@ def plain_state(state: Mapping[str, Any]) -> dict[str, np.ndarray]:
         ) from error
 
 
+def idle_statistics(state: Mapping[str, Any]) -> list[str]:
+    """Lists statistics of norms without scale, which were saved and not used.
+
+    Until 2018 the reference's instance norm saved them; since then it removes them on reading.
+
+    Args:
+        state: As from `plain_state`.
+
+    Returns:
+        Names of their entries.
+
+    Example:
+        >>> idle_statistics({"1.running_var": 1, "2.running_var": 1, "2.weight": 1})
+        ['1.running_var']
+    """
+    names = [name for name in state if name.endswith(STATISTICS)]
+    return [name for name in names if f"{name.rpartition('.')[0]}.weight" not in state]
+
+
 def _arrays(state):
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
@@ -108,4 +128,4 @@ def _array(value):
         # NumPy has no bfloat16.
         value = (value.float() if value.is_floating_point() else value).numpy()
     value = np.asarray(value)
-    return value if value.dtype.kind in "bui" else value.astype("float32")
+    return value if value.dtype.kind in "bui" else value.astype("float32", copy=False)

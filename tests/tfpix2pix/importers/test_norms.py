@@ -22,6 +22,11 @@ def tracking_instance(channels):
     return torch.nn.InstanceNorm2d(channels, affine=True, track_running_stats=True)
 
 
+def idle_instance(channels):
+    """Returns instance norm as of 2018, and of PyTorch before 0.4: its statistics are not used."""
+    return torch.nn.InstanceNorm2d(channels, track_running_stats=True)
+
+
 BATCH = {"norm": "batch", "bias": "all"}
 AFFINE = {"norm": "instance", "affine_instance": True}
 NORMS = {
@@ -30,6 +35,7 @@ NORMS = {
     "affine instance that tracks, without biases": ((tracking_instance, False), {"norm": "batch"}),
     "affine instance": ((affine_instance, True), {**AFFINE, "bias": "all"}),
     "affine instance without biases": ((affine_instance, False), AFFINE),
+    "instance with statistics": ((idle_instance, True), {"norm": "instance"}),
     "none": ("none", {"norm": "none"}),
 }
 
