@@ -251,7 +251,8 @@ def test_by_command_files_become_a_run_that_is_exported_and_trained_on(tmp_path)
     assert errors.splitlines()[-1].startswith("error: The run must be new. Received: ")
     status, output, errors = program("serving.export", "--run", run, "--to", tmp_path / "horses")
     assert status == 0, errors
-    assert list(read_card(tmp_path / "horses/1")["directions"]) == ["AtoB"]
+    directions = read_card(tmp_path / "horses/1")["directions"]
+    assert [direction["name"] for direction in directions] == ["AtoB"]
     options = ("--data", write_domains(tmp_path / "data"), "--run", run, "--train.steps", 1)
     config = ("cyclegan_tiny", "--config", run / "config.yaml")
     status, output, errors = program("training.train", *config, *options)
