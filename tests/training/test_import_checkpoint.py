@@ -253,10 +253,12 @@ def test_by_command_files_become_a_run_that_is_exported_and_trained_on(tmp_path)
     assert status == 0, errors
     directions = read_card(tmp_path / "horses/1")["directions"]
     assert [direction["name"] for direction in directions] == ["AtoB"]
-    options = ("--data", write_domains(tmp_path / "data"), "--run", run, "--train.steps", 1)
-    config = ("cyclegan_tiny", "--config", run / "config.yaml")
-    status, output, errors = program("training.train", *config, *options)
+    data = ("--data", write_domains(tmp_path / "data"), "--run", tmp_path / "tuned")
+    size = ("--model.blocks", 1, "--model.base_filters", 4, "--model.receptive_field", 70)
+    start = ("--train.steps", 1, "--train.start_from", run)
+    status, output, errors = program("training.train", "cyclegan_tiny", *data, *size, *start)
     assert status == 0, errors
-    assert list(load_run(run).directions) == ["AtoB", "BtoA"]
+    assert f"From {run}: " in output
+    assert list(load_run(tmp_path / "tuned").directions) == ["AtoB", "BtoA"]
     _, output, _ = program("training.import_checkpoint", "--help")
     assert "File such as latest_net_G_B.pth." in " ".join(output.split())
