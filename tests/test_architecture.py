@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "config": set(),
     "networks": {"layers"},
     "models": {"losses", "metrics", "optimizers"},
-    "importers": {"networks"},
+    "importers": {"layers", "networks"},
     "inference": {"data", "layers"},
     "translation": {"bfloat16", "data", "export", "inference", "report"},
     "export": {"data", "inference", "layers", "version"},

@@ -1,11 +1,13 @@
-"""Networks of pytorch-CycleGAN-and-pix2pix that `training.benchmarks.pytorch_step` has not."""
+"""Networks of pytorch-CycleGAN-and-pix2pix, and what tests do with them."""
 
+import numpy as np
 import torch
 from torch import nn
 
+from training.benchmarks.pytorch_cyclegan import ResNet
 from training.benchmarks.pytorch_step import PatchGAN, UNet, norm_layer
 
-__all__ = ["PatchGAN", "PixelGAN", "UNet", "randomized"]
+__all__ = ["PatchGAN", "PixelGAN", "ResNet", "UNet", "randomized", "translated"]
 
 
 class PixelGAN(nn.Module):
@@ -28,14 +30,28 @@ class PixelGAN(nn.Module):
         return self.net(x)
 
 
-def randomized(network, seed=0):
-    """Draws every weight and statistic of a network anew."""
+def randomized(network, seed=0, *, deviation=0.05):
+    """Draws every weight and statistic of a network anew; kernels with this deviation."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in network.state_dict().items():
             if value.dtype.is_floating_point:
-                spread = 0.05 if value.dim() == 4 else 0.2
+                spread = deviation if value.dim() == 4 else 0.2
                 value.copy_(spread * torch.randn(value.shape, generator=generator))
                 if value.dim() == 1 and ("running_var" in name or name.endswith("weight")):
                     value.add_(1.0).abs_()
     return network
+
+
+def translated(network, *images, training=True):
+    """Returns what a network makes of images `[batch, height, width, channels]`, without dropout.
+
+    With several images they are joined along their channels.
+    """
+    network.train(training)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+    channels_first = [torch.from_numpy(np.array(image).transpose(0, 3, 1, 2)) for image in images]
+    with torch.no_grad():
+        return network(torch.cat(channels_first, 1)).numpy().transpose(0, 2, 3, 1)

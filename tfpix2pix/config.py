@@ -188,6 +188,8 @@ class ExperimentConfig:
         model: The networks and their objective: options of the family.
         train: The training.
         family: Name of the family, one of `tfpix2pix.families.FAMILIES`.
+        untrained: Players that an imported run had no file for. Until its training goes on, it has
+            no directions of theirs.
     """
 
     name: str
@@ -196,6 +198,11 @@ class ExperimentConfig:
     model: Any = None
     train: TrainConfig = TrainConfig()
     family: str = "pix2pix"
+    untrained: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        """Brings lists of a file into tuples."""
+        object.__setattr__(self, "untrained", tuple(self.untrained))
 
     def with_data(self, folder: Union[str, Path]) -> "ExperimentConfig":
         """Returns the same experiment on another folder of images."""

@@ -118,7 +118,10 @@ class Run:
 
     @cached_property
     def directions(self) -> dict[str, Direction]:
-        """The ways in which the run translates by their names, the default one first; float32."""
+        """The ways in which the run translates by their names, the default one first; float32.
+
+        An imported run has those of whose networks it has the weights, until it is trained.
+        """
         path = self.checkpoint
         model = float32_model(self.config)
         networks = {}
@@ -126,7 +129,15 @@ class Run:
             is_average = self._averaged and player in model.translators
             networks[f"{AVERAGED}{player}" if is_average else player] = network
         restore(networks, path)
-        return self.family.directions(self.config, model.players)
+        directions = self.family.directions(self.config, model.players)
+        if saved_step(path) > 0:
+            return directions
+        untrained = [model.players[player] for player in self.config.untrained]
+        return {
+            name: direction
+            for name, direction in directions.items()
+            if not any(direction.network is network for network in untrained)
+        }
 
     def direction(self, name: Optional[str] = None) -> tuple[str, Direction]:
         """Returns a direction by its name.

@@ -236,3 +236,17 @@ def values(model):
 def restored_generator(run, **weights):
     """Returns the network of the first direction of a run; see `load_run`."""
     return load_run(run, **weights).direction()[1].network
+
+
+def with_moving_statistics(network):
+    """Returns the network with Keras' own batch norm, which uses moving statistics at test time."""
+
+    def keras_norm(layer):
+        if type(layer).__name__ != "BatchNormalization":
+            return layer.__class__.from_config(layer.get_config())
+        config = layer.get_config()
+        return keras.layers.BatchNormalization.from_config(config)
+
+    copy = keras.models.clone_model(network, clone_function=keras_norm)
+    copy.set_weights(network.get_weights())
+    return copy

@@ -49,6 +49,8 @@ UNUSUAL = ExperimentConfig(
         dropout_levels=1,
         skips=False,
         conventions="affinelayer",
+        bias="all",
+        affine_instance=True,
         upsampling="nearest",
         initializer="xavier",
         gain=0.3,
@@ -92,6 +94,7 @@ UNUSUAL = ExperimentConfig(
         histograms=True,
         start_from="runs/other",
     ),
+    untrained=("discriminator",),
 )
 
 

@@ -1,6 +1,5 @@
 """Our networks against PyTorch, from the same weights on the same images."""
 
-import dataclasses
 import re
 
 import numpy as np
@@ -11,13 +10,10 @@ torch = pytest.importorskip("torch", reason="the extra [torch] is not installed"
 import tensorflow as tf
 
 from tests import torch_reference as reference
-from tests.cases import restored_generator, smooth_images
-from tfpix2pix import InputError, Pix2Pix, importers, losses, runs
-from tfpix2pix.data import codecs, images
+from tests.cases import smooth_images, with_moving_statistics
+from tfpix2pix import InputError, Pix2Pix, importers, losses
+from tfpix2pix.data import images
 from tfpix2pix.datasets import synthetic
-from tfpix2pix.export import export
-from tfpix2pix.families import pairs
-from training import import_checkpoint
 
 pytestmark = pytest.mark.torch
 torch.set_num_threads(2)
@@ -68,20 +64,6 @@ def test_a_unet_in_eval_mode_has_pytorch_s_moving_statistics(side, batch_size):
         expected = from_torch(theirs.eval()(to_torch(image)))
     by_moving = with_moving_statistics(ours)
     np.testing.assert_allclose(by_moving(image, training=False), expected, atol=1e-4)
-
-
-def with_moving_statistics(network):
-    """Returns the network with Keras' own batch norm, which uses moving statistics at test time."""
-
-    def keras_norm(layer):
-        if type(layer).__name__ != "BatchNormalization":
-            return layer.__class__.from_config(layer.get_config())
-        config = layer.get_config()
-        return tf.keras.layers.BatchNormalization.from_config(config)
-
-    copy = tf.keras.models.clone_model(network, clone_function=keras_norm)
-    copy.set_weights(network.get_weights())
-    return copy
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
@@ -250,37 +232,6 @@ def test_a_checkpoint_file_is_read(tmp_path):
     np.testing.assert_array_equal(state["model.0.weight"], network.model[0].weight.detach())
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_an_imported_checkpoint_is_a_run_that_exports_without_flags(tmp_path, norm):
-    generator = reference.randomized(reference.UNet(5, 4, (3, 1), norm=norm))
-    discriminator = reference.randomized(reference.PatchGAN(4, 6, strided=2, norm=norm))
-    torch.save(generator.state_dict(), tmp_path / "latest_net_G.pth")
-    torch.save(discriminator.state_dict(), tmp_path / "latest_net_D.pth")
-    run, exports = tmp_path / "runs/imported", tmp_path / "exports/imported"
-    import_checkpoint.main(tmp_path / "latest_net_G.pth", run, tmp_path / "latest_net_D.pth")
-
-    expected, _ = importers.imported_generator(state_of(generator))
-    image = smooth_images((1, 32, 64, 3))
-    restored = restored_generator(run)
-    np.testing.assert_array_equal(restored(image), expected(image))
-    imported = runs.load_config(run)
-    for half in "AB":
-        codecs.write(np.zeros((32, 32, 3), "uint8"), tmp_path / f"data/{half}/1.png")
-    data = dataclasses.replace(imported.data, folder=str(tmp_path / "data"))
-    imported = dataclasses.replace(imported, data=data)
-    examples = pairs.examples(imported, "train")
-    assert pairs.completed(imported, examples) == imported  # So a training can go on with it.
-    options = imported.model
-    assert (options.conventions, options.norm) == ("pytorch", norm)
-    assert imported.data.target_channels == 1
-    assert (options.discriminator_filters, options.receptive_field) == (6, 34)
-    _, difference = export(restored, exports)
-    assert difference < 1e-4
-    message = f"The run must be new. Received: {str(run)!r}, which exists. Use another --to folder."
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        import_checkpoint.main(tmp_path / "latest_net_G.pth", run)
-
-
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     torch.save({"weight": losses.l1}, tmp_path / "evil.pth")
     with pytest.raises(InputError, match="must be a file of PyTorch that holds nothing but"):
@@ -293,8 +244,8 @@ def test_the_first_weight_that_differs_is_named_with_both_shapes():
     message = (
         "Every weight must have its place. The first that differs: down2_conv/kernel of shape "
         "(4, 4, 8, 16), for which the checkpoint has (3, 3, 8, 16) under "
-        "'model.model.1.model.1.weight'. Give a checkpoint of a U-Net or PatchGAN as its authors "
-        "build it."
+        "'model.model.1.model.1.weight'. Give a checkpoint of a U-Net, ResNet or PatchGAN as its "
+        "authors build it."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         importers.imported_generator(state)
@@ -308,18 +259,23 @@ def test_the_first_weight_that_differs_is_named_with_both_shapes():
         importers.imported_generator(state)
 
 
-def test_what_is_no_unet_or_patchgan_is_refused():
-    message = (
-        "A U-Net's state dict has model.model.0.weight and model.model.3.weight. Received: one "
-        "that starts with ['model.1.weight']. Other generators, such as ResNets, are not known yet."
-    )
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        importers.imported_generator({"model.1.weight": np.zeros((64, 3, 7, 7))})
-    message = (
-        "A PatchGAN's state dict has 3 to 7 convolutions of 4x4, or 3 of 1x1. Received: 1 of 7x7. "
-        "Give a file such as latest_net_D.pth."
-    )
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        importers.imported_discriminator(
-            {"model.1.weight": np.zeros((64, 3, 7, 7))}, source_channels=3, target_channels=3
+def test_what_is_no_generator_or_patchgan_is_refused():
+    for shape in ((64, 3, 3, 3), (64, 3)):
+        message = (
+            "The state dict of a U-Net or ResNet has a kernel model.model.0.weight of 4x4 or "
+            "model.1.weight of 7x7. Received: one that starts with 'model.1.weight' of shape "
+            f"{shape}. Give a file such as latest_net_G.pth."
         )
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            importers.imported_generator({"model.1.weight": np.zeros(shape)})
+    for kernel, received in (
+        ({"model.1.weight": np.zeros((64, 3, 7, 7))}, "1 of 7x7"),
+        ({"conv1.weight": np.zeros((64, 3, 7, 7))}, "none"),
+        ({"model.1.weight": np.zeros(3)}, "none"),
+    ):
+        message = (
+            "A PatchGAN's state dict has 3 to 7 convolutions of 4x4, or 3 of 1x1. Received: "
+            f"{received}. Give a file such as latest_net_D.pth."
+        )
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            importers.imported_discriminator(kernel, source_channels=3, target_channels=3)

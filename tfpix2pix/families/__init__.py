@@ -3,7 +3,7 @@
 from tfpix2pix.config import ExperimentConfig, differences
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import cyclegan, pix2pix
-from tfpix2pix.families.family import Family, Feed, Phase, Place
+from tfpix2pix.families.family import Family, Feed, Importer, PeerFile, Phase, Place
 
 FAMILIES: dict[str, Family] = {
     "pix2pix": pix2pix.FAMILY,
@@ -14,6 +14,8 @@ __all__ = [
     "FAMILIES",
     "Family",
     "Feed",
+    "Importer",
+    "PeerFile",
     "Phase",
     "Place",
     "checked_family",

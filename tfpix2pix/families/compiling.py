@@ -1,5 +1,6 @@
-"""Compiling: precision, learning rates and optimizers of any players, as a configuration says."""
+"""Compiling: conventions, precision and optimizers of any players, as a configuration says."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -10,7 +11,31 @@ from tfpix2pix import optimizers, schedules
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16
 from tfpix2pix.config import TrainConfig
 from tfpix2pix.errors import InputError
+from tfpix2pix.layers import CONVENTIONS, Conventions
 from tfpix2pix.models import TranslationModel
+
+# What options of a family may decide otherwise than the conventions that they name.
+CHOICES = ("affine_instance", "bias", "gain", "initializer", "upsampling")
+
+
+def chosen_conventions(options) -> Conventions:
+    """Returns the conventions that a family's options name, with what they decide otherwise.
+
+    Args:
+        options: Options of a family, of which `conventions` is a key of
+            `tfpix2pix.layers.CONVENTIONS`, and `CHOICES` are `None` or a choice.
+
+    Returns:
+        `tfpix2pix.layers.Conventions`.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> chosen_conventions(dataclasses.replace(preset("facades").model, gain=0.1)).gain
+        0.1
+    """
+    choices = {name: getattr(options, name) for name in CHOICES}
+    changes = {name: choice for name, choice in choices.items() if choice is not None}
+    return dataclasses.replace(CONVENTIONS[options.conventions], **changes)
 
 
 @contextmanager

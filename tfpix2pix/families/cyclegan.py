@@ -4,13 +4,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Optional, Union
 
-from tfpix2pix import losses, networks
+from tfpix2pix import importers, losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import unpaired
-from tfpix2pix.families.compiling import compile_model, precision
-from tfpix2pix.families.family import Family
+from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
+from tfpix2pix.families.family import Family, Importer, PeerFile
+from tfpix2pix.families.importing import importable, imported_players
 from tfpix2pix.inference.direction import SEED, Direction
-from tfpix2pix.layers import CONVENTIONS, Dropout
+from tfpix2pix.layers import Dropout
 from tfpix2pix.layers.initialization import derived_seed
 from tfpix2pix.models import CycleGAN
 from tfpix2pix.networks.resnet import MULTIPLE
@@ -33,6 +34,8 @@ class CycleGANConfig:
         dropout: Rate of the dropout in the residual blocks; the deepest levels of a unet have
             their 0.5 if it is above 0.
         conventions: Whose decisions to follow where the paper leaves something open.
+        bias: Which convolutions have a bias; by default as by the conventions.
+        affine_instance: Whether instance norm has scale and shift; by default as by conventions.
         upsampling: How generators enlarge; by default as by the conventions.
         initializer: How kernels start; by default as by the conventions.
         gain: Deviation or factor of the initializer; by default as by the conventions.
@@ -57,6 +60,8 @@ class CycleGANConfig:
     norm: Literal["instance", "batch", "batch_sync", "none"] = "instance"
     dropout: float = 0.0
     conventions: Literal["paper", "torch", "pytorch"] = "pytorch"
+    bias: Optional[Literal["needed", "all"]] = None
+    affine_instance: Optional[bool] = None
     upsampling: Optional[Literal["transpose", "nearest", "bilinear"]] = None
     initializer: Optional[Literal["normal", "xavier", "kaiming", "orthogonal"]] = None
     gain: Optional[float] = None
@@ -140,7 +145,7 @@ def _generator(config, source_channels, target_channels, player):
     common = {
         "base_filters": options.base_filters,
         "norm": options.norm,
-        "conventions": _conventions(options),
+        "conventions": chosen_conventions(options),
         "seed": derived_seed(config.train.seed, player),
     }
     shape = (None, None, source_channels)
@@ -163,15 +168,9 @@ def _discriminator(config, sides, channels, player):
         receptive_field=options.receptive_field,
         base_filters=options.discriminator_filters or options.base_filters,
         norm=options.discriminator_norm or options.norm,
-        conventions=_conventions(options),
+        conventions=chosen_conventions(options),
         seed=derived_seed(config.train.seed, player),
     )
-
-
-def _conventions(options):
-    names = ("upsampling", "initializer", "gain")
-    changes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    return dataclasses.replace(CONVENTIONS[options.conventions], **changes)
 
 
 def directions(config: ExperimentConfig, players: dict) -> dict[str, Direction]:
@@ -193,6 +192,43 @@ def directions(config: ExperimentConfig, players: dict) -> dict[str, Direction]:
     layers = [layer for network in networks.values() for layer in network.layers]
     has_noise = any(isinstance(layer, Dropout) for layer in layers)
     return unpaired.directions(config, networks, (SEED,) if has_noise else ())
+
+
+# The reference calls a discriminator as the generator whose translations it judges.
+FILES = {
+    "checkpoint": PeerFile("generator_AtoB", "latest_net_G_A.pth"),
+    "reverse": PeerFile("generator_BtoA", "latest_net_G_B.pth"),
+    "discriminator_A": PeerFile("discriminator_B", "latest_net_D_A.pth"),
+    "discriminator_B": PeerFile("discriminator_A", "latest_net_D_B.pth"),
+}
+
+
+def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, dict]:
+    """Builds the players of files of pytorch-CycleGAN-and-pix2pix; see `Importer`.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig` to start from.
+        states: Dict of some of `FILES`, `"checkpoint"` among them, to state dict.
+
+    Returns:
+        `(config, players)`: the configuration that fits, and a dict of player to `keras.Model`.
+
+    Raises:
+        ValueError: If they are of other networks, or do not belong together.
+
+    Example:
+        >>> imported(PRESETS["horse2zebra"], {"checkpoint": {}})
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A state dict must hold tensors by their names. ...
+    """
+    judged = {"discriminator_A": "target", "discriminator_B": "source"}
+    players, options, channels = imported_players(FILES, states, judged)
+    generator = importers.generator_kind(states["checkpoint"])
+    model = dataclasses.replace(config.model, generator=generator, conventions="pytorch", **options)
+    # A U-Net was trained at the size that its innermost level shrinks to one pixel.
+    image_size = 2**model.depth if generator == "unet" else None
+    return importable(config, model, channels=channels, image_size=image_size), players
 
 
 HORSE2ZEBRA = ExperimentConfig(
@@ -271,12 +307,14 @@ PRESETS = {
     )
 }
 
+IMPORTER = Importer(FILES, generators=("resnet", "unet"), imported=imported)
 FAMILY = Family(
     CycleGANConfig,
     PRESETS,
     unpaired.FEED,
     model,
     directions,
+    importer=IMPORTER,
     ignored=dict.fromkeys(
         ("train.update", "train.discriminator_steps"),
         "CycleGAN ignores it: all networks take one step from the same state",

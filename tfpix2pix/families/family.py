@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from tfpix2pix.config import ExperimentConfig
 
@@ -107,6 +107,43 @@ def whole(config: ExperimentConfig) -> tuple[Phase, ...]:
     return (Phase("whole", train.steps, train.batch_size, config.data.image_size),)
 
 
+class PeerFile(NamedTuple):
+    """A file of another implementation, which has the weights of a player.
+
+    Attributes:
+        player: Name of the player.
+        name: What the other implementation calls the file.
+
+    Example:
+        >>> PeerFile("generator", "latest_net_G.pth").player
+        'generator'
+    """
+
+    player: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Importer:
+    """From the files of another implementation to a configuration and players.
+
+    Attributes:
+        files: Dict of what a file is called here to `PeerFile`; the first one must be given.
+        generators: What that one may hold, as `tfpix2pix.importers.generator_kind` calls it.
+        imported: `(config, states) -> (config, players)`: from a dict of file to state dict to the
+            configuration that fits them, and a dict of those players to `keras.Model`.
+
+    Example:
+        >>> from tfpix2pix.families import FAMILIES
+        >>> list(FAMILIES["pix2pix"].importer.files)
+        ['checkpoint', 'discriminator']
+    """
+
+    files: Mapping[str, PeerFile]
+    generators: tuple[str, ...]
+    imported: Callable
+
+
 @dataclass(frozen=True)
 class Family:
     """A paper: its options, its experiments, and the functions that put its parts together.
@@ -120,6 +157,7 @@ class Family:
         directions: `(config, players) -> ` dict of name to `tfpix2pix.inference.Direction`, the
             default one first. `players` are those of the model, or their averages.
         phases: `config -> ` tuple of `Phase`.
+        importer: `Importer`, if there are checkpoints of other implementations.
         ignored: Dict of the options of `tfpix2pix.config.TrainConfig` that it does not read, such
             as `"train.update"`, to who ignores them and why.
         remedies: Dict of a symptom of a training, such as `"collapse"`, to what helps this family,
@@ -138,6 +176,7 @@ class Family:
     model: Callable
     directions: Callable
     phases: Callable = whole
+    importer: Optional[Importer] = None
     ignored: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
 

@@ -7,10 +7,11 @@ from typing import Literal, Optional
 from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import pairs
-from tfpix2pix.families.compiling import compile_model, precision
-from tfpix2pix.families.family import Family
+from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
+from tfpix2pix.families.family import Family, Importer, PeerFile
+from tfpix2pix.families.importing import importable, imported_players
 from tfpix2pix.inference.direction import SEED, Direction
-from tfpix2pix.layers import CONVENTIONS, Dropout
+from tfpix2pix.layers import Dropout
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks.unet import checked_depth
 
@@ -26,6 +27,8 @@ class Pix2PixConfig:
         dropout_levels: How many decoder levels have dropout.
         skips: Whether the generator is a U-Net; else it is the encoder-decoder.
         conventions: Whose decisions to follow where the paper leaves something open.
+        bias: Which convolutions have a bias; by default as by the conventions.
+        affine_instance: Whether instance norm has scale and shift; by default as by conventions.
         upsampling: How the decoder enlarges; by default as by the conventions.
         initializer: How kernels start; by default as by the conventions.
         gain: Deviation or factor of the initializer; by default as by the conventions.
@@ -48,6 +51,8 @@ class Pix2PixConfig:
     dropout_levels: int = 3
     skips: bool = True
     conventions: Literal["paper", "torch", "pytorch", "affinelayer", "tf_tutorial"] = "paper"
+    bias: Optional[Literal["needed", "all"]] = None
+    affine_instance: Optional[bool] = None
     upsampling: Optional[Literal["transpose", "nearest", "bilinear"]] = None
     initializer: Optional[Literal["normal", "xavier", "kaiming", "orthogonal"]] = None
     gain: Optional[float] = None
@@ -96,7 +101,7 @@ def model(config: ExperimentConfig) -> Pix2Pix:
     options = config.model
     train = config.train
     source_channels, target_channels = pairs.task(config).channels
-    conventions = _conventions(options)
+    conventions = chosen_conventions(options)
     with precision(train.precision):
         generator = networks.unet_generator(
             (None, None, source_channels),
@@ -161,10 +166,34 @@ def directions(config: ExperimentConfig, players: dict) -> dict[str, Direction]:
     return {"translate": direction}
 
 
-def _conventions(options):
-    names = ("upsampling", "initializer", "gain")
-    changes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    return dataclasses.replace(CONVENTIONS[options.conventions], **changes)
+FILES = {
+    "checkpoint": PeerFile("generator", "latest_net_G.pth"),
+    "discriminator": PeerFile("discriminator", "latest_net_D.pth"),
+}
+
+
+def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, dict]:
+    """Builds the players of files of pytorch-CycleGAN-and-pix2pix; see `Importer`.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig` to start from.
+        states: Dict of some of `FILES`, `"checkpoint"` among them, to state dict.
+
+    Returns:
+        `(config, players)`: the configuration that fits, and a dict of player to `keras.Model`.
+
+    Raises:
+        ValueError: If they are of other networks, or do not belong together.
+
+    Example:
+        >>> imported(PRESETS["facades"], {"checkpoint": {}})
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A state dict must hold tensors by their names. ...
+    """
+    players, options, channels = imported_players(FILES, states, {"discriminator": "pair"})
+    model = dataclasses.replace(config.model, conventions="pytorch", **options)
+    return importable(config, model, channels=channels, image_size=2**model.depth), players
 
 
 def _extra_losses(options):
@@ -290,12 +319,14 @@ PRESETS = {
     )
 }
 
+IMPORTER = Importer(FILES, generators=("unet",), imported=imported)
 FAMILY = Family(
     Pix2PixConfig,
     PRESETS,
     pairs.FEED,
     model,
     directions,
+    importer=IMPORTER,
     remedies={
         "strong_discriminator": "Lower `train.discriminator_learning_rate`, or use "
         "`model.real_label` 0.9.",

@@ -7,20 +7,25 @@ theirs do, so that state dicts have the same names.
 import torch
 from torch import nn
 
+NORMS = {
+    "batch": (nn.BatchNorm2d, False),
+    "instance": (nn.InstanceNorm2d, True),
+    "none": (lambda channels: nn.Identity(), False),
+}
+
 
 def norm_layer(norm):
-    """Returns the constructor of a norm, and whether convolutions beside it have a bias."""
-    if norm == "batch":
-        return nn.BatchNorm2d, False
-    return nn.InstanceNorm2d, True
+    """Returns the constructor of a norm, and whether convolutions beside it have a bias.
+
+    `norm` is one of `NORMS`, or such a constructor and answer of one's own.
+    """
+    return NORMS[norm] if isinstance(norm, str) else norm
 
 
 class Level(nn.Module):
     """One level of the U-Net around the levels inside it."""
 
-    def __init__(
-        self, outer, inner, inside=None, source=None, norm: str = "batch", dropout: bool = False
-    ):
+    def __init__(self, outer, inner, inside=None, source=None, norm="batch", dropout: bool = False):
         super().__init__()
         self.outermost = source is not None
         normalization, bias = norm_layer(norm)
@@ -47,7 +52,7 @@ class UNet(nn.Module):
     """The U-Net generator with `depth` halvings."""
 
     def __init__(
-        self, depth, filters: int = 64, channels=(3, 3), norm: str = "batch", dropout: bool = True
+        self, depth, filters: int = 64, channels=(3, 3), norm="batch", dropout: bool = True
     ):
         super().__init__()
         level = Level(8 * filters, 8 * filters, norm=norm)
@@ -65,7 +70,7 @@ class UNet(nn.Module):
 class PatchGAN(nn.Module):
     """The discriminator with `strided` layers of stride 2."""
 
-    def __init__(self, channels, filters: int = 64, strided: int = 3, norm: str = "batch"):
+    def __init__(self, channels, filters: int = 64, strided: int = 3, norm="batch"):
         super().__init__()
         normalization, bias = norm_layer(norm)
         parts = [nn.Conv2d(channels, filters, 4, 2, 1), nn.LeakyReLU(0.2)]

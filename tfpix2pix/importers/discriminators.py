@@ -1,0 +1,91 @@
+"""PatchGANs from the state dicts of pytorch-CycleGAN-and-pix2pix."""
+
+from collections.abc import Mapping
+from typing import Optional
+
+import numpy as np
+from tensorflow import keras
+
+from tfpix2pix.errors import InputError
+from tfpix2pix.importers.assignment import assign, conventions, normalized_as, with_norms
+from tfpix2pix.importers.state_dicts import plain_state
+from tfpix2pix.networks import image_discriminator, patch_discriminator
+from tfpix2pix.networks.patchgan import STRIDED_LAYERS
+
+
+def imported_discriminator(
+    state: Mapping[str, np.ndarray], *, source_channels: Optional[int], target_channels: int
+) -> tuple[keras.Model, dict]:
+    """Builds the PatchGAN of a state dict, with its weights.
+
+    Args:
+        state: Dict of name to array or tensor; see `plain_state`.
+        source_channels: Channels of the generator's input; `None` for a discriminator that judges
+            images alone, such as CycleGAN's.
+        target_channels: Channels of the generator's output.
+
+    Returns:
+        `(discriminator, options)`: a `keras.Model` with open sides, and what describes it:
+        `base_filters`, `receptive_field`, `norm`, `conditional`, and `bias` and `affine_instance`
+        where they are not those of the conventions `"pytorch"`. Without `source_channels` it is
+        an `image_discriminator`, and `conditional` is `False`.
+
+    Raises:
+        ValueError: If the state dict is not that of a PatchGAN; names the first layer that differs.
+
+    Example:
+        >>> imported_discriminator({}, source_channels=3, target_channels=3)
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: ...
+    """
+    state = plain_state(state)
+    convolutions, receptive_field = _convolutions(state)
+    first, *inner, head = convolutions
+    kernel = state[f"{first}.weight"]
+    options = {
+        "base_filters": kernel.shape[0],
+        "receptive_field": receptive_field,
+        "conditional": source_channels is not None and kernel.shape[1] != target_channels,
+        **normalized_as(state, inner[0]),
+    }
+    common = {name: options[name] for name in ("base_filters", "receptive_field", "norm")}
+    common["conventions"] = conventions(options)
+    if source_channels is None:
+        discriminator = image_discriminator((None, None, target_channels), **common)
+    else:
+        discriminator = patch_discriminator(
+            (None, None, source_channels),
+            target_channels,
+            conditional=options["conditional"],
+            **common,
+        )
+    levels = {f"patch{level}_conv": name for level, name in enumerate(inner, start=2)}
+    modules = {"patch1_conv": first, **with_norms(levels), "head_conv": head}
+    # The last layer of the discriminator of single pixels has no bias without norm.
+    biased = ["patch1_conv"] if receptive_field == 1 else ["patch1_conv", "head_conv"]
+    assign(discriminator, state, modules, always_biased=biased)
+    return discriminator, options
+
+
+def _convolutions(state):
+    """Returns the names of a PatchGAN's convolutions in their order, and its receptive field."""
+    places = {}
+    for name, value in state.items():
+        module, _, part = name.rpartition(".")
+        place = module.split(".")[-1]
+        if value.ndim == 4 and part == "weight" and place.isdigit():
+            places[module] = int(place)
+    names = sorted(places, key=places.get)
+    size = state[f"{names[0]}.weight"].shape[-1] if names else None
+    fields = {
+        (1 if field == 1 else 4, max(strided, 1) + 2): field
+        for field, strided in STRIDED_LAYERS.items()
+    }
+    if (size, len(names)) not in fields:
+        received = f"{len(names)} of {size}x{size}" if names else "none"
+        raise InputError(
+            "A PatchGAN's state dict has 3 to 7 convolutions of 4x4, or 3 of 1x1. Received: "
+            f"{received}. Give a file such as latest_net_D.pth."
+        )
+    return names, fields[size, len(names)]
