@@ -90,11 +90,8 @@ def _pytorch_contender(folder):
         return {}
     folder = folder / "train" if (folder / "train").is_dir() else folder
 
-    def endless(loader):
-        while True:
-            yield from loader
-
-    return {"PyTorch": endless(pytorch_data.batches(folder))}
+    pairs = pytorch_data.AlignedPairs(folder)
+    return {"PyTorch": pytorch_data.endless(pytorch_data.batches(pairs))}
 
 
 def _seconds(stream, count):

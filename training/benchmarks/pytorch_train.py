@@ -11,7 +11,7 @@ from typing import Union
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
+from tqdm import trange
 
 from training.benchmarks import pytorch_data, pytorch_step
 
@@ -45,17 +45,14 @@ def main(
     generator = pytorch_step.UNet(size.bit_length() - 1, filters)
     discriminator = pytorch_step.PatchGAN(6, filters)
     for network in (generator, discriminator):
-        network.apply(_initialize)
+        network.apply(initialize)
     step = pytorch_step.Step(generator, discriminator)
-    batches = pytorch_data.batches(data, round(size * 286 / 256), size)
+    pairs = pytorch_data.AlignedPairs(data, round(size * 286 / 256), size)
+    batches = pytorch_data.endless(pytorch_data.batches(pairs))
     source, target = direction.split("to")
-    with tqdm(total=steps, desc="PyTorch", unit=" steps") as bar:
-        while bar.n < steps:
-            for batch in batches:
-                step(batch[source], batch[target])
-                bar.update()
-                if bar.n == steps:
-                    break
+    for _ in trange(steps, desc="PyTorch", unit=" steps"):
+        batch = next(batches)
+        step(batch[source], batch[target])
     for module in generator.modules():
         module.train(not isinstance(module, nn.Dropout))
     images = torch.from_numpy(np.load(sources).transpose(0, 3, 1, 2).copy())
@@ -65,7 +62,7 @@ def main(
         np.save(file, translated.numpy().transpose(0, 2, 3, 1))
 
 
-def _initialize(module):
+def initialize(module):
     """Draws weights as its `init_weights` does: of standard deviation 0.02, norms' around 1."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)):
         mean = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
