@@ -4,7 +4,7 @@ import numpy as np
 
 
 def convolution(x, kernel, strides, padding=1):
-    """4x4 convolution of `[batch, height, width, channels]`, `padding` zeros on every side."""
+    """Convolution of `[batch, height, width, channels]`, `padding` zeros on every side."""
     size = kernel.shape[0]
     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     rows, columns = ((side - size) // strides + 1 for side in x.shape[1:3])
@@ -25,6 +25,17 @@ def transposed_convolution(x, kernel):
             stamp = np.einsum("bc,hwfc->bhwf", x[:, i, j], kernel)
             result[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += stamp
     return result[:, 1:-1, 1:-1]
+
+
+def doubled(x, kernel):
+    """3x3 transposed convolution of stride 2 as PyTorch's, of padding 1 and output_padding 1."""
+    batch, height, width, _ = x.shape
+    result = np.zeros((batch, 2 * height + 1, 2 * width + 1, kernel.shape[2]))
+    for i in range(height):
+        for j in range(width):
+            stamp = np.einsum("bc,hwfc->bhwf", x[:, i, j], kernel)
+            result[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += stamp
+    return result[:, 1:, 1:]
 
 
 def normalize(x, gamma, beta, axes, epsilon=1e-5):
@@ -84,6 +95,39 @@ def unet(
     x = x if activated_skips else np.maximum(x, 0)
     x = transposed_convolution(x, weights["head_conv/kernel"])
     return np.tanh(x + weights["head_conv/bias"])
+
+
+def reflected(x, kernel):
+    """Convolution of stride 1 behind reflection padding that keeps the size."""
+    margin = kernel.shape[0] // 2
+    padding = ((0, 0), (margin, margin), (margin, margin), (0, 0))
+    return convolution(np.pad(x, padding, mode="reflect"), kernel, 1, padding=0)
+
+
+def resnet(x, weights, blocks, enlarged=None):
+    """The ResNet generator of Zhu et al., section 7.2, with instance norm of no parameters.
+
+    `enlarged` doubles maps before a reflected convolution, instead of a transposed one.
+    """
+
+    def layer(convolve, x, name, *options):
+        x = convolve(x, weights[f"{name}_conv/kernel"], *options)
+        return x + weights[f"{name}_conv/bias"]
+
+    def activated(x):
+        return np.maximum(normalize(x, 1, 0, (1, 2)), 0)
+
+    x = activated(layer(reflected, x, "stem"))
+    for level in (1, 2):
+        x = activated(layer(convolution, x, f"down{level}", 2))
+    for block in range(1, blocks + 1):
+        y = activated(layer(reflected, x, f"block{block}_first"))
+        x = x + normalize(layer(reflected, y, f"block{block}_second"), 1, 0, (1, 2))
+    for level in (2, 1):
+        name = f"up{level}"
+        x = layer(reflected, enlarged(x), name) if enlarged else layer(doubled, x, name)
+        x = activated(x)
+    return np.tanh(layer(reflected, x, "head"))
 
 
 def patchgan(source, target, weights, strided):
