@@ -263,7 +263,7 @@ def check_family_steps(config, mirrored):
     assert still == []
     replicated, _ = trained(mirrored)
     for one, two in zip(_networks(model), _networks(replicated)):
-        np.testing.assert_allclose(one, two, atol=1e-4, err_msg=one.name)
+        np.testing.assert_allclose(one, two, atol=1e-5, err_msg=one.name)
 
     fitted = _descending(family, config, phase)
     fitted.fit(batches(Place()).take(2), verbose=0)
@@ -272,9 +272,12 @@ def check_family_steps(config, mirrored):
 
 
 def _descending(family, config, phase):
-    """Returns the model with plain gradient descent: Adam makes much of the least difference."""
+    """Returns the model with plain gradient descent: Adam makes much of the least difference.
+
+    So do large steps: after two of 0.1 CycleGAN's weights differ by 0.02 if they did by 1e-7.
+    """
     model = family.model(config)
-    model.compile({player: sgd() for player in model.players}, ema_decay=0.5)
+    model.compile({player: sgd(0.01) for player in model.players}, ema_decay=0.5)
     model.enter(phase, 0.5)
     return model
 

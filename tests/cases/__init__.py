@@ -223,9 +223,9 @@ def smooth_images(shape, seed=0):
     return tf.constant(values.reshape(shape), "float32")
 
 
-def sgd():
+def sgd(learning_rate=0.1):
     """Returns plain gradient descent, whose steps are the gradients."""
-    return keras.optimizers.legacy.SGD(0.1)
+    return keras.optimizers.legacy.SGD(learning_rate)
 
 
 def values(model):
