@@ -141,4 +141,5 @@ def _shown(first, last, side):
     static = isinstance(side, int)
     positions = (np.arange if static else tf.range)(first, last)
     period = (np if static else tf).maximum(2 * side - 2, 1)
-    return side - 1 - abs(side - 1 - positions % period)
+    # No remainders of negative numbers: ONNX gives them another sign.
+    return side - 1 - abs(side - 1 - abs(positions) % period)

@@ -6,15 +6,18 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tests import reference
-from tests.cases import fixed_weights, smooth_images
+from tests.cases import smooth_images
 from tfpix2pix import InputError, export, inference
 from tfpix2pix.layers import AlignedConv2DTranspose, Conventions, Dropout
 from tfpix2pix.networks import image_discriminator, resnet_generator
 
 
 def tiny(blocks=2, **options):
+    """Returns a network of random weights: waves nearly cancel out, and leave rounding errors."""
     network = resnet_generator((None, None, 3), 2, base_filters=4, blocks=blocks, **options)
-    return fixed_weights(network)
+    random = np.random.default_rng(0)
+    network.set_weights([random.normal(0, 0.1, v.shape) for v in network.get_weights()])
+    return network
 
 
 def restated(network, source, blocks=2, enlarged=None):
@@ -64,7 +67,7 @@ def test_four_networks_have_the_published_number_of_parameters(blocks):
 def test_the_network_is_the_paper_s():
     network = tiny()
     source = smooth_images((2, 12, 20, 3))
-    np.testing.assert_allclose(network(source), restated(network, source), atol=1e-4)
+    np.testing.assert_allclose(network(source), restated(network, source), atol=1e-5)
 
 
 def nearest(x):
@@ -88,7 +91,7 @@ def test_resizing_before_convolutions_replaces_transposed_ones(enlarged):
     network = tiny(blocks=1, conventions=conventions)
     source = smooth_images((1, 8, 12, 3))
     expected = restated(network, source, blocks=1, enlarged=enlarged)
-    np.testing.assert_allclose(network(source), expected, atol=1e-4)
+    np.testing.assert_allclose(network(source), expected, atol=1e-5)
     assert network.count_params() == tiny(blocks=1).count_params()
 
 
@@ -142,7 +145,7 @@ def test_dropout_lies_between_the_convolutions_of_each_block_and_only_in_trainin
     assert [layer.name for layer in layers] == ["block1_dropout", "block2_dropout"]
     part = keras.Model(
         network.get_layer("block1_first_activation").output,
-        network.get_layer("block1_second_pad").input,
+        network.get_layer("block1_second_conv").input,
     )
     ones = tf.ones((1, 40, 40, 16))
     np.testing.assert_array_equal(part(ones), ones)
@@ -162,7 +165,7 @@ def test_images_of_any_size_are_reflected_to_multiples_of_4(sides):
     expected = restated(network, np.pad(source, pads, mode="reflect"))
     (top, _), (left, _) = pads[1:3]
     expected = expected[:, top : top + sides[0], left : left + sides[1]]
-    np.testing.assert_allclose(inference.translate(network, source), expected, atol=1e-4)
+    np.testing.assert_allclose(inference.translate(network, source), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("upsampling", ["transpose", "nearest", "bilinear"])
@@ -187,7 +190,8 @@ def test_converted_files_translate_images_of_any_size(tmp_path, suffix, upsampli
     for shape in ((1, 8, 12), (2, 3, 20), (1, 1, 1)):
         source = smooth_images((*shape, 3)).numpy()
         expected = inference.translate(network, source)
-        np.testing.assert_allclose(run_file(file, source), expected, atol=1e-5)
+        # Of the smallest maps, of 5 pixels, norms enlarge rounding errors.
+        np.testing.assert_allclose(run_file(file, source), expected, atol=3e-5)
 
 
 def run_file(file, source):
