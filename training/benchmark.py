@@ -2,7 +2,8 @@
 
 `python -m training.benchmark data --data FOLDER` measures the data path, `python -m
 training.benchmark step` the training step, translation and memory, and `python -m
-training.benchmark quality --data FOLDER --to FOLDER` the translations after equal trainings.
+training.benchmark quality --data FOLDER --to FOLDER` the translations after equal trainings, with
+`unpaired_quality` those of two domains.
 
 Contenders are measured in turns within one run, and compared by their medians, since machines are
 shared and noisy.
@@ -18,6 +19,7 @@ from tfpix2pix import atomic
 from tfpix2pix.errors import reported
 from training.benchmarks import data as data_benchmark
 from training.benchmarks import quality as quality_benchmark
+from training.benchmarks import quality_cyclegan
 from training.benchmarks import step as step_benchmark
 
 
@@ -106,10 +108,32 @@ def quality(
     _write({**options, **results}, to / "quality.json")
 
 
+def unpaired_quality(
+    data: Path, to: Path, size: int = 128, filters: int = 32, steps: int = 3000, seed: int = 0
+):
+    """Trains CycleGAN of tfpix2pix and PyTorch's reference alike, and measures both directions.
+
+    KID goes by the features of a small classifier of the two domains, trained here.
+
+    Args:
+        data: Folder with `trainA`, `trainB`, `testA` and `testB`.
+        to: Folder of the results; finished trainings in it are not repeated.
+        size: Side of the images in pixels, a multiple of 8.
+        filters: Filters of the networks' first level.
+        steps: Steps of one image of each domain.
+        seed: Seed of weights and data.
+    """
+    options = {"size": size, "filters": filters, "steps": steps, "seed": seed}
+    results = quality_cyclegan.measure(data, to, **options)
+    print("\n".join(quality_cyclegan.table(results)))
+    _write({**options, **results}, to / "quality.json")
+
+
 def _write(results, path):
     atomic.write_bytes(json.dumps(results, indent=1).encode(), path)
 
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli({"data": data, "step": step, "quality": quality}, as_positional=False)
+        programs = (data, step, quality, unpaired_quality)
+        jsonargparse.auto_cli({p.__name__: p for p in programs}, as_positional=False)

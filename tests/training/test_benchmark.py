@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from tfpix2pix import InputError
+from tests.cases.families import write_domains
+from tfpix2pix import InputError, load_run
 from tfpix2pix.data import images, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
 from training.benchmarks import step, worker
@@ -25,9 +26,8 @@ def test_both_contenders_of_the_data_benchmark_do_the_same_work(facades):
         for image, other in ((source, theirs["A"]), (target, theirs["B"])):
             pixels = images.to_pixels(image)[0].numpy().astype(int)
             restated = np.rint((other.numpy().transpose(1, 2, 0) + 1) * 127.5)
-            straight, mirrored = (np.abs(pixels - r).mean() for r in (restated, restated[:, ::-1]))
             # Pillow clips between its passes what overshoots, TensorFlow at the end.
-            assert min(straight, mirrored) < 0.7
+            assert distance(pixels, restated) < 0.7
 
 
 def test_the_data_benchmark_prints_a_table_and_writes_its_numbers(facades, tmp_path, capsys):
@@ -165,3 +165,87 @@ def test_the_quality_benchmark_measures_what_both_make_of_the_same_pairs(facades
         assert 0.05 < measured[name]["L1"] < 1.5
         assert measured[name]["SSIM"] < 0.9
     assert (tmp_path / "quality.png").stat().st_size > 1000
+
+
+def test_the_unpaired_quality_benchmark_evaluates_both_runs_alike(tmp_path, capsys, monkeypatch):
+    from training import benchmark
+    from training.evaluation import domain_classifier
+
+    monkeypatch.setattr(domain_classifier, "STEPS", 2)
+    data = write_domains(tmp_path / "data")
+    to = tmp_path / "quality"
+    options = {"size": 32, "filters": 2, "steps": 3, "seed": 5}
+    written = []
+    for _ in range(2):  # What is finished is not repeated.
+        benchmark.unpaired_quality(data, to, **options)
+        written.append((to / "PyTorch/config.yaml").stat().st_mtime_ns)
+    assert written[0] == written[1]
+    printed = capsys.readouterr().out
+    measured = json.loads((to / "quality.json").read_text())
+    for direction in ("AtoB", "BtoA"):
+        for name in ("tfpix2pix", "PyTorch"):
+            assert f"{direction} {name}" in printed
+            assert 0.05 < measured[direction][name]["cycle_l1"] < 2
+            assert np.isfinite(list(measured[direction][name].values())).all()
+        assert "cycle_l1" not in measured[direction]["input"]
+    assert (to / "quality.png").stat().st_size > 1000
+    # The run that was imported translates as PyTorch's network does.
+    torch = pytest.importorskip("torch")
+    reference = pytest.importorskip("training.benchmarks.pytorch_cyclegan")
+    network = reference.ResNet(6, 2)
+    network.load_state_dict(torch.load(to / "checkpoints/latest_net_G_B.pth"))
+    source = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 3)).astype("float32")
+    with torch.no_grad():
+        expected = network(torch.from_numpy(source.transpose(0, 3, 1, 2))).numpy()
+    ours = load_run(to / "PyTorch").directions["BtoA"].network(source)
+    np.testing.assert_allclose(ours, expected.transpose(0, 2, 3, 1), atol=1e-4)
+
+
+def test_an_interrupted_training_of_the_reference_goes_on(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    program = pytest.importorskip("training.benchmarks.pytorch_cyclegan_train")
+    monkeypatch.setattr(program, "SAVE_EVERY", 2)
+    data = str(write_domains(tmp_path / "data"))
+    options = {"size": 32, "filters": 2, "blocks": 1, "steps": 5, "seed": 3}
+    program.main(data, tmp_path, **options)
+    whole = torch.load(tmp_path / "latest_net_G_A.pth")
+    progress = torch.load(tmp_path / "progress.pt")
+    assert progress["step"] == 4
+    assert [len(kept) for kept in progress["pools"].values()] == [4, 4]
+    rates = [group["lr"] for name in "GD" for group in progress[name]["param_groups"]]
+    # 3 of the 4 parts of the second half have been taken off before the fifth step.
+    assert rates == pytest.approx([2e-4 / 4] * 2)
+    program.main(data, tmp_path, **options)
+    resumed = torch.load(tmp_path / "latest_net_G_A.pth")
+    moved = (torch.cat([(resumed[n] - progress["G_A"][n]).abs().ravel() for n in whole])).max()
+    assert 0 < moved < 2e-4  # One step of the last rate.
+
+
+def test_unaligned_images_of_the_reference_are_ours_by_the_same_kernel(tmp_path):
+    reference_data = pytest.importorskip("training.benchmarks.pytorch_data")
+    random.seed(0)
+    data = write_domains(tmp_path)
+    domains = sources.unpaired(data)
+    geometry = Geometry((48, 48), kernels=("bicubic", "bicubic"))
+    ours = list(pipeline.unpaired_evaluation_batches(domains, geometry))
+    reference = reference_data.UnalignedImages(data, load_size=48, image_size=48)
+    assert len(reference) == 5
+    b_images = [images.to_pixels(b)[0].numpy().astype(int) for _, b in ours[:3]]
+    chosen = set()
+    for _ in range(4):
+        for index, (a, _) in enumerate(ours):
+            pair = {
+                domain: np.rint((image.numpy().transpose(1, 2, 0) + 1) * 127.5)
+                for domain, image in reference[index].items()
+            }
+            a_image = images.to_pixels(a)[0].numpy().astype(int)
+            assert distance(a_image, pair["A"]) < 0.7
+            away = [distance(image, pair["B"]) for image in b_images]
+            assert min(away) < 0.7
+            chosen.add(int(np.argmin(away)))
+    assert chosen == {0, 1, 2}
+
+
+def distance(image, other):
+    """Returns the mean difference of an image and another one, which may be mirrored."""
+    return min(np.abs(image - other).mean(), np.abs(image - other[:, ::-1]).mean())

@@ -48,11 +48,7 @@ def measure(
     Raises:
         ValueError: If there is no PyTorch, or the data cannot be used.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise InputError(
-            "The reference needs PyTorch. Received: an environment without it. Install the extra "
-            "`[torch]`."
-        )
+    check_pytorch()
     folder.mkdir(parents=True, exist_ok=True)
     start = preset("facades")
     config = dataclasses.replace(
@@ -84,6 +80,19 @@ def measure(
         name: {title: float(np.mean(metric(target, result))) for title, metric in METRICS.items()}
         for name, result in translated.items()
     }
+
+
+def check_pytorch() -> None:
+    """Refuses to train the reference where there is no PyTorch.
+
+    Raises:
+        ValueError: If it is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise InputError(
+            "The reference needs PyTorch. Received: an environment without it. Install the extra "
+            "`[torch]`."
+        )
 
 
 def _train_reference(sources, to, **options):
