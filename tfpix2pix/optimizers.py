@@ -17,6 +17,10 @@ def adam(
     variable in one pass over memory; with Keras 2.15's new class a training step at 256 pixels on
     two cores takes 1.15 instead of 0.94 s.
 
+    TensorFlow adds epsilon to the root before its bias is corrected, PyTorch afterwards: in the
+    first step ours counts 32 times as much, and a gradient of 1e-8 moves a weight by 0.03 of the
+    learning rate where PyTorch moves it by 0.5. After a thousand steps there is no difference.
+
     Args:
         learning_rate: Learning rate, or its schedule.
         beta_1: Decay of the first moment; 0.5 dampens the oscillation of the players.

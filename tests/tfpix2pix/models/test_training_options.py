@@ -66,6 +66,13 @@ def test_adam_shortens_gradients_to_the_norm_over_all_variables():
     assert moments == pytest.approx([0.5 * 0.3, 0.5 * 0.4])
 
 
+@pytest.mark.parametrize(("gradient", "share"), [(1e-8, 1 / (1 + 1e-3**-0.5)), (1.0, 1.0)])
+def test_epsilon_is_added_before_the_root_is_corrected(gradient, share):
+    weight = tf.Variable(0.0)
+    adam(learning_rate=1.0).apply_gradients([(tf.constant(gradient), weight)])
+    assert float(weight) == pytest.approx(-share, rel=1e-3)
+
+
 def test_logits_are_observed_always_and_gradients_where_asked_for():
     model = of_sgd()
     gradients(model)
