@@ -97,10 +97,9 @@ class Step:
     Args:
         generator: `UNet`.
         discriminator: `PatchGAN`.
-        bfloat16: Whether they compute in it, by PyTorch's autocast.
     """
 
-    def __init__(self, generator, discriminator, *, bfloat16: bool = False):
+    def __init__(self, generator, discriminator):
         self.generator = generator.train()
         self.discriminator = discriminator.train()
         self.optimizers = [
@@ -108,27 +107,22 @@ class Step:
             for network in (generator, discriminator)
         ]
         self.cross_entropy = nn.BCEWithLogitsLoss()
-        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
 
     def __call__(self, source, target):
         """Trains on a batch, float32 `[batch, 3, height, width]` each, in [-1, 1]."""
-        with self.autocast:
-            translated = self.generator(source)
+        translated = self.generator(source)
 
         self.discriminator.requires_grad_(True)
         self.optimizers[1].zero_grad()
-        with self.autocast:  # It forgets the rounded weights at its end, before they change.
-            fake = self._judged(source, translated.detach(), torch.zeros)
-            real = self._judged(source, target, torch.ones)
+        fake = self._judged(source, translated.detach(), torch.zeros)
+        real = self._judged(source, target, torch.ones)
         (0.5 * (fake + real)).backward()
         self.optimizers[1].step()
 
         self.discriminator.requires_grad_(False)
         self.optimizers[0].zero_grad()
-        with self.autocast:
-            fooling = self._judged(source, translated, torch.ones)
-            l1 = nn.functional.l1_loss(translated, target)
-        (fooling + 100 * l1).backward()
+        fooling = self._judged(source, translated, torch.ones)
+        (fooling + 100 * nn.functional.l1_loss(translated, target)).backward()
         self.optimizers[0].step()
 
     def _judged(self, source, judged, labels):

@@ -170,14 +170,21 @@ def _tutorial_step(options, onednn="1"):
     return lambda: step(source, target)
 
 
-def _pix2pix_in_pytorch(options, bfloat16):
+def _pix2pix_in_pytorch(options):
     """Returns the networks, the translator first, and the step."""
     from training.benchmarks import pytorch_step
 
     generator = pytorch_step.UNet(options.size.bit_length() - 1, options.filters)
     discriminator = pytorch_step.PatchGAN(6, options.filters)
-    step = pytorch_step.Step(generator, discriminator, bfloat16=bfloat16)
-    return (generator, discriminator), step
+    return (generator, discriminator), pytorch_step.Step(generator, discriminator)
+
+
+def _cyclegan_in_pytorch(options):
+    """Returns the networks, the translator first, and the step."""
+    from training.benchmarks import pytorch_cyclegan
+
+    networks = pytorch_cyclegan.networks(options.filters, blocks=9 if options.size >= 256 else 6)
+    return tuple(networks.values()), pytorch_cyclegan.Step(networks)
 
 
 def _pytorch(build, kind, options, channels_last=False, bfloat16=False, compiled=False):
@@ -185,10 +192,12 @@ def _pytorch(build, kind, options, channels_last=False, bfloat16=False, compiled
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    networks, step = build(options, bfloat16)
+    networks, step = build(options)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     for network in networks:
         network.to(memory_format=layout)
+        if bfloat16:
+            network.forward = _rounded(network.forward)
         if compiled:
             network.compile()
     batches = (torch.from_numpy(images.transpose(0, 3, 1, 2)) for images in _images(options))
@@ -198,10 +207,21 @@ def _pytorch(build, kind, options, channels_last=False, bfloat16=False, compiled
     translator = networks[0].eval()
 
     def translate():
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            return translator(source).float().numpy()
+        with torch.inference_mode():
+            return translator(source).numpy()
 
     return translate
+
+
+def _rounded(forward):
+    """Lets PyTorch's autocast compute a pass, whose end forgets the rounded weights."""
+    import torch
+
+    def in_bfloat16(images):
+        with torch.autocast("cpu", torch.bfloat16):
+            return forward(images).float()
+
+    return in_bfloat16
 
 
 def _openvino(options, precision="f32"):
@@ -254,7 +274,7 @@ PYTORCH_MODES = {
 }
 MODE_NEEDS = {"compiled": "g++", "bfloat16": BFLOAT16}
 # By family: the function that restates it in PyTorch, and who else there is.
-PYTORCH = {"pix2pix": _pix2pix_in_pytorch}
+PYTORCH = {"pix2pix": _pix2pix_in_pytorch, "cyclegan": _cyclegan_in_pytorch}
 OTHERS = {
     "pix2pix": {
         "tutorial": Contender(_tutorial_step),
