@@ -67,7 +67,7 @@ def test_the_step_benchmark_measures_all_contenders_in_turns(tmp_path, capsys):
         for name, result in measured[kind].items():
             assert f"\n{name} " in printed
             assert len(result["seconds"]) == 2
-            assert result["peak_megabytes"] > 100
+            assert result["peak_megabytes"] > 30
         assert measured[kind]["PyTorch, compiled"]["first"] > 1
     assert printed.count("compiling, at its first run") >= 2
     assert "  of PyTorch  of tutorial  of PyTorch's best\n" in printed
