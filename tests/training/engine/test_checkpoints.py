@@ -141,13 +141,11 @@ def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(facades, tmp_path
     random, run = np.random.default_rng(0), tmp_path / "parts"
     for kill in range(4):
         with start(facades, run, tmp_path) as process:
-            wanted = 10 * (kill + 1)
-            while process.poll() is None:
-                parts = list((run / "checkpoints").glob(f"ckpt-{wanted}*"))
-                if parts and (kill % 2 or "temp" in parts[0].name or kill == 0):
-                    time.sleep(random.uniform(0, 0.2) if kill % 2 else 0)
-                    process.kill()
+            saved = run / "checkpoints"
+            while process.poll() is None and not any(saved.glob(f"ckpt-{10 * kill + 5}*")):
                 time.sleep(0.001)
+            time.sleep(random.uniform(0, 0.1) if kill % 2 else 0)
+            process.kill()
         assert process.returncode == -signal.SIGKILL
     with start(facades, run, tmp_path) as process:
         output, _ = process.communicate(timeout=300)
