@@ -122,5 +122,7 @@ def _write(results, path):
 if __name__ == "__main__":
     with reported(), ended_by(RuntimeError):
         jsonargparse.auto_cli(
-            {"load": load, "freezing": freezing, "faults": faults}, as_positional=False
+            {"load": load, "freezing": freezing, "faults": faults},
+            as_positional=False,
+            prog="python -m serving.benchmark",
         )

@@ -92,4 +92,4 @@ def _export(run, folder):
 
 if __name__ == "__main__":
     with ended_by(BadArgument, ClientError, OSError, RuntimeError):
-        jsonargparse.auto_cli(main, as_positional=False)
+        jsonargparse.auto_cli(main, as_positional=False, prog="python -m serving.demo")

@@ -78,4 +78,4 @@ def _card(run):
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False)
+        jsonargparse.auto_cli(main, as_positional=False, prog="python -m serving.export")

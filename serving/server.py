@@ -113,4 +113,4 @@ def _newest(manager, config):
 
 if __name__ == "__main__":
     with reported(), ended_by(ServingError):
-        main(jsonargparse.auto_cli(Flags, as_positional=False))
+        main(jsonargparse.auto_cli(Flags, as_positional=False, prog="python -m serving.server"))

@@ -17,4 +17,4 @@ def main(version: str):
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main)
+        jsonargparse.auto_cli(main, prog="python -m serving.verify")

@@ -12,6 +12,11 @@ SOURCES = sorted(
     p for top in ("tfpix2pix", "training", "serving") for p in (ROOT / top).rglob("*.py")
 )
 LIBRARY = [path for path in SOURCES if path.is_relative_to(ROOT / "tfpix2pix")]
+PROGRAMS = [
+    p
+    for p in SOURCES
+    if "jsonargparse" in p.read_text("utf-8") and "__main__" in p.read_text("utf-8")
+]
 MOST_LINES = 350
 MOST_LINES_OF_A_FUNCTION = 100  # With its docstring; 70 without.
 
@@ -191,6 +196,13 @@ def test_the_library_knows_no_command_line(path):
             text = re.sub(r"^ {4}.*$", "", text, flags=re.MULTILINE)
         command = re.search(r"python -m (training|serving)|(?<![\w-])--[a-z]\w*", text)
         assert not command, f"{name_of(path)} names {command[0]}"
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=name_of)
+def test_the_help_of_programs_says_how_they_are_run(path):
+    """Else Python calls them by their file: "usage: server.py"."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+    assert f'prog="python -m {module}"' in path.read_text("utf-8")
 
 
 def test_no_two_files_have_one_name():

@@ -67,4 +67,4 @@ def main(
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False)
+        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.ablation")

@@ -136,4 +136,8 @@ def _write(results, path):
 if __name__ == "__main__":
     with reported():
         programs = (data, step, quality, unpaired_quality)
-        jsonargparse.auto_cli({p.__name__: p for p in programs}, as_positional=False)
+        jsonargparse.auto_cli(
+            {p.__name__: p for p in programs},
+            as_positional=False,
+            prog="python -m training.benchmark",
+        )

@@ -150,6 +150,6 @@ def _python(module, *arguments):
 
 if __name__ == "__main__":
     try:
-        jsonargparse.auto_cli(main, as_positional=False)
+        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.quickstart")
     except InputError as error:
         sys.exit(f"error: {error}")
