@@ -9,7 +9,7 @@ from tqdm import tqdm
 from serving.publishing.proof import check_served, write_warmup
 from tfpix2pix import load_run
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.export import convert, export, run_details, source_details
+from tfpix2pix.export import convert, export, read_card, run_details, source_details
 
 
 def main(
@@ -19,6 +19,7 @@ def main(
     direction: Optional[str] = None,
     best: bool = False,
     averaged: bool = False,
+    weights: Literal["float32", "float16"] = "float32",
     keep: Optional[int] = None,
 ):
     """Exports the newest checkpoint of a run as the next version of a served model.
@@ -33,6 +34,8 @@ def main(
         best: Whether to take the checkpoint that was best in validation.
         averaged: Whether the weights are the means over the last steps, of a run with
             --train.ema_decay.
+        weights: What the weights are stored as. float16 takes half the bytes and computes in
+            float32; the model card tells how far that moves translations.
         keep: How many of the newest versions stay; by default all.
     """
     is_served = format == "saved_model"
@@ -46,6 +49,11 @@ def main(
             "--direction is for a single file, since a version has all directions. Received: "
             f"--direction {direction}, --format {format}. Leave --direction out."
         )
+    if weights != "float32" and not is_served:
+        raise InputError(
+            f"--weights is for versions of a served model. Received: --weights {weights}, --format "
+            f"{format}. Leave --weights out."
+        )
     opened = load_run(run, best=best, averaged=averaged)
     directions = opened.directions
     size = opened.config.data.image_size
@@ -56,11 +64,17 @@ def main(
         write_warmup(part, size)
 
     if is_served:
-        path, difference = export(directions, to, size=size, card=card, keep=keep, finish=finish)
+        path, difference = export(
+            directions, to, size=size, card=card, weights=weights, keep=keep, finish=finish
+        )
     else:
         path = f"{os.path.normpath(to)}.{format}"
         difference = convert(directions, path, direction=direction, size=size, card=card)
-    print(f"{path} agrees with the trained model within {difference:.1g}.")
+    model = "the trained model"
+    if weights != "float32":
+        moved = read_card(path)["rounding"]["largest"]
+        model = f"{model} of {weights} weights, {moved:.1g} from the trained one,"
+    print(f"{path} agrees with {model} within {difference:.1g}.")
 
 
 def _card(run):

@@ -36,7 +36,7 @@ def write_warmup(version: Union[str, Path], size):
             request = log.predict_log.request
             request.model_spec.signature_name = name
             for alias, tensor in signature.inputs.items():
-                request.inputs[alias].CopyFrom(tf.make_tensor_proto(_example(tensor, size)))
+                request.inputs[alias].CopyFrom(_example(tensor, size))
             servable.predict(name, request.inputs, ())
             writer.write(log.SerializeToString())
 
@@ -69,7 +69,8 @@ def check_served(version: Union[str, Path], directions, size, tolerance: float =
 
 def _example(tensor, size):
     if tensor.dtype == tf.string.as_datatype_enum:
-        return [tf.io.encode_png(tf.zeros((*size, 1), "uint8")).numpy()]
+        return tf.make_tensor_proto([tf.io.encode_png(tf.zeros((*size, 1), "uint8")).numpy()])
     sides = iter(size)
     axes = [axis.size if axis.size > 0 else None for axis in tensor.tensor_shape.dim[1:]]
-    return tf.zeros([1, *(axis or next(sides) for axis in axes)], tensor.dtype)
+    shape = [1, *(axis or next(sides) for axis in axes)]
+    return tf.make_tensor_proto(0, tensor.dtype, shape)  # One number, which stands for all.

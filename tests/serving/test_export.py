@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from serving import export as program
+from serving.engine.servable import Servable
 from tests.cases import fixed_weights, smooth_images
 from tests.serving.local import picture
 from tfpix2pix import InputError, checkpointing, export, families, inference, runs
@@ -150,6 +151,7 @@ def run_program(*arguments, cwd):
     )
 
 
+DIFFERENCE = r"(0|\de-\d\d)"  # Small ones are equal to the bit on some processors.
 NOTE = "note: the model card shows no examples, for the data were not found. "
 
 
@@ -167,9 +169,34 @@ def test_the_screen_of_an_export_shows_our_words_alone(run, tmp_path, format, pa
     note, agrees = done.stdout.splitlines()
     assert note.startswith(NOTE)
     assert str(run / "gone") in note
-    difference = r"agrees with the trained model within \de-\d\d\."
-    assert re.fullmatch(f"{re.escape(path)} {difference}", agrees)
+    agreement = rf"agrees with the trained model within {DIFFERENCE}\."
+    assert re.fullmatch(f"{re.escape(path)} {agreement}", agrees)
     assert (tmp_path / path).exists()
+
+
+@pytest.mark.slow
+def test_an_export_of_half_the_bytes_is_served_and_tells_what_rounding_moves(run, tmp_path, capsys):
+    program.main(str(run), str(tmp_path / "half"), weights="float16")
+    screen = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(
+        re.escape(str(tmp_path / "half/1"))
+        + r" agrees with the trained model of float16 weights, 0\.\d+ from the trained one, within "
+        rf"{DIFFERENCE}\.",
+        screen,
+    )
+    program.main(str(run), str(tmp_path / "whole"))
+    half, whole = (
+        (tmp_path / name / "1/variables/variables.data-00000-of-00001").stat().st_size
+        for name in ("half", "whole")
+    )
+    assert half < 0.51 * whole + 5000
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 40, 24, 3)).astype("float32")
+    answers = []
+    for name in ("half", "whole"):
+        servable = Servable(tmp_path / name / "1")
+        _, outputs = servable.predict("float", {"image": tf.make_tensor_proto(image)}, ())
+        answers.append(outputs["output"])
+    assert 0 < np.abs(np.subtract(*answers)).max() < 0.01
 
 
 @pytest.mark.slow
@@ -205,6 +232,11 @@ def test_options_that_do_not_fit_a_format_are_refused(run, tmp_path):
         "--direction AtoB, --format saved_model. Leave --direction out."
     ):
         program.main(str(run), str(tmp_path / "x"), direction="AtoB")
+    with refused(
+        "--weights is for versions of a served model. Received: --weights float16, --format "
+        "tflite. Leave --weights out."
+    ):
+        program.main(str(run), str(tmp_path / "x"), format="tflite", weights="float16")
     with refused(
         "A direction must be one of translate. Received: 'AtoB'. Leave it out for translate."
     ):

@@ -36,6 +36,7 @@ def model_card(
     name: str,
     *,
     size: Optional[tuple[int, int]] = None,
+    weights: str = "float32",
     drawings: Optional[Mapping[str, dict]] = None,
     examples: Optional[Mapping[str, list]] = None,
     config: Optional[dict] = None,
@@ -48,6 +49,7 @@ def model_card(
         directions: Dict of names to `tfpix2pix.inference.Direction`, the default one first.
         name: Name of the served model.
         size: `(height, width)` in pixels of the training images, if it is known.
+        weights: What the variables are stored as.
         drawings: Dict of the names of directions to what their sources look like, see
             `tfpix2pix.export.drawing`.
         examples: Dict of the names of directions to lists of sources, pixels `[height, width,
@@ -58,9 +60,9 @@ def model_card(
         metrics: Dict of name to the value at the last validation.
 
     Returns:
-        Dict that `json.dumps` takes: `format`, 2; `name`; `created`; `image_size`; `config`;
-        `step`; `metrics`; `versions` of the packages; and `directions`, a list of dicts, the
-        default one first, of `name`; `paired`; `task`, one of `tfpix2pix.data.tasks.TASKS`;
+        Dict that `json.dumps` takes: `format`, 2; `name`; `created`; `image_size`; `weights`;
+        `config`; `step`; `metrics`; `versions` of the packages; and `directions`, a list of dicts,
+        the default one first, of `name`; `paired`; `task`, one of `tfpix2pix.data.tasks.TASKS`;
         `source` and `target`, each with `channels`, `dtype` and `value_range`; `labels` of both, if
         they are label maps; `size_multiple`, of the sides that the network takes without padding;
         `drawing`; `examples`, PNG files in base64; `signatures`, the names of those without a
@@ -92,6 +94,7 @@ def model_card(
         "name": name,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "image_size": size and list(size),
+        "weights": weights,
         **{key: entries[0][key] for key in _OF_FIRST},
         "directions": entries,
         "config": config or {},
@@ -140,7 +143,8 @@ def read_card(version: Union[str, Path]) -> Optional[dict[str, Any]]:
         version: Folder of the SavedModel.
 
     Returns:
-        Dict, see `model_card`, with `parity` and `files`; `None` for a version without a card.
+        Dict, see `model_card`, with `parity`, `files`, and of rounded weights `rounding`; `None`
+        for a version without a card.
 
     Example:
         >>> read_card("no-such-version") is None

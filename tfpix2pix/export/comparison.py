@@ -11,6 +11,7 @@ from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.directions import named_directions, served_as_files, signature_names
+from tfpix2pix.export.weights import StoredWeights
 from tfpix2pix.inference import Control, Direction
 from tfpix2pix.inference.translation import has_open_sides
 
@@ -77,6 +78,46 @@ def _differences(direction, names, served, pixels):
             continue
         for values in (control.neutral(source), other_values(control, source)):
             yield difference(signature, {**request, control.name: values}, {control.name: values})
+
+
+def rounding(
+    directions: Mapping[str, Direction],
+    stored: StoredWeights,
+    examples: Mapping[str, list],
+    *,
+    size: Optional[tuple[int, int]] = None,
+) -> dict[str, float]:
+    """Measures how far the rounding of weights moves translations.
+
+    Args:
+        directions: Dict of names to `tfpix2pix.inference.Direction`.
+        stored: `tfpix2pix.export.weights.StoredWeights` of their networks.
+        examples: Dict of the names of directions to lists of sources, pixels `[height, width,
+            channels]`; a direction without any is measured on the noise of `example_pixels`.
+        size: As exported.
+
+    Returns:
+        Dict of `largest` and `mean`, differences in [-1, 1].
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> directions = named_directions(unet_generator((None, None, 3), depth=2, base_filters=4))
+        >>> stored = StoredWeights([directions["translate"].network], "float16")
+        >>> 0 < rounding(directions, stored, {})["largest"] < 0.01
+        True
+    """
+
+    def translations():
+        for name, direction in directions.items():
+            shown = [pixels[np.newaxis] for pixels in examples.get(name, ())]
+            for pixels in shown or example_pixels(direction, size):
+                source = direction.task.source(tf.constant(pixels))
+                yield np.ravel(translated(direction, source, {}))
+
+    exact = np.concatenate(list(translations()))
+    with stored.rounded():
+        difference = np.abs(np.concatenate(list(translations())) - exact)
+    return {"largest": float(difference.max()), "mean": float(difference.mean())}
 
 
 def translated(

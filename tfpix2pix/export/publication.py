@@ -11,9 +11,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import model_card, seal
-from tfpix2pix.export.comparison import check_parity, parity
+from tfpix2pix.export.comparison import check_parity, parity, rounding
 from tfpix2pix.export.directions import named_directions
 from tfpix2pix.export.signatures import signatures
+from tfpix2pix.export.weights import StoredWeights
 
 
 def export(
@@ -23,6 +24,7 @@ def export(
     task=None,
     size: Optional[tuple[int, int]] = None,
     card: Optional[Mapping[str, Any]] = None,
+    weights: str = "float32",
     keep: Optional[int] = None,
     finish: Optional[Callable[[Path], None]] = None,
     tolerance: float = 1e-4,
@@ -63,6 +65,10 @@ def export(
         size: `(height, width)` in pixels of most images that will be served; it makes these faster.
         card: Dict of what is known of the training, the last five arguments of
             `tfpix2pix.export.model_card`.
+        weights: What the variables are stored as. `"float16"` takes half the bytes: weights are
+            rounded, cast in the graph, and computed with in float32. The version is then compared
+            with the networks of rounded weights, and `rounding` in its card tells how far these
+            are from the networks.
         keep: How many of the newest versions stay; by default all. The oldest are removed once the
             new one is in place.
         finish: Function of the folder of the new version that adds to it before it is published.
@@ -72,8 +78,8 @@ def export(
         `(version, difference)`: path of the version, and the largest difference measured.
 
     Raises:
-        ValueError: If the difference is larger, `keep` is below 1, or two signatures would have one
-            name; nothing is published then.
+        ValueError: If the difference is larger, `keep` is below 1, two signatures would have one
+            name, or float16 cannot hold a weight; nothing is published then.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -87,16 +93,21 @@ def export(
         )
     directions = named_directions(directions, task)
     folder = Path(folder)
-    described = model_card(directions, folder.resolve().name, size=size, **(card or {}))
+    known = card or {}
+    described = model_card(directions, folder.resolve().name, size=size, weights=weights, **known)
+    stored = StoredWeights([direction.network for direction in directions.values()], weights)
+    measured = {}
+    if weights != "float32":
+        measured["rounding"] = rounding(directions, stored, known.get("examples", {}), size=size)
     folder.mkdir(parents=True, exist_ok=True)
     version = folder / str(max(versions(folder), default=0) + 1)
-    with atomic.replacing(version, flush=True) as part:
-        _save(directions, described, size, part)
-        difference = parity(directions, part, size=size)
+    with atomic.replacing(version, flush=True) as part, stored.rounded():
+        _save(directions, described, size, stored, part)
+        measured["parity"] = difference = parity(directions, part, size=size)
         check_parity(difference, tolerance, folder)
         if finish is not None:
             finish(part)
-        seal(part, {**described, "parity": difference})
+        seal(part, {**described, **measured})
         if version.exists():
             raise InputError(
                 f"A version must have a number of its own. Received: {version}, which another "
@@ -107,15 +118,13 @@ def export(
     return version, difference
 
 
-def _save(directions, card, size, part):
+def _save(directions, card, size, stored, part):
     module = tf.Module()
-    weights = [weight for direction in directions.values() for weight in direction.network.weights]
-    # Networks may share weights.
-    module.weights = list({id(weight): weight for weight in weights}.values())
+    module.weights = stored.variables
     tf.saved_model.save(
         module,
         str(part),
-        signatures=signatures(directions, card, size=size),
+        signatures=signatures(directions, card, size=size, read=stored.read),
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
     _forget_gradients(part)

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
@@ -25,6 +26,7 @@ def signatures(
     *,
     size: Optional[tuple[int, int]] = None,
     most_pixels: int = MOST_PIXELS,
+    read: Callable = nullcontext,
 ) -> dict[str, Any]:
     """Makes the signatures of a served model; see `tfpix2pix.export.export`.
 
@@ -34,6 +36,8 @@ def signatures(
         size: `(height, width)` in pixels of most images, or `None`. For these the graph knows the
             sizes of all maps, and takes matrix products where they are faster.
         most_pixels: Height times width of the largest image that is translated.
+        read: Function to the context in which networks are traced, see
+            `tfpix2pix.export.weights.StoredWeights`.
 
     Returns:
         Dict of name to `tf.function`. They refer to the variables of the networks.
@@ -50,7 +54,9 @@ def signatures(
     """
     served = {}
     for name, names in signature_names(directions).items():
-        direction = DirectionSignatures(directions[name], size=size, most_pixels=most_pixels)
+        direction = DirectionSignatures(
+            directions[name], size=size, most_pixels=most_pixels, read=read
+        )
         served.update(direction.functions(names))
     return {**served, CARD: _card_function(card)}
 
@@ -62,6 +68,8 @@ class DirectionSignatures:
         direction: `tfpix2pix.inference.Direction`.
         size: `(height, width)` in pixels of most images, or `None`.
         most_pixels: Height times width of the largest image that is translated.
+        read: Function to the context in which networks are traced, see
+            `tfpix2pix.export.weights.StoredWeights`.
 
     Example:
         >>> from tfpix2pix.export import named_directions
@@ -78,10 +86,12 @@ class DirectionSignatures:
         *,
         size: Optional[tuple[int, int]] = None,
         most_pixels: int = MOST_PIXELS,
+        read: Callable = nullcontext,
     ):
         self._direction = direction
         self._size = size
         self._most_pixels = most_pixels
+        self._read = read
         channels = direction.network.inputs[0].shape[-1]
         self._floats = tf.TensorSpec((None, None, None, channels), name="image")
         specs = [_batch_spec(control) for control in direction.inputs]
@@ -200,14 +210,15 @@ class DirectionSignatures:
                 multiple=self._direction.multiple,
             )
 
-        if self._size is None:
-            return translate(image, controls)
-        size = self._size
-        return tf.cond(
-            tf.reduce_all(tf.shape(image)[1:3] == size),
-            lambda: translate(_sized(image, size), [_sized(value, size) for value in controls]),
-            lambda: translate(image, controls),
-        )
+        with self._read():
+            if self._size is None:
+                return translate(image, controls)
+            size = self._size
+            return tf.cond(
+                tf.reduce_all(tf.shape(image)[1:3] == size),
+                lambda: translate(_sized(image, size), [_sized(value, size) for value in controls]),
+                lambda: translate(image, controls),
+            )
 
     def _sample(self, image, seed):
         """Translates a batch with the noise of the first sample of `inference.translate`."""
@@ -221,7 +232,8 @@ class DirectionSignatures:
         def apply(layer, *values):
             return layer_output(layer, values, "per_image", pair)
 
-        translated = evaluate(network, inputs[0], apply, inputs[1:])
+        with self._read():
+            translated = evaluate(network, inputs[0], apply, inputs[1:])
         return translated[:, top : top + height, left : left + width]
 
     def _file(self, encoded, translate):

@@ -17,6 +17,7 @@ def test_every_signature_has_a_request_that_the_loaded_version_answers(tmp_path)
     generator = fixed_weights(unet_generator((None, None, 3), depth=3, base_filters=4))
     version, _ = export(generator, tmp_path, finish=lambda part: write_warmup(part, (8, 16)))
     records = tf.data.TFRecordDataset(str(version / "assets.extra/tf_serving_warmup_requests"))
+    assert (version / "assets.extra/tf_serving_warmup_requests").stat().st_size < 1500
     servable, answered = Servable(version), {}
     for record in records.as_numpy_iterator():
         log = prediction_log_pb2.PredictionLog.FromString(record)
