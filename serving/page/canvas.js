@@ -1,5 +1,5 @@
-// The canvas: everything about a drawing stays in the visitor's browser; an event reports each
-// change to the page, a moment after the last one. Each direction has a sheet of its own.
+// The canvas and the result: everything about a drawing stays in the visitor's browser; an event
+// reports each change to the page, a moment after the last one. Each direction has its own sheet.
 const MOMENT = 120; // Milliseconds.
 const MOST_STEPS = 40; // To undo.
 
@@ -15,11 +15,13 @@ let convention = null; // Of the direction that is shown.
 let scale = 1; // Pixels of the canvas for one of the model.
 let tool = "pen";
 let color = "#000000";
+let isMirrored = false;
+let exampleShown = 0;
 let past = [];
 let future = [];
 let timer = null;
 
-const note = (text) => { find(".note").textContent = text; };
+const note = (text) => { find("[role=status]").textContent = text; };
 const snapshot = () => pen.getImageData(0, 0, canvas.width, canvas.height);
 
 // What is sent, whenever that is: never a stroke that is still being drawn.
@@ -54,12 +56,16 @@ function fill() {
 
 function place(image, imageWidth, imageHeight) {
   remember();
+  put(image, imageWidth, imageHeight);
+  announce();
+}
+
+function put(image, imageWidth, imageHeight) {
   fill();
   const enlarged = Math.min(canvas.width / imageWidth, canvas.height / imageHeight);
   const [w, h] = [imageWidth * enlarged, imageHeight * enlarged];
   pen.imageSmoothingEnabled = convention.kind === "picture"; // Colours of classes must not be mixed.
   pen.drawImage(image, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
-  announce();
 }
 
 async function load(blob) {
@@ -85,11 +91,16 @@ function draw(event) {
   pen.strokeStyle = tool === "pen" ? color : css(convention.background);
   pen.lineWidth = find(".size").value * scale * (tool === "pen" ? 1 : 2);
   pen.lineCap = pen.lineJoin = "round";
-  pen.beginPath();
-  pen.moveTo(...last);
-  pen.lineTo(...next);
-  pen.stroke();
+  line(last, next);
+  if (isMirrored) line(...[last, next].map(([x, y]) => [canvas.width - x, y]));
   last = next;
+}
+
+function line(from, to) {
+  pen.beginPath();
+  pen.moveTo(...from);
+  pen.lineTo(to[0] + 0.01, to[1]); // A line of no length would leave no dot.
+  pen.stroke();
 }
 
 canvas.addEventListener("pointerdown", (event) => {
@@ -134,6 +145,12 @@ function choose(name) {
   }
 }
 
+function mirror(isOn) {
+  isMirrored = isOn;
+  find("[data-action=mirror]").setAttribute("aria-pressed", isOn);
+  find(".axis").hidden = !isOn;
+}
+
 function stopWebcam() {
   video.srcObject?.getTracks().forEach((track) => track.stop());
   video.srcObject = null;
@@ -172,6 +189,13 @@ const ACTIONS = {
   undo: () => step(past, future),
   redo: () => step(future, past),
   clear: () => { remember(); fill(); announce(); },
+  mirror: () => mirror(!isMirrored),
+  again: () => trigger("input"),
+  random: () => {
+    const others = exampleButtons().filter((_, index) => index !== exampleShown);
+    const all = others.length ? others : exampleButtons();
+    all[Math.floor(Math.random() * all.length)].click();
+  },
   upload: () => file.click(),
   paste,
   webcam,
@@ -216,17 +240,34 @@ function choosePalette(palette) {
   find(".palette button")?.click();
 }
 
+const exampleButtons = () => [...find(".examples").children];
+
 function showExamples(examples) {
   find(".examples").replaceChildren();
+  find("[data-action=random]").hidden = examples.length === 0;
   examples.forEach((example, index) => {
     const button = document.createElement("button");
     const image = new Image();
-    image.src = `data:image/png;base64,${example}`;
+    image.src = pngSource(example);
     image.alt = `Example ${index + 1}`;
     button.append(image);
-    button.addEventListener("click", () => place(image, image.naturalWidth, image.naturalHeight));
+    button.addEventListener("click", () => {
+      exampleShown = index;
+      place(image, image.naturalWidth, image.naturalHeight);
+    });
     find(".examples").append(button);
   });
+}
+
+// A sheet that was never shown begins with the first example.
+async function begin(direction) {
+  const image = find(".examples img");
+  if (!image) return;
+  await image.decode();
+  if (canvas.direction !== direction || past.length || last) return;
+  exampleShown = 0;
+  put(image, image.naturalWidth, image.naturalHeight);
+  announce();
 }
 
 function show(direction) {
@@ -237,17 +278,48 @@ function show(direction) {
   scale = Math.max(1, Math.round(512 / Math.max(height, width)));
   canvas.width = width * scale;
   canvas.height = height * scale;
+  find(".result").style.aspectRatio = `${width} / ${height}`;
   color = convention.kind === "lines" ? css(convention.line_color) : find(".color input").value;
   find(".color").hidden = convention.kind !== "picture";
+  find("[data-action=mirror]").hidden = convention.kind !== "lines";
+  mirror(false);
   find(".size").value = convention.kind === "lines" ? Math.round(convention.line_width) : 4;
   choosePalette(convention.palette);
   showExamples(convention.examples);
   const sheet = sheets[direction];
   past = sheet?.past ?? [];
   future = sheet?.future ?? [];
-  if (sheet) pen.putImageData(sheet.pixels, 0, 0);
-  else fill();
+  if (sheet) {
+    pen.putImageData(sheet.pixels, 0, 0);
+  } else {
+    fill();
+    begin(direction);
+  }
 }
+
+// What came back.
+const pngSource = (encoded) => `data:image/png;base64,${encoded}`;
+
+canvas.showAnswer = (answer) => {
+  find("#failure").hidden = !answer.failure;
+  find("#failure").textContent = answer.failure ?? "";
+  if (answer.failure) return; // The last result stays, and so does the drawing.
+  find(".translated").src = find(".actions a").href = pngSource(answer.translated);
+  find(".sent img").src = pngSource(answer.sent);
+  find(".times").textContent = answer.times;
+  find(".result .note").hidden = true;
+  for (const name of [".translated", ".actions a", ".sent"]) find(name).hidden = false;
+  find(".samples").replaceChildren(...answer.samples.map((sample, index) => {
+    const figure = document.createElement("figure");
+    const caption = document.createElement("figcaption");
+    caption.textContent = `Seed ${answer.seed + index}`;
+    const image = new Image();
+    image.src = pngSource(sample);
+    image.alt = caption.textContent;
+    figure.append(image, caption);
+    return figure;
+  }));
+};
 
 find(".color input").addEventListener("input", (event) => { color = event.target.value; });
 canvas.show = (direction) => {

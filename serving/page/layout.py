@@ -1,8 +1,6 @@
-"""The page: a canvas on the left, on the right what the model makes of the drawing."""
+"""The page: a canvas, and beside or under it what the model makes of the drawing."""
 
 import base64
-import html
-import io
 import json
 import os
 from pathlib import Path
@@ -11,15 +9,14 @@ from typing import Optional
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Nothing of a visitor leaves this machine.
 
 import gradio as gr
-from PIL import Image
 
 from serving.client.failures import BadArgument, ClientError
 from serving.page.widgets import Widgets
 
 FOLDER = Path(__file__).parent
 MOST_SAMPLES = 6
-KEPT = 3600  # Seconds that results stay in Gradio's folder of temporary files.
 AT_ONCE = 4  # Visitors whose drawings are translated at the same time.
+KEPT_NOWHERE = "What you draw is stored nowhere."
 TIMES = "Model: {0.model:.0f} ms. Network: {0.network:.0f} ms (an answer without the model)."
 HINTS = {
     "lines": "Draw with lines. They are sent as wide and in the colours that the model knows.",
@@ -37,46 +34,37 @@ def build(translator):
     Returns:
         `gradio.Blocks`; `launch` starts it.
     """
-    with gr.Blocks(title=translator.name, delete_cache=(KEPT, KEPT)) as page:
+    with gr.Blocks(title=translator.name) as page:
         gr.Markdown(f"# {translator.name}")
         hint = gr.Markdown(_hint(translator, next(iter(translator.directions))))
-        with gr.Row():
-            with gr.Column(min_width=300):
-                direction = _direction_select(translator)
-                canvas = _canvas(translator)
-                widgets, groups = _widgets(translator)
-            with gr.Column(min_width=300):
-                result = gr.ImageSlider(
-                    label="Drawing as sent | result",
-                    format="png",
-                    interactive=False,
-                    max_height=620,
-                    elem_id="result",
-                )
-                failure = gr.HTML(visible=False, elem_id="failure")
-                again = gr.Button("Translate again", size="sm")
-                times = gr.Markdown(elem_id="times")
-                noise, samples, seed = _noise(translator)
-                gallery = gr.Gallery(
-                    label="Samples", visible=False, columns=3, format="png", elem_id="samples"
-                )
+        direction = _direction_select(translator)
+        canvas = _canvas(translator)
+        widgets, groups = _widgets(translator)
+        noise, samples, seed = _noise(translator)
+        answer = gr.Textbox(visible=False)
         all_widgets = [widget for shown in widgets.values() for widget in shown]
-        gr.on(
+        translated = gr.on(
             [
                 canvas.input,
-                again.click,
                 seed.change,
                 samples.release,
                 *(event for widget in all_widgets for event in widget.events),
             ],
             _translated(translator, widgets),
             [canvas, direction, seed, samples, *_components(all_widgets)],
-            [result, gallery, times, failure],
+            [answer],
             js=_script("send.js"),
             trigger_mode="always_last",
             show_progress="hidden",
             api_visibility="private",
             concurrency_limit=AT_ONCE,
+        )
+        translated.success(
+            None,
+            [answer],
+            js=_script("answer.js"),
+            show_progress="hidden",
+            api_visibility="private",
         )
         direction.change(
             _turned(translator),
@@ -123,7 +111,7 @@ def _direction_select(translator):
 def _canvas(translator):
     conventions = {}
     for name, shown in translator.directions.items():
-        examples = [base64.b64encode(file).decode("ascii") for file in shown.convention.examples]
+        examples = [_encoded(file) for file in shown.convention.examples]
         conventions[name] = {**shown.convention._asdict(), "examples": examples}
     return gr.HTML(
         html_template=(FOLDER / "canvas.html").read_text("utf-8"),
@@ -155,7 +143,7 @@ def _noise(translator):
 
 
 def _translated(translator, widgets):
-    """Returns the function of an event to what the page shows then."""
+    """Returns the function of an event to what `answer.js` shows then, as JSON: no file is kept."""
 
     def translated(drawing, direction, seed, samples, *values):
         seed = int(seed or 0)
@@ -169,14 +157,15 @@ def _translated(translator, widgets):
                 controls=_controls(widgets, direction, values),
             )
         except (BadArgument, ClientError) as error:
-            # The last result stays, and so does the drawing.
-            return gr.skip(), gr.skip(), gr.skip(), gr.HTML(html.escape(str(error)), visible=True)
-        times = TIMES.format(translation)
-        pair = (_image(translation.sent), _image(translation.translated))
-        noisy = [
-            (_image(sample), f"Seed {seed + i}") for i, sample in enumerate(translation.samples)
-        ]
-        return pair, gr.Gallery(noisy, visible=bool(noisy)), times, gr.HTML(visible=False)
+            return json.dumps({"failure": str(error)})
+        answer = {
+            "sent": _encoded(translation.sent),
+            "translated": _encoded(translation.translated),
+            "samples": [_encoded(sample) for sample in translation.samples],
+            "seed": seed,
+            "times": TIMES.format(translation),
+        }
+        return json.dumps(answer)
 
     return translated
 
@@ -217,7 +206,7 @@ def _add_interface(translator):
             )
         except (ValueError, TypeError, ClientError) as error:
             raise gr.Error(str(error), print_exception=False) from None
-        return base64.b64encode(translation.translated).decode("ascii")
+        return _encoded(translation.translated)
 
     gr.api(translate, concurrency_limit=AT_ONCE)
     gr.api(translate_with, concurrency_limit=AT_ONCE)
@@ -254,12 +243,12 @@ def _components(widgets):
 
 
 def _hint(translator, direction):
-    return HINTS[translator.directions[direction].convention.kind]
+    return f"{HINTS[translator.directions[direction].convention.kind]} {KEPT_NOWHERE}"
 
 
 def _script(name):
     return (FOLDER / name).read_text("utf-8")
 
 
-def _image(encoded):
-    return Image.open(io.BytesIO(encoded)).convert("RGB")
+def _encoded(content):
+    return base64.b64encode(content).decode("ascii")

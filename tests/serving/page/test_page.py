@@ -46,6 +46,9 @@ LINES = {
 PALETTE = {"wall": [250, 20, 30], "door": [10, 200, 60], "window": [130, 110, 45]}
 LABELS = {"kind": "labels", "background": [250, 20, 30], "palette": PALETTE}
 WAIT = 10_000  # Milliseconds.
+# The upper half black, the left half, and the lower.
+EXAMPLES = [np.full((*SIZE, 3), 255, "uint8") for _ in range(3)]
+EXAMPLES[0][:16] = EXAMPLES[1][:, :32] = EXAMPLES[2][16:] = 0
 
 
 class Foreign(tf.Module):
@@ -67,19 +70,21 @@ def generator():
 @pytest.fixture(scope="module")
 def manager(generator, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
-    example = np.zeros((*SIZE, 3), "uint8")
     for name, drawing in {"lines": LINES, "labels": LABELS}.items():
         export(
             generator,
             folder / name,
             size=SIZE,
-            card={"drawings": {"translate": drawing}, "examples": {"translate": [example]}},
+            card={"drawings": {"translate": drawing}, "examples": {"translate": EXAMPLES}},
         )
     export(
         two_directions(),
         folder / "both",
         size=SIZE,
-        card={"drawings": {"AtoB": LABELS, "BtoA": LINES}},
+        card={
+            "drawings": {"AtoB": LABELS, "BtoA": LINES},
+            "examples": {"BtoA": EXAMPLES[:1]},
+        },
     )
     foreign = Foreign()
     tf.saved_model.save(foreign, str(folder / "foreign/1"), {"serving_default": foreign.turn})
@@ -170,16 +175,20 @@ def chromium():
 
 
 class Visitor:
-    """A visitor with a browser of their own."""
+    """A visitor with a browser of their own, who begins with a clear sheet."""
 
-    def __init__(self, chromium, url):
-        self.page = chromium.new_context().new_page()
+    def __init__(self, chromium, url, *, clear=True, size=(1280, 720)):
+        viewport = {"width": size[0], "height": size[1]}
+        self.page = chromium.new_context(viewport=viewport).new_page()
         self.page.set_default_timeout(WAIT)
         self.hosts, self.errors = set(), []
         self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(url)
         self.page.wait_for_selector("#drawing canvas")
+        if clear:
+            self.click("Clear")
+            self.result(lambda sent: (sent == sent[0, 0]).all())
 
     def stroke(self, *points):
         """Draws through points, in shares of the canvas."""
@@ -194,17 +203,25 @@ class Visitor:
     def click(self, name):
         self.page.locator("#drawing button", has_text=name).first.click()
 
-    def result(self, accepted=lambda sent: True):
-        """Waits for a result of a drawing that is accepted; returns `(sent, translated)`."""
+    def result(self, accepted=lambda sent: sent.min() < 128):
+        """Waits for a result of a drawing that is accepted, by default one with ink.
+
+        Returns `(sent, translated)`.
+        """
         found = []
 
         def ready():
-            sources = self.page.locator("#result img").evaluate_all("all => all.map(i => i.src)")
-            found[:] = [self.page.request.get(source).body() for source in sources]
-            return len(found) == 2 and accepted(pixels_of(found[0]))
+            images = ("sent img", "translated")
+            found[:] = [self.content(f"#drawing .{image}") for image in images]
+            return all(found) and accepted(pixels_of(found[0]))
 
         self.until(ready)
         return found
+
+    def content(self, image):
+        """Returns the bytes of the file that an image shows."""
+        source = self.page.locator(image).get_attribute("src")
+        return source and base64.b64decode(source.partition(",")[2])
 
     def until(self, condition):
         for _ in range(WAIT // 100):
@@ -222,6 +239,119 @@ def visitor(chromium, address, request):
         assert visitor.errors == []
         assert visitor.hosts == {url.split("/")[2]}
         visitor.page.context.close()
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+@pytest.mark.parametrize("model", ["lines", "labels"])
+def test_the_page_opens_with_the_first_example_answered(chromium, address, model, size):
+    with launched(address, model) as url, Client(address, model) as client:
+        visitor = Visitor(chromium, url, clear=False, size=size)
+        sent, translated = visitor.result(lambda sent: True)
+        np.testing.assert_array_equal(pixels_of(sent), EXAMPLES[0])
+        np.testing.assert_array_equal(pixels_of(translated), pixels_of(client.translate(sent)))
+        canvas, result = (
+            visitor.page.locator(f"#drawing {one}").bounding_box()
+            for one in ("canvas", "img.translated")
+        )
+        assert (canvas["width"], canvas["height"]) == (result["width"], result["height"])
+        assert canvas["width"] / canvas["height"] == pytest.approx(SIZE[1] / SIZE[0], 0.01)
+        if size[0] == 1280:
+            assert canvas["y"] == result["y"]
+            assert canvas["x"] + canvas["width"] < result["x"] < 720
+        else:
+            assert canvas["x"] == result["x"]
+            assert 0 < result["y"] - canvas["y"] - canvas["height"] < 16
+        width = visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert width == size[0]
+        assert visitor.errors == []
+
+
+def test_with_the_mirror_one_half_draws_the_other(visitor):
+    visitor.click("Mirror")
+    visitor.stroke((0.2, 0.2), (0.2, 0.8))
+    pixels = pixels_of(visitor.result(lambda sent: is_inked(sent, 0.2, 0.5))[0])
+    assert all(is_inked(pixels, 0.8, y) for y in (0.25, 0.5, 0.75))
+    assert not is_inked(pixels, 0.5, 0.5)
+    ink = (255 - pixels.astype(float)).sum((0, 2))
+    assert ink[:32].sum() == pytest.approx(ink[32:].sum(), rel=0.05)
+    visitor.click("Undo")  # Both halves are one step.
+    visitor.result(lambda sent: sent.min() == 255)
+    visitor.click("Mirror")
+    visitor.stroke((0.2, 0.2), (0.2, 0.8))
+    sent, _ = visitor.result(lambda sent: is_inked(sent, 0.2, 0.5))
+    assert not is_inked(pixels_of(sent), 0.8, 0.5)
+
+
+@pytest.mark.parametrize("visitor", ["labels"], indirect=True)
+def test_only_lines_are_mirrored(visitor):
+    assert visitor.page.locator("#drawing button", has_text="Mirror").is_hidden()
+
+
+def test_a_random_example_is_another_one_and_can_be_undone(visitor):
+    visitor.page.locator("#drawing .examples button").first.click()
+    visitor.result(lambda sent: np.array_equal(sent, EXAMPLES[0]))
+    shown = 0
+    for _ in range(4):
+        visitor.click("Random")
+        others = [example for index, example in enumerate(EXAMPLES) if index != shown]
+        sent, _ = visitor.result(lambda sent, others=others: any((sent == o).all() for o in others))
+        (shown,) = [i for i, example in enumerate(EXAMPLES) if (pixels_of(sent) == example).all()]
+    for _ in range(4):
+        visitor.click("Undo")
+    visitor.result(lambda sent: np.array_equal(sent, EXAMPLES[0]))
+
+
+@pytest.mark.parametrize("visitor", ["foreign"], indirect=True)
+def test_a_model_without_examples_has_no_random_one(visitor):
+    assert visitor.page.locator("#drawing button", has_text="Random").is_hidden()
+
+
+WORD = [
+    [(0.25, 0.3), (0.1, 0.3), (0.1, 0.7), (0.25, 0.7)],
+    [(0.35, 0.7), (0.45, 0.3), (0.55, 0.7)],
+    [(0.4, 0.55), (0.5, 0.55)],
+    [(0.65, 0.3), (0.9, 0.3)],
+    [(0.775, 0.3), (0.775, 0.7)],
+]
+
+
+@pytest.mark.parametrize(
+    ("strokes", "inked", "clear"),
+    [
+        ([], [], [(0.5, 0.5)]),
+        ([[(0.5, 0.5)]], [(0.5, 0.5)], [(0.3, 0.5), (0.7, 0.5)]),
+        (WORD, [point for stroke in WORD for point in stroke], [(0.6, 0.5), (0.2, 0.5)]),
+    ],
+    ids=["empty", "dot", "word"],
+)
+def test_odd_sketches_are_answered(visitor, address, strokes, inked, clear):
+    for stroke in strokes:
+        visitor.stroke(*stroke)
+    sent, translated = visitor.result(lambda sent: all(is_inked(sent, *point) for point in inked))
+    assert not any(is_inked(pixels_of(sent), *point) for point in clear)
+    with Client(address, "lines") as client:
+        np.testing.assert_array_equal(pixels_of(translated), pixels_of(client.translate(sent)))
+    assert visitor.page.locator("#failure").is_hidden()
+
+
+@pytest.mark.parametrize("visitor", ["lines", "labels", "foreign"], indirect=True)
+def test_an_all_black_sheet_is_answered(visitor):
+    black = write(np.zeros((*SIZE, 3), "uint8"))
+    before = visitor.content("#drawing .sent img")
+    file = {"name": "p.png", "mimeType": "image/png", "buffer": black}
+    visitor.page.locator("#drawing input[type=file]").set_input_files(file)
+    visitor.until(lambda: visitor.content("#drawing .sent img") != before)
+    assert visitor.page.locator("#failure").is_hidden()
+
+
+def test_nothing_that_is_drawn_is_stored(chromium, address, monkeypatch, tmp_path):
+    for variable in ("GRADIO_TEMP_DIR", "TMPDIR"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    with launched(address, "lines") as url:
+        visitor = Visitor(chromium, url)
+        visitor.stroke(*HOUSE)
+        visitor.result()
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 HOUSE = [(0.3, 0.8), (0.3, 0.4), (0.5, 0.15), (0.7, 0.4), (0.7, 0.8), (0.3, 0.8)]
@@ -242,7 +372,7 @@ def test_a_house_drawn_with_the_mouse_is_translated(visitor, address):
     assert not is_inked(pixels, 0.5, 0.55)
     with Client(address, "lines") as client:
         np.testing.assert_array_equal(pixels_of(translated), pixels_of(client.translate(sent)))
-    visitor.until(lambda: "Network" in visitor.page.locator("#times").inner_text())
+    visitor.until(lambda: "Network" in visitor.page.locator("#drawing .times").inner_text())
 
 
 def test_strokes_are_erased_undone_redone_and_cleared(visitor):
@@ -296,7 +426,7 @@ def test_a_picture_comes_by_upload_by_paste_and_from_the_webcam(visitor):
     visitor.page.locator("#drawing input[type=file]").set_input_files(broken)
     visitor.until(
         lambda: (
-            visitor.page.locator("#drawing .note").inner_text()
+            visitor.page.locator("#drawing [role=status]").inner_text()
             == "This is no image that the browser can read."
         )
     )
@@ -314,14 +444,16 @@ def test_a_class_is_picked_by_its_name(visitor):
     assert pixels[25, 32].tolist() == PALETTE["window"]
     assert {tuple(c) for c in pixels.reshape(-1, 3)} == {tuple(c) for c in PALETTE.values()}
     visitor.page.locator("#drawing .examples button").first.click()
-    visitor.result(lambda sent: (sent == 0).all())  # The example as it is, though of no class.
+    visitor.result(
+        lambda sent: np.array_equal(sent, EXAMPLES[0])
+    )  # The example as it is, though of no class.
 
 
 def test_samples_have_seeds_and_the_result_can_be_kept(visitor, address):
     visitor.stroke(*HOUSE)
     sent, translated = visitor.result()
     with visitor.page.expect_download() as download:
-        visitor.page.locator("#result a[download]").click()
+        visitor.page.locator("#drawing a[download]").click()
     with open(download.value.path(), "rb") as file:
         np.testing.assert_array_equal(pixels_of(file.read()), pixels_of(translated))
     number = visitor.page.locator("input[aria-label$='Samples with noise'][type=number]")
@@ -331,16 +463,13 @@ def test_samples_have_seeds_and_the_result_can_be_kept(visitor, address):
     seed.fill("40")
     seed.press("Enter")
     visitor.page.get_by_text("Seed 41").wait_for()
-    sources = visitor.page.locator("#samples .grid-container img").evaluate_all(
-        "all => all.map(i => i.src)"
-    )
     with Client(address, "lines") as client:
-        for source, seed in zip(sources, (40, 41)):
+        for index, seed in enumerate((40, 41)):
+            shown = visitor.content(f"#drawing .samples figure >> nth={index} >> img")
             np.testing.assert_array_equal(
-                pixels_of(visitor.page.request.get(source).body()),
-                pixels_of(client.translate(sent, seed=seed)),
+                pixels_of(shown), pixels_of(client.translate(sent, seed=seed))
             )
-    assert len(sources) == 2
+    assert visitor.page.locator("#drawing .samples img").count() == 2
 
 
 def test_a_server_that_goes_away_is_reported_and_the_drawing_stays(chromium, manager):
@@ -370,8 +499,8 @@ def test_visitors_do_not_see_each_other(chromium, address):
     with launched(address, "lines") as url:
         one, two = Visitor(chromium, url), Visitor(chromium, url)
         one.stroke((0.2, 0.2), (0.8, 0.2))
-        first = one.result()
-        assert two.page.locator("#result img").count() == 0
+        first = one.result(lambda sent: is_inked(sent, 0.5, 0.2))
+        assert pixels_of(two.content("#drawing .sent img")).min() == 255
         two.stroke((0.2, 0.8), (0.8, 0.8))
         two.result(lambda sent: is_inked(sent, 0.5, 0.8) and not is_inked(sent, 0.5, 0.2))
         one.page.get_by_role("button", name="Translate again").click()
@@ -392,12 +521,9 @@ def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, a
         def shows(accepted, *asked, **controls):
             def matches(sent):
                 return accepted(sent) and np.array_equal(
-                    pixels_of(visitor.page.request.get(source()).body()),
+                    pixels_of(visitor.content("#drawing .translated")),
                     pixels_of(client.translate(write(sent), *asked, **controls)),
                 )
-
-            def source():
-                return visitor.page.locator("#result img").nth(1).evaluate("image => image.src")
 
             visitor.result(matches)
 
@@ -412,6 +538,8 @@ def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, a
         shows(lambda sent: (sent[16, 32] == PALETTE["door"]).all())
         choose(visitor, "Direction", "BtoA")
         visitor.page.get_by_text("Draw with lines.").wait_for()
+        shows(lambda sent: np.array_equal(sent, EXAMPLES[0]), "BtoA")
+        visitor.click("Clear")
         visitor.stroke((0.2, 0.5), (0.8, 0.5))
         shows(is_drawn, "BtoA")
         choose(visitor, "season", "wet")
