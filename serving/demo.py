@@ -1,5 +1,6 @@
 """A page on which anybody can draw, and see what a model makes of the drawing.
 
+    python -m serving.demo
     python -m serving.demo --address HOST:PORT --model NAME
     python -m serving.demo --export FOLDER
     python -m serving.demo --run FOLDER
@@ -25,6 +26,7 @@ from serving.page.layout import build, launch
 from serving.page.translator import Translator
 from serving.process import QUIET, ended_by, local_server
 
+SHIPPED = Path(__file__).parent / "models/edges2cats"  # It comes with the repository.
 PATIENCE = 1.0  # Seconds: a visitor learns soon that the server is away.
 
 
@@ -37,7 +39,7 @@ def main(
     port: int = 7860,
     precision: Literal["float32", "auto_bfloat16"] = "float32",
 ):
-    """Shows the page until Ctrl-C.
+    """Shows the page until Ctrl-C, on the model that comes with the repository or on another.
 
     Args:
         address: HOST:PORT of a server; several with commas between.
@@ -51,18 +53,20 @@ def main(
     """
     sources = {"--address": address, "--export": export, "--run": run}
     named = [name for name, value in sources.items() if value is not None]
-    if len(named) != 1 or (address is None) != (model is None):
+    if len(named) > 1 or (address is None) != (model is None):
         if model is not None:
             named.append("--model")
         raise BadArgument(
-            "One of --address with --model, --export and --run must be given. Received: "
-            f"{' '.join(named) or 'none'}. Choose one."
+            "At most one of --address with --model, --export and --run may be given. Received: "
+            f"{' '.join(named)}. Choose one."
         )
     if address is not None and precision != "float32":
         raise BadArgument(
             "A server that runs has a precision of its own. Received: --address with --precision "
             f"{precision}. Start `python -m serving.server` with --mixed_precision bfloat16."
         )
+    if not named:
+        export = _shipped()
     with ExitStack() as stack:
         if run is not None:
             export = Path(stack.enter_context(tempfile.TemporaryDirectory())) / run.resolve().name
@@ -80,6 +84,16 @@ def main(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(0))  # What has started is stopped in order.
         threading.Event().wait()
+
+
+def _shipped():
+    if not SHIPPED.is_dir():
+        raise BadArgument(
+            f"The model that comes with the repository must be in {SHIPPED}. Received: no such "
+            "folder. Get it with `git checkout -- serving/models`, or name a model of yours: "
+            "--export FOLDER, --run FOLDER, or --address HOST:PORT with --model NAME."
+        )
+    return SHIPPED
 
 
 def _export(run, folder):

@@ -62,6 +62,9 @@ def test_the_quickstart_does_what_the_readme_says(tmp_path):
     for name in ("data", "config.yaml", "metrics.jsonl", "samples", "checkpoints", "outputs"):
         assert (folder / name).exists()
         assert name in output
+    assert output.splitlines()[-1] == (
+        "Draw a cat, with a model that is trained already: python -m serving.demo"
+    )
     assert (folder / "exports/quickstart/1/saved_model.pb").exists()
 
 

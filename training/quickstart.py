@@ -76,6 +76,7 @@ def main(run: Path = Path("runs/quickstart"), steps: int = PRESET.train.steps):
         ("inputs, outputs", "what was sent and answered"),
     ):
         print(f"    {name:20} {content}")
+    print("\nDraw a cat, with a model that is trained already: python -m serving.demo")
 
 
 def check_l1(model, held_out, training):

@@ -7,17 +7,17 @@ from serving.client.failures import BadArgument
 @pytest.mark.parametrize(
     ("given", "received"),
     [
-        ({}, "none"),
         ({"address": "a:1"}, "--address"),
+        ({"model": "b"}, "--model"),
         ({"export": "a", "run": "b"}, "--export --run"),
         ({"export": "a", "model": "b"}, "--export --model"),
     ],
 )
-def test_one_source_of_the_model_is_asked_for(given, received):
+def test_one_source_of_the_model_is_asked_for_at_most(given, received):
     with pytest.raises(BadArgument) as caught:
         demo.main(**given)
     assert str(caught.value) == (
-        "One of --address with --model, --export and --run must be given. Received: "
+        "At most one of --address with --model, --export and --run may be given. Received: "
         f"{received}. Choose one."
     )
 
@@ -28,4 +28,15 @@ def test_the_precision_of_a_server_that_runs_is_its_own():
     assert str(caught.value) == (
         "A server that runs has a precision of its own. Received: --address with --precision "
         "auto_bfloat16. Start `python -m serving.server` with --mixed_precision bfloat16."
+    )
+
+
+def test_a_checkout_without_the_model_says_where_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "SHIPPED", tmp_path / "none")
+    with pytest.raises(BadArgument) as caught:
+        demo.main()
+    assert str(caught.value) == (
+        f"The model that comes with the repository must be in {tmp_path / 'none'}. Received: no "
+        "such folder. Get it with `git checkout -- serving/models`, or name a model of yours: "
+        "--export FOLDER, --run FOLDER, or --address HOST:PORT with --model NAME."
     )
