@@ -127,13 +127,14 @@ def _save(directions, card, size, stored, part):
         signatures=signatures(directions, card, size=size, read=stored.read),
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
-    _forget_gradients(part)
+    _forget(part)
 
 
-def _forget_gradients(part):
-    """Removes the names of custom gradients from a graph: nobody differentiates an export.
+def _forget(part):
+    """Removes from a graph what nobody who serves it needs.
 
-    Whoever loads it in Python would be warned of each function that has some, which are dozens.
+    These are the names of custom gradients, for whoever loads it in Python would be warned of each
+    function that has some, which are dozens; and the shapes of outputs, which are inferred.
     """
     path = part / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
@@ -142,6 +143,7 @@ def _forget_gradients(part):
         nodes = [*graph.graph_def.node, *(node for f in functions for node in f.node_def)]
         for node in nodes:
             node.attr.pop("_gradient_op_type", None)
+            node.attr.pop("_output_shapes", None)
     path.write_bytes(saved.SerializeToString())
     (part / "fingerprint.pb").unlink()  # It is optional, and was that of the graph before.
 
