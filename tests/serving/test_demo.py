@@ -1,3 +1,10 @@
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
 import pytest
 
 from serving import demo
@@ -40,3 +47,32 @@ def test_a_checkout_without_the_model_says_where_to_get_it(monkeypatch, tmp_path
         "such folder. Get it with `git checkout -- serving/models`, or name a model of yours: "
         "--export FOLDER, --run FOLDER, or --address HOST:PORT with --model NAME."
     )
+
+
+PAGE = """
+import sys
+from pathlib import Path
+from serving import demo
+
+demo.SHIPPED = Path(sys.argv[1])
+demo.main(port=int(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_without_arguments_the_page_opens_on_the_model_of_the_repository(exported):
+    assert demo.SHIPPED.parts[-3:] == ("serving", "models", "edges2cats")
+    with socket.create_server(("127.0.0.1", 0)) as free:  # Gradio takes no 0 for a free port.
+        port = free.getsockname()[1]
+    start = time.monotonic()
+    command = [sys.executable, "-c", PAGE, exported[1] / "tiny", port]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            assert line == f"The page is at http://127.0.0.1:{port}/; Ctrl-C ends it.\n"
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/config", timeout=10) as response:
+                assert json.load(response)["title"] == "tiny"
+            assert time.monotonic() - start < 20
+        finally:
+            process.terminate()
+    assert process.returncode == 0
