@@ -36,7 +36,7 @@ def signatures(
         size: `(height, width)` in pixels of most images, or `None`. For these the graph knows the
             sizes of all maps, and takes matrix products where they are faster.
         most_pixels: Height times width of the largest image that is translated.
-        read: Function to the context in which networks are traced, see
+        read: Function of a network to the context in which it is traced, see
             `tfpix2pix.export.weights.StoredWeights`.
 
     Returns:
@@ -68,7 +68,7 @@ class DirectionSignatures:
         direction: `tfpix2pix.inference.Direction`.
         size: `(height, width)` in pixels of most images, or `None`.
         most_pixels: Height times width of the largest image that is translated.
-        read: Function to the context in which networks are traced, see
+        read: Function of a network to the context in which it is traced, see
             `tfpix2pix.export.weights.StoredWeights`.
 
     Example:
@@ -210,7 +210,7 @@ class DirectionSignatures:
                 multiple=self._direction.multiple,
             )
 
-        with self._read():
+        with self._read(self._direction.network):
             if self._size is None:
                 return translate(image, controls)
             size = self._size
@@ -232,7 +232,7 @@ class DirectionSignatures:
         def apply(layer, *values):
             return layer_output(layer, values, "per_image", pair)
 
-        with self._read():
+        with self._read(network):
             translated = evaluate(network, inputs[0], apply, inputs[1:])
         return translated[:, top : top + height, left : left + width]
 

@@ -55,10 +55,11 @@ class StoredWeights:
         self.variables = [self._halves.get(key, weight) for key, weight in weights.items()]
 
     @contextmanager
-    def read(self) -> Iterator[None]:
-        """Lets networks read what is stored, in the graph that is traced within a block."""
-        places = [(key, *place) for key, found in self._places.items() for place in found]
-        casts = {key: tf.cast(half, "float32") for key, half in self._halves.items()}
+    def read(self, network: keras.Model) -> Iterator[None]:
+        """Lets a network read what is stored, in the graph that is traced within a block."""
+        keys = [id(weight) for weight in network.weights if id(weight) in self._halves]
+        places = [(key, *place) for key in keys for place in self._places[key]]
+        casts = {key: tf.cast(self._halves[key], "float32") for key in keys}
         try:
             for key, layer, name in places:
                 vars(layer)[name] = casts[key]  # Not by `setattr`: Keras would note a new weight.

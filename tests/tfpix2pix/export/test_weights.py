@@ -131,7 +131,7 @@ def test_every_weight_of_every_network_is_halved_and_read(build):
     assert len(stored.variables) == len(network.weights)
     assert {variable.dtype.name for variable in stored.variables} == {"float16"}
     inputs = [cases.smooth_images((1, *(x or 16 for x in y.shape[1:]))) for y in network.inputs]
-    with stored.read():
+    with stored.read(network):
         output = network(inputs)
     expected = rounded_copy(build)(inputs)
     np.testing.assert_allclose(output, expected, atol=1e-6)
@@ -142,8 +142,8 @@ def test_networks_are_as_before_after_a_failure():
     network = cases.open_generator()
     stored = StoredWeights([network], "float16")
     before = network.get_weights()
-    for context in (stored.read, stored.rounded):
-        with pytest.raises(OSError, match="no space"), context():
+    for context in (stored.read(network), stored.rounded()):
+        with pytest.raises(OSError, match="no space"), context:
             raise OSError("no space")
     for weights, now in zip(before, network.get_weights()):
         np.testing.assert_array_equal(weights, now)
