@@ -3,13 +3,11 @@
 `__all__` has what a notebook needs: names that are used most, and modules with the others.
 """
 
-import os
+from tfpix2pix import lines
 
-# TensorFlow leaves oneDNN off on CPUs without VNNI; a training step at 256 pixels on two cores then
-# takes 1.22 instead of 0.94 s. It reads the variable once, so this only helps where TensorFlow has
-# not been imported before.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+lines.load()
 
+# isort: split
 from tfpix2pix import (
     bfloat16,
     callbacks,

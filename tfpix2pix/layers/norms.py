@@ -7,12 +7,18 @@ from typing import Optional
 import tensorflow as tf
 from tensorflow import keras
 
-with warnings.catch_warnings():
-    # On import TF Addons announces its end of life; the pins already account for it.
-    warnings.simplefilter("ignore", UserWarning)
-    import tensorflow_addons as tfa
-
 from tfpix2pix.errors import InputError
+
+try:
+    with warnings.catch_warnings():
+        # On import TF Addons announces its end of life; the pins already account for it.
+        warnings.simplefilter("ignore", UserWarning)
+        from tensorflow_addons.layers import InstanceNormalization as _Base
+except ImportError:
+    # It ends with TensorFlow 2.15. Keras has its weights and its arguments.
+    class _Base(keras.layers.GroupNormalization):
+        def __init__(self, **kwargs):
+            super().__init__(groups=-1, **kwargs)
 
 EPSILON = 1e-5  # Torch's and PyTorch's; Keras and TF Addons default to 1e-3.
 # In larger batches and on smaller maps, one call of the fused kernel per image costs more than it
@@ -22,7 +28,7 @@ LEAST_FUSED_PIXELS = 256
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")
-class InstanceNormalization(tfa.layers.InstanceNormalization):
+class InstanceNormalization(_Base):
     """Instance normalization: TF Addons' layer, on the fused kernel where that is faster.
 
     It brings each channel of each image to mean 0 and variance 1 over height and width, then
@@ -32,7 +38,8 @@ class InstanceNormalization(tfa.layers.InstanceNormalization):
 
     Args:
         epsilon: Added to the variance.
-        **kwargs: Those of `tfa.layers.InstanceNormalization`: `center`, `scale`, `name`, ...
+        **kwargs: Those of `tfa.layers.InstanceNormalization`, which are also those of
+            `keras.layers.GroupNormalization` but `groups`: `center`, `scale`, `name`, ...
 
     Call: float `[batch, height, width, channels]` to the same shape and dtype.
 
@@ -55,9 +62,8 @@ class InstanceNormalization(tfa.layers.InstanceNormalization):
             gamma = self.gamma if self.scale else tf.ones(channels)
             beta = self.beta if self.center else tf.zeros(channels)
             return _fused(inputs, gamma, beta, self.epsilon)
-        if inputs.dtype == "float32":
-            return super().call(inputs)
-        # In float16 the gradient of TF Addons' variance overflows.
+        # As TF Addons computes it, to the bit, but in float32: in float16 its gradient overflows,
+        # and Keras' group norm gives zeros from deviations of 256 on.
         mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
         scale = tf.math.rsqrt(variance + self.epsilon)
         scale = scale * tf.cast(self.gamma, "float32") if self.scale else scale

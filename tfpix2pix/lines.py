@@ -1,0 +1,71 @@
+"""Which TensorFlow runs: 2.15 with its own Keras 2, or a current one with Keras 2 as tf_keras."""
+
+import contextlib
+import importlib.util
+import os
+import sys
+import tempfile
+
+PYTHONS = ((3, 9), (3, 13))  # The oldest and the newest on which the tests pass.
+
+
+def load():
+    """Loads TensorFlow with Keras 2, whichever of both lines is installed.
+
+    Current versions of TensorFlow bring Keras 3. With the package tf_keras they take Keras 2, on
+    which this package is built, if the variable `TF_USE_LEGACY_KERAS` says so when `tf.keras` is
+    used first. Version 2.21 also writes lines on import that `TF_CPP_MIN_LOG_LEVEL` does not stop;
+    where that is set they are kept off the screen.
+
+    Raises:
+        ImportError: If there is no Keras 2, Keras 3 is in use already, or this Python is unknown.
+
+    Example:
+        >>> load()
+    """
+    oldest, newest = PYTHONS
+    if not oldest <= sys.version_info[:2] <= newest:
+        raise ImportError(
+            f"tfpix2pix runs on Python {_dotted(oldest)} to {_dotted(newest)}. Received: "
+            f"{_dotted(sys.version_info[:3])}. Make an environment of one of them, such as by "
+            f'"python{_dotted(newest)} -m venv NAME", and install the requirements there.'
+        )
+    # Without tf_keras the variable would break TensorFlow 2.15.
+    if importlib.util.find_spec("tf_keras"):
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    # TensorFlow leaves oneDNN off on CPUs without VNNI; a training step at 256 pixels on two cores
+    # then takes 1.22 instead of 0.94 s. It reads the variable once, so this only helps where
+    # TensorFlow has not been imported before.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    with _quiet() if int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0)) else contextlib.nullcontext():
+        import tensorflow as tf
+    keras_version = getattr(tf.keras, "__version__", "2")  # tf_keras does not tell its own here.
+    if not keras_version.startswith("2"):
+        raise ImportError(
+            f"tfpix2pix needs Keras 2. Received: TensorFlow {tf.__version__}, whose `tf.keras` is "
+            f"Keras {keras_version}. "
+            f'Install it by "pip install tf_keras~={tf.__version__}", and import tfpix2pix before '
+            "anything that uses Keras, or set TF_USE_LEGACY_KERAS=1 before Python starts."
+        )
+
+
+def _dotted(numbers):
+    return ".".join(map(str, numbers))
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Shows what is written to the standard error only if there is an exception."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(screen, kept.read())
+            raise
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
