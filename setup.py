@@ -8,17 +8,28 @@ from setuptools import find_packages, setup
 # Without importing the package, and so TensorFlow.
 VERSION = runpy.run_path(str(Path(__file__).with_name("tfpix2pix") / "version.py"))["__version__"]
 
+
+def by_line(old, new):
+    """Returns a requirement of both lines: TensorFlow 2.15 before Python 3.12, 2.21 from it on."""
+    return [f'{old}; python_version < "3.12"', f'{new}; python_version >= "3.12"']
+
+
 PROGRAMS = ["jsonargparse[signatures]>=4.28", "werkzeug>=3"]
 SERVING = [
     *PROGRAMS,
-    "tensorflow-serving-api>=2.15.1,<2.16",
+    *by_line("tensorflow-serving-api>=2.15.1,<2.16", "tensorflow-serving-api>=2.21,<2.22"),
     "grpcio>=1.60",
-    "grpcio-health-checking>=1.60,<1.63",
-    "protobuf>=4.21.6,<5",
+    *by_line("grpcio-health-checking>=1.60,<1.63", "grpcio-health-checking>=1.80"),
+    *by_line("protobuf>=4.21.6,<5", "protobuf>=6.31"),
     "prometheus-client>=0.20",
 ]
 DEMO = [*SERVING, "gradio>=6.31", "pandas>=2,<3"]
-ONNX = ["onnx>=1.17,<1.18", "onnxruntime>=1.20", "tf2onnx>=1.17,<1.18"]
+ONNX = [
+    'onnx>=1.17,<1.18; python_version < "3.13"',
+    'onnx>=1.23; python_version >= "3.13"',
+    "onnxruntime>=1.20",
+    "tf2onnx>=1.17,<1.18",
+]
 
 setup(
     name="tfpix2pix",
@@ -29,12 +40,14 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["tfpix2pix", "tfpix2pix.*"]),
     package_data={"": ["py.typed", "*.html", "*.css", "*.js"]},
-    python_requires=">=3.9,<3.12",
+    python_requires=">=3.9,<3.14",
     install_requires=[
-        "tensorflow>=2.15.1,<2.16",
-        "keras>=2.15,<2.16",
-        "tensorflow-addons>=0.23,<0.24",
-        "numpy>=1.23,<2",
+        *by_line("tensorflow>=2.15.1,<2.16", "tensorflow>=2.21,<2.22"),
+        *by_line("keras>=2.15,<2.16", "tf_keras>=2.21,<2.22"),
+        'tensorflow-addons>=0.23,<0.24; python_version < "3.12"',
+        # Current TensorFlow no longer brings it.
+        'tensorboard>=2.20; python_version >= "3.12"',
+        *by_line("numpy>=1.23,<2", "numpy>=2,<2.5"),
         "pillow>=10.1",
         "scikit-image>=0.22",
         "tifffile>=2023.9",

@@ -4,7 +4,10 @@ import contextlib
 import importlib.util
 import os
 import sys
-import tempfile
+from importlib import metadata
+
+from tfpix2pix.quiet import quiet
+from tfpix2pix.version import __version__
 
 PYTHONS = ((3, 9), (3, 13))  # The oldest and the newest on which the tests pass.
 
@@ -37,7 +40,7 @@ def load():
     # then takes 1.22 instead of 0.94 s. It reads the variable once, so this only helps where
     # TensorFlow has not been imported before.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    with _quiet() if int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0)) else contextlib.nullcontext():
+    with quiet() if int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0)) else contextlib.nullcontext():
         import tensorflow as tf
     keras_version = getattr(tf.keras, "__version__", "2")  # tf_keras does not tell its own here.
     if not keras_version.startswith("2"):
@@ -49,23 +52,20 @@ def load():
         )
 
 
+def packages():
+    """Returns the versions of what results depend on.
+
+    Returns:
+        Dict of the names of packages, this one and that of Keras 2 among them, to str.
+
+    Example:
+        >>> list(packages())[:2]
+        ['tfpix2pix', 'tensorflow']
+    """
+    keras = "tf_keras" if "tf_keras" in sys.modules else "keras"
+    versions = {name: metadata.version(name) for name in ("tensorflow", keras, "numpy")}
+    return {"tfpix2pix": __version__, **versions}
+
+
 def _dotted(numbers):
     return ".".join(map(str, numbers))
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Shows what is written to the standard error only if there is an exception."""
-    sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            kept.seek(0)
-            os.write(screen, kept.read())
-            raise
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)

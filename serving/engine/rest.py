@@ -1,5 +1,6 @@
 """The REST API of the local server, as TensorFlow Serving's: JSON over plain HTTP."""
 
+import inspect
 import json
 import logging
 import re
@@ -262,7 +263,12 @@ class _QuietHandler(WSGIRequestHandler):
         """Does nothing: the application has observers."""
 
 
+# Protobuf 5 renamed it.
+DEFAULTS, *_ = inspect.signature(json_format.MessageToJson).parameters.keys() & {
+    "including_default_value_fields",
+    "always_print_fields_with_no_presence",
+}
+
+
 def _json(message):
-    return json_format.MessageToJson(
-        message, including_default_value_fields=True, preserving_proto_field_name=True
-    )
+    return json_format.MessageToJson(message, preserving_proto_field_name=True, **{DEFAULTS: True})

@@ -5,13 +5,21 @@ no CMYK without Adobe's marker; those are put together here, from the formats' s
 """
 
 import io
+import re
 import struct
 import zlib
 from typing import NamedTuple, Optional
 
 import numpy as np
+import tensorflow as tf
 import tifffile
 from PIL import Image, ImageCms
+
+try:
+    tf.io.decode_image(b"no image")
+except tf.errors.InvalidArgumentError as error:
+    # Versions of TensorFlow list other kinds.
+    UNKNOWN_KIND = re.search(r"Unknown image file format\. One of .*? required\.", str(error))[0]
 
 RANDOM = np.random.default_rng(0)
 SIZE = (9, 13)

@@ -113,7 +113,8 @@ def perturb(source: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> t
         The same shape and type, clipped to [-1, 1].
 
     Example:
-        >>> float(perturb(tf.ones((1, 1, 1)), Augmentation(source_brightness=0.5), (0, 1))) <= 1.0
+        >>> brighter = Augmentation(source_brightness=0.5)
+        >>> perturb(tf.ones((1, 1, 1)), brighter, (0, 1)).numpy().item() <= 1.0
         True
     """
     if not (augmentation.source_brightness or augmentation.source_noise):

@@ -88,7 +88,7 @@ class Pairs(Task):
 
     Example:
         >>> task = Pairs((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255))))
-        >>> float(task.source(tf.constant([[[255]]], "uint8")))
+        >>> task.source(tf.constant([[[255]]], "uint8")).numpy().item()
         1.0
     """
 

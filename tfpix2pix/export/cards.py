@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -22,7 +21,7 @@ from tfpix2pix.export.directions import (
 )
 from tfpix2pix.export.drawings import PICTURE
 from tfpix2pix.inference import SEED, Direction
-from tfpix2pix.version import __version__
+from tfpix2pix.lines import packages
 
 FILE = "model_card.json"
 # The signature answers all examples, those of the first direction twice.
@@ -88,7 +87,6 @@ def model_card(
         )
         for direction_name, direction in directions.items()
     ]
-    packages = {package: metadata.version(package) for package in ("tensorflow", "keras", "numpy")}
     return {
         "format": 2,
         "name": name,
@@ -100,7 +98,7 @@ def model_card(
         "config": config or {},
         "step": step,
         "metrics": dict(metrics or {}),
-        "versions": {"python": platform.python_version(), "tfpix2pix": __version__, **packages},
+        "versions": {"python": platform.python_version(), **packages()},
     }
 
 

@@ -2,12 +2,8 @@
 
 import io
 import json
-import os
-import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -19,6 +15,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import FILE, model_card
 from tfpix2pix.export.comparison import check_parity, example_pixels, translated
 from tfpix2pix.export.directions import chosen_direction, named_directions
+from tfpix2pix.quiet import quiet
 
 OPSET = 17  # Of ONNX; what onnxruntime 1.12 and later compute.
 
@@ -106,46 +103,18 @@ def _module(direction):
     return module
 
 
-@contextmanager
-def _quiet():
-    """Keeps back what C++ prints on both streams, unless something fails.
-
-    TensorFlow Lite's converter summarizes what it did in dozens of lines, and its interpreter tells
-    of the kernels that it chose; neither has a switch.
-    """
-    with tempfile.TemporaryFile() as kept:
-        streams = (sys.stdout, sys.stderr)
-        copies = [os.dup(number) for number in (1, 2)]
-        for stream in streams:
-            stream.flush()
-        for number in (1, 2):
-            os.dup2(kept.fileno(), number)
-        try:
-            yield
-        except BaseException:
-            kept.seek(0)
-            os.write(copies[1], kept.read())
-            raise
-        finally:
-            for stream in streams:
-                stream.flush()
-            for number, copy in zip((1, 2), copies):
-                os.dup2(copy, number)
-                os.close(copy)
-
-
 def _tflite(module):
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.translate.get_concrete_function()], module
     )
-    with _quiet():
+    with quiet():
         content = converter.convert()
         interpreter = tf.lite.Interpreter(model_content=content)
     (image,) = interpreter.get_input_details()
     (output,) = interpreter.get_output_details()
 
     def run(source):
-        with _quiet():
+        with quiet():
             interpreter.resize_tensor_input(image["index"], source.shape)
             interpreter.allocate_tensors()
             interpreter.set_tensor(image["index"], source)

@@ -15,10 +15,15 @@ try:
         warnings.simplefilter("ignore", UserWarning)
         from tensorflow_addons.layers import InstanceNormalization as _Base
 except ImportError:
-    # It ends with TensorFlow 2.15. Keras has its weights and its arguments.
+    # It ends with TensorFlow 2.15. Keras has a layer of the same weights and arguments, which gives
+    # zeros in float16 from deviations of 256 on.
     class _Base(keras.layers.GroupNormalization):
         def __init__(self, **kwargs):
             super().__init__(groups=-1, **kwargs)
+
+        def call(self, inputs):
+            return _normalized(inputs, self.gamma, self.beta, self.epsilon)
+
 
 EPSILON = 1e-5  # Torch's and PyTorch's; Keras and TF Addons default to 1e-3.
 # In larger batches and on smaller maps, one call of the fused kernel per image costs more than it
@@ -62,13 +67,10 @@ class InstanceNormalization(_Base):
             gamma = self.gamma if self.scale else tf.ones(channels)
             beta = self.beta if self.center else tf.zeros(channels)
             return _fused(inputs, gamma, beta, self.epsilon)
-        # As TF Addons computes it, to the bit, but in float32: in float16 its gradient overflows,
-        # and Keras' group norm gives zeros from deviations of 256 on.
-        mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
-        scale = tf.math.rsqrt(variance + self.epsilon)
-        scale = scale * tf.cast(self.gamma, "float32") if self.scale else scale
-        shift = -mean * scale + (tf.cast(self.beta, "float32") if self.center else 0.0)
-        return tf.cast(tf.cast(inputs, "float32") * scale + shift, inputs.dtype)
+        if inputs.dtype == "float32":
+            return super().call(inputs)
+        # In float16 the gradient of TF Addons' variance overflows.
+        return _normalized(inputs, self.gamma, self.beta, self.epsilon)
 
     def get_config(self):
         """Returns the arguments that rebuild the layer."""
@@ -126,6 +128,15 @@ def _fused_is_faster(inputs):
     if batch is None or batch > MOST_FUSED_IMAGES or tf.config.list_physical_devices("GPU"):
         return False
     return (height or 0) * (width or 0) >= LEAST_FUSED_PIXELS
+
+
+def _normalized(inputs, gamma, beta, epsilon):
+    """Normalizes each image by its own statistics, in float32; `None` is no scale or no shift."""
+    mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
+    scale = tf.math.rsqrt(variance + epsilon)
+    scale = scale if gamma is None else scale * tf.cast(gamma, "float32")
+    shift = -mean * scale + (0.0 if beta is None else tf.cast(beta, "float32"))
+    return tf.cast(tf.cast(inputs, "float32") * scale + shift, inputs.dtype)
 
 
 def _fused(inputs, gamma, beta, epsilon):

@@ -52,7 +52,7 @@ def read(encoded: bytes) -> Animation:
 
     Example:
         >>> pages = [(np.full((2, 4, 1), level, "uint8"), 0) for level in (0, 9)]
-        >>> [pixels.max() for pixels, _ in read(encode(pages, "TIFF")).frames]
+        >>> [int(pixels.max()) for pixels, _ in read(encode(pages, "TIFF")).frames]
         [0, 9]
     """
     first = codecs.decode(encoded)

@@ -99,7 +99,7 @@ def translate_files(
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black/1.bmp")
         >>> print(translate_files(negative, "black", "white"))
         1 translation made, 0 were there already.
-        >>> codecs.read("white/1.png").min()
+        >>> int(codecs.read("white/1.png").min())
         255
     """
     to = Path(to)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections import deque
-from importlib import metadata
 from pathlib import Path
 from typing import Union
 
@@ -22,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix import atomic, report, runs
-from tfpix2pix.version import __version__
+from tfpix2pix.lines import packages
 
 EVENTS = "events"
 SAMPLES = "samples"
@@ -254,12 +253,6 @@ def _drop_events(folder, step):
 
 def _now():
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-
-
-def packages():
-    """Returns a dict of the packages that results depend on to their versions."""
-    versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {"tfpix2pix": __version__, **versions}
 
 
 def _circumstances():

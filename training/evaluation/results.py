@@ -13,8 +13,8 @@ from tfpix2pix import atomic, load_run, metrics
 from tfpix2pix.bfloat16 import GraphPrecision, check_precision
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
+from tfpix2pix.lines import packages
 from training import progress
-from training.engine import run_log
 from training.evaluation import domain_classifier, results_page, segmenters
 from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection, judged_direction
 from training.evaluation.scores import shared_names
@@ -109,7 +109,7 @@ def evaluate(
             "segmenter": segmenter and str(segmenter),
             "statistics": statistics,
             "precision": precision,
-            "packages": run_log.packages(),
+            "packages": packages(),
             "runs": [one.summary(first) for one in runs],
         }
         _write(result, runs, sizes, folder)

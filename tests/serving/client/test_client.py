@@ -11,6 +11,7 @@ from serving.client import AsyncClient, Client, failures
 from serving.client.failures import ClientError
 from serving.client.messages import PredictRequest, PredictResponse
 from serving.client.tiles import Tiling
+from tests.cases.image_kinds import UNKNOWN_KIND
 from tests.serving.local import check_translated, picture, resting, serving
 
 Code = grpc.StatusCode
@@ -126,7 +127,7 @@ def test_a_server_that_is_not_there_is_reported_with_the_cure():
             b"broken",
             failures.BadImage,
             "The server at ADDRESS must translate with the model 'tiny'. Received: "
-            "INVALID_ARGUMENT: Unknown image file format. One of JPEG, PNG, GIF, BMP required. "
+            f"INVALID_ARGUMENT: {UNKNOWN_KIND} "
             "Correct the image; PNG and JPEG files are understood.",
         ),
     ],

@@ -11,6 +11,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.engine.manager import Manager
 from serving.engine.servable import Servable, ServingError
+from tests.cases.image_kinds import UNKNOWN_KIND
 from tests.serving.engine.models import (
     answer,
     configured,
@@ -179,7 +180,7 @@ RUNTIME_ROWS = {
     "15": (
         files([b"no image"]),
         Code.INVALID_ARGUMENT,
-        ("Unknown image file format. One of JPEG, PNG, GIF, BMP required.",),
+        (UNKNOWN_KIND,),
     ),
     "15 empty": (files([b""]), Code.INVALID_ARGUMENT, ("Input is empty.",)),
     "15 cut": (

@@ -21,6 +21,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from tests.cases import smooth_images
+from tests.cases.image_kinds import UNKNOWN_KIND
 from tests.serving.local import check_translated, picture
 
 HERE = Path(__file__).parent
@@ -100,7 +101,7 @@ def test_a_c_program_translates_files_without_python(exported, tmp_path):
         capture_output=True,
         timeout=LIMIT,
     )
-    invalid_argument = b"3 Unknown image file format. One of JPEG, PNG, GIF, BMP required."
+    invalid_argument = b"3 " + UNKNOWN_KIND.encode()
     assert (refused.returncode, invalid_argument in refused.stderr) == (1, True)
 
 

@@ -120,10 +120,11 @@ def test_run_json_tells_how_it_was_started_each_time(tmp_path, monkeypatch):
     assert (first["step"], first["last_step"]) == (0, 2)
     assert (second["step"], second["last_step"]) == (1, 3)
     assert second["command"] == "python -m x 'a b'"
+    keras_2 = sys.modules.get("tf_keras", keras)
     assert second["packages"] == {
         "tfpix2pix": tfpix2pix.__version__,
         "tensorflow": tf.__version__,
-        "keras": keras.__version__,
+        keras_2.__name__: keras_2.__version__,
         "numpy": np.__version__,
     }
     assert second["python"] == sys.version.split()[0]
