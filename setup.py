@@ -24,6 +24,7 @@ SERVING = [
     "prometheus-client>=0.20",
 ]
 DEMO = [*SERVING, "gradio>=6.31", "pandas>=2,<3"]
+FACES = ["opencv-python-headless>=4.7,<4.12"]
 ONNX = [
     'onnx>=1.17,<1.18; python_version < "3.13"',
     'onnx>=1.23; python_version >= "3.13"',
@@ -63,10 +64,12 @@ setup(
         "serving": SERVING,
         "demo": DEMO,
         "onnx": ONNX,
+        "faces": FACES,
         "torch": ["torch>=2.2"],
         "test": [
             *DEMO,
             *ONNX,
+            *FACES,
             "pytest>=8",
             "pytest-xdist>=3.5",
             "hypothesis>=6",

@@ -11,14 +11,15 @@ import tqdm
 from tfpix2pix import atomic
 from tfpix2pix.data import layouts, records
 from tfpix2pix.datasets import combine as combining
-from tfpix2pix.datasets import derive, jobs
+from tfpix2pix.datasets import derive, face_folders, jobs
 from tfpix2pix.datasets import fetch as fetching
 from tfpix2pix.doctor import presentation
 from tfpix2pix.doctor.check import diagnose
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, listed
 
 PAIRS = "facades"  # Presets that are named where a data set is ready.
 TWO_DOMAINS = "horse2zebra"
+OF_FACES = "edges2cats"
 Size = Union[int, tuple[int, int]]
 
 
@@ -79,6 +80,41 @@ def resize(
         folder, to, _pair(size), how=how, kernel=kernel, halves=halves, progress=_bar
     )
     _report(done, to, _training(to) if halves else None)
+
+
+def faces(
+    photos: Path,
+    to: Path,
+    of: Literal["cats", "people"] = "cats",
+    size: Size = 256,
+    margin: float = 0.25,
+    smallest: int = 64,
+):
+    """Cuts faces out of photos, upright and at one place, to learn to draw them.
+
+    Args:
+        photos: Folder of photos, which may have folders such as train and test.
+        to: Folder to write to, with faces.csv, which says how many faces each photo has.
+        of: Whose faces.
+        size: Height and width in pixels; one number for a square.
+        margin: What is shown around a face at most, in parts of its side.
+        smallest: Least side of a face in the photo, in pixels.
+    """
+    found = face_folders.cut_out_faces(
+        photos, to, of, size=_pair(size), margin=margin, smallest=smallest, progress=_bar
+    )
+    done = found.done
+    print(
+        f"{to}: {sum(found.counts.values())} faces; {done.made} photos were searched, "
+        f"{done.skipped} before. Of {len(found.counts)} photos"
+    )
+    for number, rows in (("no face", (0, 0)), ("one face", (1, 1)), ("several", (2, sys.maxsize))):
+        named = found.photos_with(*rows)
+        names = f": {listed(named)}" if named and rows != (1, 1) else ""
+        print(f"    {len(named)} have {number}{names}")
+    if found.photos_with(1, sys.maxsize):
+        command = _command({"data.folder": str(to)}, to.name, OF_FACES)
+        print(f"{to / face_folders.TABLE} names all. Train on them: {command}")
 
 
 def edges(
@@ -187,7 +223,7 @@ def check(
 
 
 # A subcommand is a function with types and a docstring; `to` becomes --to.
-COMMANDS = (combine, split, resize, edges, grayscale, blank, tfrecord, fetch, check)
+COMMANDS = (combine, split, resize, faces, edges, grayscale, blank, tfrecord, fetch, check)
 
 
 def main(arguments: Optional[list] = None):

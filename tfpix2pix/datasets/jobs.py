@@ -6,7 +6,7 @@ is written whole or not at all, so a preparation may be interrupted and started 
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, Union
 
@@ -128,14 +128,34 @@ def image_job(
     def make():
         images = []
         for file in inputs:
-            with _naming(file):
+            with naming(file):
                 images.append(codecs.read(file))
-        with _naming(*inputs):
+        with naming(*inputs):
             image = work(*images)
         fits_png = image.dtype != "float32" and image.shape[-1] <= 4
         codecs.write(image, png if fits_png else tiff)
 
     return Job(tuple(inputs), (png, tiff), make)
+
+
+@contextlib.contextmanager
+def naming(*files: Union[str, os.PathLike]) -> Iterator[None]:
+    """Puts the names of files in front of an error about their content.
+
+    Args:
+        *files: Their paths.
+
+    Example:
+        >>> with naming("cat.png"):
+        ...     raise InputError("it is 7 pixels wide")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: cat.png (it is 7 pixels wide)
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{' and '.join(map(str, files))} ({error})") from error
 
 
 def _attempt(job):
@@ -147,12 +167,3 @@ def _attempt(job):
     except InputError as error:
         return str(error)
     return True
-
-
-@contextlib.contextmanager
-def _naming(*files):
-    """Puts the names of files in front of an error."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{' and '.join(map(str, files))} ({error})") from error
