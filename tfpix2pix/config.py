@@ -25,6 +25,10 @@ class DataConfig:
         layout: How the files are arranged in the folder; detected by default.
         task: pairs translates one image of a pair into the other; the rest make the sources of
             photos.
+        edges_by: Folder of a run or of an export, from photos to edges, that draws the edges of the
+            task edges; each photo is drawn once, and the drawing kept in the user's cache folder.
+        edges_by_sha256: Hash of the weights of that model. A training records it, and goes on with
+            the same alone.
         direction: AtoB translates A (the left half) into B, BtoA B into A.
         preprocess: Which part of the images is taken at which size.
         image_size: Height and width in pixels of the training images; one number for a square.
@@ -57,6 +61,8 @@ class DataConfig:
         "auto", "side_by_side", "folders", "manifest", "tfrecord", "photos", "unpaired"
     ] = "auto"
     task: Literal["pairs", "colorization", "inpainting", "edges"] = "pairs"
+    edges_by: Optional[str] = None
+    edges_by_sha256: Optional[str] = None
     direction: Literal["AtoB", "BtoA"] = "AtoB"
     preprocess: Literal[
         "resize_and_crop", "crop", "scale_width_and_crop", "scale_width", "pad", "none"
@@ -80,8 +86,19 @@ class DataConfig:
     bad_files: Literal["refuse", "skip"] = "refuse"
     cache_gigabytes: float = 1.0
 
+    @property
+    def task_of_examples(self) -> str:
+        """The task on examples: photos whose edges a model has drawn are pairs."""
+        return "pairs" if self.edges_by else self.task
+
     def __post_init__(self):
         """Brings sizes into the form `(height, width)`, and lists of a file into tuples."""
+        if self.task != "edges" and (self.edges_by or self.edges_by_sha256):
+            raise InputError(
+                "`edges_by` is the model that draws the photos of the task edges. Received: "
+                f"task={self.task!r}, edges_by={self.edges_by!r}. Set `task` to edges, or leave "
+                "the model out."
+            )
         for name in ("image_size", "load_size", "source_range", "target_range"):
             value = getattr(self, name)
             if value is not None:

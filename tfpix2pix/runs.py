@@ -27,7 +27,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.families import Family, checked_family, get_family
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TranslationModel
-from tfpix2pix.translation import direction_translator
+from tfpix2pix.translation import detectors, direction_translator
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
@@ -198,7 +198,7 @@ class Run:
             split: `"train"`, `"val"`, `"test"` or `"held_out"`; see `tfpix2pix.families.Feed`.
             progress: Function of an iterable and its length to an iterable of the same.
         """
-        return self.family.feed.examples(self.config, split, progress)
+        return examples(self.config, split, progress)
 
     def held_out(self, examples) -> tf.data.Dataset:
         """Yields examples as the networks see them at the end of the training, one a batch.
@@ -231,6 +231,52 @@ def load_run(folder: Union[str, Path], *, best: bool = False, averaged: bool = F
         tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
     """
     return Run(folder, best=best, averaged=averaged)
+
+
+def open_detector(folder: Union[str, Path]) -> detectors.Detector:
+    """Opens a model that draws the edges of photos.
+
+    Args:
+        folder: Folder of a run or of an export.
+
+    Raises:
+        ValueError: If it is neither, or has no weights.
+
+    Example:
+        >>> open_detector("no-such-model")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A model that draws edges is the folder of a run or of an ...
+    """
+    if (Path(folder) / CONFIG).is_file():
+        return detectors.run_detector(load_run(folder))
+    return detectors.export_detector(folder)
+
+
+def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
+    """Finds the examples of one split by the feed of the family; `data.edges_by` draws edges.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        split: See `tfpix2pix.families.Feed`.
+        progress: As of `Run.examples`.
+
+    Raises:
+        ValueError: As of the feed; or if the model cannot draw, or has changed.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> examples(preset("edges2cats"), "train")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: The folder of the data must be given. ...
+    """
+    found = get_family(config.family).feed.examples(config, split, progress)
+    if config.data.edges_by is None:
+        return found
+    detector = open_detector(config.data.edges_by)
+    detectors.check_unchanged(detector.name, detector.sha256, config.data.edges_by_sha256)
+    return detectors.with_drawings(found, detector, progress=progress)
 
 
 def save_config(config: ExperimentConfig, folder: Union[str, Path]) -> None:

@@ -16,6 +16,7 @@ from tfpix2pix.datasets import fetch as fetching
 from tfpix2pix.doctor import presentation
 from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.errors import InputError, listed
+from tfpix2pix.runs import open_detector
 
 PAIRS = "facades"  # Presets that are named where a data set is ready.
 TWO_DOMAINS = "horse2zebra"
@@ -122,6 +123,7 @@ def edges(
     to: Path,
     size: Optional[Size] = None,
     method: Literal["canny", "xdog"] = "canny",
+    by: Optional[Path] = None,
     samples: int = 1,
 ):
     """Draws the edges of photos, to learn edges to photos.
@@ -131,9 +133,11 @@ def edges(
         to: Folder to write to.
         size: Height and width in pixels to crop and resize to; by default unchanged.
         method: Thin lines by Canny, or a broad pen by XDoG.
+        by: Folder of a run or of an export, from photos to edges, that draws instead.
         samples: Drawings of each photo; of several each is another hand's. Split photos before.
     """
-    done = derive.edges(photos, to, _pair(size), method=method, samples=samples, progress=_bar)
+    drawn = open_detector(by).draw if by else method
+    done = derive.edges(photos, to, _pair(size), method=drawn, samples=samples, progress=_bar)
     _report(done, to, _training(to))
 
 

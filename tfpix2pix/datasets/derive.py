@@ -4,7 +4,7 @@ import os
 import zlib
 from functools import partial
 from pathlib import Path
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def edges(
     to: Union[str, os.PathLike],
     size: Optional[tuple[int, int]] = None,
     *,
-    method: str = "canny",
+    method: Union[str, Callable] = "canny",
     samples: int = 1,
     progress: Progress = silent,
 ) -> jobs.Done:
@@ -31,7 +31,8 @@ def edges(
         to: Folder to write side-by-side files to, in the same folders.
         size: `(height, width)` in pixels to which the photo is cropped and resized first; by
             default it is not.
-        method: As in `tfpix2pix.data.edges.extract`.
+        method: As in `tfpix2pix.data.edges.extract`; or a function of a photo to its drawing,
+            uint8 or uint16 `[height, width, 1 or 3]`, which is called by several threads.
         samples: How many pairs to make of each photo. More than one are drawn by
             `tfpix2pix.data.edges.sampled`, seeded by the photo's name, and are called `name_0`,
             `name_1` and so on; split the photos first, or drawings of one get into two splits.
@@ -41,8 +42,8 @@ def edges(
         `tfpix2pix.datasets.jobs.Done`.
 
     Raises:
-        ValueError: If the method is unknown or `samples` below 1. If files are broken; the others
-            are written.
+        ValueError: If the method is unknown, or `samples` below 1, or above it for a function. If
+            files are broken; the others are written.
 
     Example:
         >>> from tfpix2pix.data import codecs
@@ -54,8 +55,15 @@ def edges(
     """
     if samples < 1:
         raise InputError(f"`samples` must be at least 1. Received: {samples}.")
+    if callable(method) and samples > 1:
+        raise InputError(
+            f"A model draws a photo in one way: `samples` must be 1. Received: {samples}. Leave it "
+            "out, or the model."
+        )
 
     def draw(photo, seed=None):
+        if callable(method):
+            return formats.convert(method(photo), 3, str(photo.dtype))
         background = (
             lines.extract(photo, method) if seed is None else lines.sampled(photo, seed, method)
         )

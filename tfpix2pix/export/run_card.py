@@ -32,7 +32,7 @@ def run_details(run: Path) -> dict[str, Any]:
         (9, 'facades')
     """
     # A server tells the card to everybody, but not where the data lie.
-    data = dataclasses.replace(run.config.data, folder=None)
+    data = dataclasses.replace(run.config.data, folder=None, edges_by=None)
     config = dataclasses.asdict(dataclasses.replace(run.config, data=data))
     return {"config": config, "step": run.step, "metrics": run.validation}
 

@@ -28,7 +28,7 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
         progress: See `tfpix2pix.data.survey`.
 
     Returns:
-        `tfpix2pix.data.sources.Examples`.
+        `tfpix2pix.data.sources.Examples`; photos alone where a model is to draw their edges.
 
     Raises:
         ValueError: If no folder is given, or something is wrong with its files.
@@ -44,8 +44,8 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
     split = available_split(data, split)
     formats = open_formats(data)
     options = {"bad_files": data.bad_files, "progress": progress}
-    if len(formats) == 1:
-        return sources.photos(data.folder, split, *formats, **options)
+    if data.task != "pairs":
+        return sources.photos(data.folder, split, formats[-1], **options)
     return sources.pairs(
         data.folder, split, formats, layout=data.layout, direction=data.direction, **options
     )
@@ -97,7 +97,7 @@ def completed(config: ExperimentConfig, examples) -> ExperimentConfig:
         'uint8'
     """
     labels = (config.data.source_labels, config.data.target_labels)
-    channels = tasks.task(config.data.task, examples.formats, labels).channels
+    channels = tasks.task(config.data.task_of_examples, examples.formats, labels).channels
     return filled(config, PLACES[-len(examples.formats) :], examples.formats, channels)
 
 
@@ -154,7 +154,7 @@ def task(config: ExperimentConfig):
     """
     labels = (config.data.source_labels, config.data.target_labels)
     formats = tuple(closed_format(open_format) for open_format in open_formats(config.data))
-    return tasks.task(config.data.task, formats, labels)
+    return tasks.task(config.data.task_of_examples, formats, labels)
 
 
 def closed_format(pixel_format: PixelFormat) -> PixelFormat:
@@ -326,7 +326,7 @@ def open_formats(data: DataConfig) -> tuple[PixelFormat, ...]:
         >>> open_formats(DataConfig(source_labels=5))[0]
         PixelFormat(channels=1, dtype=None, value_range=(0.0, 4.0))
     """
-    if data.task != "pairs":
+    if data.task_of_examples != "pairs":
         channels = 3 if data.task == "colorization" else data.target_channels
         return (PixelFormat(channels, data.target_dtype, data.target_range),)
     return (

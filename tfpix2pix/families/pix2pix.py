@@ -248,8 +248,8 @@ QUICKSTART = ExperimentConfig(
     train=TrainConfig(steps=1500, batch_size=4, learning_rate=1e-3, checkpoint_every=500),
 )
 
-# Not of the paper; Christopher Hesse's page of 2017 made it known. 24 filters: the generator has 5.88
-# million weights, 11.8 megabytes in float16.
+# Not of the paper; a page by Christopher Hesse made it known. With 24 filters the generator has
+# 5.89 million weights, 11.8 megabytes in float16.
 EDGES2CATS = ExperimentConfig(
     name="edges2cats",
     summary="""Edges, drawn anew at each step, to faces of cats at 128 pixels.

@@ -148,7 +148,7 @@ def export_translator(
         >>> export_translator("exports/tiny").target
         PixelFormat(channels=1, dtype='uint8', value_range=(0.0, 255.0))
     """
-    version = _newest(Path(folder))
+    version = newest_version(folder)
     signatures = tf.saved_model.load(str(version)).signatures
     if not {"serving_default", "float"} <= set(signatures):
         raise InputError(
@@ -269,7 +269,25 @@ def _decoded(answer):
     return codecs.decode(answer["output_bytes"][0].numpy()).pixels
 
 
-def _newest(folder):
+def newest_version(folder: Union[str, Path]) -> Path:
+    """Returns the folder of the newest version of an export.
+
+    Args:
+        folder: Folder of the served model, or of a version.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> newest_version("no-such-export")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: An export is a folder with numbered versions, ...
+    """
+    folder = Path(folder)
     numbers = versions(folder) if folder.is_dir() else []
     version = folder / str(numbers[-1]) if numbers else folder
     if not (version / "saved_model.pb").is_file():

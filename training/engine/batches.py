@@ -1,7 +1,10 @@
 """Batches of an experiment for programs that are no training loop."""
 
+import dataclasses
+
 import tensorflow as tf
 
+from tfpix2pix import runs
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.families import Place, checked_family, get_family
 from training import progress
@@ -20,7 +23,11 @@ def completed(config: ExperimentConfig):
         ValueError: If the data cannot be used.
     """
     family = checked_family(config)
-    examples = family.feed.examples(config, "train", progress.survey)
+    data = config.data
+    if data.edges_by and data.edges_by_sha256 is None:
+        sha256 = runs.open_detector(data.edges_by).sha256
+        config = dataclasses.replace(config, data=dataclasses.replace(data, edges_by_sha256=sha256))
+    examples = runs.examples(config, "train", progress.survey)
     return family.completed(config, examples), examples
 
 
@@ -49,6 +56,6 @@ def held_out_batches(config: ExperimentConfig, *, batch_size: int = 1):
         `(batches, names)`: `tf.data.Dataset`, and the names of the examples.
     """
     family = get_family(config.family)
-    examples = family.feed.examples(config, "held_out", progress.survey)
+    examples = runs.examples(config, "held_out", progress.survey)
     batches = family.feed.held_out(config, examples, family.phases(config)[-1])
     return batches.rebatch(batch_size), examples.names

@@ -13,9 +13,11 @@ from tfpix2pix import config as configs
 from tfpix2pix import runs
 from tfpix2pix.bfloat16 import check_precision, graph_precision
 from tfpix2pix.errors import InputError, listed
-from tfpix2pix.families import Place, checked_family
+from tfpix2pix.families import Place, get_family
+from tfpix2pix.translation.detectors import check_unchanged
 from training import progress
 from training.engine import devices
+from training.engine.batches import completed
 from training.engine.checkpoints import Checkpoints
 from training.engine.fine_tuning import start_from
 from training.engine.monitor import Monitor
@@ -26,6 +28,7 @@ from training.engine.run_log import EVENTS, RunLog
 # the rest makes it another.
 MAY_CHANGE = (
     "data.folder",
+    "data.edges_by",
     "data.cache_gigabytes",
     "train.steps",
     "train.checkpoint_every",
@@ -119,9 +122,8 @@ def train(
     run = Path(run)
     strategy = strategy or devices.strategy()
     check_precision(config.train.precision)
-    family = checked_family(config)
-    examples = family.feed.examples(config, "train", progress.survey)
-    config = family.completed(config, examples)
+    config, examples = completed(config)
+    family = get_family(config.family)
     check_same_experiment(config, run)
     if examples.skipped:
         tqdm.write(f"{len(examples.skipped)} files are left out: {listed(examples.skipped)}")
@@ -162,7 +164,7 @@ class _Training:
         self.strategy = strategy
         self.model = model
         self.examples = examples
-        self.held_out = family.feed.examples(config, "held_out", progress.survey)
+        self.held_out = runs.examples(config, "held_out", progress.survey)
         self.phases = run_phases(config, run)
         self.checkpoints = Checkpoints(
             model, run, config.train.keep_checkpoints, is_chief=self.is_chief
@@ -302,9 +304,13 @@ def check_same_experiment(config, run: Union[str, Path]):
     """
     if not (Path(run) / runs.CONFIG).exists():
         return
+    recorded = runs.load_config(run)
+    if config.data.edges_by:
+        hashes = (config.data.edges_by_sha256, recorded.data.edges_by_sha256)
+        check_unchanged(config.data.edges_by, *hashes)
     # A schedule that falls is made of the number of steps.
     fixed = {"train.steps"} if config.train.schedule != "constant" else set()
-    changed = configs.differences(runs.load_config(run), config, ignoring={*MAY_CHANGE} - fixed)
+    changed = configs.differences(recorded, config, ignoring={*MAY_CHANGE} - fixed)
     if changed:
         changes = ", ".join(f"{name} {old!r} -> {new!r}" for name, (old, new) in changed.items())
         raise InputError(
