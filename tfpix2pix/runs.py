@@ -254,7 +254,7 @@ def open_detector(folder: Union[str, Path]) -> detectors.Detector:
 
 
 def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
-    """Finds the examples of one split by the feed of the family; `data.edges_by` draws edges.
+    """Finds the examples of one split; where the data name a model, it draws the edges.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.

@@ -20,7 +20,9 @@ UNUSUAL = ExperimentConfig(
     data=DataConfig(
         "pairs",
         layout="photos",
-        task="colorization",
+        task="edges",
+        edges_by="runs/hed",
+        edges_by_sha256="05a8",
         direction="BtoA",
         preprocess="crop",
         image_size=(64, 32),

@@ -81,6 +81,13 @@ def test_an_experiment_trains_on_tiny_data(name, folders):
     assert all(np.isfinite(value) for value in logs.values())
 
 
+def test_the_generator_of_cats_is_small_enough_to_be_shipped():
+    config = preset("edges2cats")
+    assert (config.data.task, config.data.image_size) == ("edges", (128, 128))
+    model = families.FAMILIES[config.family].model(config)
+    assert 2 * model.generator.count_params() <= 12e6  # Bytes in float16.
+
+
 def test_an_unknown_preset_is_refused_with_the_known_ones():
     message = (
         f"The preset must be one of {sorted(presets())}. Received: 'facade'. Start from the "
