@@ -207,7 +207,7 @@ def test_the_family_passes_every_option_on():
     assert (type(norm).__name__, norm.momentum) == ("BatchNormalization", 0.1)
     judge = model.discriminator.get_layer("patch1_conv")
     assert (type(judge).__name__, judge.filters) == ("SpectralConv2D", 16)
-    assert judge.kernel.shape[2] == 2
+    assert judge.kernel.shape[2] == 7  # Classes of the target.
     assert model.generator.input_shape[-1] == 1
     assert model.generator.output_shape[-1] == 2
     assert model.discriminator.output_shape == (None, 14, 6, 1)
