@@ -122,7 +122,7 @@ def edges(
     photos: Path,
     to: Path,
     size: Optional[Size] = None,
-    method: Literal["canny", "xdog"] = "canny",
+    method: Literal["oriented", "canny", "xdog"] = "oriented",
     by: Optional[Path] = None,
     samples: int = 1,
 ):
@@ -132,7 +132,7 @@ def edges(
         photos: Folder of photos, which may have folders such as train and test.
         to: Folder to write to.
         size: Height and width in pixels to crop and resize to; by default unchanged.
-        method: Thin lines by Canny, or a broad pen by XDoG.
+        method: Thin lines by oriented edges or by Canny, or a broad pen by XDoG.
         by: Folder of a run or of an export, from photos to edges, that draws instead.
         samples: Drawings of each photo; of several each is another hand's. Split photos before.
     """

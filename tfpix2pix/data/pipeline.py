@@ -197,7 +197,7 @@ def evaluation_batches(
     load = _loader(examples, geometry)
 
     def example(index):
-        return task.example(_centre(load(index), geometry), tf.stack([index, 0]))
+        return task.still(_centre(load(index), geometry))
 
     dataset = tf.data.Dataset.range(len(examples.names)).map(example, tf.data.AUTOTUNE)
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)

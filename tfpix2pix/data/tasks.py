@@ -59,6 +59,17 @@ class Task:
             `(source, target)`, float32 `[height, width, channels]` in [-1, 1].
         """
         del key
+        return self.still(images)
+
+    def still(self, images: tuple) -> tuple[tf.Tensor, tf.Tensor]:
+        """Makes an example to judge by, of which nothing is left to chance.
+
+        Args:
+            images: As of `example`.
+
+        Returns:
+            As `example`.
+        """
         return self.source(images[0]), self.target(images[-1])
 
     def source(self, pixels):
@@ -207,7 +218,9 @@ class Inpainting(Task):
 
 @dataclass(frozen=True)
 class Edges(Task):
-    """Source is a line drawing of a photo, slightly different each time; target is the photo.
+    """Source is a line drawing of a photo, of another hand each time; target is the photo.
+
+    What is judged is translated from the plain drawing.
 
     Attributes:
         formats: `(PixelFormat,)` of the photos.
@@ -221,12 +234,16 @@ class Edges(Task):
 
     def example(self, images, key):
         """Draws the photo and makes a training example."""
+        return self._drawn(edges.sampled, *images, key)
 
-        def draw(photo, key):
-            return edges.sampled(photo, key)
+    def still(self, images):
+        """Draws the photo as `tfpix2pix.data.edges.extract` does and makes an example of it."""
+        return self._drawn(edges.extract, *images)
 
-        (photo,) = images
-        drawing = tf.numpy_function(draw, [photo, key], "uint8", stateful=False)
+    def _drawn(self, draw, photo, *key):
+        drawing = tf.numpy_function(
+            lambda *arrays: draw(*arrays), [photo, *key], "uint8", stateful=False
+        )
         return self.source(tf.ensure_shape(drawing, (*photo.shape[:2], 3))), self.target(photo)
 
 

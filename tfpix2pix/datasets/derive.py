@@ -20,7 +20,7 @@ def edges(
     to: Union[str, os.PathLike],
     size: Optional[tuple[int, int]] = None,
     *,
-    method: Union[str, Callable] = "canny",
+    method: Union[str, Callable] = "oriented",
     samples: int = 1,
     progress: Progress = silent,
 ) -> jobs.Done:

@@ -11,7 +11,7 @@ from tfpix2pix import InputError
 from tfpix2pix.data import edges
 
 EIGHT = np.ones((3, 3))
-METHODS = ("canny", "xdog")
+METHODS = tuple(edges.METHODS)
 
 
 def square(side=64, border=16, dark=0, light=200):
@@ -44,7 +44,7 @@ def distance_to_border(side=64, border=16):
 
 
 def test_a_square_is_drawn_at_its_border_and_nowhere_else():
-    lines = lines_of(edges.extract(square(), sigma=1.0))
+    lines = lines_of(edges.extract(square()))
     assert distance_to_border()[lines].max() <= 1.5
     for turns in range(4):
         assert (np.rot90(lines, turns)[20:-20, :32].sum(axis=1) == 1).all()
@@ -63,7 +63,9 @@ def test_thin_lines_are_those_of_skimage():
     expected = feature.canny(
         photo.astype("float32"), 1.5, 0.7, 0.9, use_quantiles=True, mode="nearest"
     )
-    drawing = edges.extract(photo[..., np.newaxis], sigma=1.5, low=0.7, high=0.9, min_size=1)
+    drawing = edges.extract(
+        photo[..., np.newaxis], "canny", sigma=1.5, low=0.7, high=0.9, min_size=1
+    )
     lines = lines_of(drawing)
     assert lines.sum() > 100
     assert not (lines & ~expected).any()
@@ -98,7 +100,7 @@ def test_lines_of_fewer_pixels_are_left_out():
     photo[4:6, 4:6] = 0
 
     def sizes(min_size):
-        lines = lines_of(edges.extract(photo, sigma=0.5, min_size=min_size))
+        lines = lines_of(edges.extract(photo, "canny", sigma=0.5, min_size=min_size))
         return np.bincount(ndimage.label(lines, EIGHT)[0].ravel())[1:].tolist()
 
     small, large = sizes(1)
@@ -135,17 +137,32 @@ def test_sampled_drawings_forget_and_move_little_and_use_two_pens():
 
 @pytest.mark.parametrize("function", [edges.extract, lambda p, m: edges.sampled(p, 0, m)])
 def test_an_unknown_method_is_refused(function):
-    message = "`method` must be one of canny, xdog. Received: 'hed'."
+    message = "`method` must be one of oriented, canny, xdog. Received: 'hed'."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         function(square(), "hed")
 
 
-@pytest.mark.parametrize("wrong", [{"sigma": 0}, {"low": 0.95}, {"high": 1.5}, {"low": -0.1}])
-def test_numbers_out_of_range_are_refused(wrong):
-    numbers = {"sigma": 2.0, "low": 0.8, "high": 0.92, **wrong}
+@pytest.mark.parametrize(
+    ("method", "wrong"),
+    [
+        ("canny", {"sigma": 0}),
+        ("canny", {"low": 0.95}),
+        ("xdog", {"high": 1.5}),
+        ("canny", {"low": -0.1}),
+        ("oriented", {"low": 1.3}),
+        ("oriented", {"sigma": -1.0}),
+    ],
+)
+def test_numbers_out_of_range_are_refused(method, wrong):
+    numbers = {**edges.METHODS[method]._asdict(), **wrong}
+    most = "" if method == "oriented" else " <= 1"
     message = (
-        "`sigma` must be positive, and 0 <= low <= high <= 1. Received: "
+        f"`sigma` must be positive, and 0 <= low <= high{most} for {method!r}. Received: "
         f"sigma={numbers['sigma']}, low={numbers['low']}, high={numbers['high']}."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        edges.extract(square(), **wrong)
+        edges.extract(square(), method, **wrong)
+
+
+def test_strength_is_a_multiple_of_its_surroundings_and_has_no_most():
+    assert lines_of(edges.extract(square(), high=3.0)).any()

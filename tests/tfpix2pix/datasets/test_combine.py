@@ -465,7 +465,11 @@ def test_blank_whitens_the_centre_box_alone(tmp_path, share, side):
 @pytest.mark.parametrize(
     ("function", "options", "message"),
     [
-        (derive.edges, {"method": "hed"}, "`method` must be one of canny, xdog. Received: 'hed'."),
+        (
+            derive.edges,
+            {"method": "hed"},
+            "`method` must be one of oriented, canny, xdog. Received: 'hed'.",
+        ),
         (derive.edges, {"samples": 0}, "`samples` must be at least 1. Received: 0."),
         (derive.blank, {"share": 0}, "`share` must be above 0 and at most 1. Received: 0."),
         (derive.grayscale, {"size": (0, 4)}, "`size` must be positive. Received: (0, 4)."),
