@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional, Union
 import numpy as np
 from skimage import feature, filters, measure, morphology
 
-from tfpix2pix.data import formats, oriented
+from tfpix2pix.data import formats, hands, oriented
 from tfpix2pix.errors import InputError
 
 # Ratio of the two Gaussians, and weight of their difference (Winnemoeller et al., 2012).
@@ -19,7 +19,10 @@ XDOG_RATIO = 1.6
 XDOG_SHARPNESS = 50.0
 
 # From finer than by default to a blunt look, as multiples; few, since filters are kept in memory.
-SIGMAS = (0.75, 1.0, 1.5)
+SIGMAS = (0.75, 1.0, 1.25, 1.5)
+
+# Powers of 2 by which thresholds are multiplied: from a fifth lower to two fifths higher.
+SPREAD = (-0.3, 0.5)
 
 
 class Defaults(NamedTuple):
@@ -90,7 +93,8 @@ def extract(
     """
     defaults = _defaults(method)
     numbers = [d if n is None else n for n, d in zip((sigma, low, high, min_size), defaults)]
-    return _drawn(_labelled_lines(photo, method, *numbers) > 0)
+    labels, _ = _labelled_lines(photo, method, *numbers)
+    return _rgb(np.where(labels, 0, 255))
 
 
 def sampled(
@@ -99,8 +103,7 @@ def sampled(
     """Draws the edges of a photo with random variations, as people draw.
 
     A model that was trained on a detector's exact edges expects them in human sketches too. So
-    blur and threshold vary, up to a fifth of the lines are missing, each of the others moves by up
-    to a pixel in both directions, and half of the drawings have lines 3 pixels wide.
+    blur and threshold vary, and `tfpix2pix.data.hands.redraw` draws the lines again.
 
     Args:
         photo: As in `extract`.
@@ -108,7 +111,8 @@ def sampled(
         method: As in `extract`.
 
     Returns:
-        uint8 `[height, width, 3]`, 0 on lines and 255 elsewhere.
+        uint8 `[height, width, 3]`, 0 on lines, 255 elsewhere, and between at the borders of smooth
+        lines.
 
     Raises:
         ValueError: If the method is unknown.
@@ -120,27 +124,17 @@ def sampled(
     """
     sigma, low, high, min_size = _defaults(method)
     random = np.random.default_rng(seed)
+    sigma *= random.choice(SIGMAS)
     if method == "oriented":
-        spread = 2 ** random.uniform(-0.5, 0.75)
-        sigma *= random.choice(SIGMAS)
+        spread = 2 ** random.uniform(*SPREAD)
         low *= spread
         high *= spread
     else:
-        sigma *= random.uniform(0.5, 1.25)  # For Canny from 1 to 2.5 pixels.
         sampled_high = random.uniform(0.88, 0.96)
         low += sampled_high - high
         high = sampled_high
-    labels = _labelled_lines(photo, method, sigma, low, high, min_size)
-    count = labels.max()
-    is_missing = random.permutation(count) < int(random.uniform(0, 0.2) * count)
-    moves = random.integers(-1, 2, (count, 2))
-
-    pixels = np.argwhere(labels)
-    index = labels[tuple(pixels.T)] - 1
-    moved = np.clip(pixels + moves[index], 0, np.array(labels.shape) - 1)[~is_missing[index]]
-    lines = np.zeros(labels.shape, bool)
-    lines[tuple(moved.T)] = True
-    return _drawn(morphology.dilation(lines) if random.random() < 0.5 else lines)
+    labels, strength = _labelled_lines(photo, method, sigma, low, high, min_size)
+    return _rgb(hands.redraw(labels, strength, random))
 
 
 def _defaults(method):
@@ -150,7 +144,7 @@ def _defaults(method):
 
 
 def _labelled_lines(photo, method, sigma, low, high, min_size):
-    """Returns int `[height, width]`: 1, 2, ... on the lines, by connected line, 0 elsewhere."""
+    """Returns lines, int `[height, width]`, 1, 2, ... by connected line, and their strength."""
     is_quantile = method != "oriented"
     if not (sigma > 0 and 0 <= low <= high and (high <= 1 or not is_quantile)):
         raise InputError(
@@ -158,22 +152,24 @@ def _labelled_lines(photo, method, sigma, low, high, min_size):
             f"{method!r}. Received: sigma={sigma}, low={low}, high={high}."
         )
     if method == "oriented":
-        lines = _oriented_lines(photo, sigma, low, high)
+        lines, strength = _oriented_lines(photo, sigma, low, high)
         min_size *= oriented.unit(photo.shape)
     else:
         lines = _quantile_lines(photo, method, sigma, low, high)
+        strength = lines.astype("float32")
     labels = measure.label(lines, connectivity=2)
     sizes = np.bincount(labels.ravel())
     is_line = sizes >= min_size
     is_line[0] = False
-    return (np.cumsum(is_line) * is_line)[labels]
+    return (np.cumsum(is_line) * is_line)[labels], strength
 
 
 def _oriented_lines(photo, sigma, low, high):
     rgb = formats.convert(photo, 3, str(photo.dtype)).astype("float32")
     rgb = np.clip(rgb / formats.full_range(photo.dtype)[1], 0, 1)
     crests = oriented.crests(*oriented.relative_strength(rgb, sigma), low)
-    return morphology.skeletonize(filters.apply_hysteresis_threshold(crests, low, high))
+    lines = filters.apply_hysteresis_threshold(crests, low, high)
+    return morphology.skeletonize(lines), crests
 
 
 def _quantile_lines(photo, method, sigma, low, high):
@@ -189,5 +185,5 @@ def _quantile_lines(photo, method, sigma, low, high):
     return filters.apply_hysteresis_threshold(darkness, *np.quantile(darkness, [low, high]))
 
 
-def _drawn(lines):
-    return np.repeat(np.where(lines, 0, 255).astype("uint8")[..., np.newaxis], 3, axis=-1)
+def _rgb(drawing):
+    return np.repeat(drawing.astype("uint8")[..., np.newaxis], 3, axis=-1)

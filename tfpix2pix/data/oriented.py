@@ -18,7 +18,7 @@ SCALING = 0.8
 ELONGATION = 2.0  # Sigma along the line, as a multiple of that across.
 SURROUNDINGS = 34.0  # Sigma of the local mean, in units.
 FAINT = 0.009  # The strength of a step of 0.8% of all lightness, which is hardly seen.
-REACH = 2.5  # Sigmas beyond the border that are mirrored.
+REACH = 3.0  # Sigmas beyond the border that are mirrored.
 KEPT_PIXELS = 2**19  # Of the filters of larger photos, which are not kept: the 60 kept need 250 MB.
 
 

@@ -64,10 +64,10 @@ def edges(
     def draw(photo, seed=None):
         if callable(method):
             return formats.convert(method(photo), 3, str(photo.dtype))
-        background = (
+        drawing = (
             lines.extract(photo, method) if seed is None else lines.sampled(photo, seed, method)
         )
-        return np.where(background, formats.full_range(photo.dtype)[1], 0).astype(photo.dtype)
+        return (drawing * (formats.full_range(photo.dtype)[1] / 255)).astype(photo.dtype)
 
     def drawings(name):
         if samples == 1:

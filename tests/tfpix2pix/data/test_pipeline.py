@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfpix2pix import InputError
-from tfpix2pix.data import augment, codecs, images, pipeline, sources, tasks
+from tfpix2pix.data import augment, codecs, edges, images, pipeline, sources, tasks
 from tfpix2pix.data.augment import Augmentation
 from tfpix2pix.data.geometry import Geometry
 
@@ -365,3 +365,14 @@ def test_evaluation_takes_the_centre_of_what_is_larger(tmp_path):
     batches = pipeline.evaluation_batches(photos, Geometry((16, 8), preprocess="crop"), task=task)
     ((_, target),) = batches
     np.testing.assert_array_equal(images.to_pixels(target)[0], pixels[2:18, 11:19])
+
+
+def test_evaluation_leaves_nothing_to_chance(tmp_path):
+    pixels = np.kron(RANDOM.integers(0, 256, (3, 4, 3)), np.ones((8, 8, 1))).astype("uint8")
+    codecs.write(pixels, tmp_path / "1.png")
+    photos = sources.photos(tmp_path)
+    task = tasks.task("edges", photos.formats)
+    ((source, _),) = pipeline.evaluation_batches(photos, Geometry((24, 32)), task=task)
+    drawing = edges.extract(pixels)
+    assert drawing.min() == 0
+    np.testing.assert_array_equal(images.to_pixels(source)[0], drawing)

@@ -117,6 +117,15 @@ def test_edges_are_drawn_anew_for_each_key_and_the_same_for_the_same():
     assert np.abs(drawn(1, 3) - first).max() == 2
 
 
+def test_what_is_judged_is_made_of_the_plain_drawing():
+    image, _ = synthetic.facade((48, 48), seed=1)
+    task = tasks.task("edges", (RGB,))
+    dataset = tf.data.Dataset.from_tensors(image)
+    ((source, target),) = dataset.map(lambda photo: task.still((photo,)))
+    np.testing.assert_array_equal(source, edges.extract(image) / np.float32(127.5) - 1)
+    np.testing.assert_array_equal(target, task.target(image))
+
+
 def test_unknown_tasks_and_palettes_are_refused():
     message = "`task` must be one of pairs, colorization, inpainting, edges. Received: 'style'."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):

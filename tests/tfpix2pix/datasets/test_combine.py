@@ -1,5 +1,6 @@
 import os
 import re
+import zlib
 import time
 from pathlib import Path
 
@@ -409,16 +410,22 @@ def test_wrong_options_of_resize_are_refused_at_once(tmp_path, options, message)
 # edges, grayscale and blank
 
 
-def test_edges_lie_beside_their_photo(tmp_path):
+@pytest.mark.parametrize("samples", [1, 8])
+def test_edges_lie_beside_their_photo(tmp_path, samples):
     photo = np.zeros((24, 32, 3), "uint8")
     photo[6:18, 10:22] = 200
-    for dtype, scale, suffix in (("uint8", 1, ".png"), ("uint16", 257, ".png")):
-        write(tmp_path / dtype, f"train/1{suffix}", image=photo.astype(dtype) * scale)
-        assert derive.edges(tmp_path / dtype, tmp_path / "out") == jobs.Done(1, 0)
-        pair = codecs.read(tmp_path / f"out/train/1{suffix}")
-        expected = np.hstack([edges.extract(photo), photo]).astype(dtype) * scale
-        np.testing.assert_array_equal(pair, expected)
-        (tmp_path / f"out/train/1{suffix}").unlink()
+    seed = zlib.crc32(b"train/1")
+    drawings = {"train/1.png": edges.extract(photo)}
+    if samples > 1:
+        drawings = {f"train/1_{i}.png": edges.sampled(photo, (seed, i)) for i in range(samples)}
+        assert len(np.unique(list(drawings.values()))) > 2  # Smooth pens have grey borders.
+    for dtype, scale in (("uint8", 1), ("uint16", 257)):
+        write(tmp_path / dtype, "train/1.png", image=photo.astype(dtype) * scale)
+        to = tmp_path / f"{dtype}_pairs"
+        assert derive.edges(tmp_path / dtype, to, samples=samples) == jobs.Done(samples, 0)
+        for name, drawing in drawings.items():
+            expected = np.hstack([drawing, photo]).astype(dtype) * scale
+            np.testing.assert_array_equal(codecs.read(to / name), expected)
 
 
 def test_samples_are_seeded_by_name_alone(tmp_path):
