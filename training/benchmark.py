@@ -3,7 +3,8 @@
 `python -m training.benchmark data --data FOLDER` measures the data path, `python -m
 training.benchmark step` the training step, translation and memory, and `python -m
 training.benchmark quality --data FOLDER --to FOLDER` the translations after equal trainings, with
-`unpaired_quality` those of two domains.
+`unpaired_quality` those of two domains. `python -m training.benchmark edges --data FOLDER` compares
+line drawings with given ones.
 
 Contenders are measured in turns within one run, and compared by their medians, since machines are
 shared and noisy.
@@ -18,8 +19,8 @@ import jsonargparse
 from tfpix2pix import atomic
 from tfpix2pix.errors import reported
 from training.benchmarks import data as data_benchmark
+from training.benchmarks import edge_scores, quality_cyclegan
 from training.benchmarks import quality as quality_benchmark
-from training.benchmarks import quality_cyclegan
 from training.benchmarks import step as step_benchmark
 
 
@@ -129,13 +130,33 @@ def unpaired_quality(
     _write({**options, **results}, to / "quality.json")
 
 
+def edges(
+    data: Path,
+    sizes: list[int] = [256, 128],  # noqa: B006, nobody changes it.
+    direction: Literal["AtoB", "BtoA"] = "AtoB",
+    to: Optional[Path] = None,
+):
+    """Measures the drawings of every method, and their time, beside given drawings of photos.
+
+    Args:
+        data: Folder of pairs of photos and drawings, black on white; of splits the test one counts.
+        sizes: Sides in pixels to measure at.
+        direction: AtoB where A are the photos, BtoA where B are, as in edges2shoes.
+        to: JSON file for the results.
+    """
+    results = edge_scores.measure(data, sizes, direction)
+    print("\n".join(edge_scores.table(results)))
+    if to:
+        _write(results, to)
+
+
 def _write(results, path):
     atomic.write_bytes(json.dumps(results, indent=1).encode(), path)
 
 
 if __name__ == "__main__":
     with reported():
-        programs = (data, step, quality, unpaired_quality)
+        programs = (data, step, quality, unpaired_quality, edges)
         jsonargparse.auto_cli(
             {p.__name__: p for p in programs},
             as_positional=False,

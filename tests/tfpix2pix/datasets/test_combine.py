@@ -1,7 +1,7 @@
 import os
 import re
-import zlib
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
