@@ -107,11 +107,11 @@ def find_faces(photo: np.ndarray, of: str, *, smallest: int = 64) -> list[Face]:
         raise InputError(f"`of` must be one of {', '.join(KINDS)}. Received: {of!r}.")
     if smallest < 24:
         raise InputError(f"`smallest` must be at least 24 pixels. Received: {smallest}.")
-    grey = _grey(photo)
-    scale = min(1.0, SEARCHED_SIDE / max(grey.shape))
+    scale = min(1.0, SEARCHED_SIDE / max(photo.shape[:2]))
     if scale < 1:
-        sides = [max(round(side * scale), 1) for side in grey.shape]
-        grey = images.resize(grey[..., np.newaxis], sides, "area").numpy()[..., 0]
+        sides = [max(round(side * scale), 1) for side in photo.shape[:2]]
+        photo = images.resize(photo, sides, "area").numpy()
+    grey = _grey(photo)
     least = max(round(smallest * scale), 24)
     height, width = grey.shape
     for turn, is_equalized in VIEWS:
