@@ -55,6 +55,7 @@ def step(
     batch: Optional[int] = None,
     rounds: int = 9,
     threads: Optional[int] = None,
+    other: Optional[Path] = None,
     to: Optional[Path] = None,
 ):
     """Measures step, translation and peak memory against PyTorch's modes, the tutorial and others.
@@ -69,9 +70,11 @@ def step(
         batch: Images per step; by default the preset's.
         rounds: How often each contender is measured.
         threads: Threads of each contender; by default as many as there are cores.
+        other: Python of another environment with the requirements, to measure ours there too.
         to: JSON file for the results.
     """
-    results = step_benchmark.measure(preset, size, filters, batch, rounds=rounds, threads=threads)
+    options = {"rounds": rounds, "threads": threads, "other": other}
+    results = step_benchmark.measure(preset, size, filters, batch, **options)
     print(
         "{preset}: {size} pixels, {filters} filters, batches of {batch}".format(
             **results["options"]

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Optional
 
 from tfpix2pix.bfloat16 import FLAGS, processor_flags
@@ -24,7 +25,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.export import convert, export
 from tfpix2pix.families import preset
 from training import progress
-from training.benchmarks.worker import BFLOAT16, WARM_UP, Options, contenders, experiment
+from training.benchmarks.worker import BFLOAT16, OURS, WARM_UP, Options, contenders, experiment
 
 PAUSE = 0.3  # Seconds until the threads of the one before stop spinning.
 KINDS = ("step", "translate")
@@ -42,6 +43,7 @@ def measure(
     *,
     rounds: int,
     threads: Optional[int] = None,
+    other: Optional[Path] = None,
 ):
     """Measures steps and translations in turns.
 
@@ -52,6 +54,7 @@ def measure(
         batch: Images per run; by default the preset's.
         rounds: How often each is measured.
         threads: Threads of each, or `None` for as many as there are cores.
+        other: Another Python with the requirements, to measure ours in too.
 
     Returns:
         Dict of "options" to those in effect; of "step" and "translate" to dicts of contender to
@@ -86,7 +89,10 @@ def measure(
             pool.submit(_write_models, options).result()
         for kind in KINDS:
             names = [n for n in all_contenders[kind] if f"{kind}: {n}" not in results["left_out"]]
-            results[kind] = _in_turns(config.family, kind, names, rounds, options)
+            pythons = {name: (sys.executable, name) for name in names}
+            if other:
+                pythons |= {f"{n}, other": (str(other), n) for n in names if n in OURS[kind]}
+            results[kind] = _in_turns(config.family, kind, pythons, rounds, options)
         return {**results, "trace": _trace(config.family, options)}
 
 
@@ -137,13 +143,13 @@ def _misses(need):
     return shutil.which(need) is None and importlib.util.find_spec(need) is None
 
 
-def _in_turns(family, kind, names, rounds, options):
+def _in_turns(family, kind, pythons, rounds, options):
     results = {}
     with contextlib.ExitStack() as ending:
         # One starts after the other, so that no start disturbs a measurement.
         processes = {}
-        for name in names:
-            started = _started((family, kind, name, options))
+        for name, (python, contender) in pythons.items():
+            started = _started(python, (family, kind, contender, options))
             processes[name], first = ending.enter_context(started)
             results[name] = {"first": first, "seconds": []}
         for _ in progress.bar(range(rounds), kind, "rounds"):
@@ -162,7 +168,7 @@ def _trace(family, options):
     oneDNN writes a line of fields per operation to the standard output: the fourth is the kind of
     operation, the sixth its direction, and the last its milliseconds.
     """
-    process = _process((family, *TRACED, options), ONEDNN_VERBOSE="1")
+    process = _process(sys.executable, (family, *TRACED, options), ONEDNN_VERBOSE="1")
     output, _ = process.communicate("run\n" * TRACED_RUNS)
     seconds = collections.Counter()
     for line in output.splitlines():
@@ -173,9 +179,9 @@ def _trace(family, options):
     return dict(seconds)
 
 
-def _process(arguments, **environment):
+def _process(python, arguments, **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "training.benchmarks.worker", json.dumps(arguments)],
+        [python, "-m", "training.benchmarks.worker", json.dumps(arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -184,9 +190,9 @@ def _process(arguments, **environment):
 
 
 @contextlib.contextmanager
-def _started(arguments):
+def _started(python, arguments):
     """Starts a contender, which ends when its input is closed; yields it and its first seconds."""
-    process = _process(arguments)
+    process = _process(python, arguments)
     with process:
         line = process.stdout.readline()
         if not line.startswith('["ready", '):
