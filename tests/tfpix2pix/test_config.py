@@ -208,8 +208,8 @@ def test_the_family_passes_every_option_on():
     judge = model.discriminator.get_layer("patch1_conv")
     assert (type(judge).__name__, judge.filters) == ("SpectralConv2D", 16)
     assert judge.kernel.shape[2] == 7  # Classes of the target.
-    assert model.generator.input_shape[-1] == 1
-    assert model.generator.output_shape[-1] == 2
+    assert model.generator.input_shape[-1] == 2  # Classes of the source.
+    assert model.generator.output_shape[-1] == 7
     assert model.discriminator.output_shape == (None, 14, 6, 1)
     assert (model.l1_weight, model.gan_weight, model.update) == (10.0, 2.0, "simultaneous")
     assert model.penalty == (5.0, losses.r1)
