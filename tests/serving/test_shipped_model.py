@@ -16,7 +16,7 @@ from tfpix2pix.export import read_card, verify, versions
 pytestmark = pytest.mark.skipif(
     not SHIPPED.is_dir(), reason="this checkout comes without a trained model"
 )
-MOST_BYTES = 12 * 2**20
+MOST_BYTES = 12_000_000
 
 
 def test_the_shipped_model_is_small_whole_and_described():
