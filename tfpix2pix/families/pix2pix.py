@@ -260,7 +260,8 @@ EDGES2CATS = ExperimentConfig(
     Not measured.
     """,
     data=DataConfig(task="edges", image_size=(128, 128)),
-    model=Pix2PixConfig(base_filters=23),
+    model=Pix2PixConfig(base_filters=23, upsampling="nearest"),
+    train=TrainConfig(steps=40_000, ema_decay=0.999),
 )
 
 NOT_MEASURED = """{text}.
