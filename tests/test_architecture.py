@@ -242,6 +242,10 @@ def test_no_tracked_file_is_large():
     large = [
         name
         for name in listed.stdout.split("\0")
-        if name and (ROOT / name).is_file() and (ROOT / name).stat().st_size > 300_000
+        if name
+        and (ROOT / name).is_file()
+        and (ROOT / name).stat().st_size > 300_000
+        # The model that comes along is held to its size by a test of its own.
+        and not name.startswith("serving/models/")
     ]
     assert large == []

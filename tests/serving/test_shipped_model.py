@@ -5,7 +5,6 @@ import io
 import subprocess
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from PIL import Image
 
@@ -13,9 +12,6 @@ from serving.demo import SHIPPED
 from serving.engine.servable import Servable
 from tfpix2pix.export import read_card, verify, versions
 
-pytestmark = pytest.mark.skipif(
-    not SHIPPED.is_dir(), reason="this checkout comes without a trained model"
-)
 MOST_BYTES = 12_000_000
 
 
