@@ -250,7 +250,8 @@ CYCLEGAN_SMALL = ExperimentConfig(
     summary="""Two folders of images at 128 pixels, for a machine without a GPU.
 
     python -m training.train cyclegan_small --data DATA --run RUN
-    Not measured.
+    Horses to ink paintings, resize-convolution, bfloat16 and averages: 3,660 steps took 52 minutes
+    on two cores of an AMD EPYC beside other work; cycle L1 0.183.
     """,
     data=DataConfig(layout="unpaired", image_size=(128, 128)),
     model=CycleGANConfig(base_filters=32),
