@@ -42,7 +42,7 @@ class Detector:
     Example:
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
         >>> negative = Translator(lambda pixels: [255 - pixels], grey, grey)
-        >>> Detector("negative", "", lambda: negative).draw(np.zeros((2, 4, 1), "uint8")).max()
+        >>> int(Detector("negative", "", lambda: negative).draw(np.zeros((2, 4, 1), "uint8")).max())
         255
     """
 
