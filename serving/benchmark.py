@@ -11,6 +11,9 @@ import statistics
 from pathlib import Path
 from typing import Optional
 
+import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
+
+# isort: split
 import jsonargparse
 
 from serving.benchmarks import faults as measured_faults

@@ -24,6 +24,26 @@ TINY = [
 ]
 
 
+PROGRAMS = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+    for top in ("training", "serving")
+    for path in (ROOT / top).rglob("*.py")
+    if 'prog="python -m' in path.read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_a_program_loads_tensorflow_by_the_library(module):
+    """Else TensorFlow 2.21 fills the screen, and may take Keras 3."""
+    code = f"import {module}, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert "tensorflow" not in loaded or (
+        loaded.index("tfpix2pix.lines") < loaded.index("tensorflow")
+    )
+
+
 def start(module, *arguments, folder):
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],

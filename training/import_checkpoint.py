@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Optional
 
+import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
+
+# isort: split
 import jsonargparse
 import tensorflow as tf
 

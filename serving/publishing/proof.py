@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Union
 
+import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
+
+# isort: split
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
