@@ -56,7 +56,7 @@ def main(
         )
     opened = load_run(run, best=best, averaged=averaged)
     directions = opened.directions
-    size = opened.config.data.image_size
+    size = opened.image_size
     card = _card(opened)
 
     def finish(part):

@@ -1,9 +1,12 @@
 """What a checkpoint of a training holds by which names, and how networks get it back."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Union
 
 import tensorflow as tf
+from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.models import TranslationModel
@@ -13,6 +16,7 @@ CHECKPOINTS = "checkpoints"
 BEST = "best"
 AVERAGED = "averaged_"  # Before the name of a player.
 
+_NOTHING = MappingProxyType({})
 _STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -40,19 +44,42 @@ def checkpoint(model: TranslationModel, step: tf.Variable) -> tf.train.Checkpoin
     networks = {**model.players, **averages}
     layers = {name: _layers_by_name(network) for name, network in networks.items()}
     optimizers = {f"{player}_optimizer": model.optimizers[player] for player in model.players}
-    state = {"state": dict(model.state)} if model.state else {}
+    state = _named_state(model.state)
     return tf.train.Checkpoint(step=step, noise=model.noise, **layers, **optimizers, **state)
 
 
-def restore(networks: dict, path: str) -> None:
-    """Restores networks from a checkpoint.
+def save_state(model: TranslationModel, path: Union[str, Path]) -> None:
+    """Saves the state of a model alone, from where `restore` takes it.
+
+    Args:
+        model: `tfpix2pix.models.TranslationModel`.
+        path: Path of the checkpoint, without suffix.
+
+    Example:
+        >>> from tfpix2pix import runs, preset
+        >>> model = runs.float32_model(preset("quickstart"))
+        >>> model.state = {"mean": tf.Variable(0.0)}
+        >>> model.state["mean"].assign(0.5) is None
+        False
+        >>> save_state(model, "saved/state")
+        >>> other = {"mean": tf.Variable(0.0)}
+        >>> restore({}, "saved/state", other)
+        >>> float(other["mean"])
+        0.5
+    """
+    tf.train.Checkpoint(**_named_state(model.state)).write(str(path))
+
+
+def restore(networks: Mapping[str, keras.Model], path: str, state: Mapping = _NOTHING) -> None:
+    """Restores networks and state from a checkpoint.
 
     Args:
         networks: Dict of name in the checkpoint to `keras.Model`.
         path: Path of the checkpoint, without suffix.
+        state: `tfpix2pix.models.TranslationModel.state`, or nothing to leave it as it is.
 
     Raises:
-        ValueError: If the checkpoint is damaged, or of other networks.
+        ValueError: If the checkpoint is damaged, or of other networks or another state.
 
     Example:
         >>> from tfpix2pix import runs, preset
@@ -64,7 +91,7 @@ def restore(networks: dict, path: str) -> None:
     """
     try:
         layers = {name: _layers_by_name(network) for name, network in networks.items()}
-        status = tf.train.Checkpoint(**layers).restore(path)
+        status = tf.train.Checkpoint(**layers, **_named_state(state)).restore(path)
         status.expect_partial().assert_existing_objects_matched()
     except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0][:200]
@@ -119,6 +146,10 @@ def saved_step(path: str) -> int:
         7
     """
     return int(tf.train.load_variable(path, _STEP))
+
+
+def _named_state(state):
+    return {"state": dict(state)} if state else {}
 
 
 def _layers_by_name(network):

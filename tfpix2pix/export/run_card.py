@@ -83,10 +83,9 @@ def _scale(run, direction, pictures):
     data = run.config.data
     if data.task != "pairs":
         return 1.0
-    phase = run.family.phases(run.config)[-1]
     geometry = Geometry(
-        phase.image_size,
-        data.load_size if phase.image_size == data.image_size else None,
+        run.image_size,
+        data.load_size if run.image_size == data.image_size else None,
         preprocess=data.preprocess,
         multiple=direction.multiple,
     )
@@ -97,9 +96,8 @@ def _scale(run, direction, pictures):
 
 def _sources(run, config, examples):
     """Returns the sources of each direction as pixels of files."""
-    phase = run.family.phases(config)[-1]
     pictures = {name: [] for name in run.directions}
-    for batch in run.family.feed.held_out(config, examples, phase):
+    for batch in run.family.feed.held_out(config, examples, run.phase):
         for name, direction in run.directions.items():
             source = direction.example(batch).source
             pictures[name].append(direction.task.source_picture(source)[0].numpy())

@@ -173,22 +173,22 @@ def _discriminator(config, sides, channels, player):
     )
 
 
-def directions(config: ExperimentConfig, players: dict) -> dict[str, Direction]:
+def directions(config: ExperimentConfig, model: CycleGAN) -> dict[str, Direction]:
     """Returns the two directions of CycleGAN.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
-        players: Dict with both generators.
+        model: What `model` returns.
 
     Returns:
         Dict of "AtoB" and "BtoA" to `Direction`.
 
     Example:
         >>> config = PRESETS["cyclegan_tiny"]
-        >>> directions(config, model(config).players)["BtoA"].multiple
+        >>> directions(config, model(config))["BtoA"].multiple
         4
     """
-    networks = {name: players[f"generator_{name}"] for name in ("AtoB", "BtoA")}
+    networks = {name: model.players[f"generator_{name}"] for name in ("AtoB", "BtoA")}
     layers = [layer for network in networks.values() for layer in network.layers]
     has_noise = any(isinstance(layer, Dropout) for layer in layers)
     return unpaired.directions(config, networks, (SEED,) if has_noise else ())

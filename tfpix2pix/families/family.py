@@ -154,8 +154,10 @@ class Family:
         presets: Dict of name to `tfpix2pix.config.ExperimentConfig`.
         feed: `Feed`.
         model: `config -> ` compiled `tfpix2pix.models.TranslationModel`.
-        directions: `(config, players) -> ` dict of name to `tfpix2pix.inference.Direction`, the
-            default one first. `players` are those of the model, or their averages.
+        directions: `(config, model) -> ` dict of name to `tfpix2pix.inference.Direction`, the
+            default one first. The model has its players, or their averages in their places, and the
+            state of a checkpoint. Of the state directions keep values, such as `state["mean"]
+            .numpy()`, and no variables, which an export would not hold.
         phases: `config -> ` tuple of `Phase`.
         importer: `Importer`, if there are checkpoints of other implementations.
         ignored: Dict of the options of `tfpix2pix.config.TrainConfig` that it does not read, such
@@ -163,6 +165,10 @@ class Family:
         remedies: Dict of a symptom of a training, such as `"collapse"`, to what helps this family,
             with its options in backticks, such as "Raise `model.l1_weight`."; the symptoms, and
             what helps where it names nothing, are those of the training doctor.
+        finish: `run -> None`, if there is state that directions need and training does not make: it
+            assigns the variables of `run.model.state` from what the training data say, such as
+            `run.held_out(run.examples("train"))`. `tfpix2pix.runs.finish_run` calls it after a
+            training and saves the state; the model is a checkpoint's, with all of its weights.
 
     Example:
         >>> from tfpix2pix.families import FAMILIES
@@ -179,6 +185,7 @@ class Family:
     importer: Optional[Importer] = None
     ignored: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
+    finish: Optional[Callable] = None
 
     def completed(self, config: ExperimentConfig, examples) -> ExperimentConfig:
         """Fills in what a configuration leaves to the data, and its steps if it has epochs.

@@ -139,22 +139,22 @@ def model(config: ExperimentConfig) -> Pix2Pix:
     return compile_model(built, train, {"discriminator": train.discriminator_steps})
 
 
-def directions(config: ExperimentConfig, players: dict) -> dict[str, Direction]:
+def directions(config: ExperimentConfig, model: Pix2Pix) -> dict[str, Direction]:
     """Returns the one direction of pix2pix, "translate".
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
-        players: Dict with the generator.
+        model: What `model` returns.
 
     Returns:
         Dict of name to `Direction`.
 
     Example:
         >>> config = PRESETS["quickstart"]
-        >>> directions(config, model(config).players)["translate"].multiple
+        >>> directions(config, model(config))["translate"].multiple
         64
     """
-    generator = players["generator"]
+    generator = model.players["generator"]
     has_noise = any(isinstance(layer, Dropout) for layer in generator.layers)
     direction = Direction(
         generator,

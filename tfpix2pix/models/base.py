@@ -194,9 +194,9 @@ class TranslationModel(keras.Model):
     def enter(self, phase, share: float) -> None:
         """Prepares for a step of a phase: grows, freezes, sets new optimizers or a blend.
 
-        It is called before the first step of each phase, after a restart too, and then before
-        every step. What a phase changes in the players or the optimizers must depend on the phase
-        alone, for a checkpoint is restored after it.
+        It is called before every step, and before a checkpoint is restored, with its last step. So
+        what a phase changes in the players or the optimizers must depend on the phase alone, and
+        not on the one before: a run is opened in any, and a roll-back leads into an earlier one.
 
         Args:
             phase: `tfpix2pix.families.Phase` of the step.

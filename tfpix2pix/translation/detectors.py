@@ -112,12 +112,11 @@ def run_detector(run: Any) -> Detector:
         tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
     """
     checkpoint = Path(run.checkpoint)
-    data = run.config.data
     return Detector(
         str(run.folder),
         _sha256(checkpoint.parent.glob(f"{checkpoint.name}.*")),
         lambda: direction_translator(run.direction()[1]),
-        _side(data.preprocess, data.image_size),
+        _side(run.config.data.preprocess, run.image_size),
     )
 
 

@@ -116,7 +116,7 @@ def experiment(options: Options):
     )
     family = get_family(config.family)
     model = family.model(config)
-    return model, family.directions(config, model.players)
+    return model, family.directions(config, model)
 
 
 def _step(options, precision="float32"):

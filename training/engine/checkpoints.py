@@ -22,7 +22,8 @@ class Checkpoints:
 
     Attributes:
         step: int64 variable, the number of steps taken.
-        best: float32 variable, the best validation metric so far, the greater the better.
+        best: float32 variable, the best validation metric of the phase so far, the greater the
+            better.
         stale: int64 variable, validations since then.
     """
 
@@ -51,12 +52,17 @@ class Checkpoints:
         )
         self.bests = tf.train.CheckpointManager(content, self._to / checkpointing.BEST, 1)
 
+    def forget_best(self):
+        """Lets the next validation be the best: a phase begins, whose images are others."""
+        self.best.assign(float("-inf"))
+        self.stale.assign(0)
+
     def restore(self, prepare=None):
         """Restores the newest checkpoint that is whole.
 
         Args:
             prepare: Function of the number of its steps that brings the model into the phase in
-                which it was saved, and calls `track`.
+                which it was saved, and calls `track` if that is another one.
 
         Returns:
             List of the paths of newer ones that are not, which are left where they are.

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple, Union
 
-from tfpix2pix import checkpointing, runs
+from tfpix2pix import runs
 
 
 class Loaded(NamedTuple):
@@ -41,8 +41,7 @@ def start_from(model, run: Union[str, Path]):
     Raises:
         ValueError: If it is no run or has no checkpoint.
     """
-    other = runs.float32_model(runs.load_config(run)).players
-    checkpointing.restore(other, checkpointing.newest_checkpoint(run))
+    other = runs.load_run(run).model.players
     result = Loaded([], [], [])
     for player, network in model.players.items():
         others = {layer.name: layer for layer in other[player].layers} if player in other else {}

@@ -9,38 +9,19 @@ from typing import Optional, Union
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfpix2pix import config as configs
 from tfpix2pix import runs
 from tfpix2pix.bfloat16 import check_precision, graph_precision
 from tfpix2pix.errors import InputError, listed
 from tfpix2pix.families import Place, get_family
-from tfpix2pix.translation.detectors import check_unchanged
 from training import progress
 from training.engine import devices
 from training.engine.batches import completed
 from training.engine.checkpoints import Checkpoints
 from training.engine.fine_tuning import start_from
 from training.engine.monitor import Monitor
-from training.engine.phases import phase_at, run_phases, save_phases, segments
+from training.engine.resuming import check_same_experiment
 from training.engine.run_log import EVENTS, RunLog
 
-# A resumed run may be longer, in its last phase, save at other steps and find its data elsewhere;
-# the rest makes it another.
-MAY_CHANGE = (
-    "data.folder",
-    "data.edges_by",
-    "data.cache_gigabytes",
-    "train.steps",
-    "train.checkpoint_every",
-    "train.keep_checkpoints",
-    "train.log_every",
-    "train.validate_every",
-    "train.best_by",
-    "train.patience",
-    "train.rollback_on_nan",
-    "train.histograms",
-    "train.start_from",
-)
 SHOWN_EXAMPLES = 4
 VALIDATED_EXAMPLES = 100
 SETTLED = 5  # Steps before a trace begins.
@@ -143,13 +124,19 @@ def train(
     # Nothing is refused from here on. Only the chief writes the run folder.
     with ExitStack() as stack:
         folder = run if training.is_chief else Path(stack.enter_context(TemporaryDirectory()))
-        save_phases(training.phases, folder)
+        runs.save_phases(training.phases, folder)
+        if first < last:
+            runs.drop_finished(folder, first)
         run_log = stack.enter_context(RunLog(folder, config, first))
         interrupted = stack.enter_context(_interruptible())
         bar = tqdm(total=last, initial=first, unit=" steps", disable=not training.is_chief)
         stack.enter_context(bar)
         profiler = stack.enter_context(_Profiler(profile, folder / EVENTS))
         training.run(first, last, run_log, bar, profiler, interrupted)
+        ends = training.is_chief and not interrupted()
+    filled = runs.finish_run(run) if ends and family.finish else []
+    if filled:
+        tqdm.write(f"The state that it translates by is filled after steps {', '.join(filled)}.")
     return model, int(training.checkpoints.step)
 
 
@@ -165,7 +152,10 @@ class _Training:
         self.model = model
         self.examples = examples
         self.held_out = runs.examples(config, "held_out", progress.survey)
-        self.phases = run_phases(config, run)
+        self.phases = runs.run_phases(config, run)
+        self.phase = None
+        self.feeds = {}
+        self.lost = 0  # Steps that were taken again: their batches do not come again.
         self.checkpoints = Checkpoints(
             model, run, config.train.keep_checkpoints, is_chief=self.is_chief
         )
@@ -180,15 +170,19 @@ class _Training:
         return step
 
     def enter(self, step):
-        """Brings the model into the phase of a step."""
+        """Brings the model into the phase of a step, in all cases; returns the step's share."""
+        phase, share = runs.phase_at(self.phases, step)
         with self.strategy.scope():
-            self.model.enter(*phase_at(self.phases, step))
-        self.checkpoints.track(self.model)
+            self.model.enter(phase, share)
+        if phase is not self.phase:
+            self.phase = phase
+            self.checkpoints.track(self.model)
+        return share
 
     def prepare(self, first):
         """Makes the batches of the first phase to come, so that what does not fit is refused."""
-        phase, _ = phase_at(self.phases, first + 1)
-        self.feeds = {phase.name: self._feed(phase, first)}
+        phase, _ = runs.phase_at(self.phases, first + 1)
+        self.feeds[phase.name] = self._feed(phase, first)
 
     def _feed(self, phase, first_step):
         """Returns training batches, sample batches and validation batches of a phase."""
@@ -202,35 +196,43 @@ class _Training:
 
     def run(self, first, last, run_log, bar, profiler, interrupted):
         """Takes the steps after `first` up to `last`, phase by phase."""
-        for phase, steps in segments(self.phases, first, last):
-            self.enter(steps[0])
-            directions = self.family.directions(self.config, self.model.players)
-            tasks = {name: direction.task for name, direction in directions.items()}
-            monitor = Monitor(
-                self.model,
-                self.config,
-                self.checkpoints,
-                run_log,
-                self.strategy,
-                tasks,
-                self.restore,
-            )
-            if monitor.is_over:
-                return
-            with _all_stay(self.workers):  # Logging exchanges between workers too.
-                ended = self._take_steps(phase, steps, last, monitor, bar, profiler, interrupted)
-            if ended:
-                return
+        self.enter(first + 1)
+        directions = self.family.directions(self.config, self.model)
+        tasks = {name: direction.task for name, direction in directions.items()}
+        monitor = Monitor(
+            self.model,
+            self.config,
+            self.checkpoints,
+            run_log,
+            self.strategy,
+            tasks,
+            self.restore,
+        )
+        taken = first
+        ends = monitor.is_over
+        with _all_stay(self.workers):  # Logging exchanges between workers too.
+            while not ends and (steps := runs.next_steps(self.phases, taken, last)):
+                taken, ends = self._take_steps(steps, last, monitor, bar, profiler, interrupted)
+                if taken < bar.n:
+                    self.lost += bar.n - taken
+                    run_log.go_back(taken)
+                    bar.n = taken
 
-    def _take_steps(self, phase, steps, last, monitor, bar, profiler, interrupted):
-        """Takes the steps of a phase; returns whether the training ends with it."""
+    def _take_steps(self, steps, last, monitor, bar, profiler, interrupted):
+        """Takes steps of one phase; returns the number of steps taken, and whether all end there.
+
+        Where a loss that is not finite leads back into another phase, that is the one to go on in.
+        """
         train = self.config.train
+        if self.enter(steps[0]) == 0.0:
+            self.checkpoints.forget_best()
+        phase = self.phase
         if phase.name not in self.feeds:
-            self.feeds[phase.name] = self._feed(phase, steps[0] - 1)
+            self.feeds[phase.name] = self._feed(phase, steps[0] - 1 + self.lost)
         batches, samples, validation = self.feeds.pop(phase.name)
         take_step = training_step(self.model, self.strategy, train.precision)
         for now in steps:
-            self.model.enter(*phase_at(self.phases, now))
+            self.enter(now)
             monitor.expect(now)
             batch = next(batches)
             take_step(batch)
@@ -238,6 +240,8 @@ class _Training:
             monitor.run_log.mark()
             profiler.count()
             monitor.check(now, batch)
+            if self.phase is not phase:
+                return int(self.checkpoints.step), False
             if now == last or now % (train.validate_every or train.checkpoint_every) == 0:
                 monitor.validate(now, validation)
             ends = now == last or interrupted() or monitor.is_over
@@ -248,8 +252,8 @@ class _Training:
                 self.checkpoints.save(now)
                 monitor.sample(now, samples)
             if ends:
-                return True
-        return False
+                break
+        return now, ends
 
 
 @contextmanager
@@ -290,33 +294,6 @@ class _Profiler:
             self._trace.close()
         elif self._count == self._first:
             self._trace.enter_context(tf.profiler.experimental.Profile(self._folder))
-
-
-def check_same_experiment(config, run: Union[str, Path]):
-    """Refuses to go on in the folder of a run that was started with other options.
-
-    Args:
-        config: `tfpix2pix.config.ExperimentConfig`.
-        run: Folder of the run, which need not exist.
-
-    Raises:
-        ValueError: If the options differ in more than length, place of the data and saving.
-    """
-    if not (Path(run) / runs.CONFIG).exists():
-        return
-    recorded = runs.load_config(run)
-    if config.data.edges_by:
-        hashes = (config.data.edges_by_sha256, recorded.data.edges_by_sha256)
-        check_unchanged(config.data.edges_by, *hashes)
-    # A schedule that falls is made of the number of steps.
-    fixed = {"train.steps"} if config.train.schedule != "constant" else set()
-    changed = configs.differences(recorded, config, ignoring={*MAY_CHANGE} - fixed)
-    if changed:
-        changes = ", ".join(f"{name} {old!r} -> {new!r}" for name, (old, new) in changed.items())
-        raise InputError(
-            f"A run goes on with the options it was started with. Received for {str(run)!r}: "
-            f"{changes}. Use those options or another --run folder."
-        )
 
 
 @contextmanager

@@ -21,7 +21,8 @@ class Monitor:
         run_log: `training.engine.run_log.RunLog`.
         strategy: The `tf.distribute.Strategy` of the training.
         tasks: Dict of direction to the task that makes pixels of its images.
-        restore: Function that goes back to the last checkpoint; by default that of `checkpoints`.
+        restore: Function that goes back to the last checkpoint, and into the phase in which it was
+            saved; by default that of `checkpoints`, for a training of one phase.
     """
 
     def __init__(self, model, config, checkpoints, run_log, strategy, tasks, restore=None):

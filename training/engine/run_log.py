@@ -61,14 +61,12 @@ class RunLog:
 
     def __enter__(self):
         runs.save_config(self.config, self.run)
-        self.lines = _kept_lines(self.run / METRICS, self.step)
         self.warnings = _kept_lines(self.run / HEALTH, self.step)
-        _drop_events(self.run / EVENTS, self.step)
+        self._open()
         path = self.run / RUN
         self.sessions = json.loads(path.read_text("utf-8"))["sessions"] if path.exists() else []
         self.sessions.append({"started": _now(), "step": self.step, **_circumstances()})
         self._write_sessions()
-        self.writer = tf.summary.create_file_writer(str(self.run / EVENTS))
         return self
 
     def __exit__(self, *_):
@@ -78,6 +76,22 @@ class RunLog:
             self.sessions[-1]["seconds_per_step"] = float(np.median(np.diff(self._moments)))
         self._write_sessions()
         self._write_page()
+
+    def _open(self):
+        """Keeps the log up to the step, to write on."""
+        self.lines = _kept_lines(self.run / METRICS, self.step)
+        _drop_events(self.run / EVENTS, self.step)
+        self.writer = tf.summary.create_file_writer(str(self.run / EVENTS))
+
+    def go_back(self, step: int):
+        """Drops what was logged after a step, but for warnings, since the steps are taken again.
+
+        Args:
+            step: Number of steps taken.
+        """
+        self.writer.close()
+        self.step = step
+        self._open()
 
     def mark(self):
         """Marks the end of a step; `run.json` gets the median duration of the newest steps."""

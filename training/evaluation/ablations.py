@@ -222,7 +222,7 @@ def score(planned: dict, judge: Judge, to: Path) -> dict:
         for row_runs in rows.values():
             runs.update(row_runs)
     for run, config in runs.items():
-        loop.check_same_experiment(config, run)
+        resuming.check_same_experiment(config, run)
     results = {}
     for number, (run, config) in enumerate(runs.items(), 1):
         print(f"{number}/{len(runs)} {run}", file=sys.stderr)

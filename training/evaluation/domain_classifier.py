@@ -112,7 +112,7 @@ def _training_batches(run, direction, seed):
     """Yields `(pictures, one_hot)`, of both domains in turns."""
     feed = run.family.feed
     config = dataclasses.replace(run.config, train=dataclasses.replace(run.config.train, seed=seed))
-    phase = run.family.phases(config)[-1]._replace(batch_size=1)
+    phase = run.phase._replace(batch_size=1)
     examples = run.examples("train", progress.survey)
     one_hot = tf.tile([[1.0, -1.0], [-1.0, 1.0]], (BATCH, 1))
     pictures = []

@@ -140,7 +140,7 @@ class EvaluatedRun:
         self._input_rows = []
         self._segments = None
         if judges.segment is not None:
-            size = self._run.config.data.image_size
+            size = self._run.image_size
             self._segments = SegmentScores(judges.segment, judges.classes, self._task, size)
 
     def examples(self):

@@ -30,8 +30,8 @@ def model(config):
     return compile_model(Toy(players), config.train)
 
 
-def directions(config, players):
-    return unpaired.directions(config, players, (STYLE,))
+def directions(config, model):
+    return unpaired.directions(config, model.players, (STYLE,))
 
 
 def phases(config):

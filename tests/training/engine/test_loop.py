@@ -15,7 +15,7 @@ from tfpix2pix.data import codecs
 from tfpix2pix.families import pairs
 from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
-from training.engine import loop
+from training.engine import loop, resuming
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_the_length_is_part_of_a_schedule_that_falls(config, tmp_path):
     runs.save_config(dataclasses.replace(config, train=linear), tmp_path)
     longer_one = dataclasses.replace(linear, steps=8)
     with pytest.raises(InputError, match=r"train\.steps 4 -> 8\. Use those options or another"):
-        loop.check_same_experiment(dataclasses.replace(config, train=longer_one), tmp_path)
+        resuming.check_same_experiment(dataclasses.replace(config, train=longer_one), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from tests.cases.families import TEST_FAMILIES, toy_paper
 from tests.checks import saved_values
 from tfpix2pix import InputError, families, runs
 from tfpix2pix.checkpointing import newest_checkpoint
+from tfpix2pix.runs import next_steps, phase_at, run_phases, save_phases
 from training.engine import loop
-from training.engine.phases import phase_at, run_phases, save_phases, segments
 
 Phase = families.Phase
 
@@ -39,14 +39,15 @@ def test_a_step_belongs_to_the_phase_that_it_is_taken_in(step, expected):
 def test_steps_are_divided_once_and_in_order():
     for first in range(10):
         for last in range(10):
-            parts = list(segments(PHASES, first, last))
-            steps = [step for _, part in parts for step in part]
-            assert steps == list(range(first + 1, last + 1))
-            assert all(phase_at(PHASES, step)[0] is phase for phase, part in parts for step in part)
+            taken = []
+            while steps := next_steps(PHASES, first + len(taken), last):
+                assert len({phase_at(PHASES, step)[0] for step in steps}) == 1
+                taken += steps
+            assert taken == list(range(first + 1, last + 1))
 
 
 def test_a_longer_run_goes_on_in_the_last_phase():
-    assert list(segments(PHASES, 8, 12)) == [(REST, range(9, 13))]
+    assert next_steps(PHASES, 8, 12) == range(9, 13)
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_phases_of_other_names_are_refused(config, tmp_path):
     message = (
         f"A run has the phases that it was started with. Received for {str(tmp_path)!r}: rising, "
         "falling, and now rising, settled. Use the options and the version of its start, or "
-        "another --run folder."
+        "another run folder."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         run_phases(config, tmp_path)

@@ -1,4 +1,4 @@
-"""Runs: the folder of a training, what is in it, and how to use it."""
+"""A trained run: what it was trained on, and what it translates by."""
 
 import copy
 import dataclasses
@@ -9,10 +9,7 @@ from typing import Callable, Optional, Union
 
 import numpy as np
 import tensorflow as tf
-import yaml
 
-from tfpix2pix import atomic
-from tfpix2pix import config as configs
 from tfpix2pix.checkpointing import (
     AVERAGED,
     BEST,
@@ -24,14 +21,12 @@ from tfpix2pix.checkpointing import (
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import Family, checked_family, get_family
+from tfpix2pix.families import Family, Phase, checked_family, get_family
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TranslationModel
+from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, VALIDATION, load_config
+from tfpix2pix.runs.phases import phase_at, run_phases
 from tfpix2pix.translation import detectors, direction_translator
-
-CONFIG = "config.yaml"
-METRICS = "metrics.jsonl"
-VALIDATION = "held_out/"  # The prefix of validation metrics in a line.
 
 
 class Run:
@@ -117,20 +112,51 @@ class Run:
         return last
 
     @cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the training, with the borders that it was started with."""
+        return run_phases(self.config, self.folder)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase in which the checkpoint stands: that of its last step."""
+        return phase_at(self.phases, self.step)[0]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """`(height, width)` in pixels of the training images, in the phase of the checkpoint."""
+        return self.phase.image_size
+
+    @property
+    def finished_state(self) -> str:
+        """Path of the state that was filled after the training, without suffix; see `Family`."""
+        return str(self.folder / FINISHED / f"{AVERAGED if self._averaged else ''}{self.step}")
+
+    @cached_property
+    def model(self) -> TranslationModel:
+        """The model as the checkpoint has it, in its phase: players, averages and state; float32.
+
+        Where averages were asked for, the translators among the players have these weights too.
+        """
+        path = self.checkpoint
+        model = float32_model(self.config, *phase_at(self.phases, saved_step(path)))
+        averages = {f"{AVERAGED}{player}": network for player, network in model.averaged.items()}
+        restore({**model.players, **averages}, path, model.state)
+        if self._averaged:
+            for player, network in model.averaged.items():
+                model.players[player].set_weights(network.get_weights())
+        return model
+
+    @cached_property
     def directions(self) -> dict[str, Direction]:
         """The ways in which the run translates by their names, the default one first; float32.
 
         An imported run has those of whose networks it has the weights, until it is trained.
         """
-        path = self.checkpoint
-        model = float32_model(self.config)
-        networks = {}
-        for player, network in model.players.items():
-            is_average = self._averaged and player in model.translators
-            networks[f"{AVERAGED}{player}" if is_average else player] = network
-        restore(networks, path)
-        directions = self.family.directions(self.config, model.players)
-        if saved_step(path) > 0:
+        model = self.model
+        if self.family.finish is not None:
+            self._restore_finished(model)
+        directions = self.family.directions(self.config, model)
+        if self.step > 0:
             return directions
         untrained = [model.players[player] for player in self.config.untrained]
         return {
@@ -138,6 +164,16 @@ class Run:
             for name, direction in directions.items()
             if not any(direction.network is network for network in untrained)
         }
+
+    def _restore_finished(self, model):
+        path = self.finished_state
+        if not Path(f"{path}.index").is_file():
+            raise InputError(
+                f"Models of the family {self.config.family!r} translate by state that is filled "
+                f"after the training. Received: {self.checkpoint}, for which there is none. Fill "
+                "it by `tfpix2pix.runs.finish_run`, which reads the training data."
+            )
+        restore({}, path, model.state)
 
     def direction(self, name: Optional[str] = None) -> tuple[str, Direction]:
         """Returns a direction by its name.
@@ -201,13 +237,12 @@ class Run:
         return examples(self.config, split, progress)
 
     def held_out(self, examples) -> tf.data.Dataset:
-        """Yields examples as the networks see them at the end of the training, one a batch.
+        """Yields examples as the networks see them in the phase of the checkpoint, one a batch.
 
         Args:
             examples: As `examples` returns them.
         """
-        phase = self.family.phases(self.config)[-1]
-        return self.family.feed.held_out(self.config, examples, phase)
+        return self.family.feed.held_out(self.config, examples, self.phase)
 
 
 def load_run(folder: Union[str, Path], *, best: bool = False, averaged: bool = False) -> Run:
@@ -279,63 +314,18 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
     return detectors.with_drawings(found, detector, progress=progress)
 
 
-def save_config(config: ExperimentConfig, folder: Union[str, Path]) -> None:
-    """Writes the configuration of a run.
-
-    Args:
-        config: `tfpix2pix.config.ExperimentConfig`.
-        folder: Folder of the run; made if it is missing.
-
-    Example:
-        >>> from tfpix2pix.families import preset
-        >>> save_config(preset("facades"), "runs/mine")
-        >>> load_config("runs/mine").name
-        'facades'
-    """
-    atomic.write_bytes(configs.to_yaml(config).encode(), Path(folder) / CONFIG)
-
-
-def load_config(folder: Union[str, Path]) -> ExperimentConfig:
-    """Reads the configuration of a run.
-
-    Args:
-        folder: Folder of the run.
-
-    Returns:
-        `tfpix2pix.config.ExperimentConfig`.
-
-    Raises:
-        ValueError: If the folder has none, or it does not fit this version.
-
-    Example:
-        >>> load_config("no-such-run")
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
-    """
-    path = Path(folder) / CONFIG
-    if not path.is_file():
-        raise InputError(
-            f"A run is a folder with a {CONFIG}, as training makes it. Received: "
-            f"{str(folder)!r}, which has none. Check the spelling or train it first."
-        )
-    try:
-        return configs.from_yaml(path.read_text("utf-8"), lambda name: get_family(name).options)
-    except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{path} must hold the sections {', '.join(configs.SECTIONS)} with the options of this "
-            f"version. Received something else ({error}). Restore the file or train anew."
-        ) from error
-
-
-def float32_model(config: ExperimentConfig) -> TranslationModel:
+def float32_model(
+    config: ExperimentConfig, phase: Optional[Phase] = None, share: float = 0.0
+) -> TranslationModel:
     """Builds the networks of a run to use them: in float32, whatever they were trained in.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
+        phase: Phase of the training; by default the last.
+        share: Share of the phase's steps that have been taken, in [0, 1).
 
     Returns:
-        `tfpix2pix.models.TranslationModel`, in the last phase of its training.
+        `tfpix2pix.models.TranslationModel`, in that phase.
 
     Example:
         >>> from tfpix2pix.families import preset
@@ -345,5 +335,5 @@ def float32_model(config: ExperimentConfig) -> TranslationModel:
     train = dataclasses.replace(config.train, precision="float32", micro_batches=1, jit=False)
     family = get_family(config.family)
     model = family.model(dataclasses.replace(config, train=train))
-    model.enter(family.phases(config)[-1], 0.0)
+    model.enter(phase or family.phases(config)[-1], share)
     return model

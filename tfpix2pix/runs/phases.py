@@ -1,15 +1,14 @@
 """Phases: which part of a training a step belongs to, and where the parts of a run end."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Union
 
-from tfpix2pix import atomic, runs
+from tfpix2pix import atomic
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import Phase, get_family
-
-PHASES = "phases.json"  # Of runs of several.
+from tfpix2pix.runs.folder import CONFIG, PHASES, load_config
 
 
 def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float]:
@@ -21,6 +20,12 @@ def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float]:
 
     Returns:
         `(phase, share)`: the share of its steps that come before this one.
+
+    Example:
+        >>> phases = tuple(Phase(name, 4, 1, (8, 8)) for name in ("grow", "rest"))
+        >>> phase, share = phase_at(phases, 7)
+        >>> phase.name, share
+        ('rest', 0.5)
     """
     first = 0
     for phase in phases[:-1]:
@@ -32,27 +37,31 @@ def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float]:
     return phase, (max(step, 1) - 1 - first) / phase.steps
 
 
-def segments(phases: tuple[Phase, ...], first: int, last: int) -> Iterator[tuple[Phase, range]]:
-    """Divides the steps of a session into those of each phase.
+def next_steps(phases: tuple[Phase, ...], taken: int, last: int) -> range:
+    """Returns the numbers of the steps to take next, up to the end of their phase.
 
     Args:
         phases: Those of the training.
-        first: Number of steps taken before.
-        last: Number of the last step.
+        taken: Number of steps taken before.
+        last: Number of the last step of the training.
 
-    Yields:
-        `(phase, steps)`: a range of the numbers of the steps to take in the phase, not empty.
+    Returns:
+        range, empty at the end of the training.
+
+    Example:
+        >>> phases = tuple(Phase(name, 4, 1, (8, 8)) for name in ("grow", "rest"))
+        >>> next_steps(phases, 2, 9), next_steps(phases, 4, 9)
+        (range(3, 5), range(5, 10))
     """
-    start = 0
-    for phase in phases:
-        end = last if phase is phases[-1] else start + phase.steps
-        steps = range(max(first, start) + 1, min(last, end) + 1)
-        if steps:
-            yield phase, steps
-        start += phase.steps
+    end = 0
+    for phase in phases[:-1]:
+        end += phase.steps
+        if taken < end:
+            return range(taken + 1, min(last, end) + 1)
+    return range(taken + 1, last + 1)
 
 
-def run_phases(config: ExperimentConfig, run: Path) -> tuple[Phase, ...]:
+def run_phases(config: ExperimentConfig, run: Union[str, Path]) -> tuple[Phase, ...]:
     """Returns the phases of a run: each has the steps with which the run was started.
 
     The last phase alone takes what `train.steps` adds or leaves out.
@@ -66,9 +75,14 @@ def run_phases(config: ExperimentConfig, run: Path) -> tuple[Phase, ...]:
 
     Raises:
         ValueError: If the run was started with phases of other names.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> [phase.name for phase in run_phases(preset("facades"), "no-such-run")]
+        ['whole']
     """
     phases = get_family(config.family).phases(config)
-    steps = _started_with(run)
+    steps = _started_with(Path(run))
     if steps is None:
         return phases
     names = [phase.name for phase in phases]
@@ -76,29 +90,34 @@ def run_phases(config: ExperimentConfig, run: Path) -> tuple[Phase, ...]:
         raise InputError(
             f"A run has the phases that it was started with. Received for {str(run)!r}: "
             f"{', '.join(steps)}, and now {', '.join(names)}. Use the options and the version of "
-            "its start, or another --run folder."
+            "its start, or another run folder."
         )
     *earlier, last = (phase._replace(steps=steps[phase.name]) for phase in phases)
     rest = config.train.steps - sum(phase.steps for phase in earlier)
     return (*earlier, last._replace(steps=max(rest, 1)))
 
 
-def save_phases(phases: tuple[Phase, ...], run: Path):
+def save_phases(phases: tuple[Phase, ...], run: Union[str, Path]) -> None:
     """Writes how many steps each phase of a run has; a single one needs no file.
 
     Args:
         phases: Those of the training.
         run: Folder of the run; made if it is missing.
+
+    Example:
+        >>> save_phases(tuple(Phase(name, 4, 1, (8, 8)) for name in ("grow", "rest")), "runs/new")
+        >>> (Path("runs/new") / PHASES).read_text()
+        '{"grow": 4, "rest": 4}'
     """
     if len(phases) > 1:
         steps = {phase.name: phase.steps for phase in phases}
-        atomic.write_bytes(json.dumps(steps).encode(), run / PHASES)
+        atomic.write_bytes(json.dumps(steps).encode(), Path(run) / PHASES)
 
 
 def _started_with(run):
     """Returns a dict of the phases of a run to their steps, or `None` if there is no run."""
     # The configuration first: another worker writes it after the phases.
-    recorded = runs.load_config(run) if (run / runs.CONFIG).is_file() else None
+    recorded = load_config(run) if (run / CONFIG).is_file() else None
     if (run / PHASES).is_file():
         return json.loads((run / PHASES).read_text("utf-8"))
     phases = recorded and get_family(recorded.family).phases(recorded)

@@ -1,0 +1,26 @@
+"""Runs: the folder of a training, what is in it, and how to use it."""
+
+from tfpix2pix.runs.finishing import drop_finished, finish_run
+from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, PHASES, load_config, save_config
+from tfpix2pix.runs.phases import next_steps, phase_at, run_phases, save_phases
+from tfpix2pix.runs.run import Run, examples, float32_model, load_run, open_detector
+
+__all__ = [
+    "CONFIG",
+    "FINISHED",
+    "METRICS",
+    "PHASES",
+    "Run",
+    "drop_finished",
+    "examples",
+    "finish_run",
+    "float32_model",
+    "load_config",
+    "load_run",
+    "next_steps",
+    "open_detector",
+    "phase_at",
+    "run_phases",
+    "save_config",
+    "save_phases",
+]
