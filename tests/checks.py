@@ -15,6 +15,7 @@ from tfpix2pix.data.parallel import silent
 from tfpix2pix.export import export, model_card, run_details, source_details
 from tfpix2pix.families import Place, get_family
 from tfpix2pix.models.non_finite import describe_non_finite
+from tfpix2pix.runs import load_config
 from tfpix2pix.translation import export_translator
 from training.engine import loop
 from training.evaluate import evaluate
@@ -123,6 +124,7 @@ def check_family(config, folder):
     for until in (2, 4, None):  # Amid the first phase of two, and amid the second.
         _, step = loop.train(config, folder / "run", strategy, until=until)
         parts.append(step)
+        _check_opened(folder / "run", step)
     assert parts == [2, 4, config.train.steps]
     resumed, whole = (saved_values(newest_checkpoint(folder / name)) for name in ("run", "whole"))
     assert set(resumed) == set(whole)
@@ -143,6 +145,24 @@ def check_family(config, folder):
     assert [direction["name"] for direction in card["directions"]] == list(run.directions)
     for name, direction in run.directions.items():
         _check_direction(run, name, direction, version)
+
+
+def _check_opened(folder, step):
+    """A run is opened in the phase of its checkpoint, with all weights that this has."""
+    config = load_config(folder)
+    ends = np.cumsum([phase.steps for phase in get_family(config.family).phases(config)])
+    saved = saved_values(newest_checkpoint(folder))
+    for prefix, averaged in (("", False), ("averaged_", True)):
+        run = load_run(folder, averaged=averaged)
+        assert (run.step, run.phases.index(run.phase)) == (step, np.sum(ends < step))
+        for player in run.model.translators if averaged else run.model.players:
+            for layer in run.model.players[player].layers:
+                start = f"{prefix}{player}/{layer.name}/"
+                values = [v.tobytes() for name, v in saved.items() if name.startswith(start)]
+                assert all(weight.tobytes() in values for weight in layer.get_weights()), start
+    for name, direction in run.directions.items():
+        shape = (9, 7, direction.task.source_format.channels)
+        assert run.translate(np.zeros(shape, "uint8"), name).shape[:2] == (9, 7)
 
 
 def _check_direction(run, name, direction, version):
@@ -240,7 +260,7 @@ def check_family_steps(config, mirrored):
     family = get_family(config.family)
     examples = family.feed.examples(config, "train", silent)
     config = family.feed.completed(config, examples)
-    phase = family.phases(config)[0]
+    phase = family.phases(config)[-1]  # Of a network that grows, it has all layers.
 
     def batches(place):
         return family.feed.training(config, examples, phase, place, 0)

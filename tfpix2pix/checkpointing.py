@@ -91,7 +91,7 @@ def restore(networks: Mapping[str, keras.Model], path: str, state: Mapping = _NO
     """
     try:
         layers = {name: _layers_by_name(network) for name, network in networks.items()}
-        status = tf.train.Checkpoint(**layers, **_named_state(state)).restore(path)
+        status = tf.train.Checkpoint(**layers, **_named_state(state)).read(path)
         status.expect_partial().assert_existing_objects_matched()
     except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0][:200]

@@ -24,6 +24,34 @@ def copied(network: keras.Model) -> keras.Model:
     return copy
 
 
+def regrown(averaged: keras.Model, network: keras.Model) -> keras.Model:
+    """Returns the average of a network that has taken another's place, as in a phase that grows.
+
+    Args:
+        averaged: The average of the network before; layers go by their names.
+        network: The new one, whose weights are those of layers that were not there before.
+
+    Returns:
+        `keras.Model`, not trained.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> small, large = (unet_generator((8, 8, 3), depth=d, base_filters=4) for d in (2, 3))
+        >>> mean = regrown(copied(small), large)
+        >>> [
+        ...     bool(tf.reduce_all(mean.get_layer(name).kernel == one.get_layer(name).kernel))
+        ...     for name, one in (("down1_conv", small), ("down3_conv", large))
+        ... ]
+        [True, True]
+    """
+    copy = copied(network)
+    before = {layer.name: layer for layer in averaged.layers}
+    for layer in copy.layers:
+        if layer.name in before:
+            layer.set_weights(before[layer.name].get_weights())
+    return copy
+
+
 def approach(averaged: keras.Model, network: keras.Model, share) -> None:
     """Moves averaged weights towards those of a network, on every replica.
 

@@ -8,7 +8,7 @@ from tensorflow import keras
 
 from tfpix2pix import optimizers
 from tfpix2pix.errors import InputError
-from tfpix2pix.models.averaging import approach, copied
+from tfpix2pix.models.averaging import approach, copied, regrown
 from tfpix2pix.models.columns import Column
 from tfpix2pix.models.loss_scaling import loss_scale, scaling
 
@@ -202,6 +202,13 @@ class TranslationModel(keras.Model):
             phase: `tfpix2pix.families.Phase` of the step.
             share: Share of the phase's steps that have been taken, in [0, 1).
         """
+
+    def replace(self, player: str, network: keras.Model) -> None:
+        """Puts another network in a player's place, for `enter`; its average goes on."""
+        if network is not self.players[player]:
+            self.players[player] = network
+            if player in self.averaged:
+                self.averaged[player] = regrown(self.averaged[player], network)
 
     def objective(self, player: str, **terms) -> tf.Tensor:
         """Sums the per-example `terms` of one player into the scalar its optimizer descends.

@@ -20,7 +20,7 @@ from tfpix2pix.families import pairs
 from tfpix2pix.inference import Direction
 from tfpix2pix.metrics.segmentation import SegmentationScores
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
-from training.engine import batches, loop
+from training.engine import batches, loop, resuming
 from training.evaluation import segmenters
 
 PAPER_FIELD = 70  # Pixels of the paper's patches.

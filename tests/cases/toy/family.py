@@ -1,4 +1,4 @@
-"""The toy paper as a family: unpaired data, two directions, one control, two phases."""
+"""The toy paper as a family: unpaired data, two directions, one control, two phases, state."""
 
 from dataclasses import dataclass
 
@@ -21,17 +21,33 @@ class ToyConfig:
 
 
 ABOUT = {"kind": "numbers", "names": ["warm", "bold"], "range": [-1.0, 1.0]}
-STYLE = Control("style", tf.TensorSpec((2,)), network.own_style, ABOUT)
 
 
 def model(config):
     seeds = {"AtoB": config.train.seed, "BtoA": config.train.seed + 1}
-    players = {name: network.translator(config.model.filters, seeds[name]) for name in seeds}
-    return compile_model(Toy(players), config.train)
+    growing = {name: network.translators(config.model.filters, seeds[name]) for name in seeds}
+    return compile_model(Toy(growing), config.train)
 
 
 def directions(config, model):
-    return unpaired.directions(config, model.players, (STYLE,))
+    made = unpaired.directions(config, model.players)
+    homes = zip(made, model.state["home"].numpy())
+    return {name: made[name]._replace(controls=(style(home),)) for name, home in homes}
+
+
+def style(home):
+    def neutral(source):
+        return tf.tile(home[tf.newaxis], (tf.shape(source)[0], 1))
+
+    return Control("style", tf.TensorSpec((2,)), neutral, ABOUT)
+
+
+def finish(run):
+    examples = run.examples("train")
+    batches = list(run.held_out(examples))
+    for index, domain in enumerate(examples):
+        styles = [network.own_style(batch[index]) for batch in batches[: len(domain.names)]]
+        run.model.state["home"][index].assign(tf.reduce_mean(styles, (0, 1)))
 
 
 def phases(config):
@@ -50,5 +66,6 @@ FAMILY = Family(
     model,
     directions,
     phases,
+    finish=finish,
     ignored=dict.fromkeys(("train.update", "train.discriminator_steps"), WITHOUT),
 )

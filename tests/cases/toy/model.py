@@ -8,14 +8,20 @@ from tfpix2pix.models import Column, TranslationModel
 
 
 class Toy(TranslationModel):
-    def __init__(self, players):
+    def __init__(self, growing):
         terms = ["AtoB_color", "AtoB_cycle", "BtoA_cycle"]
+        players = {player: phases["rising"] for player, phases in growing.items()}
         super().__init__(players, terms, translators=("AtoB", "BtoA"), name="toy")
-        self.state = {"alpha": tf.Variable(0.0, trainable=False)}
+        self.growing = growing
+        # `home` is not for training: the mean style of A and that of B, which users start from.
+        home = tf.Variable(tf.zeros((2, 2)), trainable=False)
+        self.state = {"alpha": tf.Variable(0.0, trainable=False), "home": home}
         self.validation_metrics = {"cycle_l1": "less"}
 
     def enter(self, phase, share):
         self.state["alpha"].assign(share if phase.name == "rising" else 1.0)
+        for player, phases in self.growing.items():
+            self.replace(player, phases[phase.name])
 
     def cycle(self, a, training=False):
         fake = self.players["AtoB"]([a, own_style(a)], training=training)

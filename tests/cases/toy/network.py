@@ -1,11 +1,12 @@
-"""The toy paper's network: a translator with a style beside the image."""
+"""The toy paper's network: a translator with a style beside the image, which grows."""
 
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
 
-def translator(filters, seed):
+def translators(filters, seed):
+    """Returns the translator of each phase; the later one has all layers of the earlier."""
     start = keras.initializers.RandomNormal(stddev=0.2, seed=seed)
     options = {"strides": 2, "padding": "same", "kernel_initializer": start}
     image, style = keras.Input((None, None, 3), name="image"), keras.Input((2,), name="style")
@@ -15,7 +16,14 @@ def translator(filters, seed):
         [x, layers.Reshape((1, 1, filters), name="style_reshape")(shift)]
     )
     x = layers.Conv2DTranspose(3, 4, activation="tanh", name="head_conv", **options)(x)
-    return keras.Model([image, style], x, name="toy_translator")
+    fine = layers.Conv2D(3, 1, activation="tanh", kernel_initializer=start, name="fine_conv")
+    return {
+        phase: keras.Model([image, style], output, name="toy_translator")
+        for phase, output in {
+            "rising": x,
+            "settled": layers.Add(name="fine_add")([x, fine(x)]),
+        }.items()
+    }
 
 
 def own_style(source):
