@@ -110,11 +110,10 @@ def train(
         tqdm.write(f"{len(examples.skipped)} files are left out: {listed(examples.skipped)}")
     if config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
-    with strategy.scope():
-        model = family.model(config)
+    training = _Training(family, config, run, strategy, examples)
+    model = training.model
     for note in model.notes:
         tqdm.write(note)
-    training = _Training(family, config, run, strategy, model, examples)
     first = training.restore()
     last = min(config.train.steps, until or config.train.steps)
     if config.train.start_from and first == 0:
@@ -137,19 +136,19 @@ def train(
     filled = runs.finish_run(run) if ends and family.finish else []
     if filled:
         tqdm.write(f"The state that it translates by is filled after steps {', '.join(filled)}.")
-    return model, int(training.checkpoints.step)
+    return training.model, int(training.checkpoints.step)
 
 
 class _Training:
     """The parts of a training that its phases share."""
 
-    def __init__(self, family, config, run, strategy, model, examples):
+    def __init__(self, family, config, run, strategy, examples):
         worker, self.workers = devices.place(strategy)
         self.is_chief = worker == 0
         self.family = family
         self.config = config
         self.strategy = strategy
-        self.model = model
+        self.model = self._built()
         self.examples = examples
         self.held_out = runs.examples(config, "held_out", progress.survey)
         self.phases = runs.run_phases(config, run)
@@ -157,17 +156,31 @@ class _Training:
         self.feeds = {}
         self.lost = 0  # Steps that were taken again: their batches do not come again.
         self.checkpoints = Checkpoints(
-            model, run, config.train.keep_checkpoints, is_chief=self.is_chief
+            self.model, run, config.train.keep_checkpoints, is_chief=self.is_chief
         )
 
     def restore(self):
         """Restores the newest whole checkpoint; returns the number of steps taken."""
-        for path in self.checkpoints.restore(self.enter):
+        for path in self.checkpoints.restore(self._enter_again):
             tqdm.write(f"A checkpoint is damaged and passed over: {path}")
         step = int(self.checkpoints.step)
         if step == 0:
             self.enter(0)
         return step
+
+    def _built(self):
+        with self.strategy.scope():
+            return self.family.model(self.config)
+
+    def _enter_again(self, step):
+        """Enters the phase of a checkpoint; if the model has left it, with what it started with.
+
+        For the checkpoint has nothing of what later phases add, which may be what is not finite.
+        """
+        if self.phase not in (None, runs.phase_at(self.phases, step)[0]):
+            self.model = self._built()
+            self.phase = None
+        self.enter(step)
 
     def enter(self, step):
         """Brings the model into the phase of a step, in all cases; returns the step's share."""
@@ -217,6 +230,7 @@ class _Training:
                     self.lost += bar.n - taken
                     run_log.go_back(taken)
                     bar.n = taken
+                    monitor.model = self.model
 
     def _take_steps(self, steps, last, monitor, bar, profiler, interrupted):
         """Takes steps of one phase; returns the number of steps taken, and whether all end there.

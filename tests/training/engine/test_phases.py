@@ -11,7 +11,8 @@ from tests.checks import saved_values
 from tfpix2pix import InputError, families, runs
 from tfpix2pix.checkpointing import newest_checkpoint
 from tfpix2pix.runs import next_steps, phase_at, run_phases, save_phases
-from training.engine import loop
+from training.engine import batches, loop
+from training.engine.monitor import Monitor
 
 Phase = families.Phase
 
@@ -99,3 +100,71 @@ def test_a_run_that_is_made_longer_takes_the_same_steps(config, tmp_path):
     one, other = (saved_values(newest_checkpoint(tmp_path / name)) for name in ("whole", "longer"))
     for name in (name for name in one if not name.startswith(("best/", "stale/"))):
         np.testing.assert_array_equal(other[name], one[name], err_msg=name)
+
+
+def test_best_and_patience_count_within_a_phase(config, tmp_path):
+    train = {"learning_rate": 0.0, "validate_every": 1, "patience": 3, "checkpoint_every": 2}
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, **train))
+    # An image of A has no details that larger ones would show: only a better phase would be best.
+    _, step = loop.train(config, tmp_path / "run")
+    assert step == 6
+    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    measured = {line["step"]: line["held_out/cycle_l1"] for line in map(json.loads, lines)}
+    assert min(measured[step] for step in (4, 5, 6)) > measured[1]
+    assert runs.load_run(tmp_path / "run", best=True).step == 4
+    saved = saved_values(newest_checkpoint(tmp_path / "run"))
+    assert saved["stale/.ATTRIBUTES/VARIABLE_VALUE"] == 2
+    for patience, end in ((2, 3), (1, 2)):  # Which ends the training in the first phase.
+        train = dataclasses.replace(config.train, patience=patience)
+        config = dataclasses.replace(config, train=train)
+        for _ in range(2):
+            _, step = loop.train(config, tmp_path / str(patience))
+            assert step == end
+
+
+@pytest.mark.parametrize(
+    ("checkpoint_every", "spoilt", "parts"),
+    [
+        # Phase, step from which its batches come, steps: back from 4 to 2, or from 5 to the border.
+        (2, 4, [("rising", 0, (1, 2)), ("rising", 4, (3,)), ("settled", 5, (4, 5, 6))]),
+        (3, 5, [("rising", 0, (1, 2, 3)), ("settled", 5, (4, 5, 6))]),
+    ],
+)
+def test_a_roll_back_over_a_border_takes_the_steps_of_the_older_phase_again(
+    config, tmp_path, monkeypatch, checkpoint_every, spoilt, parts
+):
+    spoilt_steps = []
+
+    class SpoiltOnce(Monitor):
+        def expect(self, step):
+            super().expect(step)
+            if step == spoilt and not spoilt_steps:
+                spoilt_steps.append(step)
+                kernel = self.model.players["AtoB"].get_layer("fine_conv").kernel
+                kernel.assign(kernel * np.nan)
+
+    monkeypatch.setattr(loop, "Monitor", SpoiltOnce)
+    train = {"rollback_on_nan": True, "checkpoint_every": checkpoint_every, "log_every": 1}
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, **train))
+    model, step = loop.train(config, tmp_path / "run")
+    assert (step, spoilt_steps) == (6, [spoilt])
+
+    config, examples = batches.completed(config)
+    family = families.get_family("toy")
+    phases = {phase.name: phase for phase in family.phases(config)}
+    expected = family.model(config)
+    for name, first, steps in parts:
+        feed = iter(family.feed.training(config, examples, phases[name], families.Place(), first))
+        expected.enter(phases[name], 0.0)
+        take_step = tf.function(expected.train_step)
+        for number in steps:
+            expected.enter(phases[name], (number - 1) % 3 / 3)
+            take_step(next(feed))
+    for groups in ("players", "averaged"):
+        for player, network in getattr(expected, groups).items():
+            for one, other in zip(getattr(model, groups)[player].weights, network.weights):
+                np.testing.assert_allclose(one, other, atol=1e-6, err_msg=one.name)
+    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    (warning,) = (tmp_path / "run/health.jsonl").read_text().splitlines()
+    assert json.loads(warning)["step"] == spoilt
