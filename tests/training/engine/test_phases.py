@@ -168,3 +168,18 @@ def test_a_roll_back_over_a_border_takes_the_steps_of_the_older_phase_again(
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     (warning,) = (tmp_path / "run/health.jsonl").read_text().splitlines()
     assert json.loads(warning)["step"] == spoilt
+
+
+@pytest.mark.slow
+def test_a_network_grows_on_two_devices_as_on_one(config, tmp_path, mirrored):
+    models = [
+        loop.train(config, tmp_path / name, strategy)[0]
+        for name, strategy in (("one", tf.distribute.get_strategy()), ("two", mirrored))
+    ]
+    one, two = ([*model.players.values(), *model.averaged.values()] for model in models)
+    for network, other in zip(one, two):
+        assert "fine_conv" in [layer.name for layer in other.layers]
+        for weight, replicated in zip(network.weights, other.weights):
+            np.testing.assert_allclose(replicated, weight, atol=1e-3, err_msg=weight.name)
+    run = runs.load_run(tmp_path / "two")
+    assert run.translate(np.zeros((8, 8, 3), "uint8")).shape == (8, 8, 3)
