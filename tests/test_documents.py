@@ -19,18 +19,8 @@ SHORT_NAME = re.compile(rf"`((?:{PARTS})(?:\.(?!py|json|yaml)[A-Za-z_]\w*)+)[`(]
 PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)*\.(?:py|md|html|css|js)|[\w-]+(?:/[\w-]+)*/)`")
 OPTION = re.compile(r"--(data|model|train)\.(\w+)")
 # Of runs and data sets; of the PyTorch reference and of TensorFlow Serving.
-ELSEWHERE = {
-    "A/",
-    "B/",
-    "best/",
-    "checkpoints/",
-    "events/",
-    "finished/",
-    "samples/",
-    "train/",
-    "test/",
-}
-ELSEWHERE |= {"index.html", "test.py", "batching/README.md"}
+ELSEWHERE = {"A/", "B/", "best/", "checkpoints/", "events/", "samples/", "train/", "test/"}
+ELSEWHERE |= {"finished/", "index.html", "test.py", "batching/README.md"}
 
 
 def texts(path):
