@@ -28,7 +28,7 @@ def regrown(averaged: keras.Model, network: keras.Model) -> keras.Model:
     """Returns the average of a network that has taken another's place, as in a phase that grows.
 
     Args:
-        averaged: The average of the network before; layers go by their names.
+        averaged: The average of the network before; layers go by their names and shapes.
         network: The new one, whose weights are those of layers that were not there before.
 
     Returns:
@@ -45,10 +45,11 @@ def regrown(averaged: keras.Model, network: keras.Model) -> keras.Model:
         [True, True]
     """
     copy = copied(network)
-    before = {layer.name: layer for layer in averaged.layers}
+    before = {layer.name: layer.get_weights() for layer in averaged.layers}
     for layer in copy.layers:
-        if layer.name in before:
-            layer.set_weights(before[layer.name].get_weights())
+        weights = before.get(layer.name, [])
+        if [weight.shape for weight in weights] == [tuple(v.shape) for v in layer.weights]:
+            layer.set_weights(weights)
     return copy
 
 
