@@ -45,6 +45,8 @@ def checkpoint(model: TranslationModel, step: tf.Variable) -> tf.train.Checkpoin
     layers = {name: _layers_by_name(network) for name, network in networks.items()}
     optimizers = {f"{player}_optimizer": model.optimizers[player] for player in model.players}
     state = _named_state(model.state)
+    if model.earlier_updates:
+        state["earlier_updates"] = dict(model.earlier_updates)
     return tf.train.Checkpoint(step=step, noise=model.noise, **layers, **optimizers, **state)
 
 

@@ -22,6 +22,7 @@ class Phase(NamedTuple):
         steps: How many steps it has.
         batch_size: Examples per step, over all devices together.
         image_size: `(height, width)` in pixels of the training images.
+        renewed: Names of the players whose optimizers start anew with it.
 
     Example:
         >>> Phase("grow to 8", steps=1000, batch_size=16, image_size=(8, 8)).steps
@@ -32,6 +33,7 @@ class Phase(NamedTuple):
     steps: int
     batch_size: int
     image_size: tuple[int, int]
+    renewed: tuple[str, ...] = ()
 
 
 class Place(NamedTuple):

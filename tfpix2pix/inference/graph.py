@@ -1,6 +1,5 @@
 """A network layer by layer, with norms and dropout as they are asked for."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Callable, Optional
 
@@ -10,6 +9,7 @@ from tensorflow import keras
 from tfpix2pix.errors import InputError
 from tfpix2pix.layers import BatchNormalization, Dropout
 from tfpix2pix.layers.initialization import derived_seed
+from tfpix2pix.layers.network_calls import leaves, run
 
 STATISTICS = ("batch", "moving", "per_image")
 
@@ -18,10 +18,11 @@ def evaluate(network: keras.Model, source, apply: Callable, controls: Sequence =
     """Evaluates a network layer by layer, and forgets a value when no later layer needs it.
 
     Args:
-        network: Functional `keras.Model` of one output whose layers are called once each, with a
-            tensor or a list of tensors.
+        network: Functional `keras.Model` of one output; it may hold other networks, and call its
+            layers several times.
         source: Its first input, of any type.
-        apply: Function of a layer and its inputs to its output.
+        apply: Function of a layer and its inputs to its output; for a call with more arguments than
+            its tensors, of a function of these, see `tfpix2pix.layers.network_calls.Call`.
         controls: Its further inputs, in order.
 
     Returns:
@@ -36,34 +37,8 @@ def evaluate(network: keras.Model, source, apply: Callable, controls: Sequence =
         >>> evaluate(generator, 1, lambda layer, *inputs: sum(inputs))
         2
     """
-    calls = _calls(network)
-    uses = Counter(id(x) for _, inputs, _ in calls for x in inputs)
-    values = {id(x): value for x, value in zip(network.inputs, (source, *controls))}
-    for layer, inputs, output in calls:
-        values[id(output)] = apply(layer, *(values[id(x)] for x in inputs))
-        for x in inputs:
-            uses[id(x)] -= 1
-            if not uses[id(x)]:
-                del values[id(x)]
-    return values[id(network.outputs[0])]
-
-
-def _calls(network):
-    """Lists each layer with its symbolic inputs and output, in an order of computation."""
-    if network.outputs:
-        layers = [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]
-        calls = [(x, tf.nest.flatten(x.input), x.output) for x in layers]
-        known = {*map(id, network.inputs), *(id(output) for _, _, output in calls)}
-        read = [*network.outputs, *(x for _, inputs, _ in calls for x in inputs)]
-        # What nobody reads is passed to a layer by another argument, which `input` does not show.
-        if known == {*map(id, read)}:
-            return calls
-    raise InputError(
-        "Only a functional network whose layers are called once each, with a tensor or a list of "
-        f"tensors, can be evaluated layer by layer. Received: {network.name!r}, of "
-        f"{type(network).__name__}. Build it by a function of `tfpix2pix.networks`, or use "
-        'statistics="per_image" alone.'
-    )
+    (output,) = run(network, (source, *controls), lambda call, *inputs: apply(call.layer, *inputs))
+    return output
 
 
 def layer_output(layer: keras.layers.Layer, inputs: Sequence, statistics: str, seed=None):
@@ -95,7 +70,8 @@ def layer_output(layer: keras.layers.Layer, inputs: Sequence, statistics: str, s
 def noise(layer: Dropout, ones, seed):
     """Returns the factors by which dropout multiplies.
 
-    They depend on the layer's name and the seed alone, and are the same for all images of a batch.
+    They depend on the layer's name and the seed alone, and are the same for all images of a batch
+    and for all calls of the layer.
 
     Args:
         layer: `tfpix2pix.layers.Dropout`.
@@ -147,6 +123,22 @@ def normalized(layer: keras.layers.Layer, x, mean, variance, statistics: str):
     return tf.cast(y, x.dtype)
 
 
+def has_open_sides(shape) -> bool:
+    """Whether inputs of a shape are as high and wide as the images.
+
+    Args:
+        shape: Shape of one example, without the batch.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> has_open_sides((None, None, 3)), has_open_sides((8,))
+        (True, False)
+    """
+    return len(shape) == 3 and tuple(shape[:2]) == (None, None)
+
+
 def check_statistics(network: keras.Model, statistics: str, samples: Optional[int]) -> None:
     """Refuses what a network cannot do.
 
@@ -188,4 +180,4 @@ def check_statistics(network: keras.Model, statistics: str, samples: Optional[in
 
 
 def _has(network, kind):
-    return any(isinstance(layer, kind) for layer in network.layers)
+    return any(isinstance(layer, kind) for layer in leaves(network))

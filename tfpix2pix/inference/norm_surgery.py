@@ -1,5 +1,6 @@
 """Norm surgery: generators with other statistics or another norm, and what it changes."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Callable
 
@@ -12,6 +13,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.inference.graph import evaluate, layer_output
 from tfpix2pix.inference.translation import padded_inputs, size_multiple
 from tfpix2pix.layers import BatchNormalization, InstanceNormalization
+from tfpix2pix.layers.network_calls import leaves
 
 
 def recalibrated(generator: keras.Model, batches: Iterable) -> keras.Model:
@@ -53,21 +55,26 @@ def recalibrated(generator: keras.Model, batches: Iterable) -> keras.Model:
         )
     copy = keras.models.clone_model(generator)
     copy.set_weights(generator.get_weights())
-    for name in moments[0]:
-        mean, variance = np.mean([batch_moments[name] for batch_moments in moments], axis=0)
-        copy.get_layer(name).moving_mean.assign(mean)
-        copy.get_layer(name).moving_variance.assign(variance)
+    for layer, new in zip(leaves(generator), leaves(copy)):
+        if isinstance(layer, BatchNormalization):
+            measured = [of_call for of_batch in moments for of_call in of_batch[id(layer)]]
+            mean, variance = np.mean(measured, axis=0)
+            new.moving_mean.assign(mean)
+            new.moving_variance.assign(variance)
     return copy
 
 
 def _moments(generator, source, *controls):
-    """Returns the mean and the variance of the batch at each batch norm, by the layer's name."""
-    moments = {}
+    """Returns the means and variances of the batch at each batch norm, one for each of its calls.
+
+    They are by the id of the layer: networks within the generator may have layers of one name.
+    """
+    moments = defaultdict(list)
 
     def apply(layer, *inputs):
         if isinstance(layer, BatchNormalization):
             both = tf.nn.moments(tf.cast(inputs[0], "float32"), (0, 1, 2))
-            moments[layer.name] = np.array(both, "float64")
+            moments[id(layer)].append(np.array(both, "float64"))
         return layer_output(layer, inputs, "batch")
 
     inputs, _, _ = padded_inputs(generator, source, controls, size_multiple(generator))
@@ -99,6 +106,8 @@ def with_instance_norm(generator: keras.Model) -> keras.Model:
     _check(generator)
 
     def replaced(layer):
+        if isinstance(layer, keras.Model) and layer.outputs:
+            return keras.models.clone_model(layer, clone_function=replaced)
         config = layer.get_config()
         if isinstance(layer, BatchNormalization):
             kept = ("name", "dtype", "epsilon")
@@ -106,8 +115,7 @@ def with_instance_norm(generator: keras.Model) -> keras.Model:
         return type(layer).from_config(config)
 
     copy = keras.models.clone_model(generator, clone_function=replaced)
-    for layer in generator.layers:
-        new = copy.get_layer(layer.name)
+    for layer, new in zip(leaves(generator), leaves(copy)):
         # Of batch norm, scale and shift come first.
         new.set_weights(layer.get_weights()[: len(new.weights)])
     return copy
@@ -146,7 +154,7 @@ def output_difference(one: Callable, other: Callable, batches: Iterable) -> floa
 
 
 def _check(generator):
-    if not any(isinstance(layer, BatchNormalization) for layer in generator.layers):
+    if not any(isinstance(layer, BatchNormalization) for layer in leaves(generator)):
         raise InputError(
             f"Norm surgery is for networks with batch norm. Received: {generator.name!r}, which "
             'has none. Other networks have no moving statistics; use statistics="per_image".'

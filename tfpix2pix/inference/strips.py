@@ -8,6 +8,7 @@ the whole map before any of it is read. So the result is that of the whole image
 
 import tempfile
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -17,25 +18,17 @@ from tensorflow import keras
 from tqdm import tqdm
 
 from tfpix2pix.data.geometry import reflect_to_multiple
-from tfpix2pix.errors import InputError
-from tfpix2pix.inference.graph import evaluate, noise, normalized
-from tfpix2pix.layers import BatchNormalization, Dropout, InstanceNormalization
-
-NORMS = (BatchNormalization, InstanceNormalization)
-POINTWISE = (
-    keras.layers.Activation,
-    keras.layers.Add,
-    keras.layers.Concatenate,
-    keras.layers.LeakyReLU,
-    keras.layers.ReLU,
-)
-WINDOWED = (keras.layers.Conv2D, keras.layers.UpSampling2D, keras.layers.ZeroPadding2D)
+from tfpix2pix.inference.graph import evaluate, has_open_sides, noise, normalized
+from tfpix2pix.inference.windows import CONVOLUTIONS, GLOBAL, NORMS, WINDOWED, check_strips, reach
+from tfpix2pix.layers import Dropout
+from tfpix2pix.layers.network_calls import calls
 
 
 def translate_in_strips(
     network,
     source,
     *,
+    controls: Sequence = (),
     multiple: int,
     rows: int,
     statistics: str = "per_image",
@@ -51,6 +44,8 @@ def translate_in_strips(
         network: `keras.Model` with open sides, as `tfpix2pix.networks` builds them.
         source: float `[batch, height, width, channels]` in [-1, 1]; a `numpy.memmap` is read by
             rows too.
+        controls: A batch for each further input of the network. Those with open sides are as high
+            and wide as the images, and read by rows too.
         multiple: What the network's sides must be multiples of.
         rows: Rows of a strip.
         statistics: `"per_image"`, `"batch"` or `"moving"`.
@@ -69,24 +64,24 @@ def translate_in_strips(
         >>> translate_in_strips(generator, tf.zeros((1, 13, 21, 3)), multiple=4, rows=2).shape
         TensorShape([1, 13, 21, 3])
     """
-    _check(network)
+    check_strips(network)
     source = np.asarray(source)
-    batch, height, width, channels = source.shape
-    down, top = _reflected(height, multiple)
-    right, left = _reflected(width, multiple)
+    batch, height, width, _ = source.shape
+    padded, top, left = _reflected_map(source, multiple, "float32")
+    values = [
+        _reflected_map(np.asarray(value), multiple, symbolic.dtype)[0]
+        if has_open_sides(symbolic.shape[1:])
+        else value
+        for value, symbolic in zip(controls, network.inputs[1:])
+    ]
+    with tqdm(total=len(calls(network)[0]), desc="Layers", unit=" layers", leave=False) as bar:
 
-    def read(start, stop):
-        return tf.constant(source[:, down[start:stop]][:, :, right], "float32")
-
-    with tqdm(total=len(network.layers) - 1, desc="Layers", unit=" layers", leave=False) as bar:
-
-        def apply(layer, *maps):
-            output = _mapped(layer, maps, rows, statistics, seed)
+        def apply(layer, *inputs):
+            output = _applied(layer, inputs, rows, statistics, seed)
             bar.update()
             return output
 
-        padded = _Map((batch, len(down), len(right), channels), read)
-        output = evaluate(network, padded, apply)
+        output = evaluate(network, padded, apply, values)
     result = np.empty((batch, height, width, output.shape[-1]), "float32")
     for start in range(0, height, rows):
         stop = min(start + rows, height)
@@ -131,28 +126,114 @@ class _Stored:
         return tf.constant(values.reshape((-1, batch, width, channels)).swapaxes(0, 1))
 
 
-def _mapped(layer, maps, rows, statistics, seed):
-    """Returns the map that `layer` makes of others; what others than convolutions make is lazy."""
-    (x, *more) = maps
-    shape = x.shape
+def _reflected_map(images, multiple, dtype):
+    """Returns images as a map reflected to a multiple, and where they start in it."""
+    down, top = _reflected(images.shape[1], multiple)
+    right, left = _reflected(images.shape[2], multiple)
+
+    def read(start, stop):
+        return tf.constant(images[:, down[start:stop]][:, :, right], dtype)
+
+    return _Map((len(images), len(down), len(right), images.shape[3]), read), top, left
+
+
+def _applied(layer, inputs, rows, statistics, seed):
+    """Returns what `layer` makes of maps and of tensors without rows, such as a style."""
+    x = inputs[0]
+    maps = [value for value in inputs if isinstance(value, (_Map, _Stored))]
+    if not maps:
+        return layer(list(inputs) if len(inputs) > 1 else x)
+    if isinstance(layer, GLOBAL):
+        return _over_all(layer, x, rows)
+    if isinstance(layer, (*NORMS, keras.layers.GroupNormalization)) or hasattr(layer, "normalized"):
+        return _normalized_map(layer, inputs, rows, statistics)
     if isinstance(layer, Dropout):
         if seed is None:
             return x
         # Only the innermost maps have noise, and these are small: it is drawn at once.
-        factors = noise(layer, tf.ones((1, *shape[1:])), seed)
+        factors = noise(layer, tf.ones((1, *x.shape[1:])), seed)
         return _Map(
-            shape, lambda a, b: x.read(a, b) * tf.cast(factors[:, a:b], layer.compute_dtype)
+            x.shape, lambda a, b: x.read(a, b) * tf.cast(factors[:, a:b], layer.compute_dtype)
         )
+    shapes = [tuple(value.shape) for value in inputs]
+    shape = tuple(layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0]))
+    if isinstance(layer, keras.layers.Cropping2D):
+        (top, _), (left, _) = layer.cropping
+        columns = slice(left, left + shape[2])
+        return _Map(shape, lambda a, b: x.read(top + a, top + b)[:, :, columns])
+    if isinstance(layer, WINDOWED):
+        output = _Map(shape, _windowed(layer, x))
+        return _Stored(output, rows) if isinstance(layer, CONVOLUTIONS) else output
+    beyond = getattr(layer, "reach", 0)
+
+    def read(start, stop):
+        first = max(0, start - beyond)
+        last = min(shape[1], stop + beyond)
+        strips = [_rows_of(value, first, last) for value in inputs]
+        output = layer(strips if len(strips) > 1 else strips[0])
+        return output[:, start - first : stop - first]
+
+    return _Map(shape, read)
+
+
+def _rows_of(value, start, stop):
+    """Reads rows; what has a single row, or none, belongs to all of them."""
+    if isinstance(value, (_Map, _Stored)):
+        return value.read(start, stop) if value.shape[1] > 1 else value.read(0, 1)
+    return value[:, start:stop] if len(value.shape) == 4 and value.shape[1] > 1 else value
+
+
+def _over_all(layer, x, rows):
+    """Returns the mean or the maximum of each channel of whole maps."""
+    if isinstance(layer, keras.layers.GlobalAveragePooling2D):
+        stored = x if isinstance(x, _Stored) else _Stored(x, rows)
+        result = tf.cast(stored.moments[0], layer.compute_dtype)
+    else:
+        height = x.shape[1]
+        strips = (x.read(start, min(start + rows, height)) for start in range(0, height, rows))
+        result = tf.reduce_max([tf.reduce_max(y, (1, 2), keepdims=True) for y in strips], 0)
+    return result if layer.keepdims else result[:, 0, 0]
+
+
+def _normalized_map(layer, inputs, rows, statistics):
+    """Returns a map that is normalized by the moments of whole maps."""
+    (x, *more) = inputs
+    x = x if isinstance(x, _Stored) else _Stored(x, rows)
+    moments = x.moments
     if isinstance(layer, NORMS):
-        x = x if isinstance(x, _Stored) else _Stored(x, rows)
-        return _Map(shape, lambda a, b: normalized(layer, x.read(a, b), *x.moments, statistics))
-    shape = tuple(layer.compute_output_shape([y.shape for y in maps] if more else shape))
-    if more:
-        return _Map(shape, lambda a, b: layer([y.read(a, b) for y in maps]))
-    if isinstance(layer, POINTWISE):
-        return _Map(shape, lambda a, b: layer(x.read(a, b)))
-    output = _Map(shape, _windowed(layer, x))
-    return _Stored(output, rows) if isinstance(layer, keras.layers.Conv2D) else output
+        return _Map(x.shape, lambda a, b: normalized(layer, x.read(a, b), *moments, statistics))
+    if hasattr(layer, "normalized"):
+
+        def read(start, stop):
+            strips = [_rows_of(value, start, stop) for value in (x, *more)]
+            return layer.normalized(strips if more else strips[0], *moments)
+
+        return _Map(x.shape, read)
+    moments = _of_groups(layer, *moments)
+
+    def read_grouped(start, stop):
+        y = x.read(start, stop)
+        z = tf.nn.batch_normalization(
+            tf.cast(y, "float32"), *moments, layer.beta, layer.gamma, layer.epsilon
+        )
+        return tf.cast(z, y.dtype)
+
+    return _Map(x.shape, read_grouped)
+
+
+def _of_groups(layer, mean, variance):
+    """Returns for each channel the mean and variance of its group."""
+    batch, _, _, channels = mean.shape
+    groups = channels if layer.groups == -1 else layer.groups
+    means, variances = (
+        tf.reshape(x, (batch, groups, channels // groups)) for x in (mean, variance)
+    )
+    of_groups = tf.reduce_mean(means, 2, keepdims=True)
+    squares = tf.reduce_mean(variances + tf.square(means - of_groups), 2, keepdims=True)
+    return [
+        tf.reshape(tf.repeat(x, channels // groups, 2), (batch, 1, 1, channels))
+        for x in (of_groups, squares)
+    ]
 
 
 def _windowed(layer, x):
@@ -161,7 +242,7 @@ def _windowed(layer, x):
     The layer is called on a strip that starts and ends so that its own padding falls as it does on
     the whole; the rows next to a cut, which know too little, are left out.
     """
-    up, down, halo = _reach(layer)
+    up, down, halo = reach(layer)
     height = x.shape[1]
 
     def read(start, stop):
@@ -171,18 +252,6 @@ def _windowed(layer, x):
         return layer(x.read(first, last))[:, offset : offset + stop - start]
 
     return read
-
-
-def _reach(layer):
-    """Returns by what a layer enlarges rows, divides them, and how far beyond both it looks."""
-    if isinstance(layer, keras.layers.ZeroPadding2D):
-        return 1, 1, sum(layer.padding[0])
-    if isinstance(layer, keras.layers.UpSampling2D):
-        return layer.size[0], 1, 1
-    stride = layer.strides[0]
-    halo = -(-((layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1) // stride)
-    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
-    return (stride, 1, halo) if transposed else (1, stride, halo)
 
 
 def _merged(moments, strip):
@@ -206,15 +275,3 @@ def _reflected(side, multiple):
     positions = tf.range(side)[tf.newaxis, :, tf.newaxis, tf.newaxis]
     padded, start, _ = reflect_to_multiple(positions, multiple)
     return padded[0, :, 0, 0].numpy(), int(start)
-
-
-def _check(network):
-    known = (*NORMS, *POINTWISE, *WINDOWED, Dropout, keras.layers.InputLayer)
-    for layer in network.layers:
-        smooth = getattr(layer, "interpolation", "nearest") not in ("nearest", "bilinear")
-        along_rows = getattr(layer, "axis", -1) not in (-1, 3, [3])
-        if smooth or along_rows or not isinstance(layer, known):
-            raise InputError(
-                "`strip` needs layers that look at their surroundings, or at pixels alone. "
-                f"Received: {layer.name!r}, a {type(layer).__name__}. Leave `strip` out."
-            )

@@ -3,6 +3,7 @@
 import math
 import weakref
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Optional
 
 import tensorflow as tf
@@ -10,8 +11,10 @@ from tensorflow import keras
 
 from tfpix2pix.data.geometry import reflect_to_multiple
 from tfpix2pix.errors import InputError
-from tfpix2pix.inference.graph import check_statistics, evaluate, layer_output
+from tfpix2pix.inference.graph import check_statistics, evaluate, has_open_sides, layer_output
 from tfpix2pix.inference.strips import translate_in_strips
+from tfpix2pix.inference.windows import GLOBAL, reach
+from tfpix2pix.layers.network_calls import calls
 
 _GRAPHS = weakref.WeakKeyDictionary()  # Network -> kind of computation -> `_Graphs`.
 
@@ -19,25 +22,31 @@ _GRAPHS = weakref.WeakKeyDictionary()  # Network -> kind of computation -> `_Gra
 def size_multiple(network: keras.Model) -> int:
     """Returns what the sides of a network's images must be multiples of, in pixels.
 
+    A `tfpix2pix.inference.Direction` says it by itself; this is for a network alone.
+
     Args:
-        network: `keras.Model` that halves its images by convolutions of stride 2 and doubles them
-            again.
+        network: Functional `keras.Model` that shrinks its images by strides of convolutions or
+            pooling, and enlarges them again.
 
     Returns:
-        int: the product of the strides.
+        int: how many pixels of the image one of its smallest map stands for.
+
+    Raises:
+        ValueError: If the network is not functional, see `tfpix2pix.layers.network_calls.calls`.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
         >>> size_multiple(unet_generator((None, None, 3), depth=3, base_filters=4))
         8
     """
-    # Transposed convolutions are a subclass and take the way back.
-    return math.prod(
-        layer.strides[0]
-        for layer in network.layers
-        if isinstance(layer, keras.layers.Conv2D)
-        and not isinstance(layer, keras.layers.Conv2DTranspose)
-    )
+    # How many pixels one of each value stands for; 0 for vectors, which have no sides.
+    pixels = {n: Fraction(len(x.shape) == 4) for n, x in enumerate(network.inputs)}
+    for call in calls(network)[0]:
+        up, down, _ = reach(call.layer)
+        scale = max(pixels[number] for number in call.inputs) * down / up
+        is_global = isinstance(call.layer, GLOBAL)
+        pixels.update(dict.fromkeys(call.outputs, Fraction(0) if is_global else scale))
+    return math.lcm(*(scale.numerator for scale in pixels.values() if scale))
 
 
 def translate(
@@ -74,8 +83,7 @@ def translate(
         seed: int, seed of this noise. Sample n of an image depends on the image, the seed and n
             alone, and has the same noise as sample n of its neighbours.
         strip: Rows of a feature map that are computed at a time, for images whose feature maps are
-            larger than memory; see `tfpix2pix.inference.strips`. 64 is a good choice. For networks
-            of one input.
+            larger than memory; see `tfpix2pix.inference.strips`. 64 is a good choice.
 
     Returns:
         float32 `[batch, height, width, output_channels]` in (-1, 1), with `samples` `[samples,
@@ -98,7 +106,10 @@ def translate(
         at test time.
     """
     check_statistics(network, statistics, samples)
-    _check_strip(network, strip)
+    if strip is not None and strip < 1:
+        raise InputError(
+            f"`strip` must be at least 1. Received: strip={strip}. 64 rows are a good choice."
+        )
     options = {
         "multiple": multiple or size_multiple(network),
         "statistics": statistics,
@@ -132,9 +143,15 @@ def _translated(network, source, controls, seed, *, multiple, statistics, strip)
     if strip is not None:
         # One by one where images do not depend on each other, for the memory of one.
         alone = statistics != "batch"
-        parts = [source[i : i + 1] for i in range(len(source))] if alone else [source]
+        count = len(source)
+        parts = [slice(i, i + 1) for i in range(count)] if alone else [slice(count)]
         options = {"multiple": multiple, "rows": strip, "statistics": statistics, "seed": seed}
-        results = [translate_in_strips(network, part, **options) for part in parts]
+        results = [
+            translate_in_strips(
+                network, source[part], controls=[value[part] for value in controls], **options
+            )
+            for part in parts
+        ]
         return results[0] if len(results) == 1 else tf.concat(results, 0)
     inputs, top, left = padded_inputs(network, source, controls, multiple)
     height, width = tf.unstack(tf.shape(source)[1:3])
@@ -223,36 +240,6 @@ def _traced(network, statistics, seed, size):
     return compute.get_concrete_function(
         specs, None if seed is None else tf.TensorSpec((2,), "int64")
     )
-
-
-def has_open_sides(shape) -> bool:
-    """Whether inputs of a shape are as high and wide as the images.
-
-    Args:
-        shape: Shape of one example, without the batch.
-
-    Returns:
-        bool.
-
-    Example:
-        >>> has_open_sides((None, None, 3)), has_open_sides((8,))
-        (True, False)
-    """
-    return len(shape) == 3 and tuple(shape[:2]) == (None, None)
-
-
-def _check_strip(network, strip):
-    if strip is None:
-        return
-    if strip < 1:
-        raise InputError(
-            f"`strip` must be at least 1. Received: strip={strip}. 64 rows are a good choice."
-        )
-    if len(network.inputs) > 1:
-        raise InputError(
-            f"`strip` is for networks of one input. Received: {network.name!r} of "
-            f"{len(network.inputs)} inputs. Leave `strip` out."
-        )
 
 
 def _check_source(network, images, rank):

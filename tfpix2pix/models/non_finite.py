@@ -6,6 +6,8 @@ from typing import Optional
 import tensorflow as tf
 from tensorflow import keras
 
+from tfpix2pix.layers.network_calls import leaves, run
+
 
 def describe_non_finite(logs: dict, step: int, model: keras.Model, batch) -> Optional[str]:
     """Describes which losses are not finite, and the first thing on a batch's way that is not.
@@ -18,7 +20,8 @@ def describe_non_finite(logs: dict, step: int, model: keras.Model, batch) -> Opt
 
     Returns:
         str, or `None` if all losses are finite. It names the layer if there are finite ones still:
-        as a rule the step's update makes them all alike.
+        as a rule the step's update makes them all alike. A layer of a network in the player has
+        that one's name before its own.
 
     Example:
         >>> describe_non_finite({"generator_l1": 3.0}, 7, None, None) is None
@@ -36,16 +39,29 @@ def _first_fault(model, batch):
             return f"the {name} images"
     for player, inputs in model.passes(batch):
         network = model.players[player]
-        layers = [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]
-        if not any(_all_finite(layer.weights) for layer in layers if layer.trainable_weights):
+        trained = [layer for layer in leaves(network) if layer.trainable_weights]
+        if not any(_all_finite(layer.weights) for layer in trained):
             return f"all layers of the {player}, to which the step has spread it"
-        outputs = keras.Model(network.inputs, [x.output for x in layers])(inputs, training=False)
-        for layer, output in zip(layers, outputs):
-            if not _all_finite(layer.weights):
-                return f"the weights of {layer.name} of the {player}"
-            if not _all_finite([output]):
-                return f"the output of {layer.name} of the {player}"
+        if fault := _fault_within(network, inputs):
+            return f"{fault} of the {player}"
     return "the losses; the layers are finite on this batch"
+
+
+def _fault_within(network, inputs):
+    """Returns the first layer of a network with weights or an output that are not finite."""
+    faults = []
+
+    def apply(call, first, *more):
+        output = call.layer([first, *more] if more else first)
+        weights = getattr(call.layer, "weights", ())
+        if not _all_finite(weights):
+            faults.append(f"the weights of {call.path}")
+        elif not _all_finite(tf.nest.flatten(output)):
+            faults.append(f"the output of {call.path}")
+        return output
+
+    run(network, tf.nest.flatten(inputs), apply)
+    return faults[0] if faults else None
 
 
 def _all_finite(tensors):

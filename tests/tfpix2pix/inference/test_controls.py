@@ -140,11 +140,6 @@ def test_values_that_do_not_fit_are_refused(direction):
         "(2, 4, 8, 4). Give a value for each image."
     ):
         translate(direction.network, source, controls=(batches[0], batches[1][:, :4], batches[2]))
-    with refused(
-        "`strip` is for networks of one input. Received: 'generator' of 4 inputs. Leave `strip` "
-        "out."
-    ):
-        translate(direction.network, source, controls=batches, strip=4)
 
 
 def test_a_network_of_one_input_takes_no_controls():
@@ -155,7 +150,7 @@ def test_a_network_of_one_input_takes_no_controls():
         translate(open_generator(name="tiny"), smooth_images((1, 8, 8, 3)), controls=([1],))
 
 
-def test_an_input_that_a_layer_takes_by_another_argument_is_refused():
+def test_dropout_that_takes_an_input_by_another_argument_is_refused():
     class Scaled(Dropout):
         def call(self, inputs, level=1.0, training=None):
             return inputs * level
@@ -164,9 +159,9 @@ def test_an_input_that_a_layer_takes_by_another_argument_is_refused():
     network = keras.Model([image, level], Scaled(0.1, seed=0, name="a")(image, level=level))
     network._name = "net"
     with refused(
-        "Only a functional network whose layers are called once each, with a tensor or a list of "
-        "tensors, can be evaluated layer by layer. Received: 'net', of Functional. Build it by a "
-        'function of `tfpix2pix.networks`, or use statistics="per_image" alone.'
+        "To be known layer by layer, a network must be functional, and so must the networks in it. "
+        "Received: 'net', which calls 'a' with more than its tensors. Build it by "
+        "`keras.Model(inputs, outputs)` of layers that are called with tensors."
     ):
         source = smooth_images((1, 4, 4, 3))
         translate(network, source, controls=(tf.ones((1, 1, 1, 3)),), samples=1)

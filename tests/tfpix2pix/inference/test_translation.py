@@ -13,7 +13,6 @@ from tests.cases import fixed_weights, open_generator, smooth_images
 from tfpix2pix import InputError, inference, unet_generator
 from tfpix2pix.data.geometry import reflect_to_multiple
 from tfpix2pix.inference import translate
-from tfpix2pix.inference.graph import evaluate
 from tfpix2pix.layers import BatchNormalization, Dropout
 
 
@@ -230,24 +229,3 @@ GENERATOR = unet_generator((None, None, 3), depth=2, base_filters=4, name="tiny"
 def test_what_cannot_be_translated_is_refused(source, options, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         translate(GENERATOR, source, **options)
-
-
-class Subclass(keras.Model):
-    def call(self, inputs):
-        return inputs
-
-
-def test_a_network_without_one_call_for_each_layer_has_no_order_to_go_by():
-    inputs = keras.Input((None, None, 3))
-    norm = BatchNormalization(name="norm")
-    twice = keras.Model(inputs, norm(norm(inputs)), name="net")
-    subclass = Subclass(name="net")
-    for network in (twice, subclass):
-        message = (
-            "Only a functional network whose layers are called once each, with a tensor or a list "
-            "of tensors, can be evaluated layer by layer. Received: 'net', of "
-            f"{type(network).__name__}. Build it by a function of `tfpix2pix.networks`, or use "
-            'statistics="per_image" alone.'
-        )
-        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-            evaluate(network, 0, lambda layer, *inputs: 0)
