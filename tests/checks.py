@@ -1,6 +1,7 @@
 """What must hold for every case of a kind."""
 
 import base64
+import dataclasses
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +9,7 @@ from PIL import Image
 from tensorflow import keras
 
 from tests.cases import fixed_weights, sgd, smooth_images
-from tfpix2pix import load_run, read_card
+from tfpix2pix import load_run, read_card, runs
 from tfpix2pix.checkpointing import newest_checkpoint
 from tfpix2pix.data import codecs
 from tfpix2pix.data.parallel import silent
@@ -126,11 +127,7 @@ def check_family(config, folder):
         parts.append(step)
         _check_opened(folder / "run", step)
     assert parts == [2, 4, config.train.steps]
-    resumed, whole = (saved_values(newest_checkpoint(folder / name)) for name in ("run", "whole"))
-    assert set(resumed) == set(whole)
-    # A session that ends validates once more, which counts for patience.
-    for name in (name for name in whole if not name.startswith(("best/", "stale/"))):
-        np.testing.assert_array_equal(resumed[name], whole[name], err_msg=name)
+    assert_same_values(folder / "run", folder / "whole")
 
     run = load_run(folder / "run", averaged=True)
     metrics = set(model.validation_metrics)
@@ -180,6 +177,32 @@ def _check_direction(run, name, direction, version):
             value = np.full(control.spec.shape, 0.9, control.spec.dtype.as_numpy_dtype)
             changed = run.translate(pixels, name, **{control.name: value})
         assert (changed != translated).any(), control.name
+
+
+def check_renewal(config, folder):
+    """A phase starts optimizers anew, once; schedules go on; a stop at its border changes nothing.
+
+    The last phase is one that renews, and the rate falls.
+    """
+    train = dataclasses.replace(config.train, schedule="linear", decay_from=0)
+    config = dataclasses.replace(config, train=train)
+    strategy = tf.distribute.get_strategy()
+    model, steps = loop.train(config, folder / "whole", strategy)
+    family = get_family(config.family)
+    phase = family.phases(runs.load_config(folder / "whole"))[-1]
+    border = steps - phase.steps
+    assert set(phase.renewed) <= set(model.players)
+    (kept, *_) = set(model.players) - set(phase.renewed)
+    rate = model.optimizers[kept].learning_rate(model.optimizers[kept].iterations)
+    assert 0 < rate < train.learning_rate / 3
+    for player in phase.renewed:
+        optimizer = model.optimizers[player]
+        assert int(optimizer.iterations) == phase.steps
+        assert int(model.updates_taken(player)) == steps
+        np.testing.assert_allclose(optimizer.learning_rate(optimizer.iterations), rate)
+    for until in (border, border + 1, None):
+        loop.train(config, folder / "stopped", strategy, until=until)
+    assert_same_values(folder / "stopped", folder / "whole")
 
 
 def check_passes(config):
@@ -310,6 +333,15 @@ def _networks(model):
     """Returns the weights of all players and averages."""
     networks = [*model.players.values(), *model.averaged.values()]
     return [weight for network in networks for weight in network.weights]
+
+
+def assert_same_values(resumed, whole):
+    """Two runs have the same checkpoint, to the bit."""
+    resumed, whole = (saved_values(newest_checkpoint(run)) for run in (resumed, whole))
+    assert set(resumed) == set(whole)
+    # A session that ends validates once more, which counts for patience.
+    for name in (name for name in whole if not name.startswith(("best/", "stale/"))):
+        np.testing.assert_array_equal(resumed[name], whole[name], err_msg=name)
 
 
 def saved_values(checkpoint):

@@ -29,6 +29,10 @@ def test_family_trains_resumes_exports_and_translates(name, tmp_path):
     checks.check_family(FAMILIES[name](tmp_path / "data"), tmp_path)
 
 
+def test_family_renews_optimizers_at_the_border_of_a_phase(tmp_path):
+    checks.check_renewal(FAMILIES["toy"](tmp_path / "data"), tmp_path)
+
+
 @pytest.mark.parametrize("name", TRAINED)
 def test_family_trains_alike_under_fit_the_loop_and_two_replicas(name, tmp_path, mirrored):
     checks.check_family_steps(NOISELESS[name](tmp_path / "data"), mirrored)

@@ -19,6 +19,7 @@ def schedule(
     warmup: int = 0,
     decay_from: Optional[int] = None,
     decay_every: Optional[int] = None,
+    start: Optional[tf.Variable] = None,
 ) -> Union[float, "LearningRate"]:
     """Builds the learning rate schedule of a training.
 
@@ -31,6 +32,7 @@ def schedule(
         decay_from: First step (from 0) of the linear or cosine decay; by default the middle of the
             training for linear, and the end of the warm-up for cosine.
         decay_every: Steps from one step decay to the next; by default a quarter of the training.
+        start: int64 variable, how many steps came before the optimizer's first; by default none.
 
     Returns:
         `rate` itself if it never changes, else a `LearningRate`, for the optimizer.
@@ -57,12 +59,14 @@ def schedule(
         )
     if kind == "constant" and warmup == 0:
         return rate
-    return LearningRate(kind, rate, steps, warmup, decay_from, decay_every)
+    return LearningRate(kind, rate, steps, warmup, decay_from, decay_every, start)
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     """Learning rate as a function of the optimizer's step count, which checkpoints hold.
+
+    An optimizer that starts anew amid a training counts from 0 again; `start` lets its rate go on.
 
     Args:
         kind: As for `schedule`, which checks all arguments and fills in defaults.
@@ -71,6 +75,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         warmup: As for `schedule`.
         decay_from: As for `schedule`.
         decay_every: As for `schedule`.
+        start: As for `schedule`; a number or `None` in a configuration.
 
     Example:
         >>> [float(LearningRate("step", 1.0, 9, 2, 0, 3)(step)) for step in (0, 1, 2)]
@@ -84,8 +89,16 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(
-        self, kind: str, rate: float, steps: int, warmup: int, decay_from: int, decay_every: int
+        self,
+        kind: str,
+        rate: float,
+        steps: int,
+        warmup: int,
+        decay_from: int,
+        decay_every: int,
+        start: Optional[Union[tf.Variable, int]] = None,
     ):
+        self._start = start
         self.options = {
             "kind": kind,
             "rate": rate,
@@ -96,8 +109,9 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         }
 
     def __call__(self, step):
-        """Returns the rate of a step, counted from 0."""
+        """Returns the rate of a step, counted from 0 at the start."""
         options = self.options
+        step = step if self._start is None else step + tf.cast(self._start, step.dtype)
         step = tf.cast(step, "float32")
         left = options["steps"] - tf.minimum(step, options["steps"] - 1.0)
         remaining = tf.minimum(left / (options["steps"] - options["decay_from"] + 1.0), 1.0)
@@ -113,4 +127,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         """Returns the arguments that rebuild the schedule."""
-        return dict(self.options)
+        if self._start is None:
+            return dict(self.options)
+        # `int` of a variable of several devices fails.
+        return {**self.options, "start": int(tf.convert_to_tensor(self._start))}

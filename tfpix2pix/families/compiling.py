@@ -1,8 +1,9 @@
 """Compiling: conventions, precision and optimizers of any players, as a configuration says."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 
 from tensorflow import keras
@@ -11,8 +12,10 @@ from tfpix2pix import optimizers, schedules
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16
 from tfpix2pix.config import TrainConfig
 from tfpix2pix.errors import InputError
+from tfpix2pix.families.family import Phase
 from tfpix2pix.layers import CONVENTIONS, Conventions
 from tfpix2pix.models import TranslationModel
+from tfpix2pix.optimizers import AdamSettings
 
 # What options of a family may decide otherwise than the conventions that they name.
 CHOICES = ("affine_instance", "bias", "gain", "initializer", "upsampling")
@@ -63,30 +66,36 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def compile_model(
-    model: TranslationModel, train: TrainConfig, updates: Mapping[str, int] = MappingProxyType({})
+    model: TranslationModel,
+    train: TrainConfig,
+    settings: Mapping[str, AdamSettings] = MappingProxyType({}),
+    phases: Sequence[Phase] = (),
 ) -> TranslationModel:
     """Compiles a model with an Adam for each player, and with what else the training asks for.
-
-    Players whose names begin with "discriminator" have the discriminators' learning rate.
 
     Args:
         model: `tfpix2pix.models.TranslationModel`.
         train: `tfpix2pix.config.TrainConfig`.
-        updates: How many updates a player makes in a step, where they are more than one; its
-            schedule is stretched by it.
+        settings: Dict of player to the settings of its optimizer; a player that is not named gets
+            the default ones.
+        phases: Those of the training; what they renew is compiled so that it can be.
 
     Returns:
         The same model.
 
     Raises:
-        ValueError: If options are out of range or do not fit together, or `best_by` is none of the
-            model's validation metrics.
+        ValueError: If options are out of range or do not fit together, `best_by` is none of the
+            model's validation metrics, or settings or phases name other players.
 
     Example:
         >>> from tfpix2pix.families import FAMILIES, preset
         >>> model = FAMILIES["pix2pix"].model(preset("quickstart"))
         >>> compile_model(model, TrainConfig(ema_decay=0.9)).averaged["generator"].name
         'unet_generator'
+        >>> settings = {"discriminator": AdamSettings(1e-4, beta_2=0.99)}
+        >>> model = compile_model(model, TrainConfig(), settings)
+        >>> round(float(model.optimizers["discriminator"].beta_2), 2)
+        0.99
     """
     if train.best_by is not None and train.best_by not in model.validation_metrics:
         raise InputError(
@@ -98,36 +107,43 @@ def compile_model(
             f'`jit` must be false for the precision "{AUTO_BFLOAT16}": XLA compiles past the '
             "rewrite. Received: true. Leave it out."
         )
+    renewed = {player for phase in phases for player in phase.renewed}
+    if unknown := sorted({*settings, *renewed} - set(model.players)):
+        raise InputError(
+            f"Settings and phases name players of the model: {', '.join(model.players)}. Received: "
+            f"{', '.join(unknown)}. Rename or remove them."
+        )
+    builders = {
+        player: partial(_optimizer, train, settings.get(player, AdamSettings()))
+        for player in model.players
+    }
     model.compile(
-        {
-            player: optimizers.adam(
-                _schedule(train, _learning_rate(train, player), updates.get(player, 1)),
-                clip_norm=train.clip_norm,
-            )
-            for player in model.players
-        },
+        {player: build() for player, build in builders.items() if player not in renewed},
         micro_batches=train.micro_batches,
         ema_decay=train.ema_decay,
+        renewable={player: builders[player] for player in builders if player in renewed},
         jit_compile=train.jit,
     )
     return model
 
 
-def _learning_rate(train, player):
-    if player.startswith("discriminator"):
-        return train.discriminator_learning_rate or train.learning_rate
-    return train.learning_rate
-
-
-def _schedule(train, learning_rate, updates):
-    """Returns the schedule of an optimizer that makes `updates` in a step of the training."""
+def _optimizer(train, settings, start=None):
+    """Returns an optimizer; `start` is how many updates its player took before, a variable."""
     durations = (train.steps, train.warmup_steps, train.decay_from, train.decay_every)
-    steps, warmup, decay_from, decay_every = (n and n * updates for n in durations)
-    return schedules.schedule(
+    steps, warmup, decay_from, decay_every = (n and n * settings.updates for n in durations)
+    learning_rate = schedules.schedule(
         train.schedule,
-        learning_rate,
+        settings.learning_rate or train.learning_rate,
         steps=steps,
         warmup=warmup,
         decay_from=decay_from,
         decay_every=decay_every,
+        start=start,
+    )
+    return optimizers.adam(
+        learning_rate,
+        settings.beta_1,
+        beta_2=settings.beta_2,
+        epsilon=settings.epsilon,
+        clip_norm=train.clip_norm,
     )

@@ -14,8 +14,10 @@ from tfpix2pix.inference.direction import SEED, Direction
 from tfpix2pix.layers import Dropout
 from tfpix2pix.layers.initialization import derived_seed
 from tfpix2pix.models import CycleGAN
+from tfpix2pix.models.cyclegan import DISCRIMINATORS
 from tfpix2pix.networks.resnet import MULTIPLE
 from tfpix2pix.networks.unet import checked_depth
+from tfpix2pix.optimizers import AdamSettings
 
 Weights = Union[float, tuple[float, float]]
 FIXED_SIZE = ("resize_and_crop", "crop", "scale_width_and_crop")
@@ -137,7 +139,8 @@ def model(config: ExperimentConfig) -> CycleGAN:
         pool_size=options.pool_size,
         image_size=sides if has_one_size else None,
     )
-    return compile_model(built, train)
+    judges = dict.fromkeys(DISCRIMINATORS, AdamSettings(train.discriminator_learning_rate))
+    return compile_model(built, train, judges)
 
 
 def _generator(config, source_channels, target_channels, player):

@@ -14,6 +14,7 @@ from tfpix2pix.inference.direction import SEED, Direction
 from tfpix2pix.layers import Dropout
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks.unet import checked_depth
+from tfpix2pix.optimizers import AdamSettings
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,10 @@ def model(config: ExperimentConfig) -> Pix2Pix:
         update=train.update,
         discriminator_steps=train.discriminator_steps,
     )
-    return compile_model(built, train, {"discriminator": train.discriminator_steps})
+    discriminator = AdamSettings(
+        train.discriminator_learning_rate, updates=train.discriminator_steps
+    )
+    return compile_model(built, train, {"discriminator": discriminator})
 
 
 def directions(config: ExperimentConfig, model: Pix2Pix) -> dict[str, Direction]:

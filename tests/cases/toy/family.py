@@ -10,6 +10,7 @@ from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.families import Family, Phase, unpaired
 from tfpix2pix.families.compiling import compile_model
 from tfpix2pix.inference import Control
+from tfpix2pix.optimizers import AdamSettings
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class ToyConfig:
 
 
 ABOUT = {"kind": "numbers", "names": ["warm", "bold"], "range": [-1.0, 1.0]}
+OPTIMIZERS = {"AtoB": AdamSettings(beta_1=0.0, beta_2=0.99, epsilon=1e-7)}
 
 
 def model(config):
     seeds = {"AtoB": config.train.seed, "BtoA": config.train.seed + 1}
     growing = {name: network.translators(config.model.filters, seeds[name]) for name in seeds}
-    return compile_model(Toy(growing), config.train)
+    return compile_model(Toy(growing), config.train, OPTIMIZERS, phases(config))
 
 
 def directions(config, model):
@@ -53,7 +55,8 @@ def finish(run):
 def phases(config):
     train, (height, width) = config.train, config.data.image_size
     rising = Phase("rising", train.steps // 2, 2 * train.batch_size, (height // 2, width // 2))
-    settled = Phase("settled", train.steps - rising.steps, train.batch_size, (height, width))
+    steps = train.steps - rising.steps
+    settled = Phase("settled", steps, train.batch_size, (height, width), renewed=("AtoB",))
     return rising, settled
 
 
@@ -67,5 +70,7 @@ FAMILY = Family(
     directions,
     phases,
     finish=finish,
-    ignored=dict.fromkeys(("train.update", "train.discriminator_steps"), WITHOUT),
+    ignored=dict.fromkeys(
+        ("train.update", "train.discriminator_steps", "train.discriminator_learning_rate"), WITHOUT
+    ),
 )

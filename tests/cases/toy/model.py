@@ -19,6 +19,7 @@ class Toy(TranslationModel):
         self.validation_metrics = {"cycle_l1": "less"}
 
     def enter(self, phase, share):
+        super().enter(phase, share)
         self.state["alpha"].assign(share if phase.name == "rising" else 1.0)
         for player, phases in self.growing.items():
             self.replace(player, phases[phase.name])

@@ -43,8 +43,10 @@ IGNORED = {
         "data", direction="BtoA"
     ),
     "train.update='simultaneous' (the toy paper ignores it: it has no discriminator), "
-    "train.discriminator_steps=2 (the toy paper ignores it: it has no discriminator)": changed(
-        "train", update="simultaneous", discriminator_steps=2
+    "train.discriminator_steps=2 (the toy paper ignores it: it has no discriminator), "
+    "train.discriminator_learning_rate=0.1 (the toy paper ignores it: it has no "
+    "discriminator)": changed(
+        "train", update="simultaneous", discriminator_steps=2, discriminator_learning_rate=0.1
     ),
 }
 
