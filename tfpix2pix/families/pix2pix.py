@@ -137,10 +137,9 @@ def model(config: ExperimentConfig) -> Pix2Pix:
         update=train.update,
         discriminator_steps=train.discriminator_steps,
     )
-    discriminator = AdamSettings(
-        train.discriminator_learning_rate, updates=train.discriminator_steps
-    )
-    return compile_model(built, train, {"discriminator": discriminator})
+    rate = train.discriminator_learning_rate
+    judge = AdamSettings(rate, updates=train.discriminator_steps)
+    return compile_model(built, train, {"discriminator": judge})
 
 
 def directions(config: ExperimentConfig, model: Pix2Pix) -> dict[str, Direction]:
