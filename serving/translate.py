@@ -26,7 +26,7 @@ def open_export(
         export: Folder of the served model, whose newest version is taken, or of a version.
         direction: Which way to translate, of an export with several; by default the first.
         kernel: How pixels are mixed when they are resized; nearest for label maps.
-        controls: Dict of the name of a control to its value.
+        controls: Dict of the names of controls to values, or to paths of files with them.
 
     Returns:
         `tfpix2pix.translation.Translator`.
@@ -39,13 +39,7 @@ def open_export(
 def main(arguments: Optional[list] = None) -> None:
     """Translates files by an export, without a server; see `tfpix2pix.translation.program`."""
     parser = jsonargparse.ArgumentParser(prog="python -m serving.translate")
-    parser.add_argument(
-        "--control",
-        action="append",
-        default=[],
-        metavar="NAME=JSON",
-        help="Value of an input beside the image, such as seed=7; one of them at a time.",
-    )
+    parser.add_argument("--control", **program.CONTROL)
     program.translate_by(parser, open_export, arguments)
 
 

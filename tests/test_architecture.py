@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "importers": {"layers", "networks"},
     "inference": {"data", "layers"},
     "translation": {"bfloat16", "data", "export", "inference", "report"},
-    "export": {"data", "inference", "layers", "lines", "quiet"},
+    "export": {"data", "inference", "lines", "quiet"},
     "report": {"data"},
     "doctor": {"data"},
     "datasets": {"data"},

@@ -31,11 +31,11 @@ def open_run(
         best: Whether to take the checkpoint that was best in validation.
         averaged: Whether the weights are the means over the last steps, of a run with
             --train.ema_decay.
-        samples: How many translations of each image to draw, with dropout as the noise.
+        samples: How many translations of each image to draw, by chance.
         seed: Another seed draws others.
         statistics: Whether batch norm goes by each image or by its moving averages.
         strip: Rows to compute at once, for images larger than memory.
-        controls: Dict of the names of controls to values.
+        controls: Dict of the names of controls to values, or to paths of files with them.
 
     Returns:
         `tfpix2pix.translation.Translator`.
@@ -54,13 +54,7 @@ def open_run(
 def main(arguments: Optional[list] = None) -> None:
     """Translates files by a run; see `tfpix2pix.translation.program`."""
     parser = jsonargparse.ArgumentParser(prog="python -m training.translate")
-    parser.add_argument(
-        "--control",
-        action="append",
-        default=[],
-        metavar="NAME=JSON",
-        help="Value of an input beside the image, such as style=[0.5,1]; repeat it for others.",
-    )
+    parser.add_argument("--control", **program.CONTROL)
     program.translate_by(parser, open_run, arguments)
 
 

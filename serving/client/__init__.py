@@ -128,12 +128,12 @@ class Client(_Connected):
             image: bytes of a PNG, JPEG, BMP, GIF, TIFF, WebP or Netpbm file; of several images in
                 it the first is translated. The pixels are those that the library reads.
             direction: Name of the direction, of a model with several; by default its first.
-            seed: Decides the noise of dropout, of a model that has it; by default there is none.
+            seed: Decides all chance, of a model that has it: the noise of dropout, and controls
+                that are drawn where they are not set. By default there is none.
             tiling: `serving.client.tiles.Tiling` by which to send an image that is too large for
                 the server. A model that normalizes by the image sees each tile as one of its own.
-            **controls: Value of an input beside the image, by its name in the model card: a
-                number, lists of them, an array, or the name of a choice. A request sets at most
-                one, the seed among them.
+            **controls: Values of inputs beside the image, by their names in the model card: a
+                number, lists of them, an array, or the name of a choice.
 
         Returns:
             bytes of a PNG file of the same size.
@@ -144,7 +144,7 @@ class Client(_Connected):
             BadImage: A ClientError: the file cannot be decoded.
             ClientError: Of the class that names the cure, such as `ServerUnavailable`.
         """
-        return self._translated(image, self._selected(direction, seed, controls), tiling)
+        return self._translated(image, self._selected(direction, seed=seed, **controls), tiling)
 
     def directions(self):
         """Asks for the directions of the model and their controls.
@@ -168,8 +168,7 @@ class Client(_Connected):
         """
         return json.loads(self._answer(MODEL_CARD))
 
-    def _selected(self, direction, seed, controls):
-        asked = {"seed": seed, **controls}
+    def _selected(self, direction, **asked):
         plain = selections.plain_selection(direction, asked)
         if plain is not None:
             return plain
@@ -207,11 +206,12 @@ class Client(_Connected):
 
         Args:
             images: Iterable of bytes of image files, read no further ahead than they are
-                sent; a `ClientError` in place of one is passed on.
+                sent; `(bytes, controls)` of those with values of their own, a dict of names to
+                values. A `ClientError` in place of one is passed on.
             tiling: As of `translate`.
             direction: As of `translate`.
-            seed: As of `translate`, the same for all images.
-            **controls: As of `translate`, the same for all images.
+            seed: As of `translate`, of all images.
+            **controls: As of `translate`, of all images that have no others.
 
         Yields:
             For each the bytes of a PNG file, or the `ClientError` that kept it from being made.
@@ -220,11 +220,14 @@ class Client(_Connected):
             BadArgument: As in `translate`.
             ServerUnavailable: If no server answers any more, as the rest could not be made either.
         """
-        selection = self._selected(direction, seed, controls)
+        selection = self._selected(direction, seed=seed, **controls)
         with ThreadPoolExecutor(self.in_flight) as pool:
             pending = deque()
-            for image in images:
-                pending.append(pool.submit(self._outcome, image, selection, tiling))
+            for item in images:
+                image, own = item if isinstance(item, tuple) else (item, {})
+                asked = {"seed": seed, **controls, **own}
+                chosen = self._selected(direction, **asked) if own else selection
+                pending.append(pool.submit(self._outcome, image, chosen, tiling))
                 if len(pending) >= self.in_flight:
                     yield pending.popleft().result()
             while pending:
@@ -268,7 +271,7 @@ class AsyncClient(_Connected):
 
     async def translate(self, image, direction=None, *, seed=None, tiling=None, **controls):
         """Translates one image, as `Client.translate` does."""
-        selection = await self._selected(direction, seed, controls)
+        selection = await self._selected(direction, seed=seed, **controls)
         return await self._translated(image, selection, tiling)
 
     async def directions(self):
@@ -279,8 +282,7 @@ class AsyncClient(_Connected):
         """Asks for the model card, as `Client.model_card` does."""
         return json.loads(await self._answer(MODEL_CARD))
 
-    async def _selected(self, direction, seed, controls):
-        asked = {"seed": seed, **controls}
+    async def _selected(self, direction, **asked):
         plain = selections.plain_selection(direction, asked)
         if plain is not None:
             return plain
@@ -308,11 +310,14 @@ class AsyncClient(_Connected):
 
     async def translate_all(self, images, tiling=None, *, direction=None, seed=None, **controls):
         """Translates a stream of images in order, as `Client.translate_all` does."""
-        selection = await self._selected(direction, seed, controls)
+        selection = await self._selected(direction, seed=seed, **controls)
         pending = deque()
         try:
-            for image in images:
-                pending.append(asyncio.create_task(self._outcome(image, selection, tiling)))
+            for item in images:
+                image, own = item if isinstance(item, tuple) else (item, {})
+                asked = {"seed": seed, **controls, **own}
+                chosen = await self._selected(direction, **asked) if own else selection
+                pending.append(asyncio.create_task(self._outcome(image, chosen, tiling)))
                 if len(pending) >= self.in_flight:
                     yield await pending.popleft()
             while pending:

@@ -4,7 +4,6 @@ python -m serving.client IMAGE_OR_FOLDER... --model NAME --address HOST:PORT --t
 python -m serving.client IMAGE_OR_FOLDER... --export exports/NAME --to FOLDER
 """
 
-import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,9 @@ import jsonargparse
 from tqdm import tqdm
 
 from serving.client import Client, image_files, tiles
-from serving.client.failures import BadArgument, ClientError, ServerUnavailable
+from serving.client.failures import BadArgument, BadImage, ClientError, Code, ServerUnavailable
+from serving.client.selections import control_value, known_controls
+from serving.client.value_files import control_values, files_by_name, read_value
 from serving.process import ended_by, local_server
 
 
@@ -50,8 +51,8 @@ def main(
         export: Folder of a served model instead, which a local server then serves.
         version: Version of the model; by default the newest.
         direction: Which way to translate, of a model with several; by default its first.
-        seed: Number that decides the noise of dropout, the same for all images; by default there
-            is none.
+        seed: Number that decides all chance, such as the noise of dropout, the same for all
+            images; by default there is none.
         half: Send only this half of side-by-side files.
         tile: Send images with a longer side in tiles of this many pixels; by default each image
             goes whole.
@@ -63,7 +64,8 @@ def main(
         ca: PEM file of the authorities that vouch for the server; gRPC uses TLS with it.
         cert: PEM file of this client's certificate, where the server asks for one.
         key: PEM file of the key of that certificate.
-        controls: Dict of the name of an input beside the image to its value.
+        controls: Dict of the names of inputs beside the image to values, or to paths of a file
+            with it or of a folder with a file for each image, of its name.
     """
     if (model is None) == (export is None):
         raise BadArgument(
@@ -75,6 +77,10 @@ def main(
     if tiling:
         tiling.check()
     sources = image_files.results(images, to)
+    controls = dict(controls or {})
+    folders = {name: value for name, value in controls.items() if isinstance(value, Path)}
+    names = [_name(result, to) for result in sources]
+    files = {name: files_by_name(name, controls.pop(name), names) for name in folders}
     if resume:
         sources = {result: path for result, path in sources.items() if not result.exists()}
     with ExitStack() as stack:
@@ -92,12 +98,14 @@ def main(
             cert=cert,
             key=key,
         )
-        outcomes = stack.enter_context(client).translate_all(
-            (image_files.read_image(path, half) for path in sources.values()),
+        client = stack.enter_context(client)
+        known = known_controls(client.model_card(), direction, files)[1] if files else {}
+        outcomes = client.translate_all(
+            _sent(sources, to, half, known, files),
             tiling,
             direction=direction,
             seed=seed,
-            **(controls or {}),
+            **controls,
         )
         written, failures = _write(sources, outcomes)
     print(f"{written} of {len(sources)} images translated to {to}.")
@@ -123,35 +131,29 @@ def _write(sources, outcomes):
     return written, failures
 
 
-def control_values(texts: list[str]) -> dict:
-    """Reads values of controls as text.
-
-    Args:
-        texts: List of str, a name, `=` and a value as JSON each.
-
-    Returns:
-        Dict of names to values.
-
-    Raises:
-        BadArgument: If a text is none of these.
-
-    Example:
-        >>> control_values(["style=[0.5, 1]", "season=2"])
-        {'style': [0.5, 1], 'season': 2}
-    """
-    values = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
+def _sent(sources, to, half, controls, files):
+    """Yields what is sent for each file: its bytes, with values of its own, or why it cannot be."""
+    for result, path in sources.items():
+        image = image_files.read_image(path, half)
+        if not files or isinstance(image, ClientError):
+            yield image
+            continue
+        name = _name(result, to)
         try:
-            values[name] = json.loads(value)
-        except ValueError:
-            separator = ""
-        if not (name and separator):
-            raise BadArgument(
-                "--control must be NAME=JSON, such as style=[0.5,1]. Received: "
-                f"{text!r}. Write text in double quotes."
-            )
-    return values
+            own = {known: read_value(files[known][name], controls[known]) for known in files}
+            for known, value in own.items():
+                control_value(controls[known], value)
+            yield image, own
+        except BadImage as error:
+            yield error
+        except BadArgument as error:
+            rule = "A file of values must fit its control."
+            yield BadImage(rule, Code.INVALID_ARGUMENT, str(error), "Replace the file.")
+
+
+def _name(result, to):
+    """Returns the name of an image among the others, without its suffix."""
+    return result.relative_to(to).with_suffix("").as_posix()
 
 
 def run(arguments: Optional[list] = None):
@@ -167,7 +169,9 @@ def run(arguments: Optional[list] = None):
         action="append",
         default=[],
         metavar="NAME=JSON",
-        help="Value of an input beside the image, such as seed=7; one of them at a time.",
+        help="Value of an input beside the image, such as seed=7 or style=[0.5,1]; NAME=@FILE "
+        "reads it from a PNG, NPY or JSON file, NAME=@FOLDER from one for each image, of its "
+        "name. Repeat it for other inputs.",
     )
     parser.add_function_arguments(main, skip={"images", "controls"}, as_positional=False)
     options = parser.parse_args(arguments).as_dict()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Optional
 from serving.client.failures import BadArgument
 
 ONLY = "translate"  # Name of the direction that a card of format 1 describes.
+SET = "set_"  # Begins the name of the input that says whether a control is set.
 SAMPLED = "sampled"  # Signature of the seed, of the first direction of every card.
 SEED = {
     "name": "seed",
@@ -96,7 +97,7 @@ def plain_selection(direction: Optional[str], controls: Mapping[str, Any]) -> Op
 def selection(
     card: Mapping[str, Any], direction: Optional[str], controls: Mapping[str, Any]
 ) -> Selection:
-    """Finds the signature of a direction that takes a control.
+    """Finds the signature of a direction that takes the controls that are asked for.
 
     Args:
         card: Model card.
@@ -107,8 +108,42 @@ def selection(
         `Selection`.
 
     Raises:
-        BadArgument: If there is no such direction or control, if there are several controls, or if
-            the value has another type or shape than the control.
+        BadArgument: If there is no such direction or control, if there are several controls and
+            the model is older than requests with such, or if a value has another type or shape
+            than its control.
+    """
+    values = _asked(controls)
+    entry, known = known_controls(card, direction, values)
+    checked = {name: control_value(known[name], value) for name, value in values.items()}
+    if not checked:
+        return Selection(entry["signatures"]["default"])
+    if len(checked) == 1:
+        return Selection(known[next(iter(checked))]["signature"], checked)
+    if "controlled" not in entry["signatures"]:
+        raise BadArgument(
+            "A request to a model from before several controls could be set must set at most one. "
+            f"Received: {', '.join(values)}. Leave the others out, or export the run again."
+        )
+    inputs = {}
+    for name, control in known.items():
+        inputs[name] = checked[name] if name in checked else _unset(control)
+        inputs[f"{SET}{name}"] = Value("bool", (), name in checked)
+    return Selection(entry["signatures"]["controlled"], inputs)
+
+
+def known_controls(card: Mapping[str, Any], direction: Optional[str], names) -> tuple[dict, dict]:
+    """Returns what a card says of a direction and of its controls.
+
+    Args:
+        card: Model card.
+        direction: Name of a direction, or `None` for the first.
+        names: Names of controls that it must have.
+
+    Returns:
+        `(entry, controls)`: the part of the card, and a dict of the names of controls to theirs.
+
+    Raises:
+        BadArgument: If there is no such direction or control.
     """
     directions = card_directions(card)
     name = next(iter(directions)) if direction is None else direction
@@ -117,23 +152,14 @@ def selection(
             f"A direction must be one of {', '.join(directions)}. Received: {direction!r}. Leave "
             f"it out for {next(iter(directions))}."
         )
-    values = _asked(controls)
     known = {control["name"]: control for control in directions[name]["controls"]}
-    unknown = [control for control in values if control not in known]
+    unknown = [control for control in names if control not in known]
     if unknown:
         raise BadArgument(
             f"A control of the direction {name} must be one of {', '.join(known) or 'none'}. "
             f"Received: {', '.join(unknown)}. Correct the name, or leave it out."
         )
-    if len(values) > 1:
-        raise BadArgument(
-            "A request must set at most one control. Received: "
-            f"{', '.join(values)}. Leave the others out."
-        )
-    for control, value in values.items():
-        signature = known[control]["signature"]
-        return Selection(signature, {control: control_value(known[control], value)})
-    return Selection(directions[name]["signatures"]["default"])
+    return directions[name], known
 
 
 def control_value(control: Mapping[str, Any], value: Any) -> Value:
@@ -183,12 +209,25 @@ def require_no_map(selected: Selection):
     Raises:
         BadArgument: If there is one.
     """
-    maps = [name for name, value in selected.values.items() if len(value.shape) > 1]
+    maps = [
+        name
+        for name, value in selected.values.items()
+        if len(value.shape) > 1 and selected.values.get(f"{SET}{name}", value).numbers is not False
+    ]
     if maps:
         raise BadArgument(
             f"A control that is a map cannot be sent in tiles. Received: {', '.join(maps)}. Send "
             "the image whole."
         )
+
+
+def _unset(control):
+    """Returns a value of a control for where it is not set, and counts for nothing."""
+    shape = tuple(side or 1 for side in control["shape"])
+    numbers = {"string": "", "bool": False}.get(control["dtype"], 0)
+    for side in reversed(shape):
+        numbers = [numbers] * side
+    return Value(control["dtype"], shape, numbers)
 
 
 def _asked(controls):

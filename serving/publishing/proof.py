@@ -13,7 +13,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.engine.servable import Servable
 from serving.engine.warmup_replay import FILE
 from tfpix2pix.export import named_directions, signature_names
-from tfpix2pix.export.comparison import check_parity, translated
+from tfpix2pix.export.comparison import check_parity
+from tfpix2pix.inference import translate_in
 
 
 def write_warmup(version: Union[str, Path], size):
@@ -64,7 +65,7 @@ def check_served(version: Union[str, Path], directions, size, tolerance: float =
         shape = (1, *size, directions[name].network.inputs[0].shape[-1])
         image = random.uniform(-1, 1, shape).astype("float32")
         _, outputs = servable.predict(names.float, {"image": tf.make_tensor_proto(image)}, ())
-        expected = translated(directions[name], tf.constant(image), {})
+        expected = translate_in(directions[name], tf.constant(image))
         differences.append(np.abs(outputs["output"] - expected).max())
     servable.close()
     check_parity(float(np.max(differences)), tolerance, Path(version).parent)
@@ -76,4 +77,6 @@ def _example(tensor, size):
     sides = iter(size)
     axes = [axis.size if axis.size > 0 else None for axis in tensor.tensor_shape.dim[1:]]
     shape = [1, *(axis or next(sides) for axis in axes)]
-    return tf.make_tensor_proto(0, tensor.dtype, shape)  # One number, which stands for all.
+    # One number, which stands for all; and every control is set.
+    number = True if tensor.dtype == tf.bool.as_datatype_enum else 0
+    return tf.make_tensor_proto(number, tensor.dtype, shape)

@@ -17,6 +17,12 @@ def _mean(source):
     return tf.repeat(tf.reduce_mean(source, (1, 2, 3))[:, tf.newaxis], 3, axis=1)
 
 
+def _drawn(seed, source):
+    """A style by chance, the same for all images."""
+    style = tf.random.stateless_uniform((1, 3), seed, -1, 1)
+    return tf.repeat(style, tf.shape(source)[0], axis=0)
+
+
 def _no_hints(source):
     return tf.zeros((*tf.unstack(tf.shape(source)[:3]), 4))
 
@@ -30,8 +36,9 @@ STYLE = Control(
     tf.TensorSpec((3,)),
     _mean,
     {"kind": "numbers", "names": ["red", "green", "blue"], "range": [-1.0, 1.0]},
+    _drawn,
 )
-HINTS = Control("hints", tf.TensorSpec((None, None, 4)), _no_hints, {"kind": "text"})
+HINTS = Control("hints", tf.TensorSpec((None, None, 4)), _no_hints, {"kind": "points"})
 SEASON = Control(
     "season", tf.TensorSpec((), "int32"), _zeros, {"kind": "choice", "names": ["dry", "wet"]}
 )

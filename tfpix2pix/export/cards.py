@@ -65,8 +65,9 @@ def model_card(
         `source` and `target`, each with `channels`, `dtype` and `value_range`; `labels` of both, if
         they are label maps; `size_multiple`, of the sides that the network takes without padding;
         `drawing`; `examples`, PNG files in base64; `signatures`, the names of those without a
-        control; and `controls`, dicts of `name`, `signature`, `dtype`, `shape` and `about`. For
-        readers of format 1, what describes the default direction stands beside `format` too.
+        control, and of `controlled`, which takes all; and `controls`, dicts of `name`,
+        `signature`, `dtype`, `shape` and `about`. For readers of format 1, what describes the
+        default direction stands beside `format` too.
 
     Example:
         >>> from tfpix2pix.export import named_directions
@@ -109,6 +110,7 @@ def _entry(name, direction, signatures, drawing, examples):
         "default": signatures.default,
         "float": signatures.float,
         "uint8": signatures.uint8,
+        "controlled": signatures.controlled,
     }
     return {
         "name": name,

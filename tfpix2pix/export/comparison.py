@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
@@ -10,9 +10,9 @@ import tensorflow as tf
 from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
-from tfpix2pix.export.directions import named_directions, served_as_files, signature_names
+from tfpix2pix.export.directions import SET, named_directions, served_as_files, signature_names
 from tfpix2pix.export.weights import StoredWeights
-from tfpix2pix.inference import Control, Direction
+from tfpix2pix.inference import SEED, Control, Direction
 from tfpix2pix.inference.translation import has_open_sides
 
 SEED_OF_SAMPLES = 5  # With which noise is compared.
@@ -26,7 +26,8 @@ def parity(
     """Measures how far a SavedModel is from the networks it was made of.
 
     Compares every signature that translates, at the sizes of `example_pixels`; those of controls
-    with their neutral values and with others.
+    with their neutral values and with others, and that of all controls with none, all, and every
+    other one set.
 
     Args:
         directions: As exported: dict of names to `tfpix2pix.inference.Direction`, or a generator.
@@ -62,22 +63,48 @@ def _differences(direction, names, served, pixels):
     if served_as_files(task):
         request = {"image_bytes": tf.stack([images.encode(image) for image in pixels])}
 
-    def difference(signature, inputs, values, **noise):
-        expected = translated(direction, source, values, **noise)
+    def difference(signature, inputs, values):
+        expected = inference.translate_in(direction, source, values)
         return _difference(served[signature](**inputs), task, source, expected)
+
+    def controlled(control, values):
+        asked = {control.name: values if control.neutral is not None else SEED_OF_SAMPLES}
+        signature = names.controls[control.name]
+        return difference(signature, {**request, control.name: values}, asked)
 
     yield difference(names.float, {"image": source}, {})
     yield difference(names.default, request, {})
     if names.uint8 is not None:
         yield difference(names.uint8, {"image": pixels}, {})
+    others = {control.name: other_values(control, source) for control in direction.controls}
     for control in direction.controls:
-        signature = names.controls[control.name]
-        if control.neutral is None:
-            seeds = tf.fill([len(pixels)], tf.constant(SEED_OF_SAMPLES, "int64"))
-            yield difference(signature, {**request, control.name: seeds}, {}, seed=SEED_OF_SAMPLES)
-            continue
-        for values in (control.neutral(source), other_values(control, source)):
-            yield difference(signature, {**request, control.name: values}, {control.name: values})
+        yield controlled(control, others[control.name])
+        if control.neutral is not None:
+            yield controlled(control, control.neutral(source))
+    if names.controlled is not None:
+        yield _controlled_difference(direction, served[names.controlled], request, source, others)
+
+
+def _controlled_difference(direction, signature, request, source, values):
+    """Returns the difference of a signature of all controls, of which each image sets others."""
+    names = list(values)
+    subsets = [(), names, names[::2], names[1::2]]
+    inputs = {name: np.repeat(value, len(subsets), axis=0) for name, value in values.items()}
+    images_asked = {name: np.repeat(value, len(subsets), axis=0) for name, value in request.items()}
+    flags = {f"{SET}{name}": [name in asked for asked in subsets] * len(source) for name in names}
+    answer = signature(
+        **{name: tf.constant(value) for name, value in {**images_asked, **inputs, **flags}.items()}
+    )
+    expected = []
+    for index in range(len(source)):
+        one = source[index : index + 1]
+        for asked in subsets:
+            chosen = {name: values[name][index : index + 1] for name in asked}
+            if SEED.name in chosen:
+                chosen[SEED.name] = SEED_OF_SAMPLES
+            expected.append(inference.translate_in(direction, one, chosen)[0])
+    sources = tf.repeat(source, len(subsets), axis=0)
+    return _difference(answer, direction.task, sources, tf.stack(expected))
 
 
 def rounding(
@@ -112,44 +139,12 @@ def rounding(
             shown = [pixels[np.newaxis] for pixels in examples.get(name, ())]
             for pixels in shown or example_pixels(direction, size):
                 source = direction.task.source(tf.constant(pixels))
-                yield np.ravel(translated(direction, source, {}))
+                yield np.ravel(inference.translate_in(direction, source))
 
     exact = np.concatenate(list(translations()))
     with stored.rounded():
         difference = np.abs(np.concatenate(list(translations())) - exact)
     return {"largest": float(difference.max()), "mean": float(difference.mean())}
-
-
-def translated(
-    direction: Direction, source, values: Mapping[str, Any], *, seed: Optional[int] = None
-):
-    """Translates as the signatures of a direction do.
-
-    Args:
-        direction: `tfpix2pix.inference.Direction`.
-        source: float32 `[batch, height, width, channels]` in [-1, 1].
-        values: Dict of the names of controls to their values; others are neutral.
-        seed: int, seed of the noise, or `None` for none.
-
-    Returns:
-        float32 `[batch, height, width, output_channels]` in (-1, 1).
-
-    Example:
-        >>> from tfpix2pix.networks import unet_generator
-        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
-        >>> direction = named_directions(generator)["translate"]
-        >>> translated(direction, tf.zeros((1, 4, 4, 3)), {}).shape
-        TensorShape([1, 4, 4, 3])
-    """
-    noise = {} if seed is None else {"samples": 1, "seed": seed}
-    translations = inference.translate(
-        direction.network,
-        source,
-        controls=inference.control_batches(direction, source, values),
-        multiple=direction.multiple,
-        **noise,
-    )
-    return translations if seed is None else translations[0]
 
 
 def _difference(answer, task, source, expected):
@@ -194,7 +189,7 @@ def example_pixels(direction: Direction, size: Optional[tuple[int, int]] = None)
 
 
 def other_values(control: Control, source):
-    """Returns a batch of values of a control that are not neutral, of text the neutral ones.
+    """Returns a batch of values of a control that are not neutral; of text they are neutral.
 
     Args:
         control: `tfpix2pix.inference.Control`.
@@ -211,6 +206,8 @@ def other_values(control: Control, source):
     """
     shape = list(control.spec.shape)
     dtype = control.spec.dtype
+    if control.neutral is None:
+        return tf.fill([source.shape[0]], tf.constant(SEED_OF_SAMPLES, dtype))
     if dtype == tf.string:
         return control.neutral(source)
     if has_open_sides(shape):

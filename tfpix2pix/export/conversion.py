@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfpix2pix import atomic, inference
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import FILE, model_card
-from tfpix2pix.export.comparison import check_parity, example_pixels, translated
+from tfpix2pix.export.comparison import check_parity, example_pixels
 from tfpix2pix.export.directions import chosen_direction, named_directions
 from tfpix2pix.quiet import quiet
 
@@ -77,7 +77,9 @@ def convert(
     differences = []
     for pixels in example_pixels(chosen, size):
         source = chosen.task.source(pixels)
-        differences.append(np.abs(run(source.numpy()) - translated(chosen, source, {})).max())
+        differences.append(
+            np.abs(run(source.numpy()) - inference.translate_in(chosen, source)).max()
+        )
     difference = float(np.max(differences))
     check_parity(difference, tolerance, file)
     with atomic.replacing(file, flush=True) as part:

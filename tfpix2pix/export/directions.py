@@ -10,10 +10,12 @@ from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.data.tasks import Pairs
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import SEED, Direction
-from tfpix2pix.layers import Dropout
+from tfpix2pix.inference.graph import has_dropout
 
 ONLY = "translate"  # Name of the direction of a generator that is exported by itself.
-IMAGES = ("image", "image_bytes")  # Inputs that every signature has one of.
+# Inputs that every signature has one of, and what clients and programs call their own arguments.
+RESERVED = ("image", "image_bytes", "direction", "pixels", "samples", "tiling")
+SET = "set_"  # Begins the name of the input that says whether a control is set.
 CARD = "model_card"  # The signature that answers the model card.
 
 
@@ -25,6 +27,8 @@ class SignatureNames(NamedTuple):
         float: float32 in [-1, 1] to the same.
         uint8: Pixels of 8 bits to such; `None` where files have others.
         controls: Dict of the names of controls to signatures that take one beside the image.
+        controlled: Takes every control beside the image, and of each whether it is set; `None` of
+            a direction with less than two controls.
 
     Example:
         >>> SignatureNames("serving_default", "float").controls
@@ -35,6 +39,7 @@ class SignatureNames(NamedTuple):
     float: str
     uint8: Optional[str] = None
     controls: Mapping[str, str] = {}
+    controlled: Optional[str] = None
 
 
 def named_directions(
@@ -67,13 +72,12 @@ def named_directions(
                 f"{len(directions)} directions, task={task!r}. Leave `task` out."
             )
         return dict(directions)
-    has_noise = any(isinstance(layer, Dropout) for layer in directions.layers)
     return {
         ONLY: Direction(
             directions,
             task or eight_bit_task(directions),
             multiple=inference.size_multiple(directions),
-            controls=(SEED,) if has_noise else (),
+            controls=(SEED,) if has_dropout(directions) else (),
         )
     }
 
@@ -178,6 +182,7 @@ def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureN
             f"{prefix}float",
             f"{prefix}uint8" if has_pixels else None,
             controls,
+            f"{prefix}controlled" if len(controls) > 1 else None,
         )
     _check_unique(names)
     return names
@@ -185,17 +190,19 @@ def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureN
 
 def _check_controls(name, direction):
     for control in direction.controls:
-        if control.name in IMAGES:
+        is_other = control.name == SEED.name and control.neutral is not None
+        if control.name in RESERVED or control.name.startswith(SET) or is_other:
             raise InputError(
-                f"A control must not have the name of an image, {' or '.join(IMAGES)}. Received: "
-                f"{control.name!r} of the direction {name!r}. Rename it."
+                f"A control must not be named {', '.join(RESERVED)}, {SET}..., or as the seed "
+                f"{SEED.name}, which mean something else. Received: {control.name!r} of the "
+                f"direction {name!r}. Rename it."
             )
 
 
 def _check_unique(names):
     used = {CARD}
     for name, signatures in names.items():
-        listed = [signatures.default, signatures.float, signatures.uint8]
+        listed = [signatures.default, signatures.float, signatures.uint8, signatures.controlled]
         for signature in [*filter(None, listed), *signatures.controls.values()]:
             if signature in used:
                 raise InputError(

@@ -10,10 +10,18 @@ import tensorflow as tf
 
 from tfpix2pix import inference
 from tfpix2pix.data import images
+from tfpix2pix.export.controlled import (
+    all_specs,
+    batch_spec,
+    checked_values,
+    chosen_batches,
+    first_sample,
+    values_and_flags,
+)
 from tfpix2pix.export.directions import CARD, SignatureNames, served_as_files, signature_names
 from tfpix2pix.export.limits import MOST_PIXELS, check_bits, check_size, declared_size
-from tfpix2pix.inference import Control, Direction
-from tfpix2pix.inference.graph import evaluate, layer_output
+from tfpix2pix.inference import SEED, Control, Direction
+from tfpix2pix.inference.graph import evaluate, has_dropout, layer_output
 from tfpix2pix.inference.translation import has_open_sides, padded_inputs
 
 FILES = tf.TensorSpec((None,), tf.string, name="image_bytes")
@@ -94,10 +102,14 @@ class DirectionSignatures:
         self._read = read
         channels = direction.network.inputs[0].shape[-1]
         self._floats = tf.TensorSpec((None, None, None, channels), name="image")
-        specs = [_batch_spec(control) for control in direction.inputs]
-        # One trace for all signatures without chance.
+        specs = [batch_spec(control) for control in direction.inputs]
+        # One trace for all signatures without noise, and one for those with it.
         translate = _graph(self._translate, self._floats, *specs)
         self._translated = translate.get_concrete_function()
+        self._noisy = None
+        if direction.has_seed and has_dropout(direction.network):
+            noisy = _graph(self._with_noise, self._floats, tf.TensorSpec((), tf.int64), *specs)
+            self._noisy = noisy.get_concrete_function()
 
     def functions(self, names: SignatureNames) -> dict[str, Any]:
         """Returns the signatures under their names.
@@ -127,6 +139,9 @@ class DirectionSignatures:
                 served[name] = _graph(method, image, SEEDS)
             else:
                 served[name] = self._controlled(control, image)
+        if names.controlled is not None:
+            method = self.all_files if as_files else self.all_floats
+            served[names.controlled] = _graph(method, image, *all_specs(self._direction))
         return served
 
     def floats(self, image):
@@ -175,7 +190,7 @@ class DirectionSignatures:
 
         translated = tf.map_fn(
             lambda pair: translate(*pair),
-            (image_bytes, _checked_values(control, values, image_bytes)),
+            (image_bytes, checked_values(control, values, image_bytes)),
             fn_output_signature=tf.string,
         )
         return {"output_bytes": translated}
@@ -183,11 +198,46 @@ class DirectionSignatures:
     def controlled_floats(self, control: Control, image, values):
         """Translates floats to floats, with a value of a control each."""
         image = self._checked_rank(image)
-        return {"output": self._with(control, image, _checked_values(control, values, image))}
+        return {"output": self._with(control, image, checked_values(control, values, image))}
+
+    def all_files(self, image_bytes, *inputs):
+        """Translates files to files, with a value of every control each, and whether it is set."""
+
+        def translate(file, values, flags):
+            return self._file(file, lambda source: self._asked(source, values, flags))
+
+        translated = tf.map_fn(
+            lambda row: translate(*row),
+            (image_bytes, *values_and_flags(self._direction, inputs, image_bytes)),
+            fn_output_signature=tf.string,
+        )
+        return {"output_bytes": translated}
+
+    def all_floats(self, image, *inputs):
+        """Translates floats to floats, with every control each, and whether it is set."""
+        image = self._checked_rank(image)
+        output = tf.TensorSpec((None, None, self._direction.network.outputs[0].shape[-1]))
+        translated = tf.map_fn(
+            lambda row: self._asked(row[0][tf.newaxis], *row[1:])[0],
+            (image, *values_and_flags(self._direction, inputs, image)),
+            fn_output_signature=output,
+        )
+        return {"output": translated}
+
+    def _asked(self, source, values, is_set):
+        """Translates one image with a value of every control, as far as they are set."""
+        controls = chosen_batches(self._direction, source, values, is_set)
+        if self._noisy is None:
+            return self._translated(source, *controls)
+        return tf.cond(
+            is_set[SEED.name],
+            lambda: self._noisy(source, values[SEED.name], *controls),
+            lambda: self._translated(source, *controls),
+        )
 
     def _controlled(self, control, image):
         method = self.controlled_files if image is FILES else self.controlled_floats
-        return _graph(partial(method, control), image, _batch_spec(control))
+        return _graph(partial(method, control), image, batch_spec(control))
 
     def _neutral(self, source):
         """Translates floats with all controls neutral."""
@@ -221,16 +271,22 @@ class DirectionSignatures:
             )
 
     def _sample(self, image, seed):
-        """Translates a batch with the noise of the first sample of `inference.translate`."""
+        """Translates a batch with the chance of the first sample of `inference.translate_in`."""
+        controls = inference.control_batches(self._direction, image, seed=first_sample(seed))
+        if self._noisy is None:
+            return self._translated(image, *controls)
+        return self._noisy(image, seed, *controls)
+
+    def _with_noise(self, image, seed, *controls):
+        """Translates a batch with the noise of dropout."""
         check_size(tf.shape(image)[1:3], self._most_pixels)
+        controls = _checked_maps(image, controls)
         network = self._direction.network
         height, width = tf.unstack(tf.shape(image)[1:3])
-        controls = inference.control_batches(self._direction, image)
         inputs, top, left = padded_inputs(network, image, controls, self._direction.multiple)
-        pair = tf.stack([seed, tf.zeros_like(seed)])
 
         def apply(layer, *values):
-            return layer_output(layer, values, "per_image", pair)
+            return layer_output(layer, values, "per_image", first_sample(seed))
 
         with self._read(network):
             translated = evaluate(network, inputs[0], apply, inputs[1:])
@@ -265,26 +321,12 @@ def _card_function(card):
     return _graph(serve_card, tf.TensorSpec((None,), tf.string, name="request"))
 
 
-def _batch_spec(control):
-    return tf.TensorSpec((None, *control.spec.shape), control.spec.dtype, name=control.name)
-
-
 def _sized(value, size):
     """Tells the graph the sides of images, and of controls that are as high and wide."""
     if not has_open_sides(value.shape[1:]):
         return value
     # Not by `tf.ensure_shape`: optimized within a loop, it is run for other sizes too.
     return tf.reshape(value, (-1, *size, value.shape[3]))
-
-
-def _checked_values(control, values, images):
-    """Refuses values of a wrong shape or number: a server enforces no shape of a signature."""
-    values = tf.ensure_shape(values, (None, *control.spec.shape))
-    rule = f"There must be a value of {control.name} for each image. Received: [values images]"
-    counts = tf.stack([tf.shape(values)[0], tf.shape(images)[0]])
-    check = tf.debugging.Assert(counts[0] == counts[1], [rule, counts, "Repeat it."])
-    with tf.control_dependencies([check]):  # Else a loop over both could fail first, in its words.
-        return tf.identity(values)
 
 
 def _checked_maps(image, controls):

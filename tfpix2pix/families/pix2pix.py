@@ -11,7 +11,7 @@ from tfpix2pix.families.compiling import chosen_conventions, compile_model, prec
 from tfpix2pix.families.family import Family, Importer, PeerFile
 from tfpix2pix.families.importing import importable, imported_players
 from tfpix2pix.inference.direction import SEED, Direction
-from tfpix2pix.layers import Dropout
+from tfpix2pix.inference.graph import has_dropout
 from tfpix2pix.models import Pix2Pix
 from tfpix2pix.networks.unet import checked_depth
 from tfpix2pix.optimizers import AdamSettings
@@ -158,12 +158,11 @@ def directions(config: ExperimentConfig, model: Pix2Pix) -> dict[str, Direction]
         64
     """
     generator = model.players["generator"]
-    has_noise = any(isinstance(layer, Dropout) for layer in generator.layers)
     direction = Direction(
         generator,
         pairs.task(config),
         config.model.multiple(config.data.image_size),
-        controls=(SEED,) if has_noise else (),
+        controls=(SEED,) if has_dropout(generator) else (),
         kernel=pairs.geometry(config).kernels[0],
     )
     return {"translate": direction}

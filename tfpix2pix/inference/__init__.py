@@ -1,6 +1,7 @@
 """Inference: translation of images of any size and number, by directions and their controls."""
 
-from tfpix2pix.inference.controls import control_batches
+from tfpix2pix.inference.controls import control_batches, unset_batch
+from tfpix2pix.inference.directed import translate_in
 from tfpix2pix.inference.direction import SEED, Control, Direction, Example
 from tfpix2pix.inference.norm_surgery import output_difference, recalibrated, with_instance_norm
 from tfpix2pix.inference.translation import size_multiple, translate
@@ -15,5 +16,7 @@ __all__ = [
     "recalibrated",
     "size_multiple",
     "translate",
+    "translate_in",
+    "unset_batch",
     "with_instance_norm",
 ]

@@ -8,20 +8,23 @@ import tensorflow as tf
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference.direction import Control, Direction
+from tfpix2pix.layers.initialization import derived_seed
 
 _NOTHING = MappingProxyType({})
 
 
 def control_batches(
-    direction: Direction, source, values: Mapping[str, Any] = _NOTHING
+    direction: Direction, source, values: Mapping[str, Any] = _NOTHING, *, seed=None
 ) -> tuple[tf.Tensor, ...]:
-    """Returns the further inputs of a direction's network, neutral where nothing is asked for.
+    """Returns the further inputs of a direction's network, neutral or drawn where not asked for.
 
     Args:
         direction: `Direction`.
         source: float `[batch, height, width, channels]` in [-1, 1].
         values: Dict of the names of controls to their values: one for each image, or one of the
             control's shape for all of them.
+        seed: int `[2]`, a seed and the number of the sample, by which controls that have a
+            `sample` are drawn where they are not asked for; `None` for no chance.
 
     Returns:
         Tuple of a tensor `[batch, *shape]` for each of `direction.inputs`.
@@ -50,9 +53,37 @@ def control_batches(
     return tuple(
         control_batch(control, values[name], source.shape[0] or tf.shape(source)[0])
         if name in values
-        else control.neutral(source)
+        else unset_batch(control, source, seed)
         for name, control in inputs.items()
     )
+
+
+def unset_batch(control: Control, source, seed=None) -> tf.Tensor:
+    """Returns the values of a control that is not asked for: drawn by a seed, or neutral.
+
+    Args:
+        control: `Control` that is an input of the network.
+        source: float `[batch, height, width, channels]` in [-1, 1].
+        seed: int `[2]`, a seed and the number of the sample, or `None` for no chance. Controls of
+            different names are drawn independently.
+
+    Returns:
+        Tensor `[batch, *shape]`.
+
+    Example:
+        >>> def draw(seed, source):
+        ...     return tf.repeat(tf.random.stateless_normal((1, 2), seed), len(source), axis=0)
+        >>> neutral = lambda source: tf.zeros((len(source), 2))
+        >>> style = Control("style", tf.TensorSpec((2,)), neutral, sample=draw)
+        >>> first, second = unset_batch(style, tf.zeros((2, 8, 8, 3)), (7, 0)).numpy().tolist()
+        >>> first == second, first[0] == first[1]
+        (True, False)
+    """
+    if seed is None or control.sample is None:
+        return control.neutral(source)
+    seed = tf.cast(seed, "int64")
+    own = tf.random.experimental.stateless_fold_in(seed, derived_seed(0, control.name))
+    return control.sample(own, source)
 
 
 def control_batch(control: Control, value, count) -> tf.Tensor:

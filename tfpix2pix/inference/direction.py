@@ -21,11 +21,16 @@ class Control(NamedTuple):
         name: Name of the signature's input, of the command's option and of the page's widget.
         spec: `tf.TensorSpec` of one example, without the batch; `None` stands for open sides.
         neutral: TensorFlow function of a batch of sources, float `[batch, height, width,
-            channels]`, to the batch of values that ask for nothing; what it gives for an image
-            depends on no other. `None` for the seed, which is no input of the
-            network: without it there is no noise.
+            channels]`, to the batch of values used where a user sets none; what it gives for an
+            image depends on no other. `None` for the seed, which is no input of the network:
+            without it there is no noise.
         about: What the model card and the page say of it: `kind` of widget ("seed", "slider",
-            "choice", "numbers" or "text"), `title`, `range`, `names`.
+            "choice", "numbers", "weights", "text", "map", "points" or "image"), `title`, `range`,
+            `names`; see `serving/README.md` for what each kind shows.
+        sample: TensorFlow function of a seed, int64 `[2]` as of `tf.random.stateless_normal`, and
+            of a batch of sources to a batch of values drawn by it, one for each image, which
+            depends on no other; `None` where chance means nothing. By it a seed decides this
+            control where it is not set.
 
     Example:
         >>> SEED.name, SEED.spec.dtype
@@ -36,6 +41,7 @@ class Control(NamedTuple):
     spec: tf.TensorSpec
     neutral: Optional[Callable] = None
     about: Mapping[str, Any] = _NOTHING
+    sample: Optional[Callable] = None
 
 
 class Example(NamedTuple):
@@ -139,6 +145,16 @@ class Direction(NamedTuple):
         """The controls that are inputs of the network, in its order."""
         return tuple(control for control in self.controls if control.neutral is not None)
 
+    @property
+    def has_seed(self) -> bool:
+        """Whether one of the controls is a seed, without which there is no chance."""
+        return len(self.inputs) < len(self.controls)
 
-# The noise of dropout; every network with dropout has this control (Isola et al., 2017, 3.4).
+    @property
+    def has_drawn_inputs(self) -> bool:
+        """Whether chance means something for one of the inputs."""
+        return any(control.sample is not None for control in self.inputs)
+
+
+# All chance: the noise of dropout (Isola et al., 2017, 3.4), and controls that have a `sample`.
 SEED = Control("seed", tf.TensorSpec((), tf.int64), about={"kind": "seed", "title": "Seed"})

@@ -172,11 +172,25 @@ def check_statistics(network: keras.Model, statistics: str, samples: Optional[in
             f"`samples` must be at least 1. Received: samples={samples}. Leave it out for one "
             "translation without noise."
         )
-    if not _has(network, Dropout):
+    if not has_dropout(network):
         raise InputError(
             f"`samples` differ by dropout alone, which {network.name!r} has none of. Received: "
             f"samples={samples}. Leave it out, or train with `dropout_levels` of at least 1."
         )
+
+
+def has_dropout(network: keras.Model) -> bool:
+    """Whether a network has dropout, the noise of which a seed decides.
+
+    Args:
+        network: `keras.Model`.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> has_dropout(unet_generator((None, None, 3), depth=2, base_filters=4, dropout_levels=0))
+        False
+    """
+    return _has(network, Dropout)
 
 
 def _has(network, kind):

@@ -4,7 +4,7 @@ import math
 import weakref
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Optional
+from typing import Optional, Union
 
 import tensorflow as tf
 from tensorflow import keras
@@ -56,7 +56,7 @@ def translate(
     controls: Sequence = (),
     multiple: Optional[int] = None,
     statistics: str = "per_image",
-    samples: Optional[int] = None,
+    samples: Union[int, Sequence[int], None] = None,
     seed: int = 0,
     strip: Optional[int] = None,
 ):
@@ -78,8 +78,8 @@ def translate(
         statistics: What batch norm goes by: `"per_image"`, as the paper does with batches of one;
             `"batch"`, as in training, the moments of the batch; or `"moving"`, the averages that
             training kept. Instance norm always goes by each image.
-        samples: Number of translations of each image that differ by dropout, the paper's only
-            noise; by default one without.
+        samples: How many translations of each image differ by dropout, the paper's only noise, or
+            the numbers of some of them, such as `[3]`; by default one without.
         seed: int, seed of this noise. Sample n of an image depends on the image, the seed and n
             alone, and has the same noise as sample n of its neighbours.
         strip: Rows of a feature map that are computed at a time, for images whose feature maps are
@@ -105,7 +105,9 @@ def translate(
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 3.4, of noise and statistics
         at test time.
     """
-    check_statistics(network, statistics, samples)
+    if samples is not None:
+        samples = samples if isinstance(samples, Sequence) else range(samples)
+    check_statistics(network, statistics, None if samples is None else len(samples))
     if strip is not None and strip < 1:
         raise InputError(
             f"`strip` must be at least 1. Received: strip={strip}. 64 rows are a good choice."
@@ -135,7 +137,7 @@ def _sampled(network, source, controls, samples, seed, options):
     if samples is None:
         return _translated(network, source, controls, None, **options)
     # Tensors, so that neither a seed nor a sample is traced anew.
-    pairs = [tf.constant((seed, sample), "int64") for sample in range(samples)]
+    pairs = [tf.constant((seed, sample), "int64") for sample in samples]
     return tf.stack([_translated(network, source, controls, pair, **options) for pair in pairs])
 
 

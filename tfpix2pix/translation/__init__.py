@@ -5,8 +5,8 @@ from tfpix2pix.translation.translators import (
     Translator,
     direction_translator,
     export_translator,
-    named_values,
 )
+from tfpix2pix.translation.value_files import named_values
 
 __all__ = [
     "FileReport",

@@ -16,6 +16,7 @@ from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.translation import animations
 from tfpix2pix.translation.translators import Translator
+from tfpix2pix.translation.value_files import read_value
 
 FRAMES = ("folder", "animation")
 READ_AHEAD = 2  # Images that are decoded while one is translated.
@@ -90,7 +91,8 @@ def translate_files(
 
     Raises:
         ValueError: Before anything is written: if there is no image, two would give the same file,
-            or the format cannot hold translations.
+            the format cannot hold translations, or an image has not one file for each control of
+            the translator's `folders`.
 
     Example:
         >>> from tfpix2pix.data.formats import PixelFormat
@@ -109,7 +111,9 @@ def translate_files(
     suffix = f".{format or ('png' if png_holds_it else 'tiff')}"
     codecs.encode(np.zeros((1, 1, target.channels), target.dtype), suffix)
     named_files = _named_files(Path(images), to)
-    work = _Work(translator, to, suffix, frames, size, overwrite)
+    names = [name for name, _ in named_files]
+    value_files = [(folder.control, folder.files(names)) for folder in translator.folders]
+    work = _Work(translator, to, suffix, frames, size, overwrite, value_files)
     counts = Counter()
     failures = {}
     examples = []
@@ -178,6 +182,7 @@ class _Work(NamedTuple):
     frames: str
     size: Optional[int]
     overwrite: bool
+    value_files: list
 
     def read(self, named):
         """Returns the file as `Animation`, the error, or `None` when nothing is to be done."""
@@ -193,32 +198,36 @@ class _Work(NamedTuple):
         """Yields for each image of a file the paths of its translations, and whether it is new."""
         if animation is None:
             yield self._outputs(name), False
-        elif animation.count == 1:
-            yield self._image(name, animation.frames[0][0])
+            return
+        values = {
+            control.name: read_value(files[name], control) for control, files in self.value_files
+        }
+        if animation.count == 1:
+            yield self._image(name, animation.frames[0][0], values)
         elif self.frames == "animation":
-            yield self._animation(name, animation)
+            yield self._animation(name, animation, values)
         else:
             digits = max(4, len(str(animation.count - 1)))
             # In a folder of the file's whole name, which no other file can have.
             folder = Path(name).with_name(file.name)
             for index, (pixels, _) in enumerate(_read_ahead(animation.frames)):
-                yield self._image(f"{folder / str(index).zfill(digits)}", pixels)
+                yield self._image(f"{folder / str(index).zfill(digits)}", pixels, values)
 
-    def _image(self, name, pixels):
+    def _image(self, name, pixels, values):
         outputs = self._outputs(name)
         if self._is_done(outputs):
             return outputs, False
-        for output, translated in zip(outputs, self._translations(pixels, self.suffix)):
+        for output, translated in zip(outputs, self._translations(pixels, self.suffix, values)):
             codecs.write(translated, output)
         return outputs, True
 
-    def _animation(self, name, animation):
+    def _animation(self, name, animation, values):
         suffix = animations.SUFFIXES[animation.format]
         output = self.to / f"{name}{suffix}"
         if self._is_done([output]):
             return [output], False
         translated = [
-            (self._translations(pixels, suffix)[0], duration)
+            (self._translations(pixels, suffix, values)[0], duration)
             for pixels, duration in _read_ahead(animation.frames)
         ]
         encoded = animations.encode(translated, animation.format, loop=animation.loop)
@@ -234,12 +243,12 @@ class _Work(NamedTuple):
     def _is_done(self, outputs):
         return not self.overwrite and all(output.exists() for output in outputs)
 
-    def _translations(self, pixels, suffix):
+    def _translations(self, pixels, suffix, values):
         if 0 in pixels.shape:
             raise InputError(f"An image must have pixels. Received: {pixels.shape}. Replace it.")
         if self.size:
             pixels = _scaled(pixels, self.size, self.translator.kernel)
-        translations = self.translator.translate(pixels)
+        translations = self.translator.translate(pixels, *([values] if values else []))
         channels = pixels.shape[-1]
         has_alpha = channels in (2, 4) and channels != self.translator.source.channels
         if not (has_alpha and suffix in _WITH_ALPHA and self.translator.target.channels in (1, 3)):

@@ -8,7 +8,17 @@ from tqdm import tqdm
 
 from tfpix2pix.bfloat16 import graph_precision
 from tfpix2pix.translation.files import translate_files
-from tfpix2pix.translation.translators import named_values
+from tfpix2pix.translation.value_files import named_values
+
+# The option for the values of controls, see `tfpix2pix.translation.named_values`.
+CONTROL = {
+    "action": "append",
+    "default": [],
+    "metavar": "NAME=JSON",
+    "help": "Value of an input beside the image, such as seed=7 or style=[0.5,1]; NAME=@FILE reads "
+    "it from a PNG, NPY or JSON file, NAME=@FOLDER from one for each image, of its name. Repeat it "
+    "for other inputs.",
+}
 
 
 def translate_by(parser, open_translator: Callable, arguments: Optional[list] = None) -> None:
@@ -18,11 +28,11 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
     frames become equal ones, but it is not promised that a video is consistent over time.
 
     Args:
-        parser: `jsonargparse.ArgumentParser` with the option `control`, a list of texts as of
-            `named_values`. It gets `images`, `precision`, and the options of the other two
+        parser: `jsonargparse.ArgumentParser` with the option `control`, of the arguments `CONTROL`.
+            It gets `images`, `precision`, and the options of the other two
             functions.
-        open_translator: Function to a `tfpix2pix.translation.Translator`; `controls` is a dict of
-            names to values, the other arguments become options.
+        open_translator: Function to a `tfpix2pix.translation.Translator`; `controls` is a dict as
+            of `named_values`, the other arguments become options.
         arguments: List of str, without the program's name; by default those of the process.
 
     Raises:
@@ -39,7 +49,7 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
         ...     return Translator(lambda pixels: [255 - pixels], grey, grey)
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black/1.bmp")
         >>> parser = jsonargparse.ArgumentParser()
-        >>> action = parser.add_argument("-control", action="append", default=[])
+        >>> action = parser.add_argument("-control", **CONTROL)
         >>> translate_by(parser, open_negative, ["black", "-" "-to", "white"])
         white: 1 translation made, 0 were there already.
     """

@@ -1,7 +1,6 @@
 """Translators: pixels of files to pixels of files, whatever computes them."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, NamedTuple, Optional, Union
@@ -14,9 +13,11 @@ from tfpix2pix.data import codecs, formats, images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import chosen_direction, directions_of, read_card, task_of, versions
+from tfpix2pix.export.directions import SET
 from tfpix2pix.inference import Control, Direction
 from tfpix2pix.inference.controls import control_batch
 from tfpix2pix.inference.translation import has_open_sides
+from tfpix2pix.translation.value_files import ValueFolder, read_value
 
 _NOTHING = MappingProxyType({})
 
@@ -25,12 +26,14 @@ class Translator(NamedTuple):
     """Translates the pixels of one file.
 
     Attributes:
-        translate: Function of uint8, uint16 or float32 `[height, width, channels]` to a list of
+        translate: Function of uint8, uint16 or float32 `[height, width, channels]`, and, where
+            there are `folders`, of a dict of the names of their controls to values, to a list of
             images of the same height and width, of the format `target`.
         source: `PixelFormat` of the files; `None` for what is not known.
         target: `PixelFormat` of the translations.
         kernel: How files are resized, see `tfpix2pix.data.images.resize`.
         samples: How many translations a file has; `None` for one without chance.
+        folders: `ValueFolder`s of the controls whose values differ by file.
 
     Example:
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
@@ -44,6 +47,7 @@ class Translator(NamedTuple):
     target: PixelFormat
     kernel: str = "bilinear"
     samples: Optional[int] = None
+    folders: tuple[ValueFolder, ...] = ()
 
 
 def direction_translator(
@@ -62,17 +66,18 @@ def direction_translator(
     Args:
         direction: `tfpix2pix.inference.Direction`.
         statistics: See `tfpix2pix.inference.translate`, as the options below.
-        samples: How many translations of a file to draw, with dropout as the noise.
-        seed: Another seed draws others; each file has the same noise.
+        samples: How many translations of a file to draw, by chance.
+        seed: Another seed draws others; each file has the same chance.
         strip: Rows that are computed at once, for images larger than memory.
-        controls: Dict of the names of controls to the values that all files have; others are
-            neutral.
+        controls: Dict of the names of controls to the values that all files have, the seed among
+            them, or to the `pathlib.Path` of a file with it, or of a folder with a file for each;
+            others are neutral.
 
     Returns:
         `Translator`. It raises `ValueError` for pixels of another format, or out of their range.
 
     Raises:
-        ValueError: As `tfpix2pix.inference.translate` and `tfpix2pix.inference.control_batches`.
+        ValueError: As `tfpix2pix.inference.translate_in`.
 
     Example:
         >>> from tfpix2pix.export import named_directions
@@ -84,14 +89,14 @@ def direction_translator(
     """
     task = direction.task
     source_format = task.source_format
+    controls, folders = _read_controls(direction.controls, controls)
 
-    def translate(pixels):
+    def translate(pixels, values=_NOTHING):
         source = task.source(_fitting(pixels, source_format))[tf.newaxis]
-        translations = inference.translate(
-            direction.network,
+        translations = inference.translate_in(
+            direction,
             source,
-            controls=inference.control_batches(direction, source, controls),
-            multiple=direction.multiple,
+            {**controls, **values},
             statistics=statistics,
             samples=samples,
             seed=seed,
@@ -103,7 +108,24 @@ def direction_translator(
     least = source_format.value_range[0]
     shape = (*_size_of_trial(direction, controls), source_format.channels)
     translate(np.full(shape, least, source_format.dtype))
-    return Translator(translate, source_format, task.target_format, direction.kernel, samples)
+    return Translator(
+        translate, source_format, task.target_format, direction.kernel, samples, folders
+    )
+
+
+def _read_controls(known, controls):
+    """Returns the values that all files have, and `ValueFolder`s of those that differ."""
+    known = {control.name: control for control in known}
+    values = {}
+    folders = []
+    for name, value in controls.items():
+        if not isinstance(value, Path) or name not in known:  # What is unknown is refused later.
+            values[name] = value
+        elif value.is_dir():
+            folders.append(ValueFolder(known[name], value))
+        else:
+            values[name] = read_value(value, known[name])
+    return values, tuple(folders)
 
 
 def _size_of_trial(direction, controls):
@@ -131,8 +153,7 @@ def export_translator(
         folder: Folder of the served model, whose newest version is taken, or of a version.
         direction: Name of the direction; by default the first.
         kernel: See `Translator`; `"nearest"` for label maps.
-        controls: Dict of the name of one control, such as `"seed"`, to the value that all files
-            have; others are neutral.
+        controls: As of `direction_translator`.
 
     Returns:
         `Translator`. It raises `ValueError` for pixels that the signature does not take.
@@ -160,8 +181,7 @@ def export_translator(
     if card is not None:
         entries = directions_of(card, signatures)
         name = chosen_direction(entries, direction)
-        signature, inputs = _chosen_signature(entries[name], controls)
-        return _card_translator(signatures[signature], task_of(card, name), inputs, kernel)
+        return _card_translator(signatures, entries[name], task_of(card, name), controls, kernel)
     if direction is not None or controls:
         raise InputError(
             f"An export without a model card has one direction and no controls. Received: "
@@ -170,67 +190,69 @@ def export_translator(
     return _cardless_translator(signatures, kernel)
 
 
-def named_values(texts: Iterable[str]) -> dict[str, Any]:
-    """Reads values of controls as text.
-
-    Args:
-        texts: Iterable of str, a name, `=` and a value as JSON each.
-
-    Returns:
-        Dict of names to values.
-
-    Raises:
-        ValueError: If a text is none of these.
-
-    Example:
-        >>> named_values(["style=[0.5, 1]", "season=2"])
-        {'style': [0.5, 1], 'season': 2}
-    """
-    values = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
-        try:
-            values[name] = json.loads(value)
-        except ValueError:
-            separator = ""
-        if not (name and separator):
-            raise InputError(
-                "The value of a control must be NAME=JSON, such as style=[0.5,1]. Received: "
-                f"{text!r}. Write text in double quotes."
-            )
-    return values
-
-
-def _chosen_signature(entry, controls):
-    """Returns the name of a signature, and its inputs beside the image, for a batch of one."""
-    if not controls:
-        return entry["signatures"]["default"], {}
-    known = {control["name"]: control for control in entry["controls"]}
-    unknown = [name for name in controls if name not in known]
-    if unknown or len(controls) > 1:
-        raise InputError(
-            "An export translates with one control at a time, of this direction: "
-            f"{', '.join(known) or 'it has none'}. Received: {', '.join(controls)}. Leave the "
-            "others out."
+def _card_translator(signatures, entry, task, controls, kernel):
+    known = [
+        Control(
+            control["name"],
+            tf.TensorSpec(control["shape"], control["dtype"]),
+            about=control["about"],
         )
-    ((name, value),) = controls.items()
-    spec = tf.TensorSpec(known[name]["shape"], known[name]["dtype"])
-    return known[name]["signature"], {name: control_batch(Control(name, spec), value, 1)}
-
-
-def _card_translator(signature, task, inputs, kernel):
+        for control in entry["controls"]
+    ]
+    controls, folders = _read_controls(known, controls)
+    asked = [*controls, *(folder.control.name for folder in folders)]
+    signature = signatures[_chosen_signature(entry, asked)]
     source_format = task.source_format
     takes_files = "image_bytes" in signature.structured_input_signature[1]
+    takes_all = len(asked) > 1
 
-    def translate(pixels):
+    def translate(pixels, values=_NOTHING):
         pixels = _fitting(pixels, source_format)
+        inputs = _inputs(known, {**controls, **values}, takes_all)
         if takes_files:
             encoded = tf.constant([codecs.encode(pixels, ".png")])
             return [_decoded(signature(image_bytes=encoded, **inputs))]
         source = task.source(pixels)[tf.newaxis]
         return [task.picture(source, signature(image=source, **inputs)["output"])[0].numpy()]
 
-    return Translator(translate, source_format, task.target_format, kernel)
+    _inputs(known, controls, takes_all)  # So that values that do not fit are refused at once.
+    return Translator(translate, source_format, task.target_format, kernel, folders=folders)
+
+
+def _chosen_signature(entry, asked):
+    """Returns the name of the signature that takes the controls that are asked for."""
+    known = {control["name"]: control for control in entry["controls"]}
+    if set(asked) - set(known):
+        raise InputError(
+            "An export translates with controls of this direction: "
+            f"{', '.join(known) or 'it has none'}. Received: {', '.join(asked)}. Leave the others "
+            "out."
+        )
+    if len(asked) < 2:
+        return known[asked[0]]["signature"] if asked else entry["signatures"]["default"]
+    if "controlled" not in entry["signatures"]:
+        raise InputError(
+            "An export from before several controls could be set translates with one at a time. "
+            f"Received: {', '.join(asked)}. Leave the others out, or export the run again."
+        )
+    return entry["signatures"]["controlled"]
+
+
+def _inputs(known, values, takes_all):
+    """Returns the inputs of a signature beside the image, for a batch of one."""
+    inputs = {
+        control.name: control_batch(control, values[control.name], 1)
+        for control in known
+        if control.name in values
+    }
+    if not takes_all:
+        return inputs
+    for control in known:
+        inputs[f"{SET}{control.name}"] = tf.constant([control.name in values])
+        if control.name not in values:
+            shape = [1, *(side or 1 for side in control.spec.shape)]
+            inputs[control.name] = tf.zeros(shape, control.spec.dtype)
+    return inputs
 
 
 def _cardless_translator(signatures, kernel):

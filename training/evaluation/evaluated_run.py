@@ -306,12 +306,8 @@ class EvaluatedRun:
 
     def _translated(self, direction, source, controls=MappingProxyType({})):
         with graph_precision(self._selection.precision):
-            return inference.translate(
-                direction.network,
-                source,
-                controls=inference.control_batches(direction, source, controls),
-                multiple=direction.multiple,
-                statistics=self._selection.statistics,
+            return inference.translate_in(
+                direction, source, controls, statistics=self._selection.statistics
             )
 
     def _pictures(self, signed, source):

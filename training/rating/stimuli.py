@@ -74,12 +74,7 @@ def prepare(
 def _write(direction, example, to, index):
     """Writes what is real and what is not by the same steps, so that only the content differs."""
     source = example.source
-    translated = inference.translate(
-        direction.network,
-        source,
-        controls=inference.control_batches(direction, source, example.controls),
-        multiple=direction.multiple,
-    )
+    translated = inference.translate_in(direction, source, example.controls)
     task = direction.task
     real = example.target if direction.paired else example.reference
     for kind, result in {"real": real, "fake": translated}.items():

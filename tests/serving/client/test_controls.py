@@ -40,13 +40,7 @@ def addresses(directions, tmp_path_factory):
 def expected(direction, pixels, controls, **options):
     source = images.to_signed(pixels)[tf.newaxis]
     values = {name: tf.constant(value)[tf.newaxis] for name, value in controls.items()}
-    translated = inference.translate(
-        direction.network,
-        source,
-        controls=inference.control_batches(direction, source, values),
-        multiple=direction.multiple,
-        **options,
-    )
+    translated = inference.translate_in(direction, source, values, **options)
     return images.to_pixels(translated).numpy().reshape(*SIZE, 3).astype(int)
 
 
@@ -73,6 +67,13 @@ def test_every_direction_takes_every_control(directions, addresses, api, name):
             encoded, name, season=1
         )
         assert client.translate(encoded, name, style=None) == plain
+        style, season = np.array(ASKED["style"], "float32"), np.int32(1)
+        for asked in ({"style": style, "season": season}, {"hints": HINTS, "style": style}):
+            both = client.translate(encoded, name, **asked)
+            assert close(both, expected(direction, pixels, asked))
+            noisy = client.translate(encoded, name, **asked, seed=2**40)
+            assert close(noisy, expected(direction, pixels, asked, samples=1, seed=2**40))
+            assert noisy != both
         if name == "AtoB":
             assert client.translate(encoded) == plain
             assert client.translate(encoded, seed=7) == sample
@@ -81,10 +82,16 @@ def test_every_direction_takes_every_control(directions, addresses, api, name):
 @pytest.mark.parametrize("api", ["grpc", "rest"])
 def test_both_clients_ask_alike(addresses, api):
     encoded = [picture(index, SIZE)[0] for index in range(3)]
-    asked = {"direction": "BtoA", "style": [1.0, 0.0, -1.0]}
+    asked = {"direction": "BtoA", "style": [1.0, 0.0, -1.0], "seed": 4}
+    own = [encoded[0], (encoded[1], {"season": 1}), (encoded[2], {"style": [0.0, 0.0, 0.5]})]
     with Client(addresses[api], "both") as client:
         translated = list(client.translate_all(encoded, **asked))
         assert translated == [client.translate(image, **asked) for image in encoded]
+        mixed = list(client.translate_all(own, **asked))
+        assert mixed[0] == translated[0]
+        for index, changed in ((1, {"season": 1}), (2, {"style": [0.0, 0.0, 0.5]})):
+            assert mixed[index] == client.translate(encoded[index], **{**asked, **changed})
+            assert mixed[index] != translated[index]
         directions = client.directions()
         sampled = client.translate(encoded[0], "BtoA", seed=5)
 
@@ -93,6 +100,7 @@ def test_both_clients_ask_alike(addresses, api):
             assert await client.directions() == directions
             assert await client.translate(encoded[0], "BtoA", seed=5) == sampled
             assert await client.translate(encoded[1], **asked) == translated[1]
+            assert [image async for image in client.translate_all(own, **asked)] == mixed
             return [image async for image in client.translate_all(encoded, **asked)]
 
     assert asyncio.run(run()) == translated
@@ -110,8 +118,10 @@ def test_tiles_have_the_controls_of_their_image(addresses):
         np.testing.assert_array_equal(
             codecs.decode(joined).pixels[:, :6], codecs.decode(tile).pixels[:, :6]
         )
+        both = client.translate(encoded, "BtoA", season=1, seed=3, tiling=Tiling(10, 4))
+        assert both != joined
         with pytest.raises(BadArgument) as caught:
-            client.translate(encoded, hints=np.zeros((6, 16, 4)), tiling=Tiling(10, 4))
+            client.translate(encoded, hints=np.zeros((6, 16, 4)), seed=1, tiling=Tiling(10, 4))
     assert str(caught.value) == (
         "A control that is a map cannot be sent in tiles. Received: hints. Send the image whole."
     )
@@ -130,8 +140,9 @@ def test_tiles_have_the_controls_of_their_image(addresses):
             "mood. Correct the name, or leave it out.",
         ),
         (
-            {"seed": 1, "season": 1},
-            "A request must set at most one control. Received: seed, season. Leave the others out.",
+            {"season": 1, "style": [0.5, 1]},
+            "The control style must be float32 of the shape [3]. Received: [0.5, 1]. Correct the "
+            "value.",
         ),
         (
             {"style": [0.5, 1]},
@@ -177,6 +188,22 @@ def test_a_card_of_format_1_is_one_direction_with_a_seed():
         selection(card, "BtoA", {})
 
 
+def test_a_card_from_before_several_controls_takes_one():
+    controls = [
+        {"name": name, "signature": name, "dtype": "int32", "shape": [], "about": {}}
+        for name in ("a", "b")
+    ]
+    entry = {"name": "AtoB", "signatures": {"default": "serving_default"}, "controls": controls}
+    card = {"directions": [entry]}
+    assert selection(card, None, {"b": 1}).signature == "b"
+    with pytest.raises(BadArgument) as caught:
+        selection(card, None, {"a": 1, "b": 1})
+    assert str(caught.value) == (
+        "A request to a model from before several controls could be set must set at most one. "
+        "Received: a, b. Leave the others out, or export the run again."
+    )
+
+
 def test_values_are_any_numbers_that_fit():
     control = {"name": "map", "dtype": "int32", "shape": [None, 2], "about": {}}
     for value in ([[1, 2], [3, 4], [5, 6]], np.arange(1, 7).reshape(3, 2)):
@@ -203,6 +230,10 @@ def test_the_command_names_a_direction_and_a_control(addresses, tmp_path):
             (["--seed", "4"], {"seed": 4}),
             (["--control", "style=[0.5, 1, 0]"], {"style": [0.5, 1, 0]}),
             (["--direction", "BtoA", "--control", 'season="wet"'], {"season": 1}),
+            (
+                ["--control", "style=[0.5, 1, 0]", "--control", "season=1", "--seed", "2"],
+                {"style": [0.5, 1, 0], "season": 1, "seed": 2},
+            ),
         ):
             command.run([*place, "--to", str(tmp_path / "out"), *options])
             if "BtoA" in options:
@@ -210,13 +241,43 @@ def test_the_command_names_a_direction_and_a_control(addresses, tmp_path):
             assert (tmp_path / "out/a.png").read_bytes() == client.translate(encoded, **asked)
 
 
+def test_the_command_sends_each_file_with_values_of_its_own(addresses, tmp_path):
+    hints = {}
+    (tmp_path / "hints").mkdir()
+    (tmp_path / "in").mkdir()
+    for index in range(3):
+        (tmp_path / f"in/{index}.png").write_bytes(picture(index, SIZE)[0])
+        hints[index] = np.roll(HINTS, index, axis=0)
+        np.save(tmp_path / f"hints/{index}.npy", hints[index])
+    place = [str(tmp_path / "in"), "--model", "both", "--address", addresses["rest"]]
+    place += ["--to", str(tmp_path / "out"), "--control", f"hints=@{tmp_path / 'hints'}"]
+    command.run([*place, "--control", "season=1"])
+    with Client(addresses["grpc"], "both") as client:
+        for index, value in hints.items():
+            asked = client.translate(picture(index, SIZE)[0], hints=value, season=1)
+            assert (tmp_path / f"out/{index}.png").read_bytes() == asked
+    np.save(tmp_path / "hints/1.npy", HINTS[:, :, :3])
+    np.save(tmp_path / "hints/2.npy", HINTS[:3])
+    with pytest.raises(SystemExit) as caught:
+        command.run([*place, "--in_flight", "1"])
+    first, second = caught.value.code.splitlines()
+    assert first.startswith(
+        f"error: {tmp_path / 'in/1.png'}: A file of values must fit its control. Received: "
+        "INVALID_ARGUMENT: The control hints must be float32 of the shape [any, any, 4]."
+    )
+    assert "A map must be as high and wide as its image." in second
+    (tmp_path / "hints/1.npy").unlink()
+    with pytest.raises(BadArgument, match=r"none for 1\. Add or remove files"):
+        command.run(place)
+
+
 def test_controls_that_are_no_json_are_refused():
     for text in ("style", "season=wet", "=1"):
         with pytest.raises(BadArgument) as caught:
             command.control_values([text])
         assert str(caught.value) == (
-            f"--control must be NAME=JSON, such as style=[0.5,1]. Received: {text!r}. Write text "
-            "in double quotes."
+            "--control must be NAME=JSON, such as style=[0.5,1], or NAME=@FOLDER with a file for "
+            f"each image. Received: {text!r}. Write text in double quotes."
         )
 
 

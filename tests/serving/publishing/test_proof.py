@@ -48,7 +48,12 @@ def test_every_direction_and_control_is_warmed_up_and_proved(tmp_path):
             alias: tuple(axis.size for axis in tensor.tensor_shape.dim)
             for alias, tensor in request.inputs.items()
         }
-    assert len(shapes) == 15
+    assert len(shapes) == 17
+    assert shapes["BtoA_controlled"] == {
+        "image_bytes": (1,),
+        **{"style": (1, 3), "hints": (1, 6, 4, 4), "season": (1,), "seed": (1,)},
+        **{f"set_{name}": (1,) for name in ("style", "hints", "season", "seed")},
+    }
     assert shapes["BtoA"] == {"image_bytes": (1,)}
     assert shapes["BtoA_style"] == {"image_bytes": (1,), "style": (1, 3)}
     assert shapes["hints"] == {"image_bytes": (1,), "hints": (1, 6, 4, 4)}

@@ -9,12 +9,13 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.cases import fixed_weights, open_generator, smooth_images
-from tests.cases.directions import controlled_direction, two_directions
+from tests.cases.directions import STYLE, controlled_direction, two_directions
 from tfpix2pix import InputError, export
 from tfpix2pix.data import images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.tasks import Pairs
 from tfpix2pix.inference import Control, control_batches, translate
+from tfpix2pix.layers.initialization import derived_seed
 
 RANDOM = np.random.default_rng(0)
 
@@ -48,6 +49,7 @@ def refused(message):
 
 def test_every_direction_has_its_signatures(served):
     plain = {"serving_default", "float", "uint8", "sampled", "style", "hints", "season"}
+    plain.add("controlled")
     others = {"BtoA", *(f"BtoA_{name}" for name in plain - {"serving_default"})}
     assert set(served) == {*plain, *others, "model_card"}
     style = served["BtoA_style"].structured_input_signature[1]
@@ -89,6 +91,60 @@ def test_a_control_is_set_for_each_file(directions, served, control, values):
         assert np.abs(output - images.to_pixels(one)[0]).max() <= 1
 
 
+SETTINGS = [
+    {},
+    {"style": [0.5, -0.5, 1.0], "season": 1},
+    {"hints": RANDOM.uniform(-1, 1, (5, 7, 4)).astype("float32"), "seed": 3},
+    {"season": 1, "seed": 2**40},
+    {"style": [0.1, 0.2, 0.3], "season": 1, "seed": 4},
+]
+
+
+def test_each_image_of_a_request_sets_other_controls(directions, served):
+    pixels = RANDOM.integers(0, 256, (len(SETTINGS), 5, 7, 3)).astype("uint8")
+    inputs = {"image_bytes": tf.stack([images.encode(image) for image in pixels])}
+    unset = {"style": np.full(3, np.nan), "seed": 0, "hints": np.full((5, 7, 4), 9), "season": 1}
+    types = {"style": "float32", "seed": "int64", "hints": "float32", "season": "int32"}
+    for name, dtype in types.items():
+        values = [setting.get(name, unset[name]) for setting in SETTINGS]
+        inputs[name] = tf.constant(np.array(values, dtype))
+        inputs[f"set_{name}"] = tf.constant([name in setting for setting in SETTINGS])
+    answer = served["BtoA_controlled"](**inputs)["output_bytes"].numpy()
+    source = images.to_signed(pixels)
+    for index, setting in enumerate(SETTINGS):
+        values = dict(setting)
+        noise = {"samples": 1, "seed": values.pop("seed")} if "seed" in values else {}
+        if noise and "style" not in values:
+            own = tf.random.experimental.stateless_fold_in(
+                tf.constant((noise["seed"], 0), "int64"), derived_seed(0, "style")
+            )
+            values["style"] = STYLE.sample(own, source[:1])
+        one = expected(directions["BtoA"], source[index : index + 1], values, **noise)
+        output = np.asarray(Image.open(io.BytesIO(answer[index]))).astype(int)
+        assert np.abs(output - images.to_pixels(one).numpy().reshape(5, 7, 3)).max() <= 1, setting
+
+
+def test_maps_that_are_not_set_have_any_sides(directions, served):
+    source = RANDOM.integers(0, 256, (1, 5, 7, 3)).astype("uint8")
+    inputs = {
+        "image_bytes": images.encode(source[0])[tf.newaxis],
+        "style": tf.zeros((1, 3)),
+        "seed": tf.zeros((1,), "int64"),
+        "hints": tf.zeros((1, 1, 1, 4)),
+        "season": tf.constant([1]),
+    }
+    flags = {f"set_{name}": tf.constant([name == "season"]) for name in inputs}
+    del flags["set_image_bytes"]
+    (answer,) = served["controlled"](**inputs, **flags)["output_bytes"].numpy()
+    reference = expected(directions["AtoB"], images.to_signed(source), {"season": 1})
+    output = np.asarray(Image.open(io.BytesIO(answer))).astype(int)
+    assert np.abs(output - images.to_pixels(reference)[0]).max() <= 1
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as high and wide as its image"):
+        served["controlled"](**inputs, **{**flags, "set_hints": tf.constant([True])})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a value of set_style for each image"):
+        served["controlled"](**inputs, **{**flags, "set_style": tf.constant([True, True])})
+
+
 def test_every_weight_is_stored_once(directions, version, tmp_path):
     def stored(path):
         variables = tf.train.list_variables(str(path / "variables/variables"))
@@ -116,7 +172,12 @@ def test_the_card_describes_directions_and_their_controls(version):
     assert card["format"] == 2
     forth, back = card["directions"]
     assert [entry["name"] for entry in (forth, back)] == ["AtoB", "BtoA"]
-    assert back["signatures"] == {"default": "BtoA", "float": "BtoA_float", "uint8": "BtoA_uint8"}
+    assert back["signatures"] == {
+        "default": "BtoA",
+        "float": "BtoA_float",
+        "uint8": "BtoA_uint8",
+        "controlled": "BtoA_controlled",
+    }
     assert (back["paired"], back["size_multiple"], back["task"]) == (False, 2, "pairs")
     controls = {control["name"]: control for control in back["controls"]}
     assert list(controls) == ["style", "seed", "hints", "season"]
@@ -138,7 +199,9 @@ def test_what_png_cannot_hold_is_controlled_as_floats(tmp_path):
     direction = controlled_direction(two, two)
     version, difference = export.export({"only": direction}, tmp_path)
     assert difference < 1e-5
-    serve = tf.saved_model.load(str(version)).signatures["style"]
+    signatures = tf.saved_model.load(str(version)).signatures
+    assert signatures["controlled"].structured_outputs["output"].dtype == tf.float32
+    serve = signatures["style"]
     source, style = smooth_images((2, 5, 7, 2)), tf.constant([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]])
     output = serve(image=source, style=style)["output"]
     np.testing.assert_allclose(output, expected(direction, source, {"style": style}), atol=1e-5)
@@ -164,12 +227,14 @@ def test_signatures_of_one_name_are_refused(tmp_path):
         export.export({"AtoB": direction._replace(controls=(neutral,))}, tmp_path)
     with refused(message.format("'model_card' of the direction 'model_card'")):
         export.export({"AtoB": direction, "model_card": direction}, tmp_path)
-    with refused(
-        "A control must not have the name of an image, image or image_bytes. Received: 'image' of "
-        "the direction 'AtoB'. Rename it."
-    ):
-        image = neutral._replace(name="image")
-        export.export({"AtoB": direction._replace(controls=(image,))}, tmp_path)
+    for name in ("image", "samples", "set_style", "seed"):
+        control = neutral._replace(name=name)
+        with refused(
+            "A control must not be named image, image_bytes, direction, pixels, samples, tiling, "
+            "set_..., or as the seed seed, which mean something else. Received: "
+            f"{name!r} of the direction 'AtoB'. Rename it."
+        ):
+            export.export({"AtoB": direction._replace(controls=(control,))}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,8 +8,17 @@ from tensorflow import keras
 from tests.cases import open_generator, smooth_images
 from tests.cases.directions import controlled_direction
 from tfpix2pix import InputError
-from tfpix2pix.inference import control_batches, recalibrated, translate
+from tfpix2pix.inference import (
+    SEED,
+    Control,
+    Direction,
+    control_batches,
+    recalibrated,
+    translate,
+    translate_in,
+)
 from tfpix2pix.layers import BatchNormalization, Dropout
+from tfpix2pix.layers.initialization import derived_seed
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +73,57 @@ def test_samples_of_a_network_with_controls_come_again_with_their_seed(direction
     again = translated(direction, source[1:], {"season": 1}, **options)
     np.testing.assert_allclose(again[:, 0], first[:, 1], atol=1e-6)
     assert np.abs(translated(direction, source, {}, **options) - first).max() > 0.01
+
+
+def test_a_seed_draws_the_controls_that_have_a_sample_and_are_not_set(direction):
+    source = smooth_images((2, 6, 8, 3))
+
+    def by_hand(number):
+        pair = tf.constant((5, number), "int64")
+        own = tf.random.experimental.stateless_fold_in(pair, derived_seed(0, "style"))
+        style = np.repeat(tf.random.stateless_uniform((1, 3), own, -1, 1), 2, axis=0)
+        values = {"style": style, "season": 1}
+        return translated(direction, source, values, samples=[number], seed=5)[0]
+
+    drawn = translate_in(direction, source, {"season": 1}, samples=2, seed=5).numpy()
+    for number in (0, 1):
+        np.testing.assert_allclose(drawn[number], by_hand(number), atol=1e-6)
+    one = translate_in(direction, source[1:], {"season": 1, "seed": 5})
+    np.testing.assert_allclose(one[0], drawn[0, 1], atol=1e-6)
+    style = {"style": [0.1, 0.2, 0.3]}
+    np.testing.assert_allclose(
+        translate_in(direction, source, style, samples=2, seed=5),
+        translated(direction, source, style, samples=2, seed=5),
+        atol=1e-6,
+    )
+
+
+def test_a_network_without_dropout_differs_by_drawn_controls_alone():
+    image, level = keras.Input((None, None, 3)), keras.Input((1, 1, 1), name="level")
+    network = keras.Model([image, level], keras.layers.Multiply()([image, level]))
+
+    def draw(seed, source):
+        return tf.repeat(tf.random.stateless_uniform((1, 1, 1, 1), seed), len(source), axis=0)
+
+    level = Control("level", tf.TensorSpec((1, 1, 1)), lambda source: source[:, :1, :1, :1], {})
+    drawn = Direction(network, None, multiple=1, controls=(level._replace(sample=draw), SEED))
+    source = smooth_images((2, 6, 8, 3)) + 2.0
+    outputs = translate_in(drawn, source, samples=3, seed=1).numpy()
+    factors = outputs / source.numpy()
+    assert (np.ptp(factors, axis=(1, 2, 3, 4)) < 1e-6).all()
+    assert len(set(factors[:, 0, 0, 0, 0].round(5))) == 3
+    np.testing.assert_allclose(
+        translate_in(drawn, source), source * source[:, :1, :1, :1], atol=1e-5
+    )
+    with refused(
+        "`samples` must be at least 1. Received: samples=0. Leave it out for one translation "
+        "without chance."
+    ):
+        translate_in(drawn, source, samples=0)
+    with refused(
+        "A control must be an input of the network: level. Received: 'seed'. Leave it out."
+    ):
+        translate_in(drawn._replace(controls=(level,)), source, {"seed": 1})
 
 
 def test_lists_of_images_have_lists_of_controls(direction):

@@ -29,8 +29,7 @@ def exports(directions, tmp_path_factory):
 
 def expected(direction, values, **options):
     source = images.to_signed(PIXELS)[tf.newaxis]
-    controls = inference.control_batches(direction, source, values)
-    translated = inference.translate(direction.network, source, controls=controls, **options)
+    translated = inference.translate_in(direction, source, values, **options)
     return images.to_pixels(translated).numpy().astype(int)
 
 
@@ -43,6 +42,7 @@ CONTROLS = [
     {"style": [0.5, -0.5, 1.0]},
     {"season": 1},
     {"hints": np.full((6, 8, 4), 0.5, "float32").tolist()},
+    {"hints": np.full((6, 8, 4), 0.5, "float32").tolist(), "season": 1, "style": [0, 0, 0]},
 ]
 
 
@@ -68,6 +68,13 @@ def test_samples_are_drawn_with_controls(directions, exports):
     seeded = translation.export_translator(exports, direction="BtoA", controls={"seed": 4})
     reference = expected(direction, {}, samples=1, seed=4)[0, 0]
     assert np.abs(seeded.translate(PIXELS)[0] - reference).max() <= 1
+    both = {"seed": 4, "season": 1}
+    reference = expected(direction, {"season": 1}, samples=1, seed=4)[0, 0]
+    for translator in (
+        translation.export_translator(exports, direction="BtoA", controls=both),
+        translation.direction_translator(direction, controls=both),
+    ):
+        assert np.abs(translator.translate(PIXELS)[0] - reference).max() <= 1
 
 
 def test_maps_of_another_size_fail_for_their_file_alone(tmp_path, exports):
@@ -84,14 +91,11 @@ def test_maps_of_another_size_fail_for_their_file_alone(tmp_path, exports):
 def test_what_an_export_has_not_is_refused_with_all_names(exports):
     with refused("A direction must be one of AtoB, BtoA. Received: 'up'. Leave it out for AtoB."):
         translation.export_translator(exports, direction="up")
-    message = (
-        "An export translates with one control at a time, of this direction: style, seed, hints, "
-        "season. Received: {}. Leave the others out."
-    )
-    with refused(message.format("colour")):
-        translation.export_translator(exports, controls={"colour": 1})
-    with refused(message.format("style, season")):
-        translation.export_translator(exports, controls={"style": [0, 0, 0], "season": 1})
+    with refused(
+        "An export translates with controls of this direction: style, seed, hints, season. "
+        "Received: season, colour. Leave the others out."
+    ):
+        translation.export_translator(exports, controls={"season": 1, "colour": 1})
     with refused(
         "The control 'style' must be numbers of shape [3], for all images or for each. Received: "
         "a value of shape (2,)."
@@ -103,8 +107,8 @@ def test_what_an_export_has_not_is_refused_with_all_names(exports):
 def test_values_of_controls_are_json(text):
     assert translation.named_values(['a="b=c"', "d=[1,2]"]) == {"a": "b=c", "d": [1, 2]}
     with refused(
-        "The value of a control must be NAME=JSON, such as style=[0.5,1]. Received: "
-        f"{text!r}. Write text in double quotes."
+        "The value of a control must be NAME=JSON, such as style=[0.5,1], or NAME=@FOLDER with a "
+        f"file for each image. Received: {text!r}. Write text in double quotes."
     ):
         translation.named_values([text])
 
@@ -122,8 +126,8 @@ def test_an_export_from_before_directions_translates_as_it_did(tmp_path):
     samples = translation.export_translator(folder, controls={"seed": 3})
     assert np.abs(samples.translate(pixels)[0].astype(int) - reference).max() > 2
     with refused(
-        "An export translates with one control at a time, of this direction: seed. Received: "
-        "style. Leave the others out."
+        "An export translates with controls of this direction: seed. Received: style. Leave the "
+        "others out."
     ):
         translation.export_translator(folder, controls={"style": [1]})
     (folder / "1/model_card.json").unlink()

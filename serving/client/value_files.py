@@ -1,0 +1,199 @@
+"""Values of controls as text and in files, of which each image may have one of its own.
+
+`tfpix2pix/translation/value_files.py` is the truth; this is the same without NumPy and TensorFlow.
+"""
+
+import ast
+import io
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from serving.client import decoding
+from serving.client.failures import BadArgument, BadImage, Code
+
+SUFFIXES = (".png", ".npy", ".json")
+MOST_NAMED = 5  # Of the files that are missing.
+# NPY's name of a type -> that of `memoryview`.
+NUMBERS = {"f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"}
+NUMBERS |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "b1": "?"}
+
+
+def control_values(texts: list[str]) -> dict:
+    """Reads values of controls as text.
+
+    Args:
+        texts: List of str, a name, `=`, and a value as JSON or `@` and a path, each.
+
+    Returns:
+        Dict of names to values and paths.
+
+    Raises:
+        BadArgument: If a text is none of these.
+
+    Example:
+        >>> control_values(["style=[0.5, 1]", "season=2", "hints=@hints"])
+        {'style': [0.5, 1], 'season': 2, 'hints': PosixPath('hints')}
+    """
+    values = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        try:
+            values[name] = Path(value[1:]) if value.startswith("@") else json.loads(value)
+        except ValueError:
+            separator = ""
+        if not (name and separator):
+            raise BadArgument(
+                "--control must be NAME=JSON, such as style=[0.5,1], or NAME=@FOLDER with a file "
+                f"for each image. Received: {text!r}. Write text in double quotes."
+            )
+    return values
+
+
+def files_by_name(control: str, folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Finds the files with the values of a control for images.
+
+    Args:
+        control: Name of the control.
+        folder: Path of a folder, or of a file, which all images have then.
+        names: Relative paths of the images without suffix, such as `"train/1"`.
+
+    Returns:
+        Dict of names to paths.
+
+    Raises:
+        BadArgument: If files are missing, or two have one name; names them.
+    """
+    if folder.is_file():
+        return dict.fromkeys(names, folder)
+    found = {}
+    faults = []
+    for name in names:
+        path = folder / name
+        files = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
+        files = [file for file in files if file.is_file()]
+        if len(files) != 1:
+            faults.append(f"{' and '.join(file.name for file in files) or 'none'} for {name}")
+        found[name] = files and files[0]
+    if faults:
+        more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
+        raise BadArgument(
+            f"Each image must have one file with a value of the control {control!r}, of its name "
+            f"and with {', '.join(SUFFIXES)}. Received: in {str(folder)!r} "
+            f"{', '.join(faults[:MOST_NAMED])}{more}. Add or remove files."
+        )
+    return found
+
+
+def read_value(file: Path, control: Mapping[str, Any]) -> Any:
+    """Reads the value of a control from a file.
+
+    Args:
+        file: PNG of a map, NPY or JSON. Pixels of a PNG are integers as they are, and floats from
+            black to white in the control's range; colours of a palette in `about` are classes.
+        control: What the card says of the control: dict of `name`, `dtype`, `shape`, `about`.
+
+    Returns:
+        Number, str or nested lists.
+
+    Raises:
+        BadImage: If it cannot be read.
+    """
+    try:
+        encoded = file.read_bytes()
+        if file.suffix.lower() == ".json":
+            return json.loads(encoded)
+        if file.suffix.lower() == ".npy":
+            return _array(encoded, control)
+        with Image.open(io.BytesIO(encoded), formats=["PNG"]) as image:
+            if encoded[24] > 8 and encoded[25] != 0:  # Pillow would reduce them to 8.
+                raise ValueError("it has more than 8 bits of colour, which NPY files can hold")
+            return image_value(decoding.decoded(image, encoded), control)
+    except (OSError, SyntaxError, ValueError, BadImage, Image.DecompressionBombError) as error:
+        raise BadImage(
+            f"The control {control['name']} must be in a PNG, NPY or JSON file.",
+            Code.INVALID_ARGUMENT,
+            f"{file}: {error}",
+            "Replace the file.",
+        ) from error
+
+
+def image_value(image: Image.Image, control: Mapping[str, Any]) -> list:
+    """Returns the map that an image stands for.
+
+    Args:
+        image: `PIL.Image.Image` of 8 bits, or grey of 16.
+        control: As of `read_value`.
+
+    Returns:
+        Nested lists `[height][width][channels]`, see `read_value`.
+
+    Raises:
+        ValueError: If a colour is none of the palette.
+
+    Example:
+        >>> about = {"palette": {"sky": [0, 0, 255], "sea": [0, 255, 0]}}
+        >>> control = {"name": "x", "dtype": "int32", "shape": [None, None, 1], "about": about}
+        >>> image_value(Image.new("RGB", (2, 1), (0, 255, 0)), control)
+        [[[1], [1]]]
+    """
+    channels = control["shape"][-1] if control["shape"] else None
+    palette = [tuple(color) for color in control["about"].get("palette", {}).values()]
+    if palette and image.mode == "RGB" and channels != 3:
+        return _classes(image, palette, channels, control)
+    if image.mode.startswith("I"):
+        image = image.convert("I")
+    values = memoryview(image.tobytes()).cast("i" if image.mode == "I" else "B").tolist()
+    if control["dtype"].startswith("float"):
+        low, high = control["about"].get("range", (-1.0, 1.0))
+        most = 65535 if image.mode == "I" else 255
+        values = [low + value / most * (high - low) for value in values]
+    return _nested(values, (image.height, image.width, len(image.getbands())))
+
+
+def _classes(image, palette, channels, control):
+    numbers = {color: number for number, color in enumerate(palette)}
+    pixels = image.tobytes()
+    try:
+        classes = [numbers[color] for color in zip(pixels[::3], pixels[1::3], pixels[2::3])]
+    except KeyError as error:
+        names = ", ".join(control["about"]["palette"])
+        raise ValueError(
+            f"Colours must be those of {names}. Received: {list(error.args[0])}. Correct them."
+        ) from None
+    if channels != len(palette):
+        return _nested(classes, (image.height, image.width, 1))
+    rows = [[int(index == number) for index in range(channels)] for number in classes]
+    return _nested(list(chain.from_iterable(rows)), (image.height, image.width, channels))
+
+
+def _array(encoded, control):
+    """Reads an NPY file: its header is a Python dict (numpy.lib.format)."""
+    if not encoded.startswith(b"\x93NUMPY"):
+        raise ValueError("it is no NPY file")
+    size = 2 if encoded[6] == 1 else 4
+    start = 8 + size + int.from_bytes(encoded[8 : 8 + size], "little")
+    header = ast.literal_eval(encoded[8 + size : start].decode("latin-1"))
+    order, kind = header["descr"][0], header["descr"][1:]
+    native = {"little": "<", "big": ">"}[sys.byteorder]
+    if header["fortran_order"] or order not in ("|", "=", native) or kind not in NUMBERS:
+        raise ValueError(f"its numbers are {header['descr']}, in another order of axes or bytes")
+    values = memoryview(encoded)[start:].cast(NUMBERS[kind]).tolist()
+    shape = header["shape"]
+    if len(values) != math.prod(shape):
+        raise ValueError("it is cut off")
+    has_no_channels = len(shape) == 2 and len(control["shape"]) == 3
+    return _nested(values, (*shape, 1) if has_no_channels else shape)
+
+
+def _nested(values, shape):
+    """Returns nested lists of a shape; of none the one value."""
+    for side in reversed(shape[1:]):
+        values = [values[start : start + side] for start in range(0, len(values), side)]
+    return values if shape else values[0]

@@ -1,0 +1,171 @@
+"""Values of controls as text and in files, of which each image may have one of its own."""
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfpix2pix.data import codecs
+from tfpix2pix.errors import InputError
+from tfpix2pix.inference import Control
+
+SUFFIXES = (".png", ".npy", ".json")
+MOST_NAMED = 5  # Of the files that are missing.
+
+
+class ValueFolder(NamedTuple):
+    """A folder with a file of a control's value for each image, under the image's name.
+
+    Attributes:
+        control: `tfpix2pix.inference.Control`.
+        folder: `pathlib.Path`.
+
+    Example:
+        >>> from tfpix2pix.inference import SEED
+        >>> ValueFolder(SEED, Path("no-such-folder")).files(["1"])
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: Each image must have one file with a value of the control ...
+    """
+
+    control: Control
+    folder: Path
+
+    def files(self, names: Iterable[str]) -> dict[str, Path]:
+        """Finds the files of images.
+
+        Args:
+            names: Relative paths of the images without suffix, such as `"train/1"`.
+
+        Returns:
+            Dict of names to paths.
+
+        Raises:
+            ValueError: If files are missing, or two have one name; names them.
+        """
+        found = {}
+        faults = []
+        for name in names:
+            path = self.folder / name
+            files = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
+            files = [file for file in files if file.is_file()]
+            if len(files) != 1:
+                faults.append(f"{' and '.join(file.name for file in files) or 'none'} for {name}")
+            found[name] = files and files[0]
+        if faults:
+            more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
+            raise InputError(
+                f"Each image must have one file with a value of the control {self.control.name!r}, "
+                f"of its name and with {', '.join(SUFFIXES)}. Received: in {str(self.folder)!r} "
+                f"{', '.join(faults[:MOST_NAMED])}{more}. Add or remove files."
+            )
+        return found
+
+
+def read_value(file: Path, control: Control) -> Any:
+    """Reads the value of a control from a file.
+
+    Args:
+        file: PNG of a map, NPY or JSON. Pixels of a PNG are integers as they are, and floats from
+            black to white in the control's range; colours of a palette in `about` are classes.
+        control: `tfpix2pix.inference.Control`.
+
+    Returns:
+        Array, number or nested lists.
+
+    Raises:
+        ValueError: If it cannot be read.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> codecs.write(np.array([[[0], [255]]], "uint8"), Path("strength.png"))
+        >>> control = Control("strength", tf.TensorSpec((None, None, 1)), about={"range": [0, 1]})
+        >>> read_value(Path("strength.png"), control).tolist()
+        [[[0.0], [1.0]]]
+    """
+    try:
+        encoded = file.read_bytes()
+        if file.suffix.lower() == ".json":
+            return json.loads(encoded)
+        if file.suffix.lower() == ".npy":
+            value = np.load(io.BytesIO(encoded), allow_pickle=False)
+            has_no_channels = value.ndim == 2 and len(control.spec.shape) == 3
+            return value[..., np.newaxis] if has_no_channels else value
+        return pixel_values(codecs.decode(encoded).pixels, control)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"The value of a control must be a PNG, NPY or JSON file. Received: {str(file)!r} for "
+            f"{control.name!r}: {str(error).rstrip('.')}. Replace it."
+        ) from error
+
+
+def pixel_values(pixels: np.ndarray, control: Control) -> np.ndarray:
+    """Returns the map that pixels stand for.
+
+    Args:
+        pixels: uint8 or uint16 `[height, width, channels]`.
+        control: `tfpix2pix.inference.Control`.
+
+    Returns:
+        `[height, width, channels]`: where `about` has a palette and the pixels its colours, the
+        number of the class, or as many channels as classes, of which one is 1; of other integers
+        the pixels, and of floats the pixels from black to white in the control's range.
+
+    Raises:
+        ValueError: If a colour is none of the palette.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> about = {"palette": {"sky": [0, 0, 255], "sea": [0, 255, 0]}}
+        >>> classes = Control("classes", tf.TensorSpec((None, None, 1), "int32"), about=about)
+        >>> pixel_values(np.array([[[0, 255, 0], [0, 0, 255]]], "uint8"), classes).tolist()
+        [[[1], [0]]]
+    """
+    channels = control.spec.shape[-1] if control.spec.shape.rank else None
+    palette = control.about.get("palette", {})
+    if palette and pixels.shape[-1] == 3 != channels:
+        matches = np.stack([(pixels == color).all(-1) for color in palette.values()], axis=-1)
+        if not matches.any(-1).all():
+            color = pixels[~matches.any(-1)][0].tolist()
+            raise InputError(
+                f"Colours must be those of {', '.join(palette)}. Received: {color}. Correct them."
+            )
+        return matches * 1 if channels == len(palette) else matches.argmax(-1)[..., np.newaxis]
+    if not control.spec.dtype.is_floating:
+        return pixels
+    low, high = control.about.get("range", (-1.0, 1.0))
+    return low + pixels / np.iinfo(pixels.dtype).max * (high - low)
+
+
+def named_values(texts: Iterable[str]) -> dict[str, Any]:
+    """Reads values of controls as text.
+
+    Args:
+        texts: Iterable of str, a name, `=`, and a value as JSON or `@` and a path, each.
+
+    Returns:
+        Dict of names to values and paths.
+
+    Raises:
+        ValueError: If a text is none of these.
+
+    Example:
+        >>> named_values(["style=[0.5, 1]", "season=2", "hints=@hints"])
+        {'style': [0.5, 1], 'season': 2, 'hints': PosixPath('hints')}
+    """
+    values = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        try:
+            values[name] = Path(value[1:]) if value.startswith("@") else json.loads(value)
+        except ValueError:
+            separator = ""
+        if not (name and separator):
+            raise InputError(
+                "The value of a control must be NAME=JSON, such as style=[0.5,1], or NAME=@FOLDER "
+                f"with a file for each image. Received: {text!r}. Write text in double quotes."
+            )
+    return values
