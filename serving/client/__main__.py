@@ -13,9 +13,9 @@ import jsonargparse
 from tqdm import tqdm
 
 from serving.client import Client, image_files, tiles
+from serving.client.control_files import control_values, files_by_name, read_value
 from serving.client.failures import BadArgument, BadImage, ClientError, Code, ServerUnavailable
 from serving.client.selections import control_value, known_controls
-from serving.client.value_files import control_values, files_by_name, read_value
 from serving.process import ended_by, local_server
 
 

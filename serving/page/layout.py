@@ -129,7 +129,8 @@ def _widgets(translator):
     first = next(iter(translator.directions))
     for name, shown in translator.directions.items():
         with gr.Column(visible=name == first) as group:
-            widgets[name] = [Widgets(control) for control in shown.controls]
+            size = shown.convention.size
+            widgets[name] = [Widgets(control, size, name) for control in shown.controls]
         groups.append(group)
     return widgets, groups
 
@@ -193,9 +194,9 @@ def _add_interface(translator):
         return answer(image, None, json.dumps({"seed": seed}))
 
     def translate_with(image: str, direction: Optional[str] = None, controls: str = "{}") -> str:
-        """Translates the base64 of an image file in a direction, with the value of a control.
+        """Translates the base64 of an image file in a direction, with values of its controls.
 
-        The controls are a JSON object of a name and its value, as the model card lists them.
+        The controls are a JSON object of names and values, as the model card lists them.
         """
         return answer(image, direction, controls)
 

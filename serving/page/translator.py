@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from PIL import Image
 
+from serving.client.control_files import example_values
 from serving.client.failures import BadImage, Code, UnsuitableModel
 from serving.client.selections import ONLY, card_directions
 from serving.page.sketches import Convention, normalized, read, write
@@ -39,11 +40,24 @@ class ShownDirection(NamedTuple):
         convention: `Convention` of its sources.
         controls: List of what the card says of each control, the seed left out.
         has_samples: Whether it makes samples by seeds.
+        example_controls: List of a dict of the names of controls to values for each example.
     """
 
     convention: Convention
     controls: list
     has_samples: bool
+    example_controls: list = []  # noqa: RUF012, nobody changes it.
+
+    def own_controls(self, pixels) -> dict[str, Any]:
+        """Returns the values that an example of the card has, and of any other drawing none.
+
+        Args:
+            pixels: uint8 `[height, width, 3]`, as they are sent.
+        """
+        for example, controls in zip(self.convention.examples, self.example_controls):
+            if controls and np.array_equal(pixels, read(example)[..., :3]):
+                return controls
+        return {}
 
 
 class Translator:
@@ -77,7 +91,9 @@ class Translator:
             has_samples = len(controls) < len(entry["controls"]) and (
                 "directions" in card or self._samples(convention)
             )
-            self.directions[direction] = ShownDirection(convention, controls, has_samples)
+            self.directions[direction] = ShownDirection(
+                convention, controls, has_samples, example_values(entry)
+            )
 
     def translate(
         self,
@@ -95,7 +111,8 @@ class Translator:
             direction: Name of the direction; by default the first.
             seed: int, of the first sample; the next ones have the next numbers.
             samples: How many translations with noise to make, besides the one without.
-            controls: Dict of the name of a control to its value; `None` asks for nothing.
+            controls: Dict of the names of controls to values; `None` asks for nothing, or of an
+                example for the value that it has in the card.
 
         Returns:
             `Translation`.
@@ -112,10 +129,12 @@ class Translator:
             ) from None
         first = next(iter(self.directions))
         shown = self.directions.get(direction, self.directions[first])
-        sent = write(normalized(pixels, shown.convention))
+        source = normalized(pixels, shown.convention)
+        sent = write(source)
         # The first direction needs no card, which the model may not have.
         name = None if direction == first else direction
-        values = dict(controls or {})
+        asked = {key: value for key, value in (controls or {}).items() if value is not None}
+        values = {**shown.own_controls(source), **asked}
 
         def answer(**options):
             return self._client.translate(sent, name, **values, **options)
@@ -123,6 +142,7 @@ class Translator:
         translated, seconds = _timed(answer)
         # The card is an answer that takes the model no time; so is the refusal to give one.
         _, network = _timed(self._card)
+        values.pop(SEED, None)  # The samples have seeds of their own.
         noisy = [answer(seed=seed + index) for index in range(samples)]
         return Translation(sent, translated, noisy, max(seconds - network, 0), network)
 

@@ -1,23 +1,30 @@
 """Widgets of a model's controls, chosen by what the model card says about each."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Callable
 
 import gradio as gr
 
 from serving.client.failures import BadArgument
+from serving.page.maps import painted_value, surface
 
+FOLDER = Path(__file__).parent
 UNSET = "As the model chooses"
 
 
 class Widgets:
     """The widgets of one control; what a visitor leaves as it is asks for nothing.
 
-    A slider says so by its default value, or where the card has none by a box to tick.
+    A slider says so by its default value, or where the card has none by a box to tick; a surface
+    by nothing that is painted.
 
     Args:
         control: What the card says of the control: dict of `name`, `dtype`, `shape`, `about`.
+        size: `(height, width)` in pixels of the images that are sent.
+        place: Name of the direction, among the directions of the page.
 
     Attributes:
         name: Name of the control.
@@ -25,18 +32,28 @@ class Widgets:
         events: List of their events at which to translate again.
     """
 
-    def __init__(self, control: Mapping[str, Any]):
+    def __init__(
+        self, control: Mapping[str, Any], size: tuple[int, int] = (256, 256), place: str = ""
+    ):
         self.name = control["name"]
+        self._control = control
+        self._place = place
         self._about = control["about"]
         self._step = None if control["dtype"].startswith("float") else 1
         self._title = self._about.get("title", self.name)
-        build = {"slider": self._slider, "choice": self._choice, "numbers": self._numbers}
-        if self._about.get("kind") == "numbers" and None in control["shape"]:
+        kind = self._about.get("kind")
+        build = {
+            "slider": self._slider,
+            "choice": self._choice,
+            "numbers": self._numbers,
+            "weights": self._weights,
+        }
+        if kind in ("numbers", "weights") and None in control["shape"]:
             build = {}
+        self._surface = surface(control, size)
         count = control["shape"][0] if len(control["shape"]) == 1 else 1
-        self.components, self.events, self._read = build.get(self._about.get("kind"), self._text)(
-            count
-        )
+        made = build.get(kind, self._text) if self._surface is None else self._painting
+        self.components, self.events, self._read = made(count)
 
     def value(self, shown: Sequence[Any]) -> Any:
         """Returns the value of the control, or `None` to ask for nothing.
@@ -58,6 +75,34 @@ class Widgets:
         names = self._about.get("names") or [f"{self._title} {i + 1}" for i in range(count)]
         sliders = self._sliders(names, self._defaults(count))
         return self._with_switch(sliders, list)
+
+    def _weights(self, count):
+        names = self._about.get("names") or [f"{self._title} {i + 1}" for i in range(count)]
+        sliders = [gr.Slider(0, 1, value=1 / count, label=name) for name in names]
+
+        def shares(values):
+            total = sum(values)
+            return [value / total if total else 1 / count for value in values]
+
+        return self._with_switch(sliders, shares)
+
+    def _painting(self, _):
+        name = f"surface-{self._place}-{self.name}"
+        component = gr.HTML(
+            value=name,  # `send.js` puts what is painted in its place.
+            html_template=(FOLDER / "surface.html").read_text("utf-8"),
+            css_template=(FOLDER / "surface.css").read_text("utf-8"),
+            js_on_load=(FOLDER / "surface.js").read_text("utf-8"),
+            surface={**self._surface, "id": name, "title": self._title},
+        )
+
+        def read(shown):
+            _, _, encoded = (shown[0] or "").partition(",")
+            if not encoded:
+                return None
+            return painted_value(base64.b64decode(encoded), self._control, self._surface)
+
+        return [component], [component.input], read
 
     def _choice(self, _):
         names = self._about["names"]

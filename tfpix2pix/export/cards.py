@@ -3,11 +3,15 @@
 import base64
 import datetime
 import hashlib
+import io
 import json
 import platform
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
+
+import numpy as np
 
 from tfpix2pix import atomic
 from tfpix2pix.data import codecs, tasks
@@ -52,8 +56,9 @@ def model_card(
         drawings: Dict of the names of directions to what their sources look like, see
             `tfpix2pix.export.drawing`.
         examples: Dict of the names of directions to lists of sources, pixels `[height, width,
-            channels]` of the task's source format. The first 6 are kept, as far as all need at most
-            150 kB, where files can be served.
+            channels]` of the task's source format, each alone or with a dict of the names of
+            controls to its values. The first 6 are kept, as far as all need at most 150 kB, where
+            files can be served.
         config: `tfpix2pix.config.ExperimentConfig` as a dict, if a run is exported.
         step: Number of steps it was trained.
         metrics: Dict of name to the value at the last validation.
@@ -64,10 +69,11 @@ def model_card(
         the default one first, of `name`; `paired`; `task`, one of `tfpix2pix.data.tasks.TASKS`;
         `source` and `target`, each with `channels`, `dtype` and `value_range`; `labels` of both, if
         they are label maps; `size_multiple`, of the sides that the network takes without padding;
-        `drawing`; `examples`, PNG files in base64; `signatures`, the names of those without a
-        control, and of `controlled`, which takes all; and `controls`, dicts of `name`,
-        `signature`, `dtype`, `shape` and `about`. For readers of format 1, what describes the
-        default direction stands beside `format` too.
+        `drawing`; `examples`, PNG files in base64; `example_controls`, if there are any, dicts of
+        the names of controls to values, NPY files in base64 of zlib; `signatures`, the names of
+        those without a control, and of `controlled`, which takes all; and `controls`, dicts of
+        `name`, `signature`, `dtype`, `shape` and `about`. For readers of format 1, what describes
+        the default direction stands beside `format` too.
 
     Example:
         >>> from tfpix2pix.export import named_directions
@@ -121,7 +127,7 @@ def _entry(name, direction, signatures, drawing, examples):
         "labels": list(getattr(task, "labels", (None, None))),
         "size_multiple": direction.multiple,
         "drawing": drawing,
-        "examples": _encoded(examples) if served_as_files(task) else [],
+        **(_encoded(examples) if served_as_files(task) else {"examples": []}),
         "signatures": {key: value for key, value in without_control.items() if value is not None},
         "controls": [
             {
@@ -293,13 +299,35 @@ def _hashes(version):
     }
 
 
+def with_values(example) -> tuple[np.ndarray, dict[str, Any]]:
+    """Returns the pixels of an example, and the values of its controls.
+
+    Args:
+        example: Pixels `[height, width, channels]`, alone or with a dict of names to values.
+
+    Example:
+        >>> with_values(np.zeros((1, 2, 3), "uint8"))[1]
+        {}
+    """
+    return example if isinstance(example, tuple) else (example, {})
+
+
 def _encoded(examples):
     files = []
+    controls = []
     total = 0
-    for pixels in examples[:MOST_EXAMPLES]:
+    for pixels, values in map(with_values, examples[:MOST_EXAMPLES]):
         encoded = base64.b64encode(codecs.encode(pixels, ".png")).decode()
-        total += len(encoded)
+        packed = {name: _packed(value) for name, value in values.items()}
+        total += len(encoded) + sum(map(len, packed.values()))
         if total > MOST_BYTES:
             break
         files.append(encoded)
-    return files
+        controls.append(packed)
+    return {"examples": files, **({"example_controls": controls} if any(controls) else {})}
+
+
+def _packed(value):
+    file = io.BytesIO()
+    np.save(file, np.asarray(value))
+    return base64.b64encode(zlib.compress(file.getvalue(), 9)).decode()

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
+from tfpix2pix.export.cards import with_values
 from tfpix2pix.export.directions import SET, named_directions, served_as_files, signature_names
 from tfpix2pix.export.weights import StoredWeights
 from tfpix2pix.inference import SEED, Control, Direction
@@ -119,8 +120,8 @@ def rounding(
     Args:
         directions: Dict of names to `tfpix2pix.inference.Direction`.
         stored: `tfpix2pix.export.weights.StoredWeights` of their networks.
-        examples: Dict of the names of directions to lists of sources, pixels `[height, width,
-            channels]`; a direction without any is measured on the noise of `example_pixels`.
+        examples: As of `tfpix2pix.export.model_card`; a direction without any is measured on the
+            noise of `example_pixels`.
         size: As exported.
 
     Returns:
@@ -136,10 +137,11 @@ def rounding(
 
     def translations():
         for name, direction in directions.items():
-            shown = [pixels[np.newaxis] for pixels in examples.get(name, ())]
-            for pixels in shown or example_pixels(direction, size):
+            shown = [with_values(example) for example in examples.get(name, ())]
+            noise = ((pixels, {}) for pixels in example_pixels(direction, size))
+            for pixels, values in [(one[np.newaxis], x) for one, x in shown] or noise:
                 source = direction.task.source(tf.constant(pixels))
-                yield np.ravel(inference.translate_in(direction, source))
+                yield np.ravel(inference.translate_in(direction, source, values))
 
     exact = np.concatenate(list(translations()))
     with stored.rounded():

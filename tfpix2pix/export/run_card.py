@@ -45,7 +45,8 @@ def source_details(run: Path, *, progress: Callable = silent) -> dict[str, Any]:
         progress: See `tfpix2pix.runs.Run.examples`.
 
     Returns:
-        Dict of the arguments `drawings` and `examples` of `tfpix2pix.export.model_card`.
+        Dict of the arguments `drawings` and `examples` of `tfpix2pix.export.model_card`; examples
+        have the values of controls that their directions see.
 
     Raises:
         ValueError: If the data are not there, or not usable.
@@ -60,7 +61,8 @@ def source_details(run: Path, *, progress: Callable = silent) -> dict[str, Any]:
     train = run.examples("train", progress).spread(MOST_MEASURED)
     held_out = run.examples("held_out", progress).spread(MOST_EXAMPLES)
     drawings = {}
-    for name, pictures in _sources(run, _unscaled(run.config), train).items():
+    for name, examples in _examples(run, _unscaled(run.config), train).items():
+        pictures = [picture for picture, _ in examples]
         task = run.directions[name].task
         drawings[name] = drawing(
             pictures,
@@ -68,7 +70,7 @@ def source_details(run: Path, *, progress: Callable = silent) -> dict[str, Any]:
             scale=_scale(run, run.directions[name], pictures),
             value_range=task.source_format.value_range,
         )
-    return {"drawings": drawings, "examples": _sources(run, run.config, held_out)}
+    return {"drawings": drawings, "examples": _examples(run, run.config, held_out)}
 
 
 def _unscaled(config):
@@ -94,11 +96,13 @@ def _scale(run, direction, pictures):
     return float(np.median(np.sqrt(np.prod(factors, axis=1))))
 
 
-def _sources(run, config, examples):
-    """Returns the sources of each direction as pixels of files."""
-    pictures = {name: [] for name in run.directions}
+def _examples(run, config, examples):
+    """Returns the sources of each direction as pixels of files, and the values of its controls."""
+    shown = {name: [] for name in run.directions}
     for batch in run.family.feed.held_out(config, examples, run.phase):
         for name, direction in run.directions.items():
-            source = direction.example(batch).source
-            pictures[name].append(direction.task.source_picture(source)[0].numpy())
-    return pictures
+            example = direction.example(batch)
+            picture = direction.task.source_picture(example.source)[0].numpy()
+            values = {control: np.asarray(x[0]) for control, x in example.controls.items()}
+            shown[name].append((picture, values))
+    return shown

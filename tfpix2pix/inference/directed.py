@@ -55,9 +55,9 @@ def translate_in(
         >>> from tfpix2pix.data.formats import PixelFormat
         >>> from tfpix2pix.data.tasks import Pairs
         >>> from tfpix2pix.networks import unet_generator
-        >>> network = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> network = unet_generator((None, None, 3), depth=3, base_filters=4)
         >>> task = Pairs((PixelFormat(3, "uint8", (0.0, 255.0)),) * 2)
-        >>> direction = Direction(network, task, multiple=4, controls=(SEED,))
+        >>> direction = Direction(network, task, multiple=8, controls=(SEED,))
         >>> source = tf.zeros((1, 5, 9, 3))
         >>> both = translate_in(direction, source, samples=2, seed=7)
         >>> one = translate_in(direction, source, {"seed": 7})

@@ -23,7 +23,7 @@ from serving.page.sketches import write
 from serving.page.translator import Translator
 from serving.page.widgets import Widgets
 from tests import cases
-from tests.cases.directions import two_directions
+from tests.cases.directions import HINTS, two_directions
 from tests.serving.local import picture, resting, serving
 from tfpix2pix import inference
 from tfpix2pix.data import images
@@ -77,13 +77,17 @@ def manager(generator, tmp_path_factory):
             size=SIZE,
             card={"drawings": {"translate": drawing}, "examples": {"translate": EXAMPLES}},
         )
+    directions = two_directions()
+    classes = HINTS._replace(about={"kind": "map", "names": ["none", "wall", "door", "roof"]})
+    forth = directions["AtoB"]
+    controls = tuple(classes if one is HINTS else one for one in forth.controls)
     export(
-        two_directions(),
+        {**directions, "AtoB": forth._replace(controls=controls)},
         folder / "both",
         size=SIZE,
         card={
             "drawings": {"AtoB": LABELS, "BtoA": LINES},
-            "examples": {"BtoA": EXAMPLES[:1]},
+            "examples": {"BtoA": EXAMPLES[:1], "AtoB": [(EXAMPLES[0], {"season": 1})]},
         },
     )
     foreign = Foreign()
@@ -514,6 +518,34 @@ def choose(visitor, label, option):
     visitor.page.get_by_role("option", name=option).click()
 
 
+def test_an_example_has_the_controls_of_the_card_where_none_are_set(address):
+    with Client(address, "both") as client:
+        translator = Translator(client, "both")
+        for drawn, controls, asked in (
+            (EXAMPLES[0], {"season": None}, {"season": 1}),
+            (EXAMPLES[0], {"style": [0, 0, 0]}, {"season": 1, "style": [0, 0, 0]}),
+            (EXAMPLES[0], {"season": 0}, {"season": 0}),
+            (EXAMPLES[1], {}, {}),
+        ):
+            made = translator.translate(write(drawn), controls=controls)
+            assert made.translated == client.translate(made.sent, **asked)
+
+
+def paint(visitor, label, *points):
+    """Paints on the shown surface of a control through points in shares of it."""
+    canvas = visitor.page.locator(f"canvas[aria-label='{label}']").locator("visible=true")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    for index, (x, y) in enumerate(points):
+        # In the middle of a pixel of the map.
+        spot = [(int(x * SIZE[1]) + 0.5) / SIZE[1], (int(y * SIZE[0]) + 0.5) / SIZE[0]]
+        at = (box["x"] + spot[0] * box["width"], box["y"] + spot[1] * box["height"])
+        visitor.page.mouse.move(*at, steps=3)
+        if index == 0:
+            visitor.page.mouse.down()
+    visitor.page.mouse.up()
+
+
 def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, address):
     with launched(address, "both") as url, Client(address, "both") as client:
         visitor = Visitor(chromium, url)
@@ -552,14 +584,29 @@ def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, a
         red.fill("0.5")
         red.press("Enter")
         shows(is_drawn, "BtoA", style=[0.5, 0, 0])
-        choose(visitor, "season", "dry")
-        failure = visitor.page.locator("#failure")
-        failure.wait_for()
-        assert failure.inner_text() == (
-            "A request must set at most one control. Received: style, season. Leave the others out."
-        )
+        choose(visitor, "season", "wet")
+        both = {"style": [0.5, 0, 0], "season": 1}
+        shows(is_drawn, "BtoA", **both)
+        hints = np.zeros((*SIZE, 4), "float32")  # Clicks are points of 3 by 3 pixels.
+        for x, y in ((0.25, 0.5), (0.75, 0.25)):
+            paint(visitor, "hints", (x, y))
+            row, column = int(y * SIZE[0]), int(x * SIZE[1])
+            hint = [*(level / 255 * 2 - 1 for level in (0xD0, 0x30, 0x20)), 1]
+            hints[row - 1 : row + 2, column - 1 : column + 2] = hint
+            shows(is_drawn, "BtoA", hints=hints, **both)
         choose(visitor, "Direction", "AtoB")  # Its sheet and its widgets are as they were left.
         shows(is_painted)
+        classes = np.zeros((*SIZE, 4))
+        classes[..., 0] = 1
+        classes[13:19, 13:51] = np.eye(4)[2]  # The brush is 6 pixels wide.
+        surface = visitor.page.locator(".surface").locator("visible=true")
+        surface.locator("button", has_text="door").click()
+        paint(visitor, "hints", (0.25, 0.5), (0.75, 0.5))
+        shows(is_painted, hints=classes)
+        surface.locator("button", has_text="Undo").click()
+        shows(is_painted)
+        choose(visitor, "Direction", "BtoA")
+        shows(is_drawn, "BtoA", hints=hints, **both)
         assert visitor.errors == []
 
 
@@ -575,13 +622,16 @@ def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, a
         ({"kind": "choice", "names": ["dry", "wet"]}, [-1], None),
         ({"kind": "numbers", "names": ["a", "b"], "range": [0, 1]}, [True, 0.0, 1.0], [0.0, 1.0]),
         ({"kind": "numbers", "default": [0.5, 0.25]}, [0.5, 0.25], None),
+        ({"kind": "weights", "names": ["a", "b"]}, [True, 0.75, 0.25], [0.75, 0.25]),
+        ({"kind": "weights", "names": ["a", "b"]}, [True, 0.5, 1.5], [0.25, 0.75]),
+        ({"kind": "weights", "names": ["a", "b"]}, [False, 0.5, 0.5], None),
         ({"kind": "text"}, ["[[1, 2], [3, 4]]"], [[1, 2], [3, 4]]),
         ({"kind": "text"}, [""], None),
         ({}, ["true"], True),
     ],
 )
 def test_a_widget_left_as_it_is_asks_for_nothing(control, shown, value):
-    shape = [2] if control.get("kind") == "numbers" else []
+    shape = [2] if control.get("kind") in ("numbers", "weights") else []
     widgets = Widgets({"name": "x", "dtype": "float32", "shape": shape, "about": control})
     assert len(widgets.components) == len(shown)
     assert widgets.value(shown) == value

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from serving.client.control_files import example_values
 from tests.cases import open_generator
 from tfpix2pix import InputError, export
 from tfpix2pix.data.formats import PixelFormat
@@ -104,6 +105,23 @@ def test_examples_are_limited_in_number_and_bytes():
     assert len(large["examples"]) == 2
     floats = Pairs((PixelFormat(3, "float32", (0.0, 1.0)), COLOR))
     assert described(floats, examples={"translate": [NOISE[0]]})["examples"] == []
+
+
+def test_examples_keep_the_values_of_their_controls():
+    classes = np.arange(200 * 160).reshape(200, 160, 1) // 800
+    values = {"classes": classes.astype("int32"), "style": np.float32([0.1, 0.2, 0.3])}
+    examples = [(NOISE[0, :8, :8], values), NOISE[1, :8, :8]]
+    entry = described(Pairs((COLOR, COLOR)), examples={"translate": examples})["directions"][0]
+    assert len(entry["examples"]) == 2
+    names = {"classes": [None, None, 1], "style": [3]}
+    entry["controls"] = [{"name": name, "shape": shape} for name, shape in names.items()]
+    read, nothing = example_values(json.loads(json.dumps(entry)))
+    assert (read["classes"], nothing) == (classes.tolist(), {})
+    np.testing.assert_array_equal(np.float32(read["style"]), values["style"])
+    large = {"classes": NOISE.astype("float32")}
+    examples[1] = (examples[1], large)  # What is left out is the whole example.
+    entry = described(Pairs((COLOR, COLOR)), examples={"translate": examples})["directions"][0]
+    assert (len(entry["examples"]), len(entry["example_controls"])) == (1, 1)
 
 
 @pytest.mark.parametrize(

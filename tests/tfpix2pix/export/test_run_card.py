@@ -58,7 +58,7 @@ def test_drawings_and_examples_are_those_of_the_data(tmp_path):
     assert details["drawings"] == {
         "translate": {"kind": "lines", "background": white, "line_color": black, **width}
     }
-    examples = details["examples"]["translate"]
+    examples = [picture for picture, values in details["examples"]["translate"] if values == {}]
     tops = [int(np.argmax((example < 200).any(axis=(1, 2)))) for example in examples]
     assert tops == [4, 4, 5, 6, 7, 7]  # Of the held-out lines 0, 1, 3, 4, 6 and 7: of all 8.
     assert {example.shape for example in examples} == {(32, 32, 3)}
@@ -77,7 +77,7 @@ def test_sources_that_a_task_makes_of_photos_are_shown(tmp_path):
     options = {"task": "colorization", "layout": "photos", "direction": "AtoB"}
     details = source_details(saved_run(tmp_path / "run", tmp_path / "data", **options))
     assert details["drawings"]["translate"]["kind"] == "picture"
-    for example in details["examples"]["translate"]:
+    for example, _ in details["examples"]["translate"]:
         assert np.ptp(example.astype(int), axis=-1).max() <= 2  # Grey.
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.client import value_files as client_files
+from serving.client import control_files as client_files
 from serving.client.failures import BadArgument, BadImage
 from tests.cases.directions import controlled_direction
 from tfpix2pix import InputError, atomic, inference, translation

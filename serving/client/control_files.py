@@ -4,10 +4,12 @@
 """
 
 import ast
+import base64
 import io
 import json
 import math
 import sys
+import zlib
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -122,6 +124,30 @@ def read_value(file: Path, control: Mapping[str, Any]) -> Any:
             f"{file}: {error}",
             "Replace the file.",
         ) from error
+
+
+def example_values(direction: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Reads the values of controls that the examples of a model card have.
+
+    Args:
+        direction: What the card says of a direction.
+
+    Returns:
+        List of a dict of the names of controls to values for each example.
+
+    Example:
+        >>> example_values({"examples": ["..."], "controls": []})
+        [{}]
+    """
+    known = {control["name"]: control for control in direction["controls"]}
+    packed = direction.get("example_controls", [{} for _ in direction["examples"]])
+    return [
+        {
+            name: _array(zlib.decompress(base64.b64decode(value)), known[name])
+            for name, value in one.items()
+        }
+        for one in packed
+    ]
 
 
 def image_value(image: Image.Image, control: Mapping[str, Any]) -> list:
