@@ -170,13 +170,19 @@ def _check_direction(run, name, direction, version):
     assert translated.shape == (37, 30, direction.task.target_format.channels)
     (served,) = export_translator(version.parent, direction=name).translate(pixels)
     assert np.abs(served.astype(int) - translated).max() <= 1
+    values = {}
     for control in direction.controls:
         if control.name == "seed":
             changed = run.translate(pixels, name, samples=1, seed=3)[0]
         else:
-            value = np.full(control.spec.shape, 0.9, control.spec.dtype.as_numpy_dtype)
+            sides = [side or whole for side, whole in zip(control.spec.shape, pixels.shape)]
+            value = np.full(sides, 0.9, control.spec.dtype.as_numpy_dtype)
+            values[control.name] = value
             changed = run.translate(pixels, name, **{control.name: value})
         assert (changed != translated).any(), control.name
+    together = export_translator(version.parent, direction=name, controls=values)
+    (served,) = together.translate(pixels)
+    assert np.abs(served.astype(int) - run.translate(pixels, name, **values)).max() <= 1
 
 
 def check_renewal(config, folder):

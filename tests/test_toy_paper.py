@@ -83,6 +83,13 @@ def test_killed_in_both_phases_it_ends_as_if_it_had_not_been(folder):
         np.testing.assert_array_equal(killed[name], value, err_msg=name)
 
 
+def regions_of(pixels):
+    """A map whose left half is warmer."""
+    regions = np.zeros((*pixels.shape[:2], 1), "float32")
+    regions[:, : regions.shape[1] // 2] = 1
+    return regions
+
+
 def test_both_directions_are_exported_served_and_asked_with_a_style(folder):
     output = finished(folder, "serving.export", "--run", "runs/whole", "--to", "exports/toy")
     assert "agrees with the trained model" in output
@@ -90,10 +97,14 @@ def test_both_directions_are_exported_served_and_asked_with_a_style(folder):
     encoded = (folder / "data/testB/0.png").read_bytes()
     run = load_run(folder / "runs/whole")
     with local_server(folder / "exports/toy") as server, Client(server.address, "toy") as client:
-        for style in ({}, {"style": [0.9, -0.5]}):
-            answer = codecs.decode(client.translate(encoded, "BtoA", **style)).pixels
-            expected = run.translate(pixels, "BtoA", **style)
+        regions = regions_of(pixels)
+        for asked in ({}, {"style": [0.9, -0.5]}, {"style": [0.9, -0.5], "regions": regions}):
+            answer = codecs.decode(client.translate(encoded, "BtoA", **asked)).pixels
+            expected = run.translate(pixels, "BtoA", **asked)
             assert np.abs(answer.astype(int) - expected).max() <= 1
+        answer = codecs.decode(client.translate(encoded, "BtoA", seed=5, regions=regions)).pixels
+        (expected,) = run.translate(pixels, "BtoA", samples=1, seed=5, regions=regions)
+        assert np.abs(answer.astype(int) - expected).max() <= 1
         arguments = ("data/testA", "--model", "toy", "--address", server.address)
         options = ("--direction", "AtoB", "--control", "style=[0.1, 0.2]", "--to", "out")
         finished(folder, "serving.client", *arguments, *options)
@@ -125,24 +136,28 @@ def test_the_page_shows_both_directions_and_the_style(folder):
     config = json.dumps(page.config["components"])
     del page
     gc.collect()
-    for shown in ("AtoB", "BtoA", "warm", "bold"):
+    for shown in ("AtoB", "BtoA", "warm", "bold", "warmer"):
         assert f'"{shown}"' in config
 
 
-def test_runs_and_exports_translate_files_by_direction(folder):
-    finished(
-        folder,
-        *("training.translate", "data/testB", "--run", "runs/whole", "--to", "from_run"),
-        *("--direction", "BtoA", "--control", "style=[0.3, 0.3]"),
-    )
-    finished(
-        folder,
-        *("serving.translate", "data/testB", "--export", "exports/toy", "--to", "from_export"),
-        *("--direction", "BtoA", "--control", "style=[0.3, 0.3]"),
-    )
+def test_runs_and_exports_translate_files_by_direction_and_controls_of_their_own(folder):
+    for file in (folder / "data/testB").glob("*.png"):
+        regions = (255 * regions_of(codecs.read(file))).astype("uint8")
+        codecs.write(np.roll(regions, int(file.stem), axis=1), folder / "regions" / file.name)
+    controls = ("--control", "style=[0.3, 0.3]", "--control", "regions=@regions")
+    for module, place, to in (
+        ("training.translate", ("--run", "runs/whole"), "from_run"),
+        ("serving.translate", ("--export", "exports/toy"), "from_export"),
+        ("serving.client", ("--export", "exports/toy"), "from_server"),
+    ):
+        options = (*place, "--to", to, "--direction", "BtoA", *controls)
+        finished(folder, module, "data/testB", *options)
+    whole = load_run(folder / "runs/whole")
     for name in ("0.png", "1.png"):
-        run, export = (codecs.read(folder / place / name) for place in ("from_run", "from_export"))
-        assert np.abs(run.astype(int) - export).max() <= 1
+        values = {"style": [0.3, 0.3], "regions": codecs.read(folder / "regions" / name) / 255}
+        expected = whole.translate(codecs.read(folder / "data/testB" / name), "BtoA", **values)
+        for to in ("from_run", "from_export", "from_server"):
+            assert np.abs(codecs.read(folder / to / name).astype(int) - expected).max() <= 1
 
 
 def test_a_run_is_judged_in_the_other_direction_and_rated(folder):

@@ -1,4 +1,4 @@
-"""The toy paper as a family: unpaired data, two directions, one control, two phases, state."""
+"""The toy paper as a family: unpaired data, two directions, three controls, two phases, state."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from tests.cases.toy.model import Toy
 from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.families import Family, Phase, unpaired
 from tfpix2pix.families.compiling import compile_model
-from tfpix2pix.inference import Control
+from tfpix2pix.inference import SEED, Control
 from tfpix2pix.optimizers import AdamSettings
 
 
@@ -23,6 +23,8 @@ class ToyConfig:
 
 ABOUT = {"kind": "numbers", "names": ["warm", "bold"], "range": [-1.0, 1.0]}
 OPTIMIZERS = {"AtoB": AdamSettings(beta_1=0.0, beta_2=0.99, epsilon=1e-7)}
+PARTS = {"kind": "map", "names": ["rest", "warmer"], "range": [0.0, 1.0]}
+REGIONS = Control("regions", tf.TensorSpec((None, None, 1)), network.no_regions, PARTS)
 
 
 def model(config):
@@ -34,14 +36,14 @@ def model(config):
 def directions(config, model):
     made = unpaired.directions(config, model.players)
     homes = zip(made, model.state["home"].numpy())
-    return {name: made[name]._replace(controls=(style(home),)) for name, home in homes}
+    return {name: made[name]._replace(controls=(style(home), SEED, REGIONS)) for name, home in homes}
 
 
 def style(home):
     def neutral(source):
         return tf.tile(home[tf.newaxis], (tf.shape(source)[0], 1))
 
-    return Control("style", tf.TensorSpec((2,)), neutral, ABOUT)
+    return Control("style", tf.TensorSpec((2,)), neutral, ABOUT, network.drawn_style)
 
 
 def finish(run):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tests.cases.toy.network import own_style
+from tests.cases.toy.network import inputs
 from tfpix2pix import losses
 from tfpix2pix.models import Column, TranslationModel
 
@@ -25,11 +25,11 @@ class Toy(TranslationModel):
             self.replace(player, phases[phase.name])
 
     def cycle(self, a, training=False):
-        fake = self.players["AtoB"]([a, own_style(a)], training=training)
+        fake = self.players["AtoB"](inputs(a), training=training)
         return fake, self.restore(fake, training)
 
     def restore(self, fake, training=False):
-        return self.players["BtoA"]([fake, own_style(fake)], training=training)
+        return self.players["BtoA"](inputs(fake), training=training)
 
     def train_step(self, batch):
         a, b = batch
@@ -56,4 +56,4 @@ class Toy(TranslationModel):
     def passes(self, batch):
         a = batch[0]
         fake, _ = self.cycle(a)
-        return [("AtoB", [a, own_style(a)]), ("BtoA", [fake, own_style(fake)])]
+        return [("AtoB", inputs(a)), ("BtoA", inputs(fake))]
