@@ -36,7 +36,9 @@ def model(config):
 def directions(config, model):
     made = unpaired.directions(config, model.players)
     homes = zip(made, model.state["home"].numpy())
-    return {name: made[name]._replace(controls=(style(home), SEED, REGIONS)) for name, home in homes}
+    return {
+        name: made[name]._replace(controls=(style(home), SEED, REGIONS)) for name, home in homes
+    }
 
 
 def style(home):
