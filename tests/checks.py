@@ -326,7 +326,7 @@ def _descending(family, config, phase):
     So do large steps: after two of 0.1 CycleGAN's weights differ by 0.02 if they did by 1e-7.
     """
     model = family.model(config)
-    model.compile({player: sgd(0.01) for player in model.players}, ema_decay=0.5)
+    model.compile(renewable=dict.fromkeys(model.players, lambda _: sgd(0.01)), ema_decay=0.5)
     model.enter(phase, 0.5)
     return model
 

@@ -52,7 +52,7 @@ def test_a_run_is_opened_translated_and_exported_in_the_phase_of_its_checkpoint(
     _, difference = export(run.directions, tmp_path / "model", size=run.image_size)
     assert difference < 1e-4
     details = source_details(run)
-    assert {source.shape[:2] for source in details["examples"]["AtoB"]} == {(16, 16)}
+    assert {source.shape[:2] for source, _ in details["examples"]["AtoB"]} == {(16, 16)}
     result = evaluate.evaluate(run.folder, tmp_path / "evaluation", limit=1)
     assert result["runs"][0]["step"] == 2
     assert codecs.read(tmp_path / "evaluation/pictures/input/00000.png").shape == (16, 16, 3)
@@ -87,7 +87,7 @@ def test_directions_translate_by_the_state_that_is_filled(config, tmp_path, caps
         run = load_run(folder, averaged=averaged)
         for name, domain in (("AtoB", "A"), ("BtoA", "B")):
             home = mean_style(COLORS[domain])
-            (control,) = run.directions[name].controls
+            control = run.directions[name].controls[0]
             np.testing.assert_allclose(
                 control.neutral(np.zeros((2, 4, 4, 3))), [home] * 2, atol=1e-4
             )
@@ -100,7 +100,7 @@ def test_directions_translate_by_the_state_that_is_filled(config, tmp_path, caps
     finish.main(folder, data=write_colors(tmp_path / "others", others))
     told = f"{folder} has the state that it translates by, after steps 7, averaged_7.\n"
     assert capsys.readouterr().out == told
-    (control,) = load_run(folder).directions["BtoA"].controls
+    control = load_run(folder).directions["BtoA"].controls[0]
     filled = control.neutral(np.zeros((1, 4, 4, 3)))
     np.testing.assert_allclose(filled, [mean_style(others["B"])], atol=1e-4)
 
