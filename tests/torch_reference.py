@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from training.benchmarks.pytorch_cyclegan import ResNet
-from training.benchmarks.pytorch_step import PatchGAN, UNet, norm_layer
+from training.benchmarks.pytorch_pix2pix import PatchGAN, UNet, norm_layer
 
 __all__ = ["PatchGAN", "PixelGAN", "ResNet", "UNet", "randomized", "translated"]
 

@@ -11,7 +11,7 @@ from typing import Callable, Optional
 import torch
 from torch import nn
 
-from training.benchmarks.pytorch_step import PatchGAN, norm_layer
+from training.benchmarks.pytorch_pix2pix import PatchGAN, norm_layer
 
 
 class Block(nn.Module):
@@ -40,12 +40,7 @@ class ResNet(nn.Module):
     """The generator with two halvings, `blocks` residual blocks and two doublings."""
 
     def __init__(
-        self,
-        blocks: int = 9,
-        filters: int = 64,
-        channels=(3, 3),
-        norm="instance",
-        dropout: bool = False,
+        self, blocks: int = 9, filters=64, channels=(3, 3), norm="instance", dropout: bool = False
     ):
         super().__init__()
         normalization, bias = norm_layer(norm)
@@ -77,18 +72,20 @@ def networks(filters: int = 64, blocks: int = 9, strided: int = 3) -> dict[str, 
     return {**generators, **judges}
 
 
+def restated(options):
+    """Returns the training step and the first translator, see `training.benchmarks`."""
+    blocks = options.model["blocks"] or (9 if options.size >= 256 else 6)
+    step = Step(networks(options.model["base_filters"], blocks))
+    return step, step.networks["G_A"]
+
+
 def by_chance(size: int) -> Optional[int]:
     """Draws which of `size` kept fakes comes back: by even chance none, or any."""
     return random.randrange(size) if random.random() < 0.5 else None
 
 
 class Pool:
-    """The last fakes, half of which a discriminator sees again.
-
-    Args:
-        size: How many are kept.
-        draw: Function of the size to the place of the fake that comes back, or `None`.
-    """
+    """The last `size` fakes, half of which a discriminator sees again; `draw` says which if any."""
 
     def __init__(self, size: int, draw: Callable = by_chance):
         self.size = size
@@ -101,8 +98,8 @@ class Pool:
         for fake in fakes.detach():
             if len(self.kept) < self.size:
                 self.kept.append(fake)
-            elif self.size and (place := self.draw(self.size)) is not None:
-                fake, self.kept[place] = self.kept[place], fake
+            elif self.size and (index := self.draw(self.size)) is not None:
+                fake, self.kept[index] = self.kept[index], fake
             exchanged.append(fake)
         return torch.stack(exchanged)
 

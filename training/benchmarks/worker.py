@@ -4,6 +4,8 @@ Runs once for each line of its input, and answers with a line of seconds and pea
 Frameworks are imported where they are used, so that each process has one of them alone.
 """
 
+import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -16,6 +18,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 WARM_UP = 3  # Runs before anything is measured.
+BFLOAT16 = "bfloat16"  # What a contender needs of the processor.
 
 
 class Options(NamedTuple):
@@ -24,26 +27,22 @@ class Options(NamedTuple):
     Attributes:
         preset: Name of the experiment whose family, losses and options are measured.
         size: Side of the images in pixels, a power of 2.
-        filters: Filters of the networks' first level.
         batch: Images per run.
-        threads: Threads to use, or `None` for as many as there are cores.
-        folder: Folder with our translator as the SavedModel `exported` and the file `model.onnx`.
+        model: Dict of the options of the family's networks and losses.
+        onnx: File of our translator for those who run such.
     """
 
     preset: str
     size: int
-    filters: int
     batch: int
-    threads: Optional[int] = None
-    folder: str = ""
+    model: dict
+    onnx: str = ""
 
 
 class Contender(NamedTuple):
-    """Who is measured.
+    """Who is measured: a function of `Options` to what runs once, and what that needs.
 
-    Attributes:
-        build: Function of `Options` to a function without arguments, which runs once.
-        needs: Packages, programs, and flags of the processor that it cannot do without.
+    Needs are packages, programs, and `BFLOAT16`.
     """
 
     build: Callable
@@ -84,73 +83,70 @@ def _images(options):
     return [random.uniform(-1, 1, shape).astype("float32") for _ in range(2)]
 
 
-def _tensorflow(options):
-    import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
+def configured(
+    name: str,
+    size: Optional[int] = None,
+    filters: Optional[int] = None,
+    batch: Optional[int] = None,
+):
+    """Returns the experiment of a preset with other sizes.
 
-    # isort: split
-    import tensorflow as tf
+    Args:
+        name: Name of the preset.
+        size: Side of the images in pixels; by default the preset's.
+        filters: Filters of the networks' first level; by default the preset's.
+        batch: Examples per step; by default the preset's.
+    """
+    from dataclasses import replace
 
-    if options.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    return tf
+    from tfpix2pix.families import preset
+
+    config = preset(name)
+    size = size or config.data.image_size[0]
+    filters = {"base_filters": filters} if filters else {}
+    batch = batch or config.train.batch_size
+    return replace(
+        config,
+        data=replace(config.data, image_size=(size, size), load_size=None),
+        model=replace(config.model, **filters),
+        train=replace(config.train, batch_size=batch),
+    )
 
 
 def experiment(options: Options):
-    """Returns our model of an experiment, and its directions.
+    """Returns our model of an experiment, and its directions."""
+    from tfpix2pix.families import get_family
 
-    Args:
-        options: `Options`.
-    """
-    import dataclasses
-
-    from tfpix2pix.families import get_family, preset
-
-    start = preset(options.preset)
-    size = (options.size, options.size)
-    config = dataclasses.replace(
-        start,
-        data=dataclasses.replace(start.data, image_size=size, load_size=None),
-        model=dataclasses.replace(start.model, base_filters=options.filters),
-        train=dataclasses.replace(start.train, batch_size=options.batch),
-    )
+    filters = options.model.get("base_filters")
+    config = configured(options.preset, options.size, filters, options.batch)
     family = get_family(config.family)
     model = family.model(config)
     return model, family.directions(config, model)
 
 
 def _step(options, precision="float32"):
-    tf = _tensorflow(options)
-    from training.engine import loop
+    from training.engine import loop  # Before TensorFlow, for which tfpix2pix sets what it reads.
+
+    # isort: split
+    import tensorflow as tf
 
     model, _ = experiment(options)
     images = tf.data.Dataset.from_tensors(tuple(_images(options))).repeat()
     strategy = tf.distribute.get_strategy()
     step = loop.training_step(model, strategy, precision)
-    batches = loop.distributed_batches(strategy, lambda place: images)
+    batches = loop.distributed_batches(strategy, lambda worker: images)
     return lambda: step(next(batches))
 
 
 def _translation(options, precision="float32"):
-    tf = _tensorflow(options)
+    from tfpix2pix.bfloat16 import graph_precision
+
+    # isort: split
+    import tensorflow as tf
+
     _, directions = experiment(options)
     network = next(iter(directions.values())).network
     translate = tf.function(lambda images: network(images, training=False))
-    return _translator(lambda image: translate(image), options, precision)
-
-
-def _exported_translation(options, precision="float32"):
-    tf = _tensorflow(options)
-    loaded = tf.saved_model.load(f"{options.folder}/exported/1")
-    translate = loaded.signatures["float"]
-    return _translator(lambda image: translate(image=image)["output"], options, precision)
-
-
-def _translator(translate, options, precision):
-    import tensorflow as tf
-
-    from tfpix2pix.bfloat16 import graph_precision
-
     source = tf.constant(_images(options)[0])
 
     def run():
@@ -160,42 +156,15 @@ def _translator(translate, options, precision):
     return run
 
 
-def _tutorial_step(options, onednn="1"):
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = onednn  # TensorFlow reads this when it is imported.
-    tf = _tensorflow(options)
-    from training.benchmarks import tutorial
-
-    step = tutorial.step(options.size, options.filters)
-    source, target = (tf.constant(images) for images in _images(options))
-    return lambda: step(source, target)
-
-
-def _pix2pix_in_pytorch(options):
-    """Returns the networks, the translator first, and the step."""
-    from training.benchmarks import pytorch_step
-
-    generator = pytorch_step.UNet(options.size.bit_length() - 1, options.filters)
-    discriminator = pytorch_step.PatchGAN(6, options.filters)
-    return (generator, discriminator), pytorch_step.Step(generator, discriminator)
-
-
-def _cyclegan_in_pytorch(options):
-    """Returns the networks, the translator first, and the step."""
-    from training.benchmarks import pytorch_cyclegan
-
-    networks = pytorch_cyclegan.networks(options.filters, blocks=9 if options.size >= 256 else 6)
-    return tuple(networks.values()), pytorch_cyclegan.Step(networks)
-
-
-def _pytorch(build, kind, options, channels_last=False, bfloat16=False, compiled=False):
+def _pytorch(family, kind, options, channels_last=False, bfloat16=False, compiled=False):
     import torch
 
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    networks, step = build(options)
+    restatement = importlib.import_module(f"training.benchmarks.pytorch_{family}")
+    step, translate = restatement.restated(options)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    for network in networks:
+    for network in step.networks.values():
         network.to(memory_format=layout)
+        network.train(kind == "step")
         if bfloat16:
             network.forward = _rounded(network.forward)
         if compiled:
@@ -204,13 +173,7 @@ def _pytorch(build, kind, options, channels_last=False, bfloat16=False, compiled
     source, target = (batch.contiguous(memory_format=layout) for batch in batches)
     if kind == "step":
         return lambda: step(source, target)
-    translator = networks[0].eval()
-
-    def translate():
-        with torch.inference_mode():
-            return translator(source).numpy()
-
-    return translate
+    return torch.inference_mode()(lambda: translate(source).numpy())
 
 
 def _rounded(forward):
@@ -229,41 +192,28 @@ def _openvino(options, precision="f32"):
 
     core = openvino.Core()
     (source, _) = _images(options)
-    model = core.read_model(f"{options.folder}/model.onnx")
+    model = core.read_model(options.onnx)
     model.reshape(list(source.shape))
-    threads = options.threads or os.cpu_count()
     hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-    compiled = core.compile_model(model, "CPU", {**hints, "INFERENCE_NUM_THREADS": threads})
+    hints["INFERENCE_NUM_THREADS"] = os.cpu_count()
+    compiled = core.compile_model(model, "CPU", hints)
     return lambda: compiled({"image": source})["output"]
 
 
 def _onnx_runtime(options):
     import onnxruntime
 
-    session_options = onnxruntime.SessionOptions()
-    session_options.intra_op_num_threads = options.threads or os.cpu_count()
-    session = onnxruntime.InferenceSession(
-        f"{options.folder}/model.onnx", session_options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(options.onnx, providers=["CPUExecutionProvider"])
     (source, _) = _images(options)
     return lambda: session.run(None, {"image": source})[0]
 
 
-BFLOAT16 = "bfloat16"  # What a contender needs of the processor.
-ROUNDED = {"precision": "auto_bfloat16"}
 OURS = {
-    "step": {
-        "tfpix2pix": Contender(_step),
-        "tfpix2pix, bfloat16": Contender(partial(_step, **ROUNDED), (BFLOAT16,)),
-    },
-    "translate": {
-        "tfpix2pix": Contender(_translation),
-        "tfpix2pix, bfloat16": Contender(partial(_translation, **ROUNDED), (BFLOAT16,)),
-        "tfpix2pix, exported": Contender(_exported_translation),
-        "tfpix2pix, exported, bfloat16": Contender(
-            partial(_exported_translation, **ROUNDED), (BFLOAT16,)
-        ),
-    },
+    kind: {
+        "tfpix2pix": Contender(build),
+        "tfpix2pix, bfloat16": Contender(partial(build, precision="auto_bfloat16"), (BFLOAT16,)),
+    }
+    for kind, build in (("step", _step), ("translate", _translation))
 }
 PYTORCH_MODES = {
     "PyTorch": (),
@@ -273,38 +223,25 @@ PYTORCH_MODES = {
     "PyTorch, bfloat16, compiled": ("channels_last", "bfloat16", "compiled"),
 }
 MODE_NEEDS = {"compiled": "g++", "bfloat16": BFLOAT16}
-# By family: the function that restates it in PyTorch, and who else there is.
-PYTORCH = {"pix2pix": _pix2pix_in_pytorch, "cyclegan": _cyclegan_in_pytorch}
-OTHERS = {
-    "pix2pix": {
-        "tutorial": Contender(_tutorial_step),
-        "tutorial, no oneDNN": Contender(partial(_tutorial_step, onednn="0")),
-    }
-}
 ON_OUR_FILE = {
-    "ONNX Runtime": Contender(_onnx_runtime, ("onnxruntime",)),
-    "OpenVINO": Contender(_openvino, ("openvino",)),
-    "OpenVINO, bfloat16": Contender(partial(_openvino, precision="bf16"), ("openvino", BFLOAT16)),
+    "ONNX Runtime": Contender(_onnx_runtime, ("onnxruntime", "tf2onnx")),
+    "OpenVINO": Contender(_openvino, ("openvino", "tf2onnx")),
+    "OpenVINO, bfloat16": Contender(
+        partial(_openvino, precision="bf16"), ("openvino", "tf2onnx", BFLOAT16)
+    ),
 }
 
 
 def contenders(family: str) -> dict:
-    """Returns who is measured for a family, installed or not.
-
-    Args:
-        family: Name of the family.
-
-    Returns:
-        Dict of `"step"` and `"translate"` to dicts of name to `Contender`.
-    """
+    """Returns dicts of name to `Contender` of "step" and "translate", installed or not."""
+    is_restated = importlib.util.find_spec(f"training.benchmarks.pytorch_{family}") is not None
     rows = {}
-    for kind, others in (("step", OTHERS.get(family, {})), ("translate", ON_OUR_FILE)):
+    for kind, others in (("step", {}), ("translate", ON_OUR_FILE)):
         peers = {}
-        if family in PYTORCH:
-            for name, modes in PYTORCH_MODES.items():
-                build = partial(_pytorch, PYTORCH[family], kind, **dict.fromkeys(modes, True))
-                needs = ("torch", *(MODE_NEEDS[mode] for mode in modes if mode in MODE_NEEDS))
-                peers[name] = Contender(build, needs)
+        for name, modes in PYTORCH_MODES.items() if is_restated else ():
+            build = partial(_pytorch, family, kind, **dict.fromkeys(modes, True))
+            needs = ("torch", *(MODE_NEEDS[mode] for mode in modes if mode in MODE_NEEDS))
+            peers[name] = Contender(build, needs)
         rows[kind] = {**OURS[kind], **peers, **others}
     return rows
 

@@ -19,7 +19,6 @@ from serving.engine.servable import Servable
 
 WARM_UP = 3  # Requests before anything is measured: oneDNN prepares itself for a size.
 PERCENTILES = (50, 95, 99)
-SHARES = (0.25, 0.5, 0.75, 0.9)  # Of the throughput of the closed loop.
 
 
 def picture(size: int, seed: int = 0):
@@ -31,14 +30,7 @@ def picture(size: int, seed: int = 0):
 
 
 def overhead(version: Path, address: str, model: str, size: int, rounds: int):
-    """Measures what server and client add to the model, in turns.
-
-    Args:
-        version: Folder of the SavedModel, which is also loaded here.
-        address: Of a server with it.
-        model: Its name there.
-        size: Side of the images in pixels.
-        rounds: How often each is asked.
+    """Measures what server and client add to the model, which is also loaded here, in turns.
 
     Returns:
         Dict of name to seconds of each round.
@@ -64,13 +56,6 @@ def overhead(version: Path, address: str, model: str, size: int, rounds: int):
 def closed_loop(address: str, model: str, size: int, clients: int, seconds: float):
     """Lets clients ask one after the other, each with a connection of its own.
 
-    Args:
-        address: Of the server.
-        model: Name of the model.
-        size: Side of the images in pixels.
-        clients: Their number.
-        seconds: How long.
-
     Returns:
         List of the seconds of each answer.
     """
@@ -94,15 +79,8 @@ def closed_loop(address: str, model: str, size: int, clients: int, seconds: floa
 def open_loop(address: str, model: str, size: int, rate: float, seconds: float):
     """Sends requests at random moments, whether or not earlier ones are answered.
 
-    An answer's time counts from the moment when its request was due, so that a server which falls
-    behind cannot hide it.
-
-    Args:
-        address: Of the server.
-        model: Name of the model.
-        size: Side of the images in pixels.
-        rate: Requests a second, in the mean; their distances are exponential.
-        seconds: How long.
+    `rate` is the mean of requests a second; their distances are exponential. An answer's time
+    counts from the moment when its request was due, so a server that falls behind cannot hide it.
 
     Returns:
         List of the seconds of each answer.
@@ -128,38 +106,8 @@ def open_loop(address: str, model: str, size: int, rate: float, seconds: float):
     return asyncio.run(ask_all())
 
 
-def measure(
-    version, address: str, model: str, size: int, rounds: int, clients: list, seconds: float
-):
-    """Measures all of it; the arguments are those of the parts, `clients` a list.
-
-    Returns:
-        Dict of the overhead, and of latencies by clients and by requests a second.
-    """
-    results = {"overhead": overhead(version, address, model, size, rounds)}
-    results["closed"] = {
-        count: closed_loop(address, model, size, count, seconds)
-        for count in tqdm(clients, "Closed loop", unit=" counts")
-    }
-    capacity = max(map(len, results["closed"].values())) / seconds
-    rates = [round(share * capacity, 2) for share in SHARES]
-    results["open"] = {
-        rate: open_loop(address, model, size, rate, seconds)
-        for rate in tqdm(rates, "Open loop", unit=" rates")
-    }
-    return results
-
-
 def table(results, seconds: float):
-    """Lays the results out.
-
-    Args:
-        results: As from `measure`.
-        seconds: As there.
-
-    Returns:
-        List of lines.
-    """
+    """Returns the lines of a table of the results of `python -m serving.benchmark load`."""
     model, served = map(statistics.median, results["overhead"].values())
     lines = [
         f"Model {1000 * model:.1f} ms, with server and client {1000 * served:.1f} ms: "

@@ -91,40 +91,45 @@ class PatchGAN(nn.Module):
         return self.model(x)
 
 
+def restated(options):
+    """Returns the training step and the translator, see `training.benchmarks`."""
+    filters = options.model["base_filters"]
+    generator = UNet(options.size.bit_length() - 1, filters)
+    return Step({"G": generator, "D": PatchGAN(6, filters)}), generator
+
+
 class Step:
     """Its training step: the discriminator, then the generator against the updated one.
 
     Args:
-        generator: `UNet`.
-        discriminator: `PatchGAN`.
+        networks: Dict of "G" and "D" to `UNet` and `PatchGAN`.
     """
 
-    def __init__(self, generator, discriminator):
-        self.generator = generator.train()
-        self.discriminator = discriminator.train()
-        self.optimizers = [
-            torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
-            for network in (generator, discriminator)
-        ]
+    def __init__(self, networks):
+        self.networks = {name: network.train() for name, network in networks.items()}
+        self.optimizers = {
+            name: torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+            for name, network in networks.items()
+        }
         self.cross_entropy = nn.BCEWithLogitsLoss()
 
     def __call__(self, source, target):
         """Trains on a batch, float32 `[batch, 3, height, width]` each, in [-1, 1]."""
-        translated = self.generator(source)
+        translated = self.networks["G"](source)
 
-        self.discriminator.requires_grad_(True)
-        self.optimizers[1].zero_grad()
+        self.networks["D"].requires_grad_(True)
+        self.optimizers["D"].zero_grad()
         fake = self._judged(source, translated.detach(), torch.zeros)
         real = self._judged(source, target, torch.ones)
         (0.5 * (fake + real)).backward()
-        self.optimizers[1].step()
+        self.optimizers["D"].step()
 
-        self.discriminator.requires_grad_(False)
-        self.optimizers[0].zero_grad()
+        self.networks["D"].requires_grad_(False)
+        self.optimizers["G"].zero_grad()
         fooling = self._judged(source, translated, torch.ones)
         (fooling + 100 * nn.functional.l1_loss(translated, target)).backward()
-        self.optimizers[0].step()
+        self.optimizers["G"].step()
 
     def _judged(self, source, judged, labels):
-        logits = self.discriminator(torch.cat([source, judged], 1))
+        logits = self.networks["D"](torch.cat([source, judged], 1))
         return self.cross_entropy(logits, labels(logits.shape))

@@ -1,1 +1,0 @@
-"""What `python -m serving.benchmark` measures."""
