@@ -47,6 +47,14 @@ def manager(exported):
         yield manager
 
 
+@pytest.fixture
+def eager():
+    """Runs TensorFlow's functions without graphs, which take longer to make than few steps."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def mirrored():
     """A strategy of two replicas; two such in one process would share the keys of collectives."""

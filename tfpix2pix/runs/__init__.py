@@ -2,7 +2,7 @@
 
 from tfpix2pix.runs.finishing import drop_finished, finish_run
 from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, PHASES, load_config, save_config
-from tfpix2pix.runs.phases import next_steps, phase_at, run_phases, save_phases
+from tfpix2pix.runs.phases import phase_at, run_phases, save_phases
 from tfpix2pix.runs.run import Run, examples, float32_model, load_run, open_detector
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "float32_model",
     "load_config",
     "load_run",
-    "next_steps",
     "open_detector",
     "phase_at",
     "run_phases",

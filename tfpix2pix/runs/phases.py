@@ -19,12 +19,12 @@ def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float]:
         step: Number of the step, from 1 on; 0 counts as 1, and steps after the last phase to it.
 
     Returns:
-        `(phase, share)`: the share of its steps that come before this one.
+        `(phase, progress)`: the part of its steps that come before this one, in [0, 1).
 
     Example:
         >>> phases = tuple(Phase(name, 4, 1, (8, 8)) for name in ("grow", "rest"))
-        >>> phase, share = phase_at(phases, 7)
-        >>> phase.name, share
+        >>> phase, progress = phase_at(phases, 7)
+        >>> phase.name, progress
         ('rest', 0.5)
     """
     first = 0
@@ -35,30 +35,6 @@ def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float]:
     else:
         phase = phases[-1]
     return phase, (max(step, 1) - 1 - first) / phase.steps
-
-
-def next_steps(phases: tuple[Phase, ...], taken: int, last: int) -> range:
-    """Returns the numbers of the steps to take next, up to the end of their phase.
-
-    Args:
-        phases: Those of the training.
-        taken: Number of steps taken before.
-        last: Number of the last step of the training.
-
-    Returns:
-        range, empty at the end of the training.
-
-    Example:
-        >>> phases = tuple(Phase(name, 4, 1, (8, 8)) for name in ("grow", "rest"))
-        >>> next_steps(phases, 2, 9), next_steps(phases, 4, 9)
-        (range(3, 5), range(5, 10))
-    """
-    end = 0
-    for phase in phases[:-1]:
-        end += phase.steps
-        if taken < end:
-            return range(taken + 1, min(last, end) + 1)
-    return range(taken + 1, last + 1)
 
 
 def run_phases(config: ExperimentConfig, run: Union[str, Path]) -> tuple[Phase, ...]:

@@ -116,9 +116,9 @@ def train(
         tqdm.write(note)
     first = training.restore()
     last = min(config.train.steps, until or config.train.steps)
+    training.prepare(first)
     if config.train.start_from and first == 0:
         tqdm.write(f"From {config.train.start_from}: {start_from(model, config.train.start_from)}.")
-    training.prepare(first)
 
     # Nothing is refused from here on. Only the chief writes the run folder.
     with ExitStack() as stack:
@@ -152,64 +152,56 @@ class _Training:
         self.examples = examples
         self.held_out = runs.examples(config, "held_out", progress.survey)
         self.phases = runs.run_phases(config, run)
-        self.phase = None
-        self.feeds = {}
+        self.phase = None  # The one that the model is in.
+        self.feed = None  # Batches to train on, sample batches and validation batches of it.
         self.lost = 0  # Steps that were taken again: their batches do not come again.
         self.checkpoints = Checkpoints(
             self.model, run, config.train.keep_checkpoints, is_chief=self.is_chief
         )
 
     def restore(self):
-        """Restores the newest whole checkpoint; returns the number of steps taken."""
-        for path in self.checkpoints.restore(self._enter_again):
+        """Restores the newest whole checkpoint, in its phase; returns the number of steps taken."""
+        for path in self.checkpoints.restore(self.enter):
             tqdm.write(f"A checkpoint is damaged and passed over: {path}")
-        step = int(self.checkpoints.step)
-        if step == 0:
-            self.enter(0)
-        return step
+        return int(self.checkpoints.step)
 
     def _built(self):
         with self.strategy.scope():
             return self.family.model(self.config)
 
-    def _enter_again(self, step):
-        """Enters the phase of a checkpoint; if the model has left it, with what it started with.
-
-        For the checkpoint has nothing of what later phases add, which may be what is not finite.
-        """
-        if self.phase not in (None, runs.phase_at(self.phases, step)[0]):
-            self.model = self._built()
-            self.phase = None
-        self.enter(step)
-
     def enter(self, step):
-        """Brings the model into the phase of a step, in all cases; returns the step's share."""
-        phase, share = runs.phase_at(self.phases, step)
+        """Brings the model into the phase of a step; returns the phase, and its progress.
+
+        Going back to an earlier one starts with new networks, for a checkpoint has nothing of what
+        later phases add, which may be what is not finite.
+        """
+        phase, progress = runs.phase_at(self.phases, step)
+        if self.phase and self.phases.index(phase) < self.phases.index(self.phase):
+            self.model = self._built()
         with self.strategy.scope():
-            self.model.enter(phase, share)
+            self.model.enter(phase, progress)
         if phase is not self.phase:
             self.phase = phase
+            self.feed = None
             self.checkpoints.track(self.model)
-        return share
+        return phase, progress
 
-    def prepare(self, first):
-        """Makes the batches of the first phase to come, so that what does not fit is refused."""
-        phase, _ = runs.phase_at(self.phases, first + 1)
-        self.feeds[phase.name] = self._feed(phase, first)
-
-    def _feed(self, phase, first_step):
-        """Returns training batches, sample batches and validation batches of a phase."""
-        feed = self.family.feed
-        batches = distributed_batches(
-            self.strategy,
-            lambda place: feed.training(self.config, self.examples, phase, place, first_step),
-        )
-        held_out = feed.held_out(self.config, self.held_out, phase)
-        return batches, list(held_out.take(SHOWN_EXAMPLES)), held_out.take(VALIDATED_EXAMPLES)
+    def prepare(self, taken):
+        """Makes the batches of the next step's phase, so that what does not fit is refused."""
+        phase, _ = self.enter(taken + 1)
+        if self.feed is None:
+            feed = self.family.feed
+            first = taken + self.lost
+            batches = distributed_batches(
+                self.strategy,
+                lambda place: feed.training(self.config, self.examples, phase, place, first),
+            )
+            held_out = feed.held_out(self.config, self.held_out, phase)
+            samples = list(held_out.take(SHOWN_EXAMPLES))
+            self.feed = (batches, samples, held_out.take(VALIDATED_EXAMPLES))
 
     def run(self, first, last, run_log, bar, profiler, interrupted):
         """Takes the steps after `first` up to `last`, phase by phase."""
-        self.enter(first + 1)
         directions = self.family.directions(self.config, self.model)
         tasks = {name: direction.task for name, direction in directions.items()}
         monitor = Monitor(
@@ -224,29 +216,30 @@ class _Training:
         taken = first
         ends = monitor.is_over
         with _all_stay(self.workers):  # Logging exchanges between workers too.
-            while not ends and (steps := runs.next_steps(self.phases, taken, last)):
-                taken, ends = self._take_steps(steps, last, monitor, bar, profiler, interrupted)
+            while not ends and taken < last:
+                taken, ends = self._take_steps(taken, last, monitor, bar, profiler, interrupted)
                 if taken < bar.n:
                     self.lost += bar.n - taken
                     run_log.go_back(taken)
                     bar.n = taken
                     monitor.model = self.model
 
-    def _take_steps(self, steps, last, monitor, bar, profiler, interrupted):
+    def _take_steps(self, taken, last, monitor, bar, profiler, interrupted):
         """Takes steps of one phase; returns the number of steps taken, and whether all end there.
 
         Where a loss that is not finite leads back into another phase, that is the one to go on in.
         """
         train = self.config.train
-        if self.enter(steps[0]) == 0.0:
-            self.checkpoints.forget_best()
+        self.prepare(taken)
         phase = self.phase
-        if phase.name not in self.feeds:
-            self.feeds[phase.name] = self._feed(phase, steps[0] - 1 + self.lost)
-        batches, samples, validation = self.feeds.pop(phase.name)
+        batches, samples, validation = self.feed
         take_step = training_step(self.model, self.strategy, train.precision)
-        for now in steps:
-            self.enter(now)
+        for now in range(taken + 1, last + 1):
+            entered, progress = self.enter(now)
+            if entered is not phase:
+                return now - 1, False
+            if progress == 0.0:
+                self.checkpoints.forget_best()
             monitor.expect(now)
             batch = next(batches)
             take_step(batch)
