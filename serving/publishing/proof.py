@@ -1,4 +1,4 @@
-"""Before publication: what a server answers is proved, and requests to warm up with are written."""
+"""Proof before publication: compares a server's answers with networks; writes warm-up requests."""
 
 from pathlib import Path
 from typing import Union
@@ -12,7 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.engine.servable import Servable
 from serving.engine.warmup_replay import FILE
-from tfpix2pix.export import named_directions, signature_names
+from tfpix2pix.export import served_directions
 from tfpix2pix.export.comparison import check_parity
 from tfpix2pix.inference import translate_in
 
@@ -57,15 +57,14 @@ def check_served(version: Union[str, Path], directions, size, tolerance: float =
     Raises:
         ValueError: If the difference is larger.
     """
-    directions = named_directions(directions)
     servable = Servable(version)
     random = np.random.default_rng(0)
     differences = []
-    for name, names in signature_names(directions).items():
-        shape = (1, *size, directions[name].network.inputs[0].shape[-1])
+    for direction, names, _ in served_directions(directions).values():
+        shape = (1, *size, direction.network.inputs[0].shape[-1])
         image = random.uniform(-1, 1, shape).astype("float32")
         _, outputs = servable.predict(names.float, {"image": tf.make_tensor_proto(image)}, ())
-        expected = translate_in(directions[name], tf.constant(image))
+        expected = translate_in(direction, tf.constant(image))
         differences.append(np.abs(outputs["output"] - expected).max())
     servable.close()
     check_parity(float(np.max(differences)), tolerance, Path(version).parent)

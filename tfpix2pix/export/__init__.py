@@ -9,7 +9,7 @@ from tfpix2pix.export.cards import (
 )
 from tfpix2pix.export.comparison import parity
 from tfpix2pix.export.conversion import convert
-from tfpix2pix.export.directions import chosen_direction, named_directions, signature_names
+from tfpix2pix.export.directions import chosen_direction, named_directions, served_directions
 from tfpix2pix.export.drawings import drawing
 from tfpix2pix.export.limits import MOST_PIXELS
 from tfpix2pix.export.publication import export, versions
@@ -28,7 +28,7 @@ __all__ = [
     "parity",
     "read_card",
     "run_details",
-    "signature_names",
+    "served_directions",
     "signatures",
     "source_details",
     "task_of",

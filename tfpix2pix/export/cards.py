@@ -19,16 +19,17 @@ from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.directions import (
     ONLY,
+    Served,
     chosen_direction,
-    served_as_files,
-    signature_names,
+    served_directions,
 )
 from tfpix2pix.export.drawings import PICTURE
 from tfpix2pix.inference import SEED, Direction
 from tfpix2pix.lines import packages
 
 FILE = "model_card.json"
-# The signature answers all examples, those of the first direction twice.
+# Every answer of the signature `model_card` holds the card, which lists the first direction's
+# examples twice, for readers of formats 1 and 2. So it must stay small.
 MOST_EXAMPLES = 6
 MOST_BYTES = 150_000
 _OF_FIRST = ("task", "source", "target", "size_multiple", "drawing", "examples")
@@ -83,16 +84,14 @@ def model_card(
         >>> card["size_multiple"], card["directions"][0]["signatures"]["float"]
         (4, 'float')
     """
-    names = signature_names(directions)
     entries = [
         _entry(
             direction_name,
-            direction,
-            names[direction_name],
+            served,
             (drawings or {}).get(direction_name, PICTURE),
             (examples or {}).get(direction_name, ()),
         )
-        for direction_name, direction in directions.items()
+        for direction_name, served in served_directions(directions).items()
     ]
     return {
         "format": 2,
@@ -109,7 +108,8 @@ def model_card(
     }
 
 
-def _entry(name, direction, signatures, drawing, examples):
+def _entry(name, served: Served, drawing, examples):
+    direction, signatures, as_files = served
     task = direction.task
     task_name = next((n for n, kind in tasks.OF_PHOTOS.items() if type(task) is kind), "pairs")
     without_control = {
@@ -127,7 +127,7 @@ def _entry(name, direction, signatures, drawing, examples):
         "labels": list(getattr(task, "labels", (None, None))),
         "size_multiple": direction.multiple,
         "drawing": drawing,
-        **(_encoded(examples) if served_as_files(task) else {"examples": []}),
+        **(_encoded(examples) if as_files else {"examples": []}),
         "signatures": {key: value for key, value in without_control.items() if value is not None},
         "controls": [
             {

@@ -11,7 +11,7 @@ from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import with_values
-from tfpix2pix.export.directions import SET, named_directions, served_as_files, signature_names
+from tfpix2pix.export.directions import SET, Served, served_directions
 from tfpix2pix.export.weights import StoredWeights
 from tfpix2pix.inference import SEED, Control, Direction
 from tfpix2pix.inference.translation import has_open_sides
@@ -47,26 +47,26 @@ def parity(
         >>> parity(generator, export(generator, "exports/parity")[0]) < 1e-4
         True
     """
-    directions = named_directions(directions, task)
-    served = tf.saved_model.load(str(version)).signatures
+    functions = tf.saved_model.load(str(version)).signatures
     differences = []
-    for name, names in signature_names(directions).items():
-        for pixels in example_pixels(directions[name], size):
-            differences += _differences(directions[name], names, served, pixels)
+    for served in served_directions(directions, task).values():
+        for pixels in example_pixels(served.direction, size):
+            differences += _differences(served, functions, pixels)
     return float(np.max(differences))
 
 
-def _differences(direction, names, served, pixels):
+def _differences(served: Served, functions, pixels):
     """Yields the difference of each signature of a direction."""
+    direction, names, as_files = served
     task = direction.task
     source = task.source(pixels)
     request = {"image": source}
-    if served_as_files(task):
+    if as_files:
         request = {"image_bytes": tf.stack([images.encode(image) for image in pixels])}
 
     def difference(signature, inputs, values):
         expected = inference.translate_in(direction, source, values)
-        return _difference(served[signature](**inputs), task, source, expected)
+        return _difference(functions[signature](**inputs), task, source, expected)
 
     def controlled(control, values):
         asked = {control.name: values if control.neutral is not None else SEED_OF_SAMPLES}
@@ -83,7 +83,8 @@ def _differences(direction, names, served, pixels):
         if control.neutral is not None:
             yield controlled(control, control.neutral(source))
     if names.controlled is not None:
-        yield _controlled_difference(direction, served[names.controlled], request, source, others)
+        controlled_function = functions[names.controlled]
+        yield _controlled_difference(direction, controlled_function, request, source, others)
 
 
 def _controlled_difference(direction, signature, request, source, values):
@@ -129,6 +130,7 @@ def rounding(
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
+        >>> from tfpix2pix.export import named_directions
         >>> directions = named_directions(unet_generator((None, None, 3), depth=2, base_filters=4))
         >>> stored = StoredWeights([directions["translate"].network], "float16")
         >>> 0 < rounding(directions, stored, {})["largest"] < 0.01
@@ -175,6 +177,7 @@ def example_pixels(direction: Direction, size: Optional[tuple[int, int]] = None)
     Example:
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> from tfpix2pix.export import named_directions
         >>> direction = named_directions(generator)["translate"]
         >>> [tuple(pixels.shape[1:3]) for pixels in example_pixels(direction)]
         [(64, 32), (33, 63)]

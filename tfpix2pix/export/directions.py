@@ -42,6 +42,27 @@ class SignatureNames(NamedTuple):
     controlled: Optional[str] = None
 
 
+class Served(NamedTuple):
+    """A direction as it is served, made once for an export.
+
+    Attributes:
+        direction: `tfpix2pix.inference.Direction`.
+        names: `SignatureNames`.
+        as_files: Whether PNG holds what is translated, as TensorFlow decodes it, and the
+            translations.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 6), depth=2, base_filters=4)
+        >>> served_directions(generator)["translate"].as_files
+        False
+    """
+
+    direction: Direction
+    names: SignatureNames
+    as_files: bool
+
+
 def named_directions(
     directions: Union[Mapping[str, Direction], keras.Model], task=None
 ) -> dict[str, Direction]:
@@ -126,50 +147,35 @@ def eight_bit_task(generator: keras.Model) -> Pairs:
     return Pairs(tuple(PixelFormat(shape[-1], "uint8", full_range("uint8")) for shape in shapes))
 
 
-def served_as_files(task) -> bool:
-    """Whether PNG holds what is translated, as TensorFlow decodes it, and the translations.
-
-    Args:
-        task: `tfpix2pix.data.tasks.Pairs` or another.
-
-    Returns:
-        bool.
-
-    Example:
-        >>> served_as_files(Pairs((PixelFormat(6, "uint8", (0.0, 255.0)),) * 2))
-        False
-    """
-    formats = (task.source_format, task.target_format)
-    return all(
-        pixel_format.channels in (1, 3, 4) and pixel_format.dtype != "float32"
-        for pixel_format in formats
-    )
-
-
-def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureNames]:
+def served_directions(directions, task=None) -> dict[str, Served]:
     """Names the signatures of directions: plainly of the first, after its name of any other.
 
     Args:
-        directions: Dict of names to directions, the default one first.
+        directions: As of `named_directions`; what this function has returned is returned again.
+        task: The same.
 
     Returns:
-        Dict of the names of directions to `SignatureNames`.
+        Dict of the names of directions to `Served`, the default one first.
 
     Raises:
-        ValueError: If two signatures, or two inputs of one, would have one name.
+        ValueError: As of `named_directions`; or if two signatures, or two inputs of one, would have
+            one name.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=3, base_filters=4)
         >>> direction = named_directions(generator)["translate"]
-        >>> names = signature_names({"AtoB": direction, "BtoA": direction})
-        >>> names["AtoB"].controls, names["BtoA"].float
+        >>> served = served_directions({"AtoB": direction, "BtoA": direction})
+        >>> served["AtoB"].names.controls, served["BtoA"].names.float
         ({'seed': 'sampled'}, 'BtoA_float')
     """
-    names = {}
-    for name, direction in directions.items():
+    served = {}
+    for name, direction in named_directions(directions, task).items():
+        if isinstance(direction, Served):
+            served[name] = direction
+            continue
         _check_controls(name, direction)
-        is_first = not names
+        is_first = not served
         prefix = "" if is_first else f"{name}_"
         formats = (direction.task.source_format, direction.task.target_format)
         has_pixels = {pixel_format.dtype for pixel_format in formats} == {"uint8"}
@@ -177,15 +183,20 @@ def signature_names(directions: Mapping[str, Direction]) -> dict[str, SignatureN
             control.name: prefix + ("sampled" if control.neutral is None else control.name)
             for control in direction.controls
         }
-        names[name] = SignatureNames(
+        names = SignatureNames(
             "serving_default" if is_first else name,
             f"{prefix}float",
             f"{prefix}uint8" if has_pixels else None,
             controls,
             f"{prefix}controlled" if len(controls) > 1 else None,
         )
-    _check_unique(names)
-    return names
+        served[name] = Served(direction, names, as_files=all(map(_fits_png, formats)))
+    _check_unique({name: one.names for name, one in served.items()})
+    return served
+
+
+def _fits_png(pixel_format):
+    return pixel_format.channels in (1, 3, 4) and pixel_format.dtype != "float32"
 
 
 def _check_controls(name, direction):

@@ -12,7 +12,7 @@ from tfpix2pix import atomic
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import model_card, seal
 from tfpix2pix.export.comparison import check_parity, parity, rounding
-from tfpix2pix.export.directions import named_directions
+from tfpix2pix.export.directions import served_directions
 from tfpix2pix.export.signatures import signatures
 from tfpix2pix.export.weights import StoredWeights
 
@@ -91,10 +91,11 @@ def export(
         raise InputError(
             f"`keep` must be at least 1. Received: keep={keep}. Leave it out to keep all versions."
         )
-    directions = named_directions(directions, task)
+    served = served_directions(directions, task)
+    directions = {name: one.direction for name, one in served.items()}
     folder = Path(folder)
     known = card or {}
-    described = model_card(directions, folder.resolve().name, size=size, weights=weights, **known)
+    described = model_card(served, folder.resolve().name, size=size, weights=weights, **known)
     stored = StoredWeights([direction.network for direction in directions.values()], weights)
     measured = {}
     if weights != "float32":
@@ -102,8 +103,8 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     version = folder / str(max(versions(folder), default=0) + 1)
     with atomic.replacing(version, flush=True) as part, stored.rounded():
-        _save(directions, described, size, stored, part)
-        measured["parity"] = difference = parity(directions, part, size=size)
+        _save(served, described, size, stored, part)
+        measured["parity"] = difference = parity(served, part, size=size)
         check_parity(difference, tolerance, folder)
         if finish is not None:
             finish(part)
@@ -118,13 +119,13 @@ def export(
     return version, difference
 
 
-def _save(directions, card, size, stored, part):
+def _save(served, card, size, stored, part):
     module = tf.Module()
     module.weights = stored.variables
     tf.saved_model.save(
         module,
         str(part),
-        signatures=signatures(directions, card, size=size, read=stored.read),
+        signatures=signatures(served, card, size=size, read=stored.read),
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
     _forget(part)

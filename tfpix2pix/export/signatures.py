@@ -18,7 +18,7 @@ from tfpix2pix.export.controlled import (
     first_sample,
     values_and_flags,
 )
-from tfpix2pix.export.directions import CARD, SignatureNames, served_as_files, signature_names
+from tfpix2pix.export.directions import CARD, Served, served_directions
 from tfpix2pix.export.limits import MOST_PIXELS, check_bits, check_size, declared_size
 from tfpix2pix.inference import SEED, Control, Direction
 from tfpix2pix.inference.graph import evaluate, has_dropout, layer_output
@@ -60,13 +60,13 @@ def signatures(
         >>> list(signatures(named_directions(generator), {}))
         ['serving_default', 'float', 'uint8', 'model_card']
     """
-    served = {}
-    for name, names in signature_names(directions).items():
+    functions = {}
+    for served in served_directions(directions).values():
         direction = DirectionSignatures(
-            directions[name], size=size, most_pixels=most_pixels, read=read
+            served.direction, size=size, most_pixels=most_pixels, read=read
         )
-        served.update(direction.functions(names))
-    return {**served, CARD: _card_function(card)}
+        functions.update(direction.functions(served))
+    return {**functions, CARD: _card_function(card)}
 
 
 class DirectionSignatures:
@@ -111,16 +111,16 @@ class DirectionSignatures:
             noisy = _graph(self._with_noise, self._floats, tf.TensorSpec((), tf.int64), *specs)
             self._noisy = noisy.get_concrete_function()
 
-    def functions(self, names: SignatureNames) -> dict[str, Any]:
+    def functions(self, direction: Served) -> dict[str, Any]:
         """Returns the signatures under their names.
 
         Args:
-            names: `tfpix2pix.export.directions.SignatureNames` of this direction.
+            direction: `tfpix2pix.export.directions.Served` of this direction.
 
         Returns:
             Dict of name to `tf.function`.
         """
-        as_files = served_as_files(self._direction.task)
+        _, names, as_files = direction
         image = FILES if as_files else self._floats
         pixel_format = self._direction.task.source_format
         pixels = tf.TensorSpec(
