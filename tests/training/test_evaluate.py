@@ -325,7 +325,7 @@ def test_a_direction_is_chosen_by_its_name_and_must_have_something_real(runs, al
     named = evaluate(runs[0], tmp_path / "named", direction="translate", limit=1)
     assert named["runs"][0]["direction"] == "translate" == alone[1]["runs"][0]["direction"]
     refused(
-        "This run translates in the directions translate. Received: 'back'. Use one of them.",
+        "A direction must be one of translate. Received: 'back'. Leave it out for translate.",
         lambda: evaluate(runs[0], tmp_path / "to", direction="back"),
     )
     run = load_run(runs[0])

@@ -147,7 +147,7 @@ def test_one_generator_is_a_run_of_its_direction_until_it_is_trained(tmp_path, c
     image = smooth_images((1, 32, 32, 3))
     expected = reference.translated(network, image)
     np.testing.assert_allclose(run.directions["AtoB"].network(image), expected, atol=1e-4)
-    message = "This run translates in the directions AtoB. Received: 'BtoA'. Use one of them."
+    message = "A direction must be one of AtoB. Received: 'BtoA'. Leave it out for AtoB."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         run.translate(np.zeros((8, 8, 3), "uint8"), "BtoA")
     draws = [run.translate(np.zeros((16, 16, 3), "uint8"), samples=2, seed=1) for _ in range(2)]

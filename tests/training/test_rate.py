@@ -323,7 +323,7 @@ def test_the_images_are_targets_and_translations_of_held_out_examples(run, facad
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         stimuli.prepare(run, tmp_path, practice=0, trials=3)
-    message = "This run translates in the directions translate. Received: 'back'. Use one of them."
+    message = "A direction must be one of translate. Received: 'back'. Leave it out for translate."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         rate.main(run, tmp_path, direction="back")
 

@@ -21,6 +21,7 @@ from tfpix2pix.checkpointing import (
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
+from tfpix2pix.export import chosen_direction
 from tfpix2pix.families import Family, Phase, checked_family, get_family
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TranslationModel
@@ -187,13 +188,7 @@ class Run:
         Raises:
             ValueError: If there is no such direction.
         """
-        names = list(self.directions)
-        name = names[0] if name is None else name
-        if name not in names:
-            raise InputError(
-                f"This run translates in the directions {', '.join(names)}. Received: {name!r}. "
-                "Use one of them."
-            )
+        name = chosen_direction(self.directions, name)
         return name, self.directions[name]
 
     def translate(
@@ -237,7 +232,7 @@ class Run:
         return examples(self.config, split, progress)
 
     def held_out(self, examples) -> tf.data.Dataset:
-        """Yields examples as the networks see them in the phase of the checkpoint, one a batch.
+        """Yields examples, one a batch, as networks see them in the phase of the checkpoint.
 
         Args:
             examples: As `examples` returns them.
