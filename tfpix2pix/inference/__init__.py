@@ -3,7 +3,6 @@
 from tfpix2pix.inference.controls import control_batches, unset_batch
 from tfpix2pix.inference.directed import translate_in
 from tfpix2pix.inference.direction import SEED, Control, Direction, Example
-from tfpix2pix.inference.norm_surgery import output_difference, recalibrated, with_instance_norm
 from tfpix2pix.inference.translation import size_multiple, translate
 
 __all__ = [
@@ -12,11 +11,8 @@ __all__ = [
     "Direction",
     "Example",
     "control_batches",
-    "output_difference",
-    "recalibrated",
     "size_multiple",
     "translate",
     "translate_in",
     "unset_batch",
-    "with_instance_norm",
 ]
