@@ -14,6 +14,7 @@ import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
 import tensorflow as tf
 
 from tests import cases
+from tests.cases.directions import two_directions
 from tests.serving.local import managed
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
@@ -38,6 +39,16 @@ def exported(tmp_path_factory):
     exports = tmp_path_factory.mktemp("exports")
     export(generator, exports / "tiny")
     return generator, exports
+
+
+@pytest.fixture(scope="session")
+def exported_directions(tmp_path_factory):
+    """`(directions, exports)`: two directions, and the folder in which `both/1` is their export."""
+    directions = two_directions()
+    exports = tmp_path_factory.mktemp("directions")
+    _, difference = export(directions, exports / "both", size=(6, 4))
+    assert difference < 1e-5
+    return directions, exports
 
 
 @pytest.fixture(scope="module")

@@ -12,27 +12,24 @@ from serving.client import __main__ as command
 from serving.client.failures import BadArgument, UnsuitableModel
 from serving.client.selections import card_directions, control_value, plain_selection, selection
 from serving.client.tiles import Tiling
-from tests.cases.directions import two_directions
 from tests.serving.conftest import managed
 from tests.serving.local import picture, resting, serving
 from tfpix2pix import inference
 from tfpix2pix.data import codecs, images
-from tfpix2pix.export import export
 
 SIZE = (6, 10)
 HINTS = np.random.default_rng(3).uniform(-1, 1, (*SIZE, 4)).astype("float32")
 ASKED = {"style": [0.5, -1, 0.25], "hints": HINTS, "season": 1}
 
 
-@pytest.fixture(scope="module")
-def directions():
-    return two_directions()
+@pytest.fixture
+def directions(exported_directions):
+    return exported_directions[0]
 
 
 @pytest.fixture(scope="module")
-def addresses(directions, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("controlled")
-    export(directions, folder / "both")
+def addresses(exported_directions):
+    _, folder = exported_directions
     with managed(folder) as manager, serving(manager) as (grpc, _), resting(manager) as rest:
         yield {"grpc": grpc, "rest": rest}
 

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import pytest
 import tensorflow as tf
@@ -7,7 +8,6 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.engine.servable import Servable
 from serving.publishing.proof import check_served, write_warmup
 from tests.cases import fixed_weights
-from tests.cases.directions import two_directions
 from tfpix2pix import InputError
 from tfpix2pix.export import export
 from tfpix2pix.networks import unet_generator
@@ -32,14 +32,11 @@ def test_every_signature_has_a_request_that_the_loaded_version_answers(tmp_path)
     assert shapes == {**images, "serving_default": (1,), "sampled": (1,), "model_card": (1,)}
 
 
-def test_every_direction_and_control_is_warmed_up_and_proved(tmp_path):
-    directions = two_directions()
-
-    def finish(part):
-        check_served(part, directions, (6, 4))
-        write_warmup(part, (6, 4))
-
-    version, _ = export(directions, tmp_path / "both", finish=finish)
+def test_every_direction_and_control_is_warmed_up_and_proved(exported_directions, tmp_path):
+    directions, exports = exported_directions
+    version = shutil.copytree(exports / "both/1", tmp_path / "1")
+    check_served(version, directions, (6, 4))
+    write_warmup(version, (6, 4))
     records = tf.data.TFRecordDataset(str(version / "assets.extra/tf_serving_warmup_requests"))
     shapes = {}
     for record in records.as_numpy_iterator():

@@ -9,7 +9,7 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.cases import fixed_weights, open_generator, smooth_images
-from tests.cases.directions import STYLE, controlled_direction, two_directions
+from tests.cases.directions import STYLE, controlled_direction
 from tfpix2pix import InputError, export
 from tfpix2pix.data import images
 from tfpix2pix.data.formats import PixelFormat
@@ -20,17 +20,14 @@ from tfpix2pix.layers.initialization import derived_seed
 RANDOM = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module")
-def directions():
-    return two_directions()
+@pytest.fixture
+def directions(exported_directions):
+    return exported_directions[0]
 
 
 @pytest.fixture(scope="module")
-def version(directions, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exports") / "both"
-    path, difference = export.export(directions, folder, size=(6, 4))
-    assert difference < 1e-5
-    return path
+def version(exported_directions):
+    return exported_directions[1] / "both/1"
 
 
 @pytest.fixture(scope="module")

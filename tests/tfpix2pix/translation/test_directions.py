@@ -6,25 +6,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.cases.directions import two_directions
 from tfpix2pix import InputError, inference, translation
 from tfpix2pix.data import codecs, images
-from tfpix2pix.export import export
 
 BEFORE = Path(__file__).parents[2] / "goldens/before_families.tar.xz"
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype("uint8")
 
 
-@pytest.fixture(scope="module")
-def directions():
-    return two_directions()
+@pytest.fixture
+def directions(exported_directions):
+    return exported_directions[0]
 
 
-@pytest.fixture(scope="module")
-def exports(directions, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exports") / "both"
-    export(directions, folder)
-    return folder
+@pytest.fixture
+def exports(exported_directions):
+    return exported_directions[1] / "both"
 
 
 def expected(direction, values, **options):
