@@ -121,7 +121,8 @@ class TrainConfig:
         batch_size: Pairs in a batch, over all devices together.
         learning_rate: Learning rate of Adam.
         discriminator_learning_rate: Learning rate of the discriminators; by default learning_rate.
-        update: Whether the generator learns from the updated discriminator, or both at once.
+        update: alternating updates the discriminator, then the generator against it; simultaneous
+            computes the gradients of both before it updates either.
         discriminator_steps: Steps of the discriminator per step of the generator.
         schedule: Learning rate schedule: constant, linear or cosine decay to 0 after the last step,
             or a tenth every decay_every steps.
@@ -150,8 +151,8 @@ class TrainConfig:
         best_by: Validation metric by which the best checkpoint is kept; by default the model's
             first, L1 for pairs.
         patience: After how many validations without a better one to stop; by default never.
-        rollback_on_nan: Whether to go back to the last checkpoint when a loss is not finite, and on
-            with the batches after; else the training stops.
+        rollback_on_nan: Whether to restore the last checkpoint when a loss is not finite, and to
+            continue with the next batches, instead of stopping.
         histograms: Whether TensorBoard gets the distributions of all weights at every checkpoint.
         start_from: Run whose weights to start with, where names and shapes agree.
     """

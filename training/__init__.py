@@ -1,4 +1,4 @@
-"""Programs that train; run them as `python -m training.NAME`. Nothing imports this package."""
+"""Programs that train; run them as `python -m training.NAME`."""
 
 import os
 

@@ -72,8 +72,8 @@ class Feed:
             ranges of the data.
         training: `(config, examples, phase, place, first_step) -> tf.data.Dataset`, the endless
             batches of one worker, of one of its replicas after the other, from a step on.
-        held_out: `(config, examples, phase) -> tf.data.Dataset`: every example once, in order,
-            one a batch, without chance. Which of `names` a direction translates, and by which
+        held_out: `(config, examples, phase) -> tf.data.Dataset`, deterministic: every example once,
+            in order, in batches of one. Which of `names` a direction translates, and by which
             batches, say its `sources`; see `tfpix2pix.inference.Direction`.
         ignored: Dict of the options that it does not read, such as `"data.direction"`, to who
             ignores them and why; `tfpix2pix.families.checked_family` refuses their use.

@@ -176,9 +176,12 @@ class Pix2Pix(TranslationModel):
 
     @property
     def _objectives(self):
-        return {"discriminator": self._tell_apart, "generator": self._be_taken_for_real}
+        return {
+            "discriminator": self._discriminator_objective,
+            "generator": self._generator_objective,
+        }
 
-    def _tell_apart(self, source, target, translated, fake_logits):
+    def _discriminator_objective(self, source, target, translated, fake_logits):
         """The discriminator's objective: tell real pairs from translated ones."""
         real_logits = self.discriminator([source, target], training=True)
         self.logits["real"].update_state(real_logits)
@@ -198,7 +201,7 @@ class Pix2Pix(TranslationModel):
         # Halved to slow the discriminator relative to the generator (section 3.3).
         return 0.5 * self.adversarial.discriminator(real_logits, fake_logits)
 
-    def _be_taken_for_real(self, source, target, translated, fake_logits):
+    def _generator_objective(self, source, target, translated, fake_logits):
         """The generator's objective: be taken for real, and stay close to the target."""
         extra = {name: loss(source, target, translated) for name, loss in self.extra_losses.items()}
         return self.objective(

@@ -1,4 +1,4 @@
-"""Files: images, folders of them and animations translated to files, and none twice."""
+"""Translates image files, folders of them and animations to files; skips those that are done."""
 
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor

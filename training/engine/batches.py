@@ -46,7 +46,7 @@ def training_batches(config: ExperimentConfig, examples) -> tf.data.Dataset:
 
 
 def held_out_batches(config: ExperimentConfig, *, batch_size: int = 1):
-    """Yields the held-out examples in order, without chance.
+    """Yields the held-out examples in order, always the same.
 
     Args:
         config: As `completed` returns it.

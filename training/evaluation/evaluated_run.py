@@ -144,7 +144,7 @@ class EvaluatedRun:
             self._segments = SegmentScores(judges.segment, judges.classes, self._task, size)
 
     def examples(self):
-        """Yields the `tfpix2pix.inference.Example`s, one a batch."""
+        """Yields the `tfpix2pix.inference.Example`s, in batches of one."""
         return map(self._direction.example, self._batches.take(len(self.names)))
 
     def meet_domain(self, shown: int) -> list:
