@@ -93,6 +93,39 @@ def test_documents_and_programs_name_options_that_exist():
     )
 
 
+# What a stranger asked of the code -> the file that the tour must answer with, and what is there.
+ASKED = {
+    "the discriminator's loss": ("losses/gan.py", "def cross_entropy_discriminator("),
+    "learning rate decay": ("schedules.py", "class LearningRate("),
+    "decoding of images, 16-bit PNG too": ("data/images.py", "tf.io.decode_png("),
+    "names of checkpoints": ("training/engine/checkpoints.py", '"ckpt-*.index"'),
+    "where a new generator, model or paper goes": ("CONTRIBUTING.md", "networks/NAME.py"),
+    "guards exact resume": (
+        "tests/training/engine/test_checkpoints.py",
+        "_run_killed_at_any_moment",
+    ),
+    "the client's retry": ("serving/client/connection.py", "def attempts("),
+    "the largest image that a server accepts": ("export/limits.py", "def check_size("),
+    "the canvas of the page": ("serving/page/canvas.js", "canvas.getContext("),
+    "the weight of L1, lambda = 100": ("families/pix2pix.py", "l1_weight: float = 100.0"),
+    "AtoB and BtoA": ("data/sources.py", '"BtoA"'),
+    "`index.html`, `metrics.jsonl`": ("training/engine/run_log.py", '"index.html"'),
+    "the flags of `training.train`": ("training/train.py", "ArgumentParser("),
+    "moving averages of weights": ("models/averaging.py", "def approach("),
+    "what fills the model card": ("export/run_card.py", "def run_details("),
+}
+
+
+def test_the_tour_answers_where_things_are():
+    tour = (ROOT / "tfpix2pix/README.md").read_text("utf-8")
+    rows = [row for row in tour.split("## Every file")[0].splitlines() if row.startswith("| ")]
+    for question, (file, content) in ASKED.items():
+        (row,) = (row for row in rows if question in row.split("|")[1])
+        assert f"`{file}`" in row, question
+        (path,) = (top / file for top in (ROOT, ROOT / "tfpix2pix") if (top / file).exists())
+        assert content in path.read_text("utf-8"), question
+
+
 def report(wrong):
     lines = sorted(f"{path.relative_to(ROOT)}: {name}" for path, name in wrong)
     assert "\n".join(line for line in lines if "NAME" not in line) == ""
