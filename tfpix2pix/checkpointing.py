@@ -104,12 +104,12 @@ def restore(networks: Mapping[str, keras.Model], path: str, state: Mapping = _NO
         ) from error
 
 
-def newest_checkpoint(folder: Union[str, Path], place: str = CHECKPOINTS) -> str:
+def newest_checkpoint(folder: Union[str, Path], kind: str = CHECKPOINTS) -> str:
     """Returns the path of the newest checkpoint of a run.
 
     Args:
         folder: Folder of the run.
-        place: `CHECKPOINTS`, or `BEST` for the one that was best in validation.
+        kind: `CHECKPOINTS`, or `BEST` for the one that was best in validation.
 
     Returns:
         str, without suffix.
@@ -123,10 +123,10 @@ def newest_checkpoint(folder: Union[str, Path], place: str = CHECKPOINTS) -> str
         ...
         tfpix2pix.errors.InputError: A trained run has checkpoints in no-such-run/checkpoints. ...
     """
-    newest = tf.train.latest_checkpoint(Path(folder) / place)
+    newest = tf.train.latest_checkpoint(Path(folder) / kind)
     if newest is None:
         raise InputError(
-            f"A trained run has checkpoints in {Path(folder) / place}. Received: "
+            f"A trained run has checkpoints in {Path(folder) / kind}. Received: "
             f"{str(folder)!r}, which has none yet. Train it further, or lower "
             "`train.checkpoint_every`."
         )

@@ -24,7 +24,7 @@ class Widgets:
     Args:
         control: What the card says of the control: dict of `name`, `dtype`, `shape`, `about`.
         size: `(height, width)` in pixels of the images that are sent.
-        place: Name of the direction, among the directions of the page.
+        direction: Name of the direction, among the directions of the page.
 
     Attributes:
         name: Name of the control.
@@ -33,11 +33,11 @@ class Widgets:
     """
 
     def __init__(
-        self, control: Mapping[str, Any], size: tuple[int, int] = (256, 256), place: str = ""
+        self, control: Mapping[str, Any], size: tuple[int, int] = (256, 256), direction: str = ""
     ):
         self.name = control["name"]
         self._control = control
-        self._place = place
+        self._direction = direction
         self._about = control["about"]
         self._step = None if control["dtype"].startswith("float") else 1
         self._title = self._about.get("title", self.name)
@@ -87,7 +87,7 @@ class Widgets:
         return self._with_switch(sliders, shares)
 
     def _painting(self, _):
-        name = f"surface-{self._place}-{self.name}"
+        name = f"surface-{self._direction}-{self.name}"
         component = gr.HTML(
             value=name,  # `send.js` puts what is painted in its place.
             html_template=(FOLDER / "surface.html").read_text("utf-8"),

@@ -98,8 +98,8 @@ def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
 
 def _visible_images(folder, entered):
     """Yields the images in a folder and the folders in it; `entered` ends a loop of links."""
-    place = folder.resolve()
-    if place in entered:
+    resolved = folder.resolve()
+    if resolved in entered:
         return
     try:
         paths = list(folder.iterdir())
@@ -112,7 +112,7 @@ def _visible_images(folder, entered):
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _visible_images(path, (*entered, place))
+            yield from _visible_images(path, (*entered, resolved))
         elif path.suffix.lower() in codecs.SUFFIXES:
             yield path
 

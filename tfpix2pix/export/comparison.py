@@ -227,13 +227,13 @@ def other_values(control: Control, source):
     return tf.constant(random.integers(low, high, shape, endpoint=True), dtype)
 
 
-def check_parity(difference: float, tolerance: float, place):
+def check_parity(difference: float, tolerance: float, folder):
     """Refuses what is not equal to its networks.
 
     Args:
         difference: As measured, in [-1, 1].
         tolerance: Largest difference allowed.
-        place: Where it was to be published.
+        folder: Where it was to be published.
 
     Raises:
         ValueError: If the difference is larger, or not a number.
@@ -244,6 +244,6 @@ def check_parity(difference: float, tolerance: float, place):
     if not difference <= tolerance:
         raise InputError(
             f"The exported model must agree with the trained one within {tolerance}. Received: a "
-            f"difference of {difference:.3g}; nothing was published to {place}. Leave layers that "
+            f"difference of {difference:.3g}; nothing was published to {folder}. Leave layers that "
             "are random or depend on the batch at inference out of the generator."
         )

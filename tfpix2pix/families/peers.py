@@ -71,9 +71,9 @@ def imported_model(
     model = family.model(config)
     for player, network in players.items():
         _check_equal(player, model.players[player], network, config.name)
-        for place in (model.players, model.averaged):
-            if player in place:
-                place[player].set_weights(network.get_weights())
+        for networks in (model.players, model.averaged):
+            if player in networks:
+                networks[player].set_weights(network.get_weights())
     untrained = tuple(player for player in model.players if player not in players)
     return dataclasses.replace(config, untrained=untrained), model
 

@@ -74,7 +74,7 @@ def next_module(name: str) -> str:
     """Returns the name of the module after `name` in a PyTorch `Sequential`.
 
     Args:
-        name: Name of a module, whose last part is its place.
+        name: Name of a module, whose last part is its number.
 
     Returns:
         str.
@@ -83,8 +83,8 @@ def next_module(name: str) -> str:
         >>> next_module("model.8")
         'model.9'
     """
-    *parents, place = name.split(".")
-    return ".".join([*parents, str(int(place) + 1)])
+    *parents, number = name.split(".")
+    return ".".join([*parents, str(int(number) + 1)])
 
 
 def with_norms(modules: Mapping[str, str]) -> dict[str, str]:

@@ -70,13 +70,13 @@ def imported_discriminator(
 
 def _convolutions(state):
     """Returns the names of a PatchGAN's convolutions in their order, and its receptive field."""
-    places = {}
+    numbers = {}
     for name, value in state.items():
         module, _, part = name.rpartition(".")
-        place = module.split(".")[-1]
-        if value.ndim == 4 and part == "weight" and place.isdigit():
-            places[module] = int(place)
-    names = sorted(places, key=places.get)
+        number = module.split(".")[-1]
+        if value.ndim == 4 and part == "weight" and number.isdigit():
+            numbers[module] = int(number)
+    names = sorted(numbers, key=numbers.get)
     size = state[f"{names[0]}.weight"].shape[-1] if names else None
     fields = {
         (1 if field == 1 else 4, max(strided, 1) + 2): field

@@ -118,7 +118,7 @@ def _resnet(state):
     while any(name.startswith(f"{_block(blocks + 1)}.") for name in state):
         blocks += 1
     # The second convolution of a block is its module 5; or, behind a dropout, 6.
-    fifth, sixth = (f"{_block(1)}.{place}.weight" in state for place in (5, 6))
+    fifth, sixth = (f"{_block(1)}.{number}.weight" in state for number in (5, 6))
     has_dropout = sixth and not fifth
     modules = _resnet_modules(blocks, has_dropout)
     options = {

@@ -85,7 +85,7 @@ def calls(network: keras.Model) -> tuple[list[Call], tuple[int, ...]]:
     return found, tuple(_walk(network, inputs, "", found, numbers))
 
 
-def _walk(network, inputs, place, found, numbers):
+def _walk(network, inputs, prefix, found, numbers):
     """Appends the calls of a network to `found`; returns the numbers of its outputs."""
     if not getattr(network, "outputs", None):
         raise _unknown(network, f"a {type(network).__name__} without a graph of layers")
@@ -107,12 +107,12 @@ def _walk(network, inputs, place, found, numbers):
         pending.pop()
         if id(x) not in known:
             taken = tuple(known[id(y)] for y in node.keras_inputs)
-            given = _called(network, node, taken, place, found, numbers)
+            given = _called(network, node, taken, prefix, found, numbers)
             known.update(zip(map(id, tf.nest.flatten(node.outputs)), given))
     return [known[id(x)] for x in network.outputs]
 
 
-def _called(network, node, taken, place, found, numbers):
+def _called(network, node, taken, prefix, found, numbers):
     """Appends what one node calls to `found`; returns the numbers of its outputs."""
     layer = node.layer
     first = tf.nest.flatten(node.call_args[:1])
@@ -122,7 +122,7 @@ def _called(network, node, taken, place, found, numbers):
     if not plain and (within or isinstance(layer, (BatchNormalization, Dropout))):
         raise _unknown(network, f"which calls {layer.name!r} with more than its tensors")
     if within:
-        return _walk(layer, taken, f"{place}{layer.name}/", found, numbers)
+        return _walk(layer, taken, f"{prefix}{layer.name}/", found, numbers)
     hidden = [x for x in layer.submodules if isinstance(x, (BatchNormalization, Dropout))]
     if hidden:
         raise _unknown(
@@ -131,7 +131,7 @@ def _called(network, node, taken, place, found, numbers):
             "out of sight",
         )
     given = tuple(next(numbers) for _ in tf.nest.flatten(node.outputs))
-    found.append(Call(layer if plain else _Bound(node), f"{place}{layer.name}", taken, given))
+    found.append(Call(layer if plain else _Bound(node), f"{prefix}{layer.name}", taken, given))
     return given
 
 

@@ -53,13 +53,13 @@ def regrown(averaged: keras.Model, network: keras.Model) -> keras.Model:
     return copy
 
 
-def approach(averaged: keras.Model, network: keras.Model, share) -> None:
+def approach(averaged: keras.Model, network: keras.Model, decay) -> None:
     """Moves averaged weights towards those of a network, on every replica.
 
     Args:
         averaged: What `copied` returned.
         network: The network, whose weights are the same on all replicas.
-        share: Share of the averages that stays, float32 scalar in [0, 1].
+        decay: Part of the averages that stays, float32 scalar in [0, 1].
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -73,7 +73,7 @@ def approach(averaged: keras.Model, network: keras.Model, share) -> None:
     """
 
     def move(average, weight):
-        average.assign_sub((1.0 - share) * (average - weight))
+        average.assign_sub((1.0 - decay) * (average - weight))
 
     def update(strategy):
         for average, weight in zip(averaged.weights, network.weights):

@@ -109,7 +109,7 @@ class TranslationModel(DescendingModel):
         """
         return {f"batch[{index}]": image for index, image in enumerate(tf.nest.flatten(batch))}
 
-    def enter(self, phase, share: float) -> None:
+    def enter(self, phase, progress: float) -> None:
         """Prepares for a step of a phase: renews its optimizers; grows, freezes, sets a blend.
 
         A subclass that does more calls this too. `phase.renewed` names the players whose optimizers
@@ -121,7 +121,7 @@ class TranslationModel(DescendingModel):
 
         Args:
             phase: `tfpix2pix.families.Phase` of the step.
-            share: Share of the phase's steps that have been taken, in [0, 1).
+            progress: Part of the phase's steps that have been taken, in [0, 1).
         """
         if phase.name != self._entered:
             self._entered = phase.name

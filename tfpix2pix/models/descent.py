@@ -328,8 +328,8 @@ class DescendingModel(keras.Model):
 
     def _average(self, player):
         step = tf.cast(self.updates_taken(player), "float32")
-        share = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        approach(self.averaged[player], self.players[player], share)
+        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        approach(self.averaged[player], self.players[player], decay)
 
     def logs(self) -> dict:
         """Returns the running mean of every term by its name."""

@@ -56,7 +56,7 @@ class Run:
     def __init__(self, folder: Union[str, Path], *, best: bool = False, averaged: bool = False):
         self.folder = Path(folder)
         self.config = load_config(folder)
-        self._place = BEST if best else CHECKPOINTS
+        self._kind = BEST if best else CHECKPOINTS
         self._averaged = averaged
         if averaged and not self.config.train.ema_decay:
             raise InputError(
@@ -92,7 +92,7 @@ class Run:
     @property
     def checkpoint(self) -> str:
         """Path of the checkpoint, without suffix."""
-        return newest_checkpoint(self.folder, self._place)
+        return newest_checkpoint(self.folder, self._kind)
 
     @property
     def step(self) -> int:
@@ -310,14 +310,14 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
 
 
 def float32_model(
-    config: ExperimentConfig, phase: Optional[Phase] = None, share: float = 0.0
+    config: ExperimentConfig, phase: Optional[Phase] = None, progress: float = 0.0
 ) -> TranslationModel:
     """Builds the networks of a run to use them: in float32, whatever they were trained in.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         phase: Phase of the training; by default the last.
-        share: Share of the phase's steps that have been taken, in [0, 1).
+        progress: Part of the phase's steps that have been taken, in [0, 1).
 
     Returns:
         `tfpix2pix.models.TranslationModel`, in that phase.
@@ -330,5 +330,5 @@ def float32_model(
     train = dataclasses.replace(config.train, precision="float32", micro_batches=1, jit=False)
     family = get_family(config.family)
     model = family.model(dataclasses.replace(config, train=train))
-    model.enter(phase or family.phases(config)[-1], share)
+    model.enter(phase or family.phases(config)[-1], progress)
     return model

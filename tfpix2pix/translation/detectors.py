@@ -193,12 +193,12 @@ def with_drawings(
     def photo(index):
         return examples.read(tf.constant(index, tf.int64))[0].numpy()
 
-    def place(index):
+    def location(index):
         pixels = photo(index)
         content = f"{pixels.shape} {pixels.dtype} ".encode() + pixels.tobytes()
         return folder / f"{hashlib.sha256(content).hexdigest()}.png"
 
-    files = list(map_in_parallel(place, list(range(len(examples.names)))))
+    files = list(map_in_parallel(location, list(range(len(examples.names)))))
     missing = {file: index for index, file in enumerate(files) if not file.is_file()}
     for file, index in progress(missing.items(), len(missing)) if missing else ():
         drawing = detector.draw(photo(index))

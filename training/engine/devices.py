@@ -59,7 +59,7 @@ def _of_machines():
             raise ValueError(f"task {task} is none of {len(workers)} workers")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            "TF_CONFIG must be a cluster of workers and this machine's place in it. Received: "
+            "TF_CONFIG must be a cluster of workers and this machine's index in it. Received: "
             f"{os.environ['TF_CONFIG']} ({error}). Use for example "
             '{"cluster": {"worker": ["HOST1:PORT", "HOST2:PORT"]}, '
             '"task": {"type": "worker", "index": 0}}.'
@@ -73,8 +73,8 @@ def _of_machines():
     return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
 
 
-def place(strategy):
-    """Returns this process's place among the workers.
+def worker_number(strategy):
+    """Returns which of the workers this process is.
 
     Args:
         strategy: `tf.distribute.Strategy`.

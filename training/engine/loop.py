@@ -67,7 +67,7 @@ def distributed_batches(strategy, batches):
     Raises:
         ValueError: If the batches cannot be made.
     """
-    worker, workers = devices.place(strategy)
+    worker, workers = devices.worker_number(strategy)
     place = Place(strategy.num_replicas_in_sync // workers, worker, workers)
     dataset = strategy.distribute_datasets_from_function(lambda context: batches(place))
     gpus = tf.config.list_logical_devices("GPU")
@@ -143,7 +143,7 @@ class _Training:
     """The parts of a training that its phases share."""
 
     def __init__(self, family, config, run, strategy, examples):
-        worker, self.workers = devices.place(strategy)
+        worker, self.workers = devices.worker_number(strategy)
         self.is_chief = worker == 0
         self.family = family
         self.config = config

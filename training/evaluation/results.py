@@ -161,8 +161,8 @@ def _translate(runs, folder):
         for run, example in zip(runs, row):
             _check_same(first, run, np.array_equal(target, example.target))
             shown.append(run.measure(example, labels))
-        for number, title, place in _places(runs):
-            codecs.write(shown[number][title], folder / place / f"{index:05d}.png")
+        for number, title, name in _pictures(runs):
+            codecs.write(shown[number][title], folder / name / f"{index:05d}.png")
     has_baseline = len(baselines) == len(sizes)
     return float(np.mean(baselines)) if has_baseline else None, sizes
 
@@ -178,17 +178,17 @@ def _meet_domain(runs, folder):
         codecs.write(picture, folder / REAL / f"{index:05d}.png")
 
 
-def _places(runs):
-    """Returns `(number, title, place)` of all pictures of an example: whose, which, and where."""
+def _pictures(runs):
+    """Returns `(number, title, name)` of all pictures of an example: whose, which, and folder."""
     shared = [title for title in ("input", "target") if title in runs[0].columns]
-    places = [(0, title, title) for title in shared]
+    pictures = [(0, title, title) for title in shared]
     of_each = [
         (number, title, f"{title}{number + 1}" if len(runs) > 1 else title)
         for title in ("output", "reconstruction", "identity")
         for number, run in enumerate(runs)
         if title in run.columns
     ]
-    return [*places[:1], *of_each, *places[1:]]
+    return [*pictures[:1], *of_each, *pictures[1:]]
 
 
 def _write(result, runs, sizes, folder):
@@ -196,8 +196,8 @@ def _write(result, runs, sizes, folder):
     names = runs[0].names
     scores = [run.scores() for run in runs]
     columns = [
-        (_column_title(runs, number, title), f"{PICTURES}/{place}")
-        for number, title, place in _places(runs)
+        (_column_title(runs, number, title), f"{PICTURES}/{name}")
+        for number, title, name in _pictures(runs)
     ]
     shown = min(result["real"], REAL_SHOWN)
     real = [f"{PICTURES}/{REAL}/{index:05d}.png" for index in range(shown)]

@@ -18,9 +18,9 @@ class Toy(TranslationModel):
         self.state = {"alpha": tf.Variable(0.0, trainable=False), "home": home}
         self.validation_metrics = {"cycle_l1": "less"}
 
-    def enter(self, phase, share):
-        super().enter(phase, share)
-        self.state["alpha"].assign(share if phase.name == "rising" else 1.0)
+    def enter(self, phase, progress):
+        super().enter(phase, progress)
+        self.state["alpha"].assign(progress if phase.name == "rising" else 1.0)
         for player, phases in self.growing.items():
             self.replace(player, phases[phase.name])
 

@@ -109,7 +109,7 @@ def test_a_cluster_that_is_none_is_refused(monkeypatch, content, reason):
     with pytest.raises(InputError) as caught:
         devices.strategy()
     assert str(caught.value) == (
-        "TF_CONFIG must be a cluster of workers and this machine's place in it. Received: "
+        "TF_CONFIG must be a cluster of workers and this machine's index in it. Received: "
         f'{content} ({reason}). Use for example {{"cluster": {{"worker": ["HOST1:PORT", '
         '"HOST2:PORT"]}, "task": {"type": "worker", "index": 0}}.'
     )
@@ -117,4 +117,4 @@ def test_a_cluster_that_is_none_is_refused(monkeypatch, content, reason):
 
 def test_one_device_needs_no_strategy():
     assert devices.strategy() is tf.distribute.get_strategy()
-    assert devices.place(devices.strategy()) == (0, 1)
+    assert devices.worker_number(devices.strategy()) == (0, 1)
