@@ -12,7 +12,7 @@ class PixelFormat(NamedTuple):
 
     Attributes:
         channels: Number of channels.
-        dtype: `"uint8"`, `"uint16"` or `"float32"`.
+        dtype: `"uint8"`, `"uint16"` or `"float32"`; of ids `"int32"` too.
         value_range: `(low, high)`, the pixels that become -1 and 1.
 
     As an argument, `None` leaves a property to the files.
@@ -31,7 +31,8 @@ def full_range(dtype) -> tuple[float, float]:
     """Returns the range of values that becomes [-1, 1] by default.
 
     Args:
-        dtype: `"uint8"`, `"uint16"` or `"float32"`, as text or as a type of NumPy or TensorFlow.
+        dtype: `"uint8"`, `"uint16"`, `"float32"`, or `"int32"` of ids, as text or as a type of
+            NumPy or TensorFlow.
 
     Returns:
         `(low, high)`: those of the integers, or (0, 1) for float32.
@@ -41,7 +42,7 @@ def full_range(dtype) -> tuple[float, float]:
         (0.0, 65535.0)
     """
     dtype = np.dtype(getattr(dtype, "as_numpy_dtype", dtype))
-    return (0.0, float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0)
+    return (0.0, float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0)
 
 
 def without_alpha(channels: int) -> int:

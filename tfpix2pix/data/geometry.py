@@ -41,8 +41,8 @@ class Geometry:
         load_size: `(height, width)` before the random window; by default 286/256 of `image_size`.
         preprocess: One of `PREPROCESSES`.
         multiple: The networks need sides that are multiples of this, in pixels.
-        kernels: Resampling kernel of the source and of the target, see
-            `tfpix2pix.data.images.resize`.
+        kernels: Resampling kernel of the source and of the target, or of each image of an example;
+            see `tfpix2pix.data.images.resize`.
 
     Raises:
         ValueError: If an option is unknown, `load_size` is smaller than `image_size`, or a window
@@ -57,7 +57,7 @@ class Geometry:
     load_size: Optional[tuple[int, int]] = None
     preprocess: str = "resize_and_crop"
     multiple: int = 1
-    kernels: tuple[str, str] = ("bilinear", "bilinear")
+    kernels: tuple[str, ...] = ("bilinear", "bilinear")
 
     def __post_init__(self):
         """Fills in the paper's load size."""
@@ -109,8 +109,8 @@ class Geometry:
         """Resizes or pads an image before the crop.
 
         Args:
-            image: uint8, uint16 or float32 `[height, width, channels]`.
-            place: 0 for a source, 1 for a target; each has its own resampling kernel.
+            image: uint8, uint16, int32 or float32 `[height, width, channels]`.
+            place: Its place in an example, 0 for a source; each has its own resampling kernel.
 
         Returns:
             The same type, of the size in `loaded_sizes`.
@@ -150,7 +150,8 @@ class Geometry:
         sizes = self.loaded_sizes(examples.sizes)
         unequal = (sizes != sizes[:, :1]).any(axis=(1, 2))
         resize = 'preprocess="resize_and_crop"'
-        self._refuse(unequal, examples, "source and target of one size", resize)
+        named = " and ".join(examples.places[1:-1] and examples.places) or "source and target"
+        self._refuse(unequal, examples, f"{named} of one size", resize)
         if self.window:
             small = (sizes < np.array(self.image_size)).any(axis=(1, 2))
             rule = f"images of at least {self.image_size[0]} x {self.image_size[1]} pixels"

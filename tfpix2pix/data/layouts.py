@@ -1,19 +1,23 @@
 """Layouts: detects how a data set is arranged, and lists which files belong together."""
 
-import csv
-import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Union
 
-from tfpix2pix.data import codecs
+from tfpix2pix.data import codecs, manifests, stems
 from tfpix2pix.data.folders import by_name, image_files
+from tfpix2pix.data.places import PAIR, NamedPlace, present
 from tfpix2pix.errors import InputError
 
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
 SPLITS = ("train", "val", "test")
-MANIFESTS = (".csv", ".jsonl")
-_DOMAINS = {f"{split}{letter}": letter for split in ("", *SPLITS) for letter in "AB"}
+HELD_OUT = "held_out"  # Stands for the first that there is of test, val and train.
+_DOMAINS = {
+    f"{start}{letter}": letter
+    for start in ("", *SPLITS, *(f"{split}_" for split in SPLITS))
+    for letter in "AB"
+}
 
 
 class Listing(NamedTuple):
@@ -22,8 +26,10 @@ class Listing(NamedTuple):
     Attributes:
         layout: One of `LAYOUTS`.
         names: Name of each example, in a fixed order; no two alike.
-        files: Tuple of paths of each example: that of A and that of B, or of the one file.
+        files: Tuple of paths of each example: those of its places, or of the one file.
         unmatched: Files without a partner.
+        places: The `tfpix2pix.data.places.NamedPlace` of each file; where an example is one file,
+            or a record, all that this may hold.
 
     Example:
         >>> Listing("photos", ["cat"], [("cat.png",)], []).layout
@@ -34,16 +40,19 @@ class Listing(NamedTuple):
     names: list[str]
     files: list[tuple[str, ...]]
     unmatched: list[str]
+    places: tuple[NamedPlace, ...] = PAIR
 
 
-def splits(data: Union[str, os.PathLike]) -> list[str]:
+def splits(data: Union[str, os.PathLike], places: Sequence[NamedPlace] = PAIR) -> list[str]:
     """Lists the splits of a data set.
 
     Args:
         data: Path of a data set.
+        places: As for `listing`.
 
     Returns:
-        Those of `SPLITS` that have files; empty if the data set is not divided.
+        Those of `SPLITS` that have files, of named places in all that are not optional; empty if
+        the data set is not divided.
 
     Raises:
         ValueError: As `listing`.
@@ -55,38 +64,49 @@ def splits(data: Union[str, os.PathLike]) -> list[str]:
         ['train']
     """
     data = existing(data)
-    if data.suffix in MANIFESTS:
-        named = {row.get("split") for row in _rows(data)}
+    if data.is_file():
+        named = manifests.splits(data, places)
         return [split for split in SPLITS if split in named]
-    return [split for split in SPLITS if _paths_of_split(data, split)]
+    return [split for split in SPLITS if _has_split(data, split, places)]
 
 
-def listing(data: Union[str, os.PathLike], split: str, layout: str = "auto") -> Listing:
+def listing(
+    data: Union[str, os.PathLike],
+    split: str,
+    layout: str = "auto",
+    *,
+    places: Sequence[NamedPlace] = PAIR,
+) -> Listing:
     """Lists the examples of one split.
 
     | layout | files |
     | --- | --- |
     | `side_by_side` | `train/1.png`, ...: A in the left half, B in the right one |
-    | `folders` | `train/A/1.png` and `train/B/1.jpg`, or `A/train/1.png` and `B/train/1.jpg` |
+    | `folders` | `train/A/1.png` and `train/B/1.jpg`, or `A/train`, or `train_A`; or other places |
     | `manifest` | a CSV or JSONL file of the columns `a` and `b`, and `split` where it has any |
     | `tfrecord` | `train-00000-of-00004.tfrecord`, ..., as `prepare tfrecord` writes them |
     | `unpaired` | `trainA/1.png` and `trainB/7.png`, of no pair; or as `folders`, if asked for |
     | `photos` | `train/1.png`, ...: each a whole image |
 
     Where there is no `train`, `val` or `test`, all files are listed for any split. Partners are
-    found by their path in A and B without the suffix, never by their position.
+    found by their path in their folders without the suffix, or by its stem, never by their
+    position; see `tfpix2pix.data.stems`.
 
     Args:
         data: Path of a folder or of a manifest.
-        split: `"train"`, `"val"` or `"test"`.
+        split: `"train"`, `"val"` or `"test"`; or `"held_out"`, the first that there is of test, val
+            and train.
         layout: One of `LAYOUTS`; `"auto"` detects it, and takes images in a folder for
             `side_by_side`, and those in `A` and `B` for `folders`.
+        places: The images of an example, `tfpix2pix.data.places.NamedPlace`s; by default those of a
+            pair. They give the names of folders, of a manifest's columns and of a record's images.
 
     Returns:
         `Listing`. An unpaired one has all files of A before those of B; see `domain`.
 
     Raises:
-        ValueError: If there is no such data, split or layout, or nothing in it.
+        ValueError: If there is no such data, split or layout, nothing in it, or files of one place
+            share the stem of an example.
 
     Example:
         >>> from tfpix2pix import atomic
@@ -98,17 +118,19 @@ def listing(data: Union[str, os.PathLike], split: str, layout: str = "auto") -> 
     """
     data = existing(data)
     if layout == "auto":
-        layout = detect(data)
+        layout = detect(data, places)
     if layout not in LAYOUTS:
         raise InputError(
             f"`layout` must be auto or one of {', '.join(LAYOUTS)}. Received: {layout!r}."
         )
-    examples = Listing(layout, *_LISTINGS[layout](data, _checked_split(data, split)))
+    available = splits(data, places)
+    chosen = _chosen_split(data, split, available)
+    examples = Listing(layout, *_LISTINGS[layout](data, chosen, tuple(places)))
     if not examples.files and not examples.unmatched:
         raise InputError(
             f"The data must hold images in the layout {layout!r}, as {', '.join(codecs.SUFFIXES)} "
             f"files (a manifest or TFRecords may name or hold them). Received: {str(data)!r}, "
-            f"which has none{f' in its split {split!r}' if splits(data) else ''}. Give the folder "
+            f"which has none{f' in its split {chosen!r}' if chosen else ''}. Give the folder "
             "that holds the files or its parent with `train` and `test`, or another layout."
         )
     return examples
@@ -147,7 +169,7 @@ def existing(data: Union[str, os.PathLike]) -> Path:
         PosixPath('.')
     """
     data = Path(data)
-    if not data.is_dir() and not (data.is_file() and data.suffix in MANIFESTS):
+    if not data.is_dir() and not (data.is_file() and data.suffix in manifests.SUFFIXES):
         content = "a file" if data.exists() else "nothing"
         raise InputError(
             "The data must be a folder of images or a manifest (.csv, .jsonl). Received: "
@@ -157,11 +179,12 @@ def existing(data: Union[str, os.PathLike]) -> Path:
     return data
 
 
-def detect(data: Union[str, os.PathLike]) -> str:
+def detect(data: Union[str, os.PathLike], places: Sequence[NamedPlace] = PAIR) -> str:
     """Detects the layout of a data set.
 
     Args:
         data: Path of a folder or of a manifest.
+        places: As for `listing`.
 
     Returns:
         One of `LAYOUTS` except `"photos"`, whose files look like those of `"side_by_side"`.
@@ -180,27 +203,51 @@ def detect(data: Union[str, os.PathLike]) -> str:
         return "manifest"
     if any((data / f"{split}A").is_dir() for split in SPLITS):
         return "unpaired"
-    folders = [data, *(data / split for split in SPLITS)]
-    if any((folder / "A").is_dir() for folder in folders):
+    needed = [place for place in places if not place.optional]
+    if any(_folder(data, split, place) for split in ("", *SPLITS) for place in needed):
         return "folders"
+    folders = [data, *(data / split for split in SPLITS)]
     if any(next(folder.glob("*.tfrecord"), None) for folder in folders if folder.is_dir()):
         return "tfrecord"
     return "side_by_side"
 
 
-def _paths_of_split(data, split):
-    """Returns the paths that belong to a split in any layout of a folder."""
-    names = (split, f"A/{split}", f"B/{split}", f"{split}A", f"{split}B")
-    folders = [data / name for name in names if (data / name).is_dir()]
-    filled = [folder for folder in folders if next(folder.iterdir(), None)]
-    return filled + sorted(data.glob(f"{split}-*.tfrecord"))
+def _folder(data, split, place):
+    """Returns the folder of a place in a split, or in data without splits; `None` if none is."""
+    for name in place.folder_names:
+        names = (f"{split}/{name}", f"{name}/{split}", f"{split}_{name}") if split else (name,)
+        for path in map(data.joinpath, names):
+            if path.is_dir():
+                return path
+    return None
 
 
-def _checked_split(data, split):
+def _has_split(data, split, places):
+    """Whether a folder has files of a split, in any layout."""
+    if next(data.glob(f"{split}-*.tfrecord"), None):
+        return True
+    folders = [_folder(data, split, place) for place in places]
+    if tuple(places) != PAIR:  # Scenes to test on may be without their photos.
+        plain = any(path.is_file() for path in _entries(data / split))
+        filled = dict(zip(places, (folder and any(_entries(folder)) for folder in folders)))
+        return plain or bool(present(places, filled.get))
+    # Half a pair is no data to leave out, but a mistake to tell.
+    names = (split, f"{split}A", f"{split}B")
+    return any(
+        any(_entries(folder)) for folder in (*filter(None, folders), *map(data.joinpath, names))
+    )
+
+
+def _entries(folder):
+    return folder.iterdir() if folder.is_dir() else iter(())
+
+
+def _chosen_split(data, split, available):
     """Returns the split, or `None` if the data set is not divided."""
-    available = splits(data)
     if not available:
         return None
+    if split == HELD_OUT:
+        return next((name for name in ("test", "val") if name in available), "train")
     if split not in available:
         raise InputError(
             f"The data must have the split that is asked for. Received: {split!r} of "
@@ -210,33 +257,30 @@ def _checked_split(data, split):
     return split
 
 
-def _single_files(data, split):
+def _single_files(data, split, places):
     folder = data / split if split else data
     files = image_files(folder)
-    return [file.relative_to(folder).as_posix() for file in files], [(str(f),) for f in files], []
+    names = [file.relative_to(folder).as_posix() for file in files]
+    return names, [(str(file),) for file in files], [], places
 
 
-def _halves(data, split):
-    """Returns the folders of A and of B."""
-    if split and (data / split).is_dir():
-        return [data / split / letter for letter in "AB"]
-    return [data / letter / (split or "") for letter in "AB"]
+def _folders(data, split, places):
+    folders = {place: _folder(data, split or "", place) for place in places}
+    places = present(places, folders.get) or places
+    named = []
+    for place in places:
+        folder = folders[place] or data / place.folder_names[0]
+        named.append(by_name(folder, image_files(folder)))
+    examples, unmatched = stems.matched(named)
+    files = [tuple(map(str, paths)) for paths in examples.values()]
+    return list(examples), files, list(map(str, unmatched)), places
 
 
-def _folders(data, split):
-    named = [by_name(folder, image_files(folder)) for folder in _halves(data, split)]
-    names = sorted(set(named[0]) & set(named[1]))
-    unmatched = []
-    for files in named:
-        unmatched += [str(files[name]) for name in files if name not in set(names)]
-    return names, [tuple(str(files[name]) for files in named) for name in names], unmatched
-
-
-def _unpaired(data, split):
+def _unpaired(data, split, places):
     folders = [data / f"{split}{letter}" for letter in "AB"]
     if not any(folder.is_dir() for folder in folders):
-        folders = _halves(data, split)
-    a, b = (image_files(folder) for folder in folders)
+        folders = [_folder(data, split or "", place) for place in PAIR]
+    a, b = (image_files(folder) if folder else [] for folder in folders)
     if not (a and b):
         raise InputError(
             "Unpaired data must have images of both domains, in the folders trainA and trainB, "
@@ -244,50 +288,20 @@ def _unpaired(data, split):
             f"{len(b)} of B{f' in its split {split!r}' if split else ''}. Add the others."
         )
     files = a + b
-    return [file.relative_to(data).as_posix() for file in files], [(str(f),) for f in files], []
+    names = [file.relative_to(data).as_posix() for file in files]
+    return names, [(str(file),) for file in files], [], places
 
 
-def _manifest(data, split):
-    rows = [row for row in _rows(data) if split in (None, row.get("split"))]
-    files = [tuple(str(data.parent / row[half]) for half in "ab") for row in rows]
-    missing = [file for pair in files for file in pair if not Path(file).is_file()]
-    complete = [i for i, pair in enumerate(files) if not set(pair) & set(missing)]
-    return [rows[i]["a"] for i in complete], [files[i] for i in complete], missing
-
-
-def _rows(manifest):
-    with manifest.open(newline="", encoding="utf-8") as file:
-        try:
-            rows = (
-                list(csv.DictReader(file))
-                if manifest.suffix == ".csv"
-                else [json.loads(line) for line in file if line.strip()]
-            )
-            wrong = [i for i, row in enumerate(rows) if not (row.get("a") and row.get("b"))]
-        except (ValueError, AttributeError) as error:
-            raise InputError(
-                "A manifest must be CSV with a first line of column names, or JSON, an object a "
-                f"line. Received: {manifest}, which is not ({error}). Mend it."
-            ) from error
-    if wrong:
-        raise InputError(
-            "Each row of a manifest must name its files in the columns `a` and `b`. Received: "
-            f"{manifest}, where {len(wrong)} of {len(rows)} rows do not, the first of them row "
-            f"{wrong[0] + 1}. Name the columns a, b and, if there are splits, split."
-        )
-    return rows
-
-
-def _tfrecords(data, split):
+def _tfrecords(data, split, places):
     shards = sorted(data.glob(f"{split or ''}*.tfrecord"))
     shards += sorted((data / split).glob("*.tfrecord")) if split else []
-    return [shard.name for shard in shards], [(str(shard),) for shard in shards], []
+    return [shard.name for shard in shards], [(str(shard),) for shard in shards], [], places
 
 
 _LISTINGS = {
     "side_by_side": _single_files,
     "folders": _folders,
-    "manifest": _manifest,
+    "manifest": manifests.listed,
     "tfrecord": _tfrecords,
     "unpaired": _unpaired,
     "photos": _single_files,

@@ -1,43 +1,21 @@
-"""Pipelines: `tf.data` batches whose order follows from the seed, from any step on.
+"""Pipelines: batches of examples, or of two domains, for training and to judge by.
 
-The position n of an example in the endless stream decides everything: its epoch, its file (by a
-permutation keyed by the epoch) and its jitter (keyed by n). So a training resumes exactly without
-any saved state of the pipeline, and workers share the stream without communication.
+They are made of the parts in `tfpix2pix.data.streams`, where a pipeline of your own finds them.
 """
 
-from typing import NamedTuple, Optional
+from typing import Optional
 
-import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.data import augment
 from tfpix2pix.data.augment import Augmentation
 from tfpix2pix.data.geometry import Geometry
-from tfpix2pix.data.sources import Examples
+from tfpix2pix.data.reading import Examples
+from tfpix2pix.data.streams import Share, centred, loader, once, shuffled, stream
 from tfpix2pix.data.tasks import Pairs, Task
 from tfpix2pix.errors import InputError
 
 ORDERS = ("shuffled", "serial")
-
-
-class Share(NamedTuple):
-    """Which batches of a stream one worker makes, where several share it.
-
-    The stream is divided into rows of `total` batches; the worker makes the same ones of each row.
-
-    Attributes:
-        first: Index of the worker's first batch in a row.
-        consecutive: How many batches it makes from there on.
-        total: Batches of a row, over all workers.
-
-    Example:
-        >>> Share(first=2, consecutive=2, total=4).total  # Of 0 1 2 3 4 5 6 7 it makes 2 3 6 7.
-        4
-    """
-
-    first: int = 0
-    consecutive: int = 1
-    total: int = 1
 
 
 def training_batches(
@@ -69,8 +47,10 @@ def training_batches(
         cache_gigabytes: Resized images are kept in memory if all together need at most this much.
 
     Returns:
-        A `tf.data.Dataset` of `(source, target)`, float32 `[batch_size, height, width, channels]`
-        in [-1, 1].
+        A `tf.data.Dataset` of what the task makes of an example, `(source, target)` of pairs,
+        float32 `[batch_size, height, width, channels]` in [-1, 1], with others between them as in
+        `tfpix2pix.data.tasks.Task.still`; after them float32 `[batch_size, columns]`, the rows of a
+        table that the examples have.
 
     Raises:
         ValueError: If the examples do not fit the geometry.
@@ -83,16 +63,16 @@ def training_batches(
     """
     task = task or Pairs(examples.formats)
     geometry.check(examples, batch_size)
-    load = _cached(examples, geometry, cache_gigabytes)
+    load = loader(examples, geometry, cache_gigabytes=cache_gigabytes)
 
     def example(position):
-        images = load(_shuffled(position, len(examples.names), seed))
+        index = shuffled(position, len(examples.names), seed)
         key = tf.stack([seed, position])
-        images = augment.jitter(images, geometry.window, flip=augmentation.flip, seed=key)
-        source, target = task.example(images, key)
-        return augment.perturb(source, augmentation, key), target
+        images = augment.jitter(load(index), geometry.window, flip=augmentation.flip, seed=key)
+        source, *others = task.example(images, key)
+        return (augment.perturb(source, augmentation, key), *others, *examples.row(index))
 
-    return _stream(example, batch_size, first_step, share)
+    return stream(example, batch_size=batch_size, first_step=first_step, share=share)
 
 
 def unpaired_batches(
@@ -128,7 +108,9 @@ def unpaired_batches(
         cache_gigabytes: The images of a domain are kept in memory if they need at most half of it.
 
     Returns:
-        A `tf.data.Dataset` of `(a, b)`, float32 `[batch_size, height, width, channels]` in [-1, 1].
+        A `tf.data.Dataset` of `(a, b)`, float32 `[batch_size, height, width, channels]` in [-1, 1];
+        after them the rows of A's table and of B's, float32 `[batch_size, columns]`, if they have
+        any.
 
     Raises:
         ValueError: If the images do not fit the geometry, or the order is unknown.
@@ -148,21 +130,26 @@ def unpaired_batches(
     loads = []
     for place, domain in enumerate(domains):
         geometry.check(domain, batch_size)
-        loads.append(_cached(domain, geometry, cache_gigabytes / 2, place))
+        half = cache_gigabytes / 2
+        loads.append(loader(domain, geometry, cache_gigabytes=half, first_place=place))
 
     def example(position):
         sources = []
+        rows = []
         for place, (domain, load, task) in enumerate(zip(domains, loads, tasks)):
             count = len(domain.names)
             is_serial = order == "serial"
-            photo = load(position % count if is_serial else _shuffled(position, count, seed, place))
+            index = position % count if is_serial else shuffled(position, count, seed, place)
             key = tf.stack([seed, 2 * position + place])
-            (window,) = augment.jitter(photo, geometry.window, flip=augmentation.flip, seed=key)
+            (window,) = augment.jitter(
+                load(index), geometry.window, flip=augmentation.flip, seed=key
+            )
             sources.append(task.source(window))
+            rows += domain.row(index)
         a, b = sources
-        return augment.perturb(a, augmentation, tf.stack([seed, position])), b
+        return (augment.perturb(a, augmentation, tf.stack([seed, position])), b, *rows)
 
-    return _stream(example, batch_size, first_step, share)
+    return stream(example, batch_size=batch_size, first_step=first_step, share=share)
 
 
 def evaluation_batches(
@@ -178,8 +165,7 @@ def evaluation_batches(
         batch_size: Examples per batch; the last batch may be smaller.
 
     Returns:
-        A `tf.data.Dataset` of `(source, target)`, float32 `[batch, height, width, channels]` in
-        [-1, 1].
+        A `tf.data.Dataset` as of `training_batches`, of `batch` examples.
 
     Raises:
         ValueError: If the examples do not fit the geometry.
@@ -194,13 +180,12 @@ def evaluation_batches(
     task = task or Pairs(examples.formats)
     geometry = geometry.still
     geometry.check(examples, batch_size)
-    load = _loader(examples, geometry)
+    load = loader(examples, geometry)
 
     def example(index):
-        return task.still(_centre(load(index), geometry))
+        return (*task.still(centred(load(index), geometry)), *examples.row(index))
 
-    dataset = tf.data.Dataset.range(len(examples.names)).map(example, tf.data.AUTOTUNE)
-    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return once(example, len(examples.names), batch_size=batch_size)
 
 
 def unpaired_evaluation_batches(
@@ -221,7 +206,7 @@ def unpaired_evaluation_batches(
         batch_size: Images of each domain per batch; the last batch may be smaller.
 
     Returns:
-        A `tf.data.Dataset` of `(a, b)`, float32 `[batch, height, width, channels]` in [-1, 1].
+        A `tf.data.Dataset` as of `unpaired_batches`, of `batch` images of each.
 
     Raises:
         ValueError: If the images do not fit the geometry.
@@ -240,94 +225,22 @@ def unpaired_evaluation_batches(
     loads = []
     for place, domain in enumerate(domains):
         geometry.check(domain, batch_size)
-        loads.append(_loader(domain, geometry, place))
+        loads.append(loader(domain, geometry, first_place=place))
 
-    def example(index):
+    def example(position):
         sources = []
+        rows = []
         for domain, load, task in zip(domains, loads, tasks):
-            (photo,) = _centre(load(index % len(domain.names)), geometry)
+            index = position % len(domain.names)
+            (photo,) = centred(load(index), geometry)
             sources.append(task.source(photo))
-        return tuple(sources)
+            rows += domain.row(index)
+        return (*sources, *rows)
 
     count = max(len(domain.names) for domain in domains)
-    dataset = tf.data.Dataset.range(count).map(example, tf.data.AUTOTUNE)
-    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-def _stream(example, batch_size, first_step, share=Share()):
-    def shared_example(number):
-        batch = number // batch_size
-        row = batch // share.consecutive
-        batch = row * share.total + share.first + batch % share.consecutive
-        return example(batch * batch_size + number % batch_size)
-
-    dataset = tf.data.Dataset.range(first_step * batch_size, tf.int64.max)
-    dataset = dataset.map(shared_example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
-    return dataset.prefetch(tf.data.AUTOTUNE)
-
-
-def _shuffled(position, count, seed, place=0):
-    """Returns the index of the example at a position; all come before one comes again.
-
-    Equal counts at other places get other permutations.
-    """
-    epoch = position // count
-    key = tf.stack([seed, epoch])
-    if place:
-        key = tf.random.experimental.stateless_fold_in(key, place)
-    return tf.random.experimental.index_shuffle(position % count, key, count - 1)
+    return once(example, count, batch_size=batch_size)
 
 
 def _tasks_of_pairs(domains):
     a, b = (domain.formats for domain in domains)
     return Pairs(a + b), Pairs(b + a)
-
-
-def _centre(images, geometry):
-    """Cuts the window out of the middle of images; returns all of them where there is none."""
-    if not geometry.window:
-        return images
-    offset = (tf.shape(images[0])[:2] - geometry.window) // 2
-    return augment.window(images, offset, geometry.window)
-
-
-def _loader(examples, geometry, first_place=0):
-    def load(index):
-        return tuple(
-            geometry.load(image, place)
-            for place, image in enumerate(examples.read(index), first_place)
-        )
-
-    return load
-
-
-def _cached(examples, geometry, gigabytes, first_place=0):
-    """Returns a function of an index to loaded images, from memory where they fit into it."""
-    load = _loader(examples, geometry, first_place)
-    sizes = geometry.loaded_sizes(examples.sizes)
-    count = len(examples.names)
-    formats = examples.formats
-    values = sizes.prod(axis=-1) * [kind.channels for kind in formats]
-    if (values * [np.dtype(kind.dtype).itemsize for kind in formats]).sum() > gigabytes * 1e9:
-        return load
-    # One flat array for each place, since sizes may differ.
-    ends = values.cumsum(axis=0)
-    flats = [np.empty(total, kind.dtype) for total, kind in zip(ends[-1], formats)]
-    loaded = tf.data.Dataset.range(count).map(load, tf.data.AUTOTUNE).as_numpy_iterator()
-    for images, lengths, image_ends in zip(loaded, values, ends):
-        for flat, image, length, end in zip(flats, images, lengths, image_ends):
-            flat[end - length : end] = image.ravel()
-    shapes = [np.insert(sizes[:, k], 2, kind.channels, axis=1) for k, kind in enumerate(formats)]
-    columns = zip(flats, (ends - values).T, values.T, shapes)
-    constants = [tuple(map(tf.constant, column)) for column in columns]
-
-    def cached(index):
-        images = []
-        for (flat, starts, lengths, shapes), kind in zip(constants, formats):
-            start = tf.gather(starts, index)
-            length = tf.gather(lengths, index)
-            image = tf.reshape(tf.slice(flat, [start], [length]), tf.gather(shapes, index))
-            images.append(tf.ensure_shape(image, (None, None, kind.channels)))
-        return tuple(images)
-
-    return cached

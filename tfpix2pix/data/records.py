@@ -7,6 +7,7 @@ headers, and then reads an example by one seek.
 
 import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional, Union
 
@@ -18,6 +19,7 @@ from tfpix2pix.data.layouts import Listing
 from tfpix2pix.data.parallel import Progress, silent
 from tfpix2pix.errors import InputError
 
+NAME = "name"  # The feature that is no image.
 _HEADER = 12  # Bytes: the length of the content, and the checksum of the length.
 _FOOTER = 4  # Bytes: the checksum of the content.
 
@@ -32,9 +34,10 @@ def write_shards(
 ) -> tuple[int, int]:
     """Writes the examples of a split as TFRecord shards, the bytes of each file as they are.
 
-    Every record is a `tf.train.Example` of the features `a` and, where B is a file of its own,
-    `b`, both encoded images, and `name`. A shard that exists and is newer than its files is
-    skipped, so the same call continues where another was interrupted.
+    Every record is a `tf.train.Example` of the name and of an encoded image for each place: of the
+    features `a` and, where B is a file of its own, `b`; or as the places are called. A shard that
+    exists and is newer than its files is skipped, so the same call continues where another was
+    interrupted.
 
     Args:
         listing: `tfpix2pix.data.layouts.Listing`.
@@ -81,7 +84,7 @@ def write_shards(
             continue
         with atomic.replacing(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
             for index in members:
-                writer.write(_example(listing.names[index], listing.files[index]))
+                writer.write(_example(listing, index))
         written += 1
     return written, shards - written
 
@@ -122,16 +125,41 @@ def places(shard: Union[str, os.PathLike]) -> np.ndarray:
     return np.array(contents, "int64")
 
 
-def content(shard: Union[str, os.PathLike], offset: int, length: int) -> tuple[bytes, bytes, bytes]:
+def image_names(shard: Union[str, os.PathLike], offset: int, length: int) -> list[str]:
+    """Lists the images of a record.
+
+    Args:
+        shard: Path of the TFRecord file.
+        offset: Place of the record in bytes.
+        length: Length in bytes.
+
+    Returns:
+        Sorted names of the features that are images.
+
+    Example:
+        >>> from tfpix2pix.data import codecs, layouts
+        >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "spots/1.png")
+        >>> _ = write_shards(layouts.listing("spots", "train"), "train", "shards_of_spots")
+        >>> shard = "shards_of_spots/train-00000-of-00001.tfrecord"
+        >>> image_names(shard, *places(shard)[0])
+        ['a']
+    """
+    return sorted(set(_values(shard, offset, length)) - {NAME})
+
+
+def content(
+    shard: Union[str, os.PathLike], offset: int, length: int, names: Sequence[str] = ("a", "b")
+) -> tuple[bytes, ...]:
     """Reads the encoded images of a record, and its name.
 
     Args:
         shard: Path of the TFRecord file, string.
         offset: Place of the record in bytes.
         length: Length in bytes.
+        names: Names of the images to read; by default those of a pair.
 
     Returns:
-        `(a, b, name)`, bytes each; b is empty where A's file holds both or there is none.
+        `(*images, name)`, bytes each; empty where there is none, as b where A's file holds both.
 
     Example:
         >>> with tf.io.TFRecordWriter("one.tfrecord") as writer:
@@ -141,16 +169,21 @@ def content(shard: Union[str, os.PathLike], offset: int, length: int) -> tuple[b
         >>> content("one.tfrecord", *places("one.tfrecord")[0])
         (b'cat', b'', b'')
     """
+    values = _values(shard, offset, length)
+    return tuple(values[key][0] if values.get(key) else b"" for key in (*names, NAME))
+
+
+def _values(shard, offset, length):
     with open(shard, "rb") as file:
         file.seek(offset)
         example = tf.train.Example.FromString(file.read(length))
-    values = {key: feature.bytes_list.value for key, feature in example.features.feature.items()}
-    return tuple(values[key][0] if values.get(key) else b"" for key in ("a", "b", "name"))
+    return {key: feature.bytes_list.value for key, feature in example.features.feature.items()}
 
 
-def _example(name, files):
-    values = {"name": name.encode()}
-    values.update((key, Path(file).read_bytes()) for key, file in zip("ab", files))
+def _example(listing, index):
+    values = {NAME: listing.names[index].encode()}
+    for place, file in zip(listing.places, listing.files[index]):
+        values[place.name] = Path(file).read_bytes()
     feature = {
         key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         for key, value in values.items()

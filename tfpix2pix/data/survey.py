@@ -19,6 +19,7 @@ import platformdirs
 from tfpix2pix import atomic
 from tfpix2pix.data import codecs
 from tfpix2pix.data.formats import PixelFormat, convertible, full_range, without_alpha
+from tfpix2pix.data.ids import decode_ids
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.errors import MOST_NAMED, InputError
 
@@ -58,11 +59,12 @@ class Record(NamedTuple):
     fault: Optional[str] = None
 
 
-def examine(encoded: bytes) -> Record:
+def examine(encoded: bytes, *, ids: bool = False) -> Record:
     """Decodes the bytes of a file and returns their `Record`.
 
     Args:
         encoded: Content of the file.
+        ids: Whether it is a map of ids, read as `tfpix2pix.data.ids.decode_ids` does.
 
     Example:
         >>> examine(codecs.encode(np.full((2, 4, 3), 7, "uint8"), ".png")).high
@@ -70,6 +72,9 @@ def examine(encoded: bytes) -> Record:
     """
     try:
         pixels, *properties = codecs.decode(encoded)
+        if ids:
+            pixels = decode_ids(encoded)
+            properties[-1] = False  # By no operation of TensorFlow.
     except codecs.UnreadableError as error:
         return Record(fault=str(error))
     if not np.isfinite(pixels).all():
@@ -85,6 +90,8 @@ class Column(NamedTuple):
         files: Path of the file of each.
         parts: Name of each image within its file, where files hold many images.
         read: Function of an index to the bytes of that image, where files hold many images.
+        ids: Whether they are maps of ids.
+        greatest: The greatest id that they may have, if there is one.
 
     Example:
         >>> Column(["a.png", "b.png"]).place(1)
@@ -94,6 +101,8 @@ class Column(NamedTuple):
     files: list[str]
     parts: Optional[list[str]] = None
     read: Optional[Callable[[int], bytes]] = None
+    ids: bool = False
+    greatest: Optional[int] = None
 
     def content(self, index: int) -> bytes:
         """Returns the bytes of an image."""
@@ -123,12 +132,13 @@ def examine_images(column: Column, *, progress: Progress = silent) -> list[Recor
     stamps = {file: _stamp(file) for file in set(column.files)}
     stamps = [stamps[file] for file in column.files]
     cached, path = _cached(column.files)
-    keys = [os.path.abspath(column.place(index)) for index in range(len(stamps))]
+    kind = " as ids" if column.ids else ""
+    keys = [os.path.abspath(column.place(index)) + kind for index in range(len(stamps))]
     changed = [i for i, key in enumerate(keys) if cached.get(key, [None])[0] != stamps[i]]
     if changed:
         try:
             records = map_in_parallel(
-                lambda index: examine(column.content(index)), changed, progress
+                lambda index: examine(column.content(index), ids=column.ids), changed, progress
             )
             for index, record in zip(changed, records):
                 cached[keys[index]] = [stamps[index], *record]
@@ -195,7 +205,7 @@ def usable_examples(
         example_faults = [
             f"{column.place(index)}: {fault}"
             for column, record in zip(columns, example)
-            if (fault := _fault(record, halves))
+            if (fault := _fault(record, column, halves))
         ]
         faults += example_faults
         if not example_faults:
@@ -256,9 +266,13 @@ def common_format(
     return PixelFormat(channels, dtype, value_range)
 
 
-def _fault(record, halves):
+def _fault(record, column, halves):
     if record.fault is None and halves and record.width % 2:
         return f"it is {record.width} pixels wide"
+    if record.fault is None and column.greatest is not None and record.high > column.greatest:
+        return (
+            f"it has the id {record.high:.0f}, and the greatest of its place is {column.greatest}"
+        )
     return record.fault
 
 

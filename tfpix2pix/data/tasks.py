@@ -10,92 +10,17 @@ from typing import Optional, Union
 import tensorflow as tf
 
 from tfpix2pix.data import color, edges
+from tfpix2pix.data.base_task import Task, kind_of
 from tfpix2pix.data.formats import PixelFormat, full_range
-from tfpix2pix.data.images import to_pixels, to_signed
 from tfpix2pix.data.palettes import class_count, palette
-from tfpix2pix.errors import InputError
-
-
-@dataclass(frozen=True)
-class Task:
-    """From the pixels of files to what networks see, and back; the base of all tasks.
-
-    As it is, networks see all pixels, with their range brought to [-1, 1].
-
-    Attributes:
-        formats: Tuple of `tfpix2pix.data.formats.PixelFormat`: of the source and of the target, or
-            of the photo from which both are made.
-
-    Example:
-        >>> Task((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255)))).channels
-        (1, 3)
-    """
-
-    formats: tuple[PixelFormat, ...]
-
-    @property
-    def channels(self) -> tuple[int, int]:
-        """Channels of source and target as networks see them."""
-        return self.source_format.channels, self.target_format.channels
-
-    @property
-    def source_format(self) -> PixelFormat:
-        """The `PixelFormat` of files that can be translated."""
-        return self.formats[0]
-
-    @property
-    def target_format(self) -> PixelFormat:
-        """The `PixelFormat` of the files of translations."""
-        return self.formats[-1]
-
-    def example(self, images: tuple, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Makes a training example.
-
-        Args:
-            images: Tuple of pixels `[height, width, channels]` of the formats.
-            key: int64 `[2]`, the key of random numbers.
-
-        Returns:
-            `(source, target)`, float32 `[height, width, channels]` in [-1, 1].
-        """
-        del key
-        return self.still(images)
-
-    def still(self, images: tuple) -> tuple[tf.Tensor, tf.Tensor]:
-        """Makes an example to judge by, of which nothing is left to chance.
-
-        Args:
-            images: As of `example`.
-
-        Returns:
-            As `example`.
-        """
-        return self.source(images[0]), self.target(images[-1])
-
-    def source(self, pixels):
-        """Converts the pixels of a file to a network's input: float32 in [-1, 1]."""
-        return to_signed(pixels, self.source_format.value_range)
-
-    def target(self, pixels):
-        """Converts the pixels of a file to a network's output: float32 in [-1, 1]."""
-        return to_signed(pixels, self.target_format.value_range)
-
-    def picture(self, source, translated):
-        """Returns the pixels of a translation in a file: of the target's format."""
-        del source
-        return to_pixels(translated, self.target_format.dtype, self.target_format.value_range)
-
-    def source_picture(self, source):
-        """Returns the pixels of a source in a file: of the source's format."""
-        return to_pixels(source, self.source_format.dtype, self.source_format.value_range)
 
 
 @dataclass(frozen=True)
 class Pairs(Task):
-    """Source and target are the two images of a pair.
+    """Source and target are the first and the last image of an example, which has two or more.
 
     Attributes:
-        formats: Tuple of `PixelFormat`, of the source and of the target.
+        formats: Tuple of `PixelFormat`, of the source, of others and of the target.
 
     Example:
         >>> task = Pairs((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255))))
@@ -103,9 +28,17 @@ class Pairs(Task):
         1.0
     """
 
+    name = "pairs"
+
+    @classmethod
+    def of(cls, formats, labels):
+        """Returns the task of images of some formats; of label maps, `Labels`."""
+        labels = tuple(palette(classes) for classes in labels)
+        return cls(formats) if labels == (None, None) else Labels(formats, labels)
+
 
 @dataclass(frozen=True)
-class Labels(Task):
+class Labels(Pairs):
     """Pairs with label maps as source, as target or as both; networks see them one-hot.
 
     One-hot is 1 in the channel of a pixel's class and -1 in the others. A colour is of the class
@@ -130,7 +63,7 @@ class Labels(Task):
         """Channels of source and target as networks see them."""
         return tuple(
             kind.channels if labels is None else class_count(labels)
-            for kind, labels in zip(self.formats, self.labels)
+            for kind, labels in zip((self.source_format, self.target_format), self.labels)
         )
 
     def source(self, pixels):
@@ -149,13 +82,13 @@ class Labels(Task):
         """Returns the pixels of a translation in a file."""
         if self.labels[1] is None:
             return super().picture(source, translated)
-        return _map(translated, self.labels[1], self.formats[1].dtype)
+        return _map(translated, self.labels[1], self.target_format.dtype)
 
     def source_picture(self, source):
         """Returns the pixels of a source in a file."""
         if self.labels[0] is None:
             return super().source_picture(source)
-        return _map(source, self.labels[0], self.formats[0].dtype)
+        return _map(source, self.labels[0], self.source_format.dtype)
 
 
 @dataclass(frozen=True)
@@ -172,6 +105,9 @@ class Colorization(Task):
         (1, 2)
     """
 
+    name = "colorization"
+    of_photos = True
+    photo_channels = 3
     channels = (1, 2)
 
     def source(self, pixels):
@@ -206,6 +142,9 @@ class Inpainting(Task):
         [-1.0, 1.0, 1.0, -1.0]
     """
 
+    name = "inpainting"
+    of_photos = True
+
     def source(self, pixels):
         """Converts a photo to a network's input: the photo without its centre."""
         signed = super().source(pixels)
@@ -230,6 +169,8 @@ class Edges(Task):
         (3, 1)
     """
 
+    name = "edges"
+    of_photos = True
     source_format = PixelFormat(3, "uint8", full_range("uint8"))
 
     def example(self, images, key):
@@ -247,16 +188,12 @@ class Edges(Task):
         return self.source(tf.ensure_shape(drawing, (*photo.shape[:2], 3))), self.target(photo)
 
 
-OF_PHOTOS = {"colorization": Colorization, "inpainting": Inpainting, "edges": Edges}
-TASKS = ("pairs", *OF_PHOTOS)
-
-
 def task(name: str, formats: tuple[PixelFormat, ...], labels: tuple = (None, None)) -> Task:
     """Returns the task called `name`.
 
     Args:
-        name: One of `TASKS`.
-        formats: Tuple of `PixelFormat`: two for pairs, else that of the photos.
+        name: As of `kind_of`.
+        formats: Tuple of `PixelFormat`: two or more for pairs, else that of the photos.
         labels: See `Labels`; a name of `tfpix2pix.data.palettes.PALETTES` stands for its colours.
 
     Returns:
@@ -270,13 +207,7 @@ def task(name: str, formats: tuple[PixelFormat, ...], labels: tuple = (None, Non
         >>> task("pairs", formats, labels=("cmp_facades", None)).channels
         (12, 3)
     """
-    if name not in TASKS:
-        raise InputError(f"`task` must be one of {', '.join(TASKS)}. Received: {name!r}.")
-    if name in OF_PHOTOS:
-        return OF_PHOTOS[name](formats)
-    if labels == (None, None):
-        return Pairs(formats)
-    return Labels(formats, tuple(palette(classes) for classes in labels))
+    return kind_of(name).of(formats, labels)
 
 
 def _one_hot(pixels, labels):

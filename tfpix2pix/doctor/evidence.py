@@ -9,9 +9,10 @@ from typing import NamedTuple, Optional, Union
 import numpy as np
 from PIL import Image
 
-from tfpix2pix.data import codecs, layouts, sources
+from tfpix2pix.data import codecs, layouts
 from tfpix2pix.data.looks import Features, features, to_rgb
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
+from tfpix2pix.data.storage import stored
 from tfpix2pix.data.survey import Column, Record, examine_images
 from tfpix2pix.doctor.alignment import Placement, placement
 
@@ -140,7 +141,7 @@ def gather(
     places = {}
     readable = []
     for split, listing in listings.items():
-        names, columns, _ = sources.stored(listing)
+        names, columns, *_ = stored(listing)
         halves = len(columns) == 1 and layout not in ("unpaired", "photos")
         splits[split] = len(names)
         surveyed = [examine_images(column, progress=progress) for column in columns]

@@ -1,0 +1,194 @@
+"""Streams: the parts of a pipeline whose order follows from the seed, from any step on.
+
+The position n of an example in the endless stream decides everything: its epoch, its file (by a
+permutation keyed by the epoch) and its jitter (keyed by n). So a training resumes exactly without
+any saved state of the pipeline, and workers share the stream without communication.
+"""
+
+from typing import Callable, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.data import augment
+from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.data.reading import Examples
+
+
+class Share(NamedTuple):
+    """Which batches of a stream one worker makes, where several share it.
+
+    The stream is divided into rows of `total` batches; the worker makes the same ones of each row.
+
+    Attributes:
+        first: Index of the worker's first batch in a row.
+        consecutive: How many batches it makes from there on.
+        total: Batches of a row, over all workers.
+
+    Example:
+        >>> Share(first=2, consecutive=2, total=4).total  # Of 0 1 2 3 4 5 6 7 it makes 2 3 6 7.
+        4
+    """
+
+    first: int = 0
+    consecutive: int = 1
+    total: int = 1
+
+
+def stream(
+    example: Callable, *, batch_size: int = 1, first_step: int = 0, share: Share = Share()
+) -> tf.data.Dataset:
+    """Streams batches of examples that follow from their positions, without end.
+
+    Args:
+        example: TensorFlow function of a position, int64 scalar, to an example: a tensor, or a
+            tuple or dict of such.
+        batch_size: Examples per batch.
+        first_step: How many batches of the worker to skip, at no cost.
+        share: `Share`, which batches of the stream to make; by default all.
+
+    Returns:
+        A `tf.data.Dataset` of batches.
+
+    Example:
+        >>> squares = stream(tf.square, batch_size=2, first_step=1)
+        >>> next(iter(squares)).numpy().tolist()
+        [4, 9]
+    """
+
+    def shared_example(number):
+        batch = number // batch_size
+        row = batch // share.consecutive
+        batch = row * share.total + share.first + batch % share.consecutive
+        return example(batch * batch_size + number % batch_size)
+
+    dataset = tf.data.Dataset.range(first_step * batch_size, tf.int64.max)
+    dataset = dataset.map(shared_example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def once(example: Callable, count: int, *, batch_size: int = 1) -> tf.data.Dataset:
+    """Yields every example once, in order.
+
+    Args:
+        example: As of `stream`.
+        count: How many there are.
+        batch_size: Examples per batch; the last batch may be smaller.
+
+    Returns:
+        A `tf.data.Dataset` of batches.
+
+    Example:
+        >>> [batch.numpy().tolist() for batch in once(tf.square, 3, batch_size=2)]
+        [[0, 1], [4]]
+    """
+    dataset = tf.data.Dataset.range(count).map(example, tf.data.AUTOTUNE)
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def shuffled(position: tf.Tensor, count: int, seed: int, domain: int = 0) -> tf.Tensor:
+    """Returns the index of the example at a position; all come before one comes again.
+
+    Args:
+        position: int64 scalar, the position in the stream.
+        count: How many examples there are.
+        seed: Seed of the order.
+        domain: Where several data sets are drawn from, which of them: equal counts of others get
+            other permutations.
+
+    Returns:
+        int64 scalar in [0, count).
+
+    Example:
+        >>> epoch = [int(shuffled(tf.constant(n, tf.int64), 4, seed=0)) for n in range(4)]
+        >>> sorted(epoch)
+        [0, 1, 2, 3]
+    """
+    epoch = position // count
+    key = tf.stack([seed, epoch])
+    if domain:
+        key = tf.random.experimental.stateless_fold_in(key, domain)
+    return tf.random.experimental.index_shuffle(position % count, key, count - 1)
+
+
+def loader(
+    examples: Examples, geometry: Geometry, *, cache_gigabytes: float = 0.0, first_place: int = 0
+) -> Callable:
+    """Returns what reads the images of an example in the size of a geometry, before the crop.
+
+    Args:
+        examples: `tfpix2pix.data.reading.Examples`.
+        geometry: `tfpix2pix.data.geometry.Geometry`.
+        cache_gigabytes: Images are kept in memory if all need at most this much; then all are
+            loaded now.
+        first_place: Which of the geometry's kernels the first image is resized by.
+
+    Returns:
+        TensorFlow function of an index, int64 scalar, to a tuple of pixels `[height, width,
+        channels]` of the examples' formats.
+
+    Example:
+        >>> from tfpix2pix.datasets import synthetic
+        >>> pairs = synthetic.write_pairs("facades", 4, (32, 32))
+        >>> load = loader(pairs, Geometry((16, 16), load_size=(18, 20)), cache_gigabytes=1.0)
+        >>> [image.shape for image in load(tf.constant(3, tf.int64))]
+        [TensorShape([18, 20, 3]), TensorShape([18, 20, 3])]
+    """
+
+    def load(index):
+        return tuple(
+            geometry.load(image, place)
+            for place, image in enumerate(examples.read(index), first_place)
+        )
+
+    sizes = geometry.loaded_sizes(examples.sizes)
+    formats = examples.formats
+    values = sizes.prod(axis=-1) * [kind.channels for kind in formats]
+    needed = (values * [np.dtype(kind.dtype).itemsize for kind in formats]).sum()
+    return load if needed > cache_gigabytes * 1e9 else _cached(load, sizes, values, formats)
+
+
+def _cached(load, sizes, values, formats):
+    """Loads all images, and returns a function of an index to them, from memory."""
+    # One flat array for each place, since sizes may differ.
+    ends = values.cumsum(axis=0)
+    flats = [np.empty(total, kind.dtype) for total, kind in zip(ends[-1], formats)]
+    loaded = tf.data.Dataset.range(len(sizes)).map(load, tf.data.AUTOTUNE).as_numpy_iterator()
+    for images, lengths, image_ends in zip(loaded, values, ends):
+        for flat, image, length, end in zip(flats, images, lengths, image_ends):
+            flat[end - length : end] = image.ravel()
+    shapes = [np.insert(sizes[:, k], 2, kind.channels, axis=1) for k, kind in enumerate(formats)]
+    columns = zip(flats, (ends - values).T, values.T, shapes)
+    constants = [tuple(map(tf.constant, column)) for column in columns]
+
+    def cached(index):
+        images = []
+        for (flat, starts, lengths, shapes), kind in zip(constants, formats):
+            start = tf.gather(starts, index)
+            length = tf.gather(lengths, index)
+            image = tf.reshape(tf.slice(flat, [start], [length]), tf.gather(shapes, index))
+            images.append(tf.ensure_shape(image, (None, None, kind.channels)))
+        return tuple(images)
+
+    return cached
+
+
+def centred(images: tuple[tf.Tensor, ...], geometry: Geometry) -> tuple[tf.Tensor, ...]:
+    """Cuts the window of a geometry out of the middle of images.
+
+    Args:
+        images: Tuple of `[height, width, channels]`, of one size.
+        geometry: `tfpix2pix.data.geometry.Geometry`.
+
+    Returns:
+        Tuple of the windows; the images as they are where there is none.
+
+    Example:
+        >>> (cut,) = centred((tf.reshape(tf.range(16), (4, 4, 1)),), Geometry((2, 2)))
+        >>> cut[..., 0].numpy().tolist()
+        [[5, 6], [9, 10]]
+    """
+    if not geometry.window:
+        return images
+    offset = (tf.shape(images[0])[:2] - geometry.window) // 2
+    return augment.window(images, offset, geometry.window)
