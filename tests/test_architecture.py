@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "optimizers": set(),
     "schedules": set(),
     "config": set(),
+    "config_files": {"config"},
     "networks": {"layers"},
     "models": {"layers", "losses", "metrics", "optimizers"},
     "importers": {"layers", "networks"},

@@ -2,9 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Callable, Literal, Optional, Union
-
-import yaml
+from typing import Any, Literal, Optional, Union
 
 from tfpix2pix.errors import InputError
 
@@ -16,15 +14,37 @@ Layout = Literal["auto", "side_by_side", "folders", "manifest", "tfrecord", "pho
 
 
 @dataclasses.dataclass(frozen=True)
+class PlaceConfig:
+    """The images of one place beside source and target; what is left open is as in the files.
+
+    Attributes:
+        channels: Channels of the images.
+        dtype: Type of their pixels; of ids int32.
+        value_range: Pixel values that networks see as -1 and 1; those of ids stay.
+        kernel: How they are resampled; ids by nearest.
+    """
+
+    channels: Optional[int] = None
+    dtype: Optional[Literal["uint8", "uint16", "float32", "int32"]] = None
+    value_range: Optional[tuple[float, float]] = None
+    kernel: Optional[Kernel] = None
+
+    def __post_init__(self):
+        """Brings lists of a file into tuples."""
+        if self.value_range is not None:
+            object.__setattr__(self, "value_range", tuple(self.value_range))
+
+
+@dataclasses.dataclass(frozen=True)
 class DataConfig:
     """Which images, and how they are prepared.
 
     Attributes:
         folder: Folder of the images, or of `train` and `test` with them; or a CSV or JSONL manifest
-            with the columns a and b.
+            with the columns a and b, or as the images of a scene are called.
         layout: How the files are arranged in the folder; detected by default.
-        task: pairs translates one image of a pair into the other; the rest make the sources of
-            photos.
+        task: pairs translates one image of a pair into the other; colorization, inpainting, edges
+            and those of some papers make the sources of photos.
         edges_by: Folder of a run or of an export, from photos to edges, that draws the edges of the
             task edges; each photo is drawn once, and the drawing kept in the user's cache folder.
         edges_by_sha256: Hash of the weights of that model. A training records it, and goes on with
@@ -47,6 +67,10 @@ class DataConfig:
         target_dtype: Type of the targets' pixels; translations are written with it.
         source_range: Pixel values that networks see as -1 and 1; by default all that fit the type.
         target_range: The same of targets.
+        places: Images of an example beside source and target by their names, such as instance, for
+            papers that have such; by default those that the data have.
+        attributes: CSV table of numbers that examples have beside their images: the first column
+            names the images, the first line the columns; for papers that have such.
         flip: Whether pairs are mirrored at random.
         source_brightness: Most that is added to sources alone at random, of their range of 2.
         source_noise: Deviation of noise on sources alone, of their range of 2.
@@ -60,7 +84,7 @@ class DataConfig:
     layout: Literal[
         "auto", "side_by_side", "folders", "manifest", "tfrecord", "photos", "unpaired"
     ] = "auto"
-    task: Literal["pairs", "colorization", "inpainting", "edges"] = "pairs"
+    task: str = "pairs"
     edges_by: Optional[str] = None
     edges_by_sha256: Optional[str] = None
     direction: Literal["AtoB", "BtoA"] = "AtoB"
@@ -79,6 +103,8 @@ class DataConfig:
     target_dtype: Optional[Dtype] = None
     source_range: Optional[tuple[float, float]] = None
     target_range: Optional[tuple[float, float]] = None
+    places: Optional[dict[str, PlaceConfig]] = None
+    attributes: Optional[str] = None
     flip: bool = True
     source_brightness: float = 0.0
     source_noise: float = 0.0
@@ -104,6 +130,12 @@ class DataConfig:
             if value is not None:
                 value = (value, value) if isinstance(value, int) else tuple(value)
                 object.__setattr__(self, name, value)
+        if self.places is not None:
+            places = {
+                name: PlaceConfig(**place) if isinstance(place, dict) else place
+                for name, place in self.places.items()
+            }
+            object.__setattr__(self, "places", places)
         for name in ("source_labels", "target_labels"):
             if isinstance(labels := getattr(self, name), dict):
                 labels = {label: tuple(color) for label, color in labels.items()}
@@ -230,63 +262,6 @@ class ExperimentConfig:
 
 SECTIONS = ("data", "model", "train")
 
-# Options that had other names before; files and command lines that have these still work.
-RENAMED = {
-    "model.source_channels": "data.source_channels",
-    "model.target_channels": "data.target_channels",
-    "train.accumulate": "train.micro_batches",
-    "train.ema": "train.ema_decay",
-    "train.rollback": "train.rollback_on_nan",
-}
-
-
-def to_yaml(config: ExperimentConfig) -> str:
-    """Returns a configuration as YAML.
-
-    Args:
-        config: `ExperimentConfig`.
-
-    Returns:
-        str that `from_yaml` reads.
-
-    Example:
-        >>> to_yaml(ExperimentConfig("mine", "An example.")).splitlines()[0]
-        'name: mine'
-    """
-    return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False)
-
-
-def from_yaml(text: str, options: Callable[[str], type]) -> ExperimentConfig:
-    """Reads a configuration.
-
-    Args:
-        text: YAML, as `to_yaml` and earlier versions wrote it.
-        options: Function of the name of a family to the class of its options.
-
-    Returns:
-        `ExperimentConfig`.
-
-    Raises:
-        AttributeError: If it is no mapping; KeyError, TypeError or yaml.YAMLError: if sections or
-            options are missing, unknown or of another form.
-
-    Example:
-        >>> from tfpix2pix.families import preset
-        >>> config = preset("facades")
-        >>> from_yaml(to_yaml(config), lambda family: type(config.model)) == config
-        True
-    """
-    content = yaml.safe_load(text)
-    for old, new in RENAMED.items():
-        section, name = old.split(".")
-        if name in content[section]:
-            new_section, new_name = new.split(".")
-            content[new_section][new_name] = content[section].pop(name)
-    family = content.get("family", "pix2pix")  # Runs of the first versions do not name it.
-    classes = {"data": DataConfig, "model": options(family), "train": TrainConfig}
-    sections = {name: build(**content.pop(name)) for name, build in classes.items()}
-    return ExperimentConfig(**sections, **content)
-
 
 def differences(config, other, *, ignoring=()):
     """Lists the options in which two experiments differ.
@@ -323,10 +298,3 @@ def _options(config):
         for field in dataclasses.fields(values):
             options[f"{section}.{field.name}"] = getattr(values, field.name)
     return options
-
-
-def _plain(value):
-    """Returns `value` with lists for tuples, which YAML has no plain form for."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value

@@ -52,11 +52,34 @@ def columns(samples, tasks: Mapping) -> dict[str, list]:
 
 def _pictures(column, task):
     """Returns the images of a column as people see them, uint8 `[batch, height, width, 3]`."""
+    if column.role == "instances":
+        return _of_ids(column.images)
+    if column.role == "mask":
+        return images.displayed(column.images, (0.0, 1.0))
+    if column.role == "hints":
+        return _with_hints(column, task)
     if column.role in ("source", "reconstruction", "identity"):
         pixels = task.source_picture(column.images)
         return images.displayed(pixels, task.source_format.value_range)
     pixels = task.picture(column.source, column.images)
     return images.displayed(pixels, task.target_format.value_range)
+
+
+def _of_ids(ids):
+    """Gives each id a colour of its own, never a dark one; 0 is black."""
+    ids = np.asarray(ids, "int64")
+    mixed = (ids * 2_654_435_761) % 2**32  # Knuth's multiplier: neighbours differ most.
+    colors = np.concatenate([64 + (mixed >> shift) % 192 for shift in (24, 16, 8)], axis=-1)
+    return np.where(ids == 0, 0, colors).astype("uint8")
+
+
+def _with_hints(column, task):
+    """Puts hints, of the target's values with their mask behind, on their sources."""
+    values = column.images[..., :-1]
+    mask = np.asarray(column.images[..., -1:]) > 0
+    hints = images.displayed(task.picture(column.source, values), task.target_format.value_range)
+    pixels = task.source_picture(column.source)
+    return np.where(mask, hints, images.displayed(pixels, task.source_format.value_range))
 
 
 def comparison(columns: Mapping) -> Image.Image:

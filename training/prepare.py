@@ -10,6 +10,7 @@ import tqdm
 
 from tfpix2pix import atomic
 from tfpix2pix.data import layouts, records
+from tfpix2pix.data.places import PAIR, well_known
 from tfpix2pix.datasets import combine as combining
 from tfpix2pix.datasets import derive, face_folders, jobs
 from tfpix2pix.datasets import fetch as fetching
@@ -166,7 +167,13 @@ def blank(photos: Path, to: Path, size: Optional[Size] = None, share: float = 0.
     _report(done, to, _training(to))
 
 
-def tfrecord(data: Path, to: Path, layout: str = "auto", shards: Optional[int] = None):
+def tfrecord(
+    data: Path,
+    to: Path,
+    layout: str = "auto",
+    shards: Optional[int] = None,
+    places: tuple[str, ...] = (),
+):
     """Packs a data set into few large files, quick to read from network disks.
 
     Args:
@@ -175,10 +182,13 @@ def tfrecord(data: Path, to: Path, layout: str = "auto", shards: Optional[int] =
         layout: How the files are arranged in the folder, photos for single ones; detected by
             default.
         shards: Number of files of each split; by default one for each 128 megabytes.
+        places: Names of the images of an example, the source first and the target last, such as
+            [label,instance,photo]; by default those of pairs.
     """
     counts = []
-    for split in layouts.splits(data) or ["train"]:
-        listing = layouts.listing(data, split, layout)
+    named = tuple(map(well_known, places)) or PAIR
+    for split in layouts.splits(data, named) or ["train"]:
+        listing = layouts.listing(data, split, layout, places=named)
         counts.append(records.write_shards(listing, split, to, shards=shards, progress=_bar))
     _report(jobs.Done(*map(sum, zip(*counts))), to, _training(to))
 

@@ -14,7 +14,8 @@ import yaml
 from tqdm import tqdm
 
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16, check_precision
-from tfpix2pix.config import RENAMED, DataConfig, TrainConfig, from_yaml
+from tfpix2pix.config import DataConfig, TrainConfig
+from tfpix2pix.config_files import RENAMED, from_yaml
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family, preset, preset_name, presets
 from tfpix2pix.runs import load_config

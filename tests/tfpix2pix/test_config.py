@@ -8,9 +8,9 @@ from tensorflow import keras
 
 from tests.cases import restored_generator
 from tfpix2pix import InputError, checkpointing, config, families, losses, runs
-from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.config import DataConfig, ExperimentConfig, PlaceConfig, TrainConfig
 from tfpix2pix.datasets import synthetic
-from tfpix2pix.families import Place, pairs, pix2pix, preset, presets
+from tfpix2pix.families import Place, pairs, pix2pix, pixels, preset, presets
 from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 
@@ -37,6 +37,8 @@ UNUSUAL = ExperimentConfig(
         target_dtype="uint16",
         source_range=(-1.0, 9.0),
         target_range=(0.0, 4095.0),
+        places={"depth": PlaceConfig(1, "float32", (0.0, 80.0), "area")},
+        attributes="rows.csv",
         flip=False,
         source_brightness=0.2,
         source_noise=0.1,
@@ -336,7 +338,7 @@ def test_held_out_examples_are_the_first_split_that_there_is(facades, tmp_path):
 
 def test_what_is_left_open_is_rgb_of_8_bits(facades):
     config = dataclasses.replace(preset("facades"), data=DataConfig(str(facades), image_size=32))
-    assert pairs.task(config).source_format == (3, "uint8", (0.0, 255.0))
+    assert pixels.task(config).source_format == (3, "uint8", (0.0, 255.0))
     examples = pairs.examples(config, "train")
     source, target = next(iter(pairs.held_out(config, examples, whole(config)[0])))
     assert max(float(tf.reduce_max(tf.abs(image))) for image in (source, target)) <= 1

@@ -3,6 +3,9 @@ import pytest
 from PIL import Image
 
 from tfpix2pix import metrics, report
+from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.models import Column
 
 
 def test_a_comparison_holds_every_pixel_of_every_image():
@@ -34,6 +37,40 @@ def test_a_picture_is_written_whole_and_leaves_no_part(tmp_path):
     with Image.open(tmp_path / "new/red.png") as picture:
         assert picture.size == (3, 2)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["red.png"]
+
+
+def shown(role, images, source=None):
+    """Returns the one picture of a column."""
+    tasks = {
+        "translate": Pairs((PixelFormat(1, "uint8", (0, 255)), PixelFormat(3, "uint8", (0, 255))))
+    }
+    column = Column(role, "translate", images, source)
+    ((picture,),) = report.columns([{"it": column}], tasks).values()
+    return picture
+
+
+def test_ids_have_colours_of_their_own_and_nothing_is_black():
+    ids = np.array([0, 1, 2, 33_000, 33_001, 2**31 - 1], "int32").reshape(1, 2, 3, 1)
+    picture = shown("instances", ids).reshape(-1, 3)
+    assert (picture.dtype, picture[0].tolist()) == ("uint8", [0, 0, 0])
+    assert picture[1:].min() >= 64
+    apart = np.abs(picture[:, None].astype(int) - picture[None]).max(axis=-1)
+    assert apart[~np.eye(6, dtype=bool)].min() > 30
+    np.testing.assert_array_equal(
+        shown("instances", ids[:, :, ::-1]), shown("instances", ids)[:, ::-1]
+    )
+
+
+def test_a_mask_is_black_to_white():
+    picture = shown("mask", np.array([0.0, 0.5, 1.0], "float32").reshape(1, 1, 3, 1))
+    assert picture[0].tolist() == [[0, 0, 0], [128, 128, 128], [255, 255, 255]]
+
+
+def test_hints_are_shown_on_their_source_where_there_are_any():
+    source = np.zeros((1, 1, 2, 1), "float32")
+    red = [1.0, -1.0, -1.0]
+    hints = np.array([[*red, 1.0], [*red, 0.0]], "float32").reshape(1, 1, 2, 4)
+    assert shown("hints", hints, source)[0].tolist() == [[255, 0, 0], [128, 128, 128]]
 
 
 def test_the_baseline_is_the_l1_to_the_mean_of_the_training_targets():

@@ -105,8 +105,8 @@ def listing(
         `Listing`. An unpaired one has all files of A before those of B; see `domain`.
 
     Raises:
-        ValueError: If there is no such data, split or layout, nothing in it, or files of one place
-            share the stem of an example.
+        ValueError: If there is no such data, split or layout, nothing in it, a place has no folder,
+            or several files of one share the stem of an example.
 
     Example:
         >>> from tfpix2pix import atomic
@@ -266,6 +266,8 @@ def _single_files(data, split, places):
 
 def _folders(data, split, places):
     folders = {place: _folder(data, split or "", place) for place in places}
+    if places != PAIR:
+        _check_folders(data, places)
     places = present(places, folders.get) or places
     named = []
     for place in places:
@@ -274,6 +276,24 @@ def _folders(data, split, places):
     examples, unmatched = stems.matched(named)
     files = [tuple(map(str, paths)) for paths in examples.values()]
     return list(examples), files, list(map(str, unmatched)), places
+
+
+def _check_folders(data, places):
+    """Refuses named places without a folder; of a pair the files without partner are named."""
+    missing = [
+        place
+        for place in places
+        if not place.optional and not any(_folder(data, split, place) for split in ("", *SPLITS))
+    ]
+    if missing:
+        name = places[0].folder_names[0]
+        called = ", ".join(called for place in missing for called in place.folder_names)
+        raise InputError(
+            f"Each place of an example must have its folder, as train_{name}, train/{name} or "
+            f"{name}/train. Received: {str(data)!r}, which has none of "
+            f"{', '.join(place.name for place in missing)}. Add what is missing; it may be called "
+            f"{called}."
+        )
 
 
 def _unpaired(data, split, places):

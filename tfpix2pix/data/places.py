@@ -53,6 +53,23 @@ INSTANCE = NamedPlace("instance", ("instance", "inst"), IDS, ids=True, kernel="n
 PHOTO = NamedPlace("photo", ("photo", "img"))
 
 
+def well_known(name: str) -> NamedPlace:
+    """Returns the place of a name, with what its folders are called in published data.
+
+    Args:
+        name: Any name; `"instance"` and `"photo"` are those of pix2pixHD's data.
+
+    Returns:
+        `NamedPlace`.
+
+    Example:
+        >>> well_known("instance") is INSTANCE, well_known("depth").folder_names
+        (True, ('depth',))
+    """
+    known = {place.name: place for place in (INSTANCE, PHOTO)}
+    return known.get(name, NamedPlace(name))
+
+
 def present(places, found) -> tuple[NamedPlace, ...]:
     """Returns the places that data have.
 

@@ -14,7 +14,8 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from tfpix2pix import atomic
-from tfpix2pix.data import codecs, tasks
+from tfpix2pix.data import codecs
+from tfpix2pix.data.base_task import kind_of
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.directions import (
@@ -67,9 +68,9 @@ def model_card(
     Returns:
         Dict that `json.dumps` takes: `format`, 2; `name`; `created`; `image_size`; `weights`;
         `config`; `step`; `metrics`; `versions` of the packages; and `directions`, a list of dicts,
-        the default one first, of `name`; `paired`; `task`, one of `tfpix2pix.data.tasks.TASKS`;
-        `source` and `target`, each with `channels`, `dtype` and `value_range`; `labels` of both, if
-        they are label maps; `size_multiple`, of the sides that the network takes without padding;
+        the default one first, of `name`; `paired`; `task`, the name of its class; `source` and
+        `target`, each with `channels`, `dtype` and `value_range`; `labels` of both, if they are
+        label maps; `size_multiple`, of the sides that the network takes without padding;
         `drawing`; `examples`, PNG files in base64; `example_controls`, if there are any, dicts of
         the names of controls to values, NPY files in base64 of zlib; `signatures`, the names of
         those without a control, and of `controlled`, which takes all; and `controls`, dicts of
@@ -111,7 +112,6 @@ def model_card(
 def _entry(name, served: Served, drawing, examples):
     direction, signatures, as_files = served
     task = direction.task
-    task_name = next((n for n, kind in tasks.OF_PHOTOS.items() if type(task) is kind), "pairs")
     without_control = {
         "default": signatures.default,
         "float": signatures.float,
@@ -121,7 +121,7 @@ def _entry(name, served: Served, drawing, examples):
     return {
         "name": name,
         "paired": direction.paired,
-        "task": task_name,
+        "task": task.name,
         "source": task.source_format._asdict(),
         "target": task.target_format._asdict(),
         "labels": list(getattr(task, "labels", (None, None))),
@@ -226,9 +226,8 @@ def task_of(card: Mapping[str, Any], direction: Optional[str] = None):
         PixelFormat(place["channels"], place["dtype"], tuple(place["value_range"]))
         for place in (entry["source"], entry["target"])
     )
-    return tasks.task(
-        entry["task"], formats if entry["task"] == "pairs" else formats[1:], tuple(entry["labels"])
-    )
+    kind = kind_of(entry["task"])
+    return kind.of(formats[1:] if kind.of_photos else formats, tuple(entry["labels"]))
 
 
 def seal(version: Union[str, Path], card: Mapping[str, Any]) -> None:

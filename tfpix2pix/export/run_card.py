@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from tfpix2pix.data.base_task import kind_of
 from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.export.cards import MOST_EXAMPLES
@@ -32,7 +33,7 @@ def run_details(run: Path) -> dict[str, Any]:
         (9, 'facades')
     """
     # A server tells the card to everybody, but not where the data lie.
-    data = dataclasses.replace(run.config.data, folder=None, edges_by=None)
+    data = dataclasses.replace(run.config.data, folder=None, edges_by=None, attributes=None)
     config = dataclasses.asdict(dataclasses.replace(run.config, data=data))
     return {"config": config, "step": run.step, "metrics": run.validation}
 
@@ -75,7 +76,7 @@ def source_details(run: Path, *, progress: Callable = silent) -> dict[str, Any]:
 
 def _unscaled(config):
     """Returns a configuration with sources as files hold them: lines that shrink become grey."""
-    if config.data.task != "pairs":
+    if kind_of(config.data.task).of_photos:
         return config
     return dataclasses.replace(config, data=dataclasses.replace(config.data, preprocess="pad"))
 
@@ -83,7 +84,7 @@ def _unscaled(config):
 def _scale(run, direction, pictures):
     """Returns by what the sides of files are multiplied before networks see them."""
     data = run.config.data
-    if data.task != "pairs":
+    if kind_of(data.task).of_photos:
         return 1.0
     geometry = Geometry(
         run.image_size,

@@ -61,7 +61,7 @@ def checked_family(config: ExperimentConfig) -> Family:
 
     Raises:
         ValueError: If there is no such family, or it or its feed ignores options that have not
-            their defaults.
+            their defaults, or the task is not one of the family's.
 
     Example:
         >>> checked_family(preset("facades")).options.__name__
@@ -79,6 +79,11 @@ def checked_family(config: ExperimentConfig) -> Family:
         raise InputError(
             f"The options of a training must be ones that {config.family} reads. Received: "
             f"{', '.join(received)}. Leave them out."
+        )
+    if config.data.task not in family.feed.tasks:
+        raise InputError(
+            f"The task of {config.family} must be one of {', '.join(family.feed.tasks)}. Received: "
+            f"{config.data.task!r}. Set `data.task` to one of these."
         )
     return family
 

@@ -77,6 +77,8 @@ class Feed:
             batches, say its `sources`; see `tfpix2pix.inference.Direction`.
         ignored: Dict of the options that it does not read, such as `"data.direction"`, to who
             ignores them and why; `tfpix2pix.families.checked_family` refuses their use.
+        tasks: Names of the tasks that it makes examples for, see `tfpix2pix.data.base_task`; a
+            family with one of its own names this in a copy of a feed.
 
     Example:
         >>> from tfpix2pix.families import pairs
@@ -89,6 +91,7 @@ class Feed:
     training: Callable
     held_out: Callable
     ignored: Mapping[str, str] = field(default_factory=dict)
+    tasks: tuple[str, ...] = ("pairs",)
 
 
 def whole(config: ExperimentConfig) -> tuple[Phase, ...]:

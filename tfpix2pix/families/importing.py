@@ -10,7 +10,7 @@ from tfpix2pix import importers
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import pairs
+from tfpix2pix.families import pixels
 from tfpix2pix.families.family import PeerFile
 
 SHARED = ("affine_instance", "bias")  # Conventions, which all networks of a model share.
@@ -51,7 +51,7 @@ def imported_players(
     described = {}
     for file in [file for file in ("checkpoint", "reverse") if file in states]:
         players[files[file].player], options = importers.imported_generator(states[file])
-        channels = [options.pop(f"{place}_channels") for place in pairs.PLACES]
+        channels = [options.pop(f"{place}_channels") for place in pixels.PLACES]
         options["channels"] = tuple(channels if file == "checkpoint" else reversed(channels))
         described[file] = options
     check_alike(described, {name: None for options in described.values() for name in options})
@@ -101,7 +101,7 @@ def importable(
         data = dataclasses.replace(config.data, image_size=image_size, load_size=None)
         config = dataclasses.replace(config, data=data)
     formats = [PixelFormat(count, "uint8", full_range("uint8")) for count in channels]
-    return pairs.filled(config, pairs.PLACES, formats, channels)
+    return pixels.filled(config, pixels.PLACES, formats, channels)
 
 
 def check_alike(options: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> None:

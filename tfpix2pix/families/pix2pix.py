@@ -6,7 +6,7 @@ from typing import Literal, Optional
 
 from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.families import pairs
+from tfpix2pix.families import pairs, pixels
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
 from tfpix2pix.families.family import Family, Importer, PeerFile
 from tfpix2pix.families.importing import importable, imported_players
@@ -101,7 +101,7 @@ def model(config: ExperimentConfig) -> Pix2Pix:
     """
     options = config.model
     train = config.train
-    source_channels, target_channels = pairs.task(config).channels
+    source_channels, target_channels = pixels.task(config).channels
     conventions = chosen_conventions(options)
     with precision(train.precision):
         generator = networks.unet_generator(
@@ -116,7 +116,7 @@ def model(config: ExperimentConfig) -> Pix2Pix:
             seed=train.seed,
         )
         discriminator = networks.patch_discriminator(
-            (*(pairs.geometry(config).window or (None, None)), source_channels),
+            (*(pixels.geometry(config).window or (None, None)), source_channels),
             target_channels,
             receptive_field=options.receptive_field,
             base_filters=options.discriminator_filters or options.base_filters,
@@ -160,10 +160,10 @@ def directions(config: ExperimentConfig, model: Pix2Pix) -> dict[str, Direction]
     generator = model.players["generator"]
     direction = Direction(
         generator,
-        pairs.task(config),
+        pixels.task(config),
         config.model.multiple(config.data.image_size),
         controls=(SEED,) if has_dropout(generator) else (),
-        kernel=pairs.geometry(config).kernels[0],
+        kernel=pixels.geometry(config).kernels[0],
     )
     return {"translate": direction}
 

@@ -13,8 +13,9 @@ from tfpix2pix.data import tasks as pixel_tasks
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.data.sources import Examples
 from tfpix2pix.data.tasks import Task
-from tfpix2pix.families import pairs
+from tfpix2pix.families import pixels
 from tfpix2pix.families.family import Feed, Phase, Place
+from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
 from tfpix2pix.inference.direction import Control, Direction, Example
 
 
@@ -83,16 +84,15 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
         ['trainA/1.png', 'trainB/2.png']
     """
     data = config.data
-    split = pairs.available_split(data, split)
     domains = sources.unpaired(
-        data.folder,
+        stated_folder(data),
         split,
-        pairs.open_formats(data),
+        pixels.open_formats(data),
         layout=data.layout,
         bad_files=data.bad_files,
         progress=progress,
     )
-    return Domains(*domains)
+    return Domains(*(with_attributes(domain, data) for domain in domains))
 
 
 def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
@@ -120,7 +120,7 @@ def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
     """
     formats = (*examples.a.formats, *examples.b.formats)
     a_to_b, _ = _tasks(config, formats)
-    return pairs.filled(config, pairs.PLACES, formats, a_to_b.channels)
+    return pixels.filled(config, pixels.PLACES, formats, a_to_b.channels)
 
 
 def tasks(config: ExperimentConfig) -> tuple[Task, Task]:
@@ -140,7 +140,7 @@ def tasks(config: ExperimentConfig) -> tuple[Task, Task]:
         >>> a_to_b.channels, b_to_a.channels
         ((1, 3), (3, 1))
     """
-    formats = (pairs.closed_format(place) for place in pairs.open_formats(config.data))
+    formats = (pixels.closed_format(place) for place in pixels.open_formats(config.data))
     return _tasks(config, tuple(formats))
 
 
@@ -182,11 +182,11 @@ def training(
     """
     return pipeline.unpaired_batches(
         examples,
-        pairs.geometry(config, phase.image_size),
+        pixels.geometry(config, phase.image_size),
         tasks=tasks(config),
         order="serial" if config.data.serial_batches else "shuffled",
         first_step=first_step * place.replicas,
-        **pairs.share(config, phase, place),
+        **stream_arguments(config, phase, place),
     )
 
 
@@ -218,7 +218,7 @@ def held_out(config: ExperimentConfig, examples: Domains, phase: Phase) -> tf.da
         >>> len(list(held_out(config, examples(config, "train"), phase)))
         2
     """
-    geometry = pairs.geometry(config, phase.image_size)
+    geometry = pixels.geometry(config, phase.image_size)
     return pipeline.unpaired_evaluation_batches(examples, geometry, tasks=tasks(config))
 
 
@@ -279,7 +279,7 @@ def directions(
         (['BtoA', 'AtoB'], 'AtoB')
     """
     domains = (operator.attrgetter("a.names"), operator.attrgetter("b.names"))
-    kernels = pairs.geometry(config).kernels
+    kernels = pixels.geometry(config).kernels
     a_to_b, b_to_a = tasks(config)
     ways = {
         "AtoB": (a_to_b, kernels[0], a_example, *domains, "BtoA"),
@@ -311,5 +311,7 @@ FEED = Feed(
     ignored={
         "data.task": "unpaired data ignore it: the images of both domains are taken as they are",
         "data.direction": "unpaired data ignore it: both directions are trained",
+        "data.places": "unpaired data ignore it: their examples are one image each",
+        "data.attributes": "unpaired data ignore it: their models take no table",
     },
 )

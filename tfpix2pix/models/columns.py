@@ -10,11 +10,15 @@ class Column(NamedTuple):
 
     Attributes:
         role: `"source"`, `"translation"`, `"target"`, `"reconstruction"` (there and back), or
-            `"identity"` (what the direction back makes of a source, which is to be the same).
+            `"identity"` (what the direction back makes of a source, which is to be the same). Or
+            what stands beside them: `"instances"`, ids; `"mask"`, from 0, black, to 1; or
+            `"hints"`, shown on their sources, with their mask as the last channel, above 0 where
+            there is a hint.
         direction: Name of the direction whose task makes pixels of it.
-        images: float32 `[batch, height, width, channels]` in [-1, 1]; translations and targets as
-            the direction's network gives them, all others as it takes them.
-        source: The sources that translations and targets belong to.
+        images: float32 `[batch, height, width, channels]` in [-1, 1]; translations, targets and
+            hints as the direction's network gives them, others as it takes them; ids int32
+            `[batch, height, width, 1]`.
+        source: The sources that translations, targets and hints belong to.
         restore: Of reconstructions: function of any translations of the direction to theirs.
 
     Example:

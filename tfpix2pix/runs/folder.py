@@ -5,9 +5,8 @@ from typing import Union
 
 import yaml
 
-from tfpix2pix import atomic
-from tfpix2pix import config as configs
-from tfpix2pix.config import ExperimentConfig
+from tfpix2pix import atomic, config_files
+from tfpix2pix.config import SECTIONS, ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family
 
@@ -31,7 +30,7 @@ def save_config(config: ExperimentConfig, folder: Union[str, Path]) -> None:
         >>> load_config("runs/mine").name
         'facades'
     """
-    atomic.write_bytes(configs.to_yaml(config).encode(), Path(folder) / CONFIG)
+    atomic.write_bytes(config_files.to_yaml(config).encode(), Path(folder) / CONFIG)
 
 
 def load_config(folder: Union[str, Path]) -> ExperimentConfig:
@@ -59,9 +58,11 @@ def load_config(folder: Union[str, Path]) -> ExperimentConfig:
             f"{str(folder)!r}, which has none. Check the spelling or train it first."
         )
     try:
-        return configs.from_yaml(path.read_text("utf-8"), lambda name: get_family(name).options)
+        return config_files.from_yaml(
+            path.read_text("utf-8"), lambda name: get_family(name).options
+        )
     except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
         raise InputError(
-            f"{path} must hold the sections {', '.join(configs.SECTIONS)} with the options of this "
+            f"{path} must hold the sections {', '.join(SECTIONS)} with the options of this "
             f"version. Received something else ({error}). Restore the file or train anew."
         ) from error

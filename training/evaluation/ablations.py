@@ -16,7 +16,7 @@ from tfpix2pix.checkpointing import CHECKPOINTS
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import pairs
+from tfpix2pix.families import pixels
 from tfpix2pix.inference import Direction
 from tfpix2pix.metrics.segmentation import SegmentationScores
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
@@ -157,7 +157,7 @@ class Judge:
     """
 
     def __init__(self, config: ExperimentConfig, segmenter: Optional[Path] = None):
-        self.task = pairs.task(config)
+        self.task = pixels.task(config)
         self.pairs = _held_out(config)
         source, _ = next(iter(self.pairs))
         self.sources = _shown(self.task.source_picture(source), self.task.source_format)

@@ -10,6 +10,7 @@ from skimage import color as reference
 
 from tfpix2pix import InputError
 from tfpix2pix.data import color, edges, tasks
+from tfpix2pix.data.base_task import kinds
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
@@ -127,7 +128,10 @@ def test_what_is_judged_is_made_of_the_plain_drawing():
 
 
 def test_unknown_tasks_and_palettes_are_refused():
-    message = "`task` must be one of pairs, colorization, inpainting, edges. Received: 'style'."
+    message = (
+        f"`task` must be one of {', '.join(kinds())}. Received: 'style'. Import the paper that has "
+        "it, or use one of these."
+    )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         tasks.task("style", (RGB,))
     for labels in ("ade20k", 1, {"all": (0, 0, 0)}):

@@ -1,0 +1,90 @@
+"""Feeding: what all feeds need of a configuration: the folder, the table, a worker's batches."""
+
+from tfpix2pix.config import DataConfig, ExperimentConfig
+from tfpix2pix.data import tables
+from tfpix2pix.data.augment import Augmentation
+from tfpix2pix.data.reading import Examples
+from tfpix2pix.data.streams import Share
+from tfpix2pix.errors import InputError
+from tfpix2pix.families.family import Phase, Place
+
+
+def stated_folder(data: DataConfig) -> str:
+    """Returns the folder of the data.
+
+    Args:
+        data: `tfpix2pix.config.DataConfig`.
+
+    Returns:
+        str.
+
+    Raises:
+        ValueError: If none is given.
+
+    Example:
+        >>> stated_folder(DataConfig(folder="facades"))
+        'facades'
+    """
+    if data.folder is None:
+        raise InputError("The folder of the data must be given. Received: none. Set `data.folder`.")
+    return data.folder
+
+
+def with_attributes(examples: Examples, data: DataConfig) -> Examples:
+    """Gives examples their rows of the table of attributes, if there is one.
+
+    Args:
+        examples: `tfpix2pix.data.reading.Examples`.
+        data: `tfpix2pix.config.DataConfig`.
+
+    Returns:
+        `tfpix2pix.data.reading.Examples`.
+
+    Raises:
+        ValueError: As of `tfpix2pix.data.tables`.
+
+    Example:
+        >>> with_attributes(None, DataConfig()) is None
+        True
+    """
+    if data.attributes is None:
+        return examples
+    return tables.with_rows(examples, tables.read_table(data.attributes))
+
+
+def stream_arguments(config: ExperimentConfig, phase: Phase, place: Place) -> dict:
+    """Returns which batches of the stream of a phase a worker makes.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        phase: `Phase`.
+        place: `Place`.
+
+    Returns:
+        Dict of arguments of the functions of `tfpix2pix.data.pipeline`: `batch_size`, `seed`,
+        `share`, `augmentation` and `cache_gigabytes`.
+
+    Raises:
+        ValueError: If the batch cannot be shared equally.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> stream_arguments(preset("facades"), Phase("whole", 9, 1, (256, 256)), Place(replicas=2))
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: `train.batch_size` must be a multiple of the number of ...
+    """
+    data = config.data
+    if phase.batch_size % place.devices:
+        raise InputError(
+            f"`train.batch_size` must be a multiple of the number of devices. Received: "
+            f"batch_size={phase.batch_size}, devices={place.devices}. Use batch_size="
+            f"{place.devices}."
+        )
+    return {
+        "batch_size": phase.batch_size // place.devices,
+        "seed": config.train.seed,
+        "share": Share(place.worker * place.replicas, place.replicas, place.devices),
+        "augmentation": Augmentation(data.flip, data.source_brightness, data.source_noise),
+        "cache_gigabytes": data.cache_gigabytes,
+    }
