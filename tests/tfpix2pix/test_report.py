@@ -63,7 +63,7 @@ def test_ids_have_colours_of_their_own_and_nothing_is_black():
 
 def test_a_mask_is_black_to_white():
     picture = shown("mask", np.array([0.0, 0.5, 1.0], "float32").reshape(1, 1, 3, 1))
-    assert picture[0].tolist() == [[0, 0, 0], [128, 128, 128], [255, 255, 255]]
+    assert np.asarray(picture[0]).tolist() == [[0, 0, 0], [128, 128, 128], [255, 255, 255]]
 
 
 def test_hints_are_shown_on_their_source_where_there_are_any():
