@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfpix2pix import InputError, atomic
-from tfpix2pix.data import codecs, sources
+from tfpix2pix.data import codecs, records, sources
 from training import prepare
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
@@ -167,6 +167,15 @@ def test_tfrecord_packs_every_split_once(capsys):
     ]
     pairs = sources.pairs("packed", "val")
     assert (len(pairs.names), pairs.sizes.tolist()) == (2, [[[20, 12], [20, 12]]] * 2)
+
+
+def test_tfrecord_packs_as_many_images_as_there_are_places():
+    for folder, name in (("label", "1_ids"), ("inst", "1_ids"), ("img", "1_photo")):
+        codecs.write(np.full((4, 6, 1), 7, "uint8"), f"scenes/train_{folder}/{name}.png")
+    prepare.main(["tfrecord", "scenes", "--to", "shards", "--places", "[label,instance,photo]"])
+    shard = "shards/train-00000-of-00001.tfrecord"
+    (place,) = records.places(shard)
+    assert records.image_names(shard, *place) == ["instance", "label", "photo"]
 
 
 def test_fetch_unpacks_an_archive_that_was_downloaded_by_hand(capsys):

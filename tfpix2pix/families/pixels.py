@@ -134,6 +134,7 @@ def kernels(data: DataConfig) -> tuple[str, ...]:
         Tuple of names; label maps and ids are resized by "nearest" if nothing is said of them.
 
     Example:
+        >>> from tfpix2pix.config import PlaceConfig
         >>> kernels(DataConfig(source_labels=9, places={"ids": PlaceConfig(dtype="int32")}))
         ('nearest', 'nearest', 'bilinear')
     """

@@ -31,8 +31,9 @@ def feed(
     """Returns the feed of a family whose examples have more images than source and target.
 
     A batch is `(source, *others, target)`: the source and the target as the task makes them of
-    their pixels, others in [-1, 1], but ids as int32; and last the row of `data.attributes`, if
-    that is given. `data.places` says which others there are; a training records those of its data.
+    their pixels, others in [-1, 1], but ids as int32; and last the row of the table of attributes,
+    if one is given. The option places says which others there are; a training records those of its
+    data.
 
     Args:
         source: Where the source lies; its format and kernel follow from the configuration, and maps

@@ -29,6 +29,24 @@ def all_images(examples):
     return list(dataset.as_numpy_iterator())
 
 
+def test_the_arrangement_of_a_folder_is_asked_for_once(tmp_path, monkeypatch):
+    asked = []
+    for name in ("detect", "splits"):
+        function = getattr(layouts, name)
+
+        def counted(*arguments, name=name, function=function):
+            asked.append(name)
+            return function(*arguments)
+
+        monkeypatch.setattr(layouts, name, counted)
+    for name in ("pairs/test/A/1.png", "pairs/test/B/1.png", "two/testA/1.png", "two/testB/2.png"):
+        codecs.write(noise(4, 4, 3), tmp_path / name)
+    for find, data in (("pairs", "pairs"), ("photos", "pairs"), ("unpaired", "two")):
+        asked.clear()
+        getattr(sources, find)(tmp_path / data, "held_out")
+        assert sorted(asked) == ["detect", "splits"], find
+
+
 def test_direction_swaps_source_and_target(tmp_path):
     a = noise(4, 6, 3)
     b = noise(4, 6, 3)
