@@ -56,17 +56,17 @@ def main(
         )
     opened = load_run(run, best=best, averaged=averaged)
     directions = opened.directions
+    embeddings = opened.embeddings
     size = opened.image_size
     card = _card(opened)
 
     def finish(part):
-        check_served(part, directions, size)
+        check_served(part, directions, size, embeddings=embeddings)
         write_warmup(part, size)
 
     if is_served:
-        path, difference = export(
-            directions, to, size=size, card=card, weights=weights, keep=keep, finish=finish
-        )
+        options = {"size": size, "embeddings": embeddings, "card": card, "weights": weights}
+        path, difference = export(directions, to, keep=keep, finish=finish, **options)
     else:
         path = f"{os.path.normpath(to)}.{format}"
         difference = convert(directions, path, direction=direction, size=size, card=card)

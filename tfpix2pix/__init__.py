@@ -36,7 +36,7 @@ from tfpix2pix.export import read_card
 from tfpix2pix.families import preset, presets
 from tfpix2pix.families.cyclegan import CycleGANConfig
 from tfpix2pix.families.pix2pix import Pix2PixConfig
-from tfpix2pix.inference import Control, Direction, translate
+from tfpix2pix.inference import Control, Direction, Embedding, translate
 from tfpix2pix.models import CycleGAN, Pix2Pix
 from tfpix2pix.networks import (
     image_discriminator,
@@ -53,6 +53,7 @@ __all__ = [
     "CycleGANConfig",
     "DataConfig",
     "Direction",
+    "Embedding",
     "ExperimentConfig",
     "Geometry",
     "InputError",

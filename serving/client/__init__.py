@@ -6,72 +6,27 @@ It needs grpcio, protobuf and Pillow, but neither TensorFlow nor tfpix2pix, so i
 and runs where they are not installed.
 """
 
-import asyncio
-import itertools
 import json
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Optional
 
 from serving.client import decoding, selections, tiles
+from serving.client.asynchronous import AsyncClient as AsyncClient
+from serving.client.connected import Connected
 from serving.client.connection import (
     MODEL_CARD,
     TRANSIENT,
-    AsyncGrpcConnection,
-    AsyncRestConnection,
-    Certificates,
     GrpcConnection,
-    RestConnection,
-    Target,
-    attempts,
+    embedding_call,
     translation,
 )
-from serving.client.failures import BadArgument, ClientError, ServerUnavailable
+from serving.client.failures import ClientError, ServerUnavailable
+from serving.client.rest_connection import RestConnection
 
 
-class _Connected:
-    """The arguments of both clients, and their connections."""
-
-    def __init__(
-        self,
-        address,
-        model,
-        *,
-        version=None,
-        timeout=60.0,
-        patience=5.0,
-        in_flight=4,
-        ca=None,
-        cert=None,
-        key=None,
-    ):
-        certificates = _certificates(ca, cert, key)
-        addresses = [part.strip() for part in address.split(",")]
-        if not all(addresses):
-            raise BadArgument(
-                "The address must be HOST:PORT or a URL, several with commas between. Received: "
-                f"{address!r}. Name one server at least."
-            )
-        if in_flight < 1:
-            raise BadArgument(
-                f"At least one image must be in flight. Received: {in_flight}. Use 1 or more."
-            )
-        self.patience = patience
-        self.in_flight = in_flight
-        self._turns = itertools.count()
-        self._card = None  # Read when a direction or control is first asked for.
-        targets = [Target(part, model, version, timeout, certificates) for part in addresses]
-        self._connections = [
-            self._Rest(target) if target.rest else self._Grpc(target) for target in targets
-        ]
-
-    def _attempts(self):
-        return attempts(self._connections, next(self._turns), self.patience)
-
-
-class Client(_Connected):
+class Client(Connected):
     """A connection to servers of the TensorFlow Serving API; close it, or use it in `with`.
 
     Several threads may use it. An image is sent again, to the next address and with growing
@@ -172,9 +127,12 @@ class Client(_Connected):
         plain = selections.plain_selection(direction, asked)
         if plain is not None:
             return plain
+        return selections.selection(self._known_card(), direction, asked)
+
+    def _known_card(self):
         if self._card is None:
             self._card = self.model_card()
-        return selections.selection(self._card, direction, asked)
+        return self._card
 
     def _translated(self, image, selection, tiling):
         image = decoding.sendable(image)
@@ -221,13 +179,43 @@ class Client(_Connected):
             ServerUnavailable: If no server answers any more, as the rest could not be made either.
         """
         selection = self._selected(direction, seed=seed, **controls)
+
+        def request(item):
+            image, own = item if isinstance(item, tuple) else (item, {})
+            asked = {"seed": seed, **controls, **own}
+            return image, self._selected(direction, **asked) if own else selection, tiling
+
+        yield from self._in_flight(self._outcome, map(request, images))
+
+    def embed(self, images, embedding: Optional[str] = None) -> list[list[float]]:
+        """Makes a vector of each image, `in_flight` at once, such as to find those that are alike.
+
+        Args:
+            images: Iterable of bytes of image files, of any sizes.
+            embedding: Name of the embedding, such as the domain of the images, of a model with
+                several; by default its first.
+
+        Returns:
+            List of a list of floats for each image, in order.
+
+        Raises:
+            BadArgument: A ValueError: the model has no such embedding.
+            BadImage: A ClientError: a file cannot be decoded.
+            ClientError: As in `translate`.
+        """
+        signature = selections.embedding_signature(self._known_card(), embedding)
+
+        def vector(image):
+            return self._answer(embedding_call(decoding.sendable(image), signature))
+
+        return list(self._in_flight(vector, ((image,) for image in images)))
+
+    def _in_flight(self, answer, requests):
+        """Yields the answers to requests in order, asked `in_flight` at once."""
         with ThreadPoolExecutor(self.in_flight) as pool:
             pending = deque()
-            for item in images:
-                image, own = item if isinstance(item, tuple) else (item, {})
-                asked = {"seed": seed, **controls, **own}
-                chosen = self._selected(direction, **asked) if own else selection
-                pending.append(pool.submit(self._outcome, image, chosen, tiling))
+            for request in requests:
+                pending.append(pool.submit(answer, *request))
                 if len(pending) >= self.in_flight:
                     yield pending.popleft().result()
             while pending:
@@ -242,107 +230,3 @@ class Client(_Connected):
             raise
         except ClientError as error:
             return error
-
-
-class AsyncClient(_Connected):
-    """The same for asyncio, to be used in `async with`; the arguments are those of `Client`.
-
-    Example:
-        >>> async def translate(image):
-        ...     async with AsyncClient("127.0.0.1:8500", "facades") as client:
-        ...         return await client.translate(image)
-    """
-
-    _Grpc = AsyncGrpcConnection
-    _Rest = AsyncRestConnection
-
-    async def __aenter__(self):
-        """Returns the client."""
-        return self
-
-    async def __aexit__(self, *_):
-        """Closes the connections."""
-        await self.close()
-
-    async def close(self):
-        """Closes the connections."""
-        for connection in self._connections:
-            await connection.close()
-
-    async def translate(self, image, direction=None, *, seed=None, tiling=None, **controls):
-        """Translates one image, as `Client.translate` does."""
-        selection = await self._selected(direction, seed=seed, **controls)
-        return await self._translated(image, selection, tiling)
-
-    async def directions(self):
-        """Asks for the directions of the model, as `Client.directions` does."""
-        return selections.card_directions(await self.model_card())
-
-    async def model_card(self):
-        """Asks for the model card, as `Client.model_card` does."""
-        return json.loads(await self._answer(MODEL_CARD))
-
-    async def _selected(self, direction, **asked):
-        plain = selections.plain_selection(direction, asked)
-        if plain is not None:
-            return plain
-        if self._card is None:
-            self._card = await self.model_card()
-        return selections.selection(self._card, direction, asked)
-
-    async def _translated(self, image, selection, tiling):
-        image = await asyncio.to_thread(decoding.sendable, image)
-        if tiling is None:
-            return await self._answer(translation(image, selection))
-        selections.require_no_map(selection)
-        boxes, cut = tiles.cut(image, tiling)
-        answers = [await self._answer(translation(tile, selection)) for tile in cut]
-        return tiles.join(boxes, answers)
-
-    async def _answer(self, call):
-        for pause, connection in self._attempts():
-            await asyncio.sleep(pause)
-            try:
-                return await connection.answer(call)
-            except TRANSIENT as error:
-                failure = error
-        raise failure
-
-    async def translate_all(self, images, tiling=None, *, direction=None, seed=None, **controls):
-        """Translates a stream of images in order, as `Client.translate_all` does."""
-        selection = await self._selected(direction, seed=seed, **controls)
-        pending = deque()
-        try:
-            for item in images:
-                image, own = item if isinstance(item, tuple) else (item, {})
-                asked = {"seed": seed, **controls, **own}
-                chosen = await self._selected(direction, **asked) if own else selection
-                pending.append(asyncio.create_task(self._outcome(image, chosen, tiling)))
-                if len(pending) >= self.in_flight:
-                    yield await pending.popleft()
-            while pending:
-                yield await pending.popleft()
-        finally:
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
-
-    async def _outcome(self, image, selection, tiling):
-        if isinstance(image, ClientError):
-            return image
-        try:
-            return await self._translated(image, selection, tiling)
-        except ServerUnavailable:
-            raise
-        except ClientError as error:
-            return error
-
-
-def _certificates(ca, cert, key):
-    paths = [path for path in (ca, cert, key) if path is not None]
-    if paths and (ca is None or (cert is None) != (key is None)):
-        raise BadArgument(
-            "TLS needs ca, and cert and key together or neither. Received: "
-            f"{', '.join(map(str, paths))}. Give the files that are missing."
-        )
-    return Certificates(*(path and Path(path) for path in (ca, cert, key))) if paths else None

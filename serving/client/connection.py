@@ -1,16 +1,9 @@
-"""Connections to a server of the TensorFlow Serving API: gRPC, gRPC in asyncio, and REST."""
+"""Connections to a server of the TensorFlow Serving API by gRPC, and what all of them share."""
 
-import asyncio
-import base64
-import http.client
-import json
 import random
-import socket
 import ssl
+import struct
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -31,19 +24,6 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.lb_policy_name", "round_robin"),  # Where one name stands for several servers.
 )
-# An HTTP status -> the code that TensorFlow Serving's REST API means by it; 413 and 502 come from
-# proxies before it.
-STATUSES = {
-    400: Code.INVALID_ARGUMENT,
-    401: Code.UNAUTHENTICATED,
-    403: Code.PERMISSION_DENIED,
-    404: Code.NOT_FOUND,
-    429: Code.RESOURCE_EXHAUSTED,
-    501: Code.UNIMPLEMENTED,
-    502: Code.UNAVAILABLE,
-    503: Code.UNAVAILABLE,
-    504: Code.DEADLINE_EXCEEDED,
-}
 # Translating an image twice does no harm, so these may be tried again. What took too long or was
 # refused would be so again.
 TRANSIENT = (ServerUnavailable, Overloaded)
@@ -72,12 +52,14 @@ class Call(NamedTuple):
     Attributes:
         signature: Name of the signature; the default one is `""`.
         inputs: Dict of name to `serving.client.selections.Value`, of one example.
-        output: Name of the output to return, of strings.
+        output: Name of the output to return.
+        dtype: Its type: "string", whose bytes are returned, or "float32", a list of floats.
     """
 
     signature: str
     inputs: dict
     output: str
+    dtype: str = "string"
 
 
 MODEL_CARD = Call("model_card", {"request": Value("string", (), b"")}, "model_card")
@@ -93,6 +75,16 @@ def translation(image, selection=Selection()):  # noqa: B008, it is immutable.
     """
     inputs = {"image_bytes": Value("string", (), image), **selection.values}
     return Call(selection.signature, inputs, "output_bytes")
+
+
+def embedding_call(image, signature):
+    """Returns the `Call` that makes a vector of the bytes of an image file.
+
+    Args:
+        image: bytes.
+        signature: Name of the signature of an embedding.
+    """
+    return Call(signature, {"image_bytes": Value("string", (), image)}, "embedding", "float32")
 
 
 class Target(NamedTuple):
@@ -136,10 +128,17 @@ class Target(NamedTuple):
         return request
 
     def output(self, call, response):
-        """Returns the bytes that a `PredictResponse` has for a `Call`."""
-        if not response.outputs[call.output].string_val:
+        """Returns the bytes, or the floats, that a `PredictResponse` has for a `Call`."""
+        tensor = response.outputs[call.output]
+        if call.dtype == "string":
+            values = tensor.string_val
+        elif tensor.tensor_content:
+            values = [value for (value,) in struct.iter_unpack("<f", tensor.tensor_content)]
+        else:
+            values = list(tensor.float_val)
+        if not values:
             raise self.failure(Code.FAILED_PRECONDITION, f"an answer without `{call.output}`")
-        return response.outputs[call.output].string_val[0]
+        return values[0] if call.dtype == "string" else values
 
     def failure(self, code, details: str):
         """Returns the `ClientError` for what was answered."""
@@ -159,7 +158,7 @@ class GrpcConnection:
         self._predict = _predict(self._channel)
 
     def answer(self, call):
-        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        """Returns the answer to a `Call`, bytes or floats; raises `ClientError`."""
         try:
             response = self._predict(self.target.request(call), timeout=self.target.timeout)
         except grpc.RpcError as error:
@@ -184,7 +183,7 @@ class AsyncGrpcConnection:
         self._predict = _predict(self._channel)
 
     async def answer(self, call):
-        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
+        """Returns the answer to a `Call`, bytes or floats; raises `ClientError`."""
         try:
             response = await self._predict(self.target.request(call), timeout=self.target.timeout)
         except grpc.RpcError as error:
@@ -194,76 +193,6 @@ class AsyncGrpcConnection:
     async def close(self):
         """Closes the connection."""
         await self._channel.close()
-
-
-class RestConnection:
-    """The REST API, for networks that let only HTTP pass; images travel as base64.
-
-    Args:
-        target: `Target`.
-    """
-
-    def __init__(self, target):
-        self.target = target
-        version = "" if target.version is None else f"/versions/{target.version}"
-        name = urllib.parse.quote(target.model, safe="")
-        self._url = f"{target.address.rstrip('/')}/v1/models/{name}{version}:predict"
-        self._tls = tls_context(target.certificates)
-
-    def answer(self, call):
-        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
-        row = {name: _json(value.numbers) for name, value in call.inputs.items()}
-        body = json.dumps(
-            # Where there is a single input, the API takes it without its name too.
-            {
-                "signature_name": call.signature or "serving_default",
-                "instances": [row if len(row) > 1 else next(iter(row.values()))],
-            }
-        )
-        request = urllib.request.Request(
-            self._url, body.encode("ascii"), {"Content-Type": "application/json"}
-        )
-        failure = self.target.failure
-        try:
-            with urllib.request.urlopen(
-                request, timeout=self.target.timeout, context=self._tls
-            ) as response:
-                answer = response.read()
-        except urllib.error.HTTPError as error:
-            details = error.read().decode("utf-8", "replace")
-            if error.code == 413:
-                raise failure(Code.RESOURCE_EXHAUSTED, f"larger than max: {details}") from None
-            raise failure(STATUSES.get(error.code, Code.INTERNAL), _error_text(details)) from None
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            slow = isinstance(reason, socket.timeout)
-            code = Code.DEADLINE_EXCEEDED if slow else Code.UNAVAILABLE
-            raise failure(code, str(reason)) from None
-        try:
-            (value,) = json.loads(answer)["predictions"]
-            if not call.output.endswith("_bytes"):  # The API encodes what is named so, else not.
-                return value.encode("utf-8")
-            return base64.b64decode(value["b64"], validate=True)
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise failure(Code.FAILED_PRECONDITION, "an answer without a `b64` image") from None
-
-    def close(self):
-        """Does nothing: each request has a connection of its own."""
-
-
-class AsyncRestConnection(RestConnection):
-    """The REST API for asyncio, each request in a thread.
-
-    Args:
-        target: `Target`.
-    """
-
-    async def answer(self, call):
-        """Returns the bytes of the answer to a `Call`; raises `ClientError`."""
-        return await asyncio.to_thread(super().answer, call)
-
-    async def close(self):
-        """Does nothing: each request has a connection of its own."""
 
 
 def tls_context(certificates):
@@ -329,18 +258,3 @@ def _predict(channel):
         request_serializer=PredictRequest.SerializeToString,
         response_deserializer=PredictResponse.FromString,
     )
-
-
-def _json(numbers):
-    if isinstance(numbers, (list, tuple)):
-        return [_json(row) for row in numbers]
-    if isinstance(numbers, bytes):
-        return {"b64": base64.b64encode(numbers).decode("ascii")}
-    return numbers
-
-
-def _error_text(body):
-    try:
-        return str(json.loads(body)["error"])
-    except (ValueError, LookupError, TypeError):
-        return body

@@ -31,6 +31,7 @@ MESSAGES = {
     "Tensor": {
         "dtype": (1, "int32"),
         "tensor_shape": (2, "TensorShape"),
+        "tensor_content": (4, "bytes"),
         "float_val": (5, "repeated float"),
         "double_val": (6, "repeated double"),
         "int_val": (7, "repeated int32"),

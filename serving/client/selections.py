@@ -131,6 +131,33 @@ def selection(
     return Selection(entry["signatures"]["controlled"], inputs)
 
 
+def embedding_signature(card: Mapping[str, Any], embedding: Optional[str]) -> str:
+    """Finds the signature that makes vectors of image files.
+
+    Args:
+        card: Model card.
+        embedding: Name of an embedding, or `None` for the first.
+
+    Returns:
+        str.
+
+    Raises:
+        BadArgument: If there is no such embedding.
+
+    Example:
+        >>> card = {"embeddings": [{"name": "A", "signatures": {"default": "embedding"}}]}
+        >>> embedding_signature(card, None)
+        'embedding'
+    """
+    known = {entry["name"]: entry["signatures"]["default"] for entry in card.get("embeddings", ())}
+    if not known or embedding not in (None, *known):
+        raise BadArgument(
+            f"This model has the embeddings {', '.join(known) or '(none)'}. Received: "
+            f"{embedding!r}. {'Use one of them' if known else 'Ask a model that has some'}."
+        )
+    return known[embedding or next(iter(known))]
+
+
 def known_controls(card: Mapping[str, Any], direction: Optional[str], names) -> tuple[dict, dict]:
     """Returns what a card says of a direction and of its controls.
 

@@ -1,6 +1,8 @@
 """Proof before publication: compares a server's answers with networks; writes warm-up requests."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Union
 
 import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
@@ -13,8 +15,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.engine.servable import Servable
 from serving.engine.warmup_replay import FILE
 from tfpix2pix.export import served_directions
-from tfpix2pix.export.comparison import check_parity
-from tfpix2pix.inference import translate_in
+from tfpix2pix.export.comparison import check_parity, difference_of_vectors
+from tfpix2pix.export.embeddings import embedding_names
+from tfpix2pix.inference import Embedding, embed, translate_in
 
 
 def write_warmup(version: Union[str, Path], size):
@@ -45,13 +48,21 @@ def write_warmup(version: Union[str, Path], size):
             writer.write(log.SerializeToString())
 
 
-def check_served(version: Union[str, Path], directions, size, tolerance: float = 1e-4):
+def check_served(
+    version: Union[str, Path],
+    directions,
+    size,
+    *,
+    embeddings: Mapping[str, Embedding] = MappingProxyType({}),
+    tolerance: float = 1e-4,
+):
     """Compares what a server answers with the networks, besides what Python makes of the graph.
 
     Args:
         version: Folder of the SavedModel.
         directions: As of `tfpix2pix.export.export`.
         size: `(height, width)` in pixels.
+        embeddings: As of that.
         tolerance: Largest difference allowed, in the range [-1, 1].
 
     Raises:
@@ -60,12 +71,19 @@ def check_served(version: Union[str, Path], directions, size, tolerance: float =
     servable = Servable(version)
     random = np.random.default_rng(0)
     differences = []
-    for direction, names, _ in served_directions(directions).values():
-        shape = (1, *size, direction.network.inputs[0].shape[-1])
+
+    def asked(network, signature):
+        shape = (1, *size, network.inputs[0].shape[-1])
         image = random.uniform(-1, 1, shape).astype("float32")
-        _, outputs = servable.predict(names.float, {"image": tf.make_tensor_proto(image)}, ())
-        expected = translate_in(direction, tf.constant(image))
-        differences.append(np.abs(outputs["output"] - expected).max())
+        _, outputs = servable.predict(signature, {"image": tf.make_tensor_proto(image)}, ())
+        return image, next(iter(outputs.values()))
+
+    for direction, names, _ in served_directions(directions).values():
+        image, output = asked(direction.network, names.float)
+        differences.append(np.abs(output - translate_in(direction, image)).max())
+    for name, names in embedding_names(embeddings).items():
+        image, output = asked(embeddings[name].network, names.float)
+        differences.append(difference_of_vectors(output, embed(embeddings[name], image)))
     servable.close()
     check_parity(float(np.max(differences)), tolerance, Path(version).parent)
 

@@ -147,3 +147,53 @@ def convert(pixels: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     if alpha is None:
         alpha = np.full_like(color[..., :1], 1 if dtype == "float32" else np.iinfo(dtype).max)
     return np.concatenate([color, alpha], axis=-1)
+
+
+def fitting(pixels: np.ndarray, pixel_format: PixelFormat) -> np.ndarray:
+    """Converts pixels to a format; refuses those that it cannot hold.
+
+    Args:
+        pixels: uint8, uint16 or float32 `[height, width, channels]`.
+        pixel_format: `PixelFormat`.
+
+    Returns:
+        Pixels `[height, width, channels]` of the format.
+
+    Raises:
+        ValueError: If there is no such conversion, or a value is out of the format's range.
+
+    Example:
+        >>> fitting(np.zeros((4, 6, 1), "uint8"), PixelFormat(3, "uint8", (0.0, 255.0))).shape
+        (4, 6, 3)
+    """
+    pixels = convert(pixels, pixel_format.channels, pixel_format.dtype)
+    return in_range(pixels, pixel_format.value_range)
+
+
+def in_range(pixels: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
+    """Refuses pixels out of a range.
+
+    Args:
+        pixels: Of any shape.
+        value_range: `(low, high)`.
+
+    Returns:
+        The same pixels.
+
+    Raises:
+        ValueError: If one is outside, or not a number.
+
+    Example:
+        >>> in_range(np.array([3, 4]), (3.0, 4.0)).tolist()
+        [3, 4]
+    """
+    low, high = value_range
+    least = pixels.min()
+    greatest = pixels.max()
+    if not low <= least <= greatest <= high:  # Nor when one is not a number.
+        raise InputError(
+            f"Pixels must be in the range of what was trained on, {low:g} to {high:g}. Received: "
+            f"values from {least:g} to {greatest:g}. Rescale them; label maps need the classes of "
+            "the training."
+        )
+    return pixels

@@ -9,6 +9,7 @@ import platform
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -25,7 +26,8 @@ from tfpix2pix.export.directions import (
     served_directions,
 )
 from tfpix2pix.export.drawings import PICTURE
-from tfpix2pix.inference import SEED, Direction
+from tfpix2pix.export.embeddings import embedding_entries, embedding_names
+from tfpix2pix.inference import SEED, Direction, Embedding
 from tfpix2pix.lines import packages
 
 FILE = "model_card.json"
@@ -42,6 +44,7 @@ def model_card(
     *,
     size: Optional[tuple[int, int]] = None,
     weights: str = "float32",
+    embeddings: Mapping[str, Embedding] = MappingProxyType({}),
     drawings: Optional[Mapping[str, dict]] = None,
     examples: Optional[Mapping[str, list]] = None,
     config: Optional[dict] = None,
@@ -55,6 +58,7 @@ def model_card(
         name: Name of the served model.
         size: `(height, width)` in pixels of the training images, if it is known.
         weights: What the variables are stored as.
+        embeddings: Dict of names to `tfpix2pix.inference.Embedding`, the default one first.
         drawings: Dict of the names of directions to what their sources look like, see
             `tfpix2pix.export.drawing`.
         examples: Dict of the names of directions to lists of sources, pixels `[height, width,
@@ -74,7 +78,8 @@ def model_card(
         `drawing`; `examples`, PNG files in base64; `example_controls`, if there are any, dicts of
         the names of controls to values, NPY files in base64 of zlib; `signatures`, the names of
         those without a control, and of `controlled`, which takes all; and `controls`, dicts of
-        `name`, `signature`, `dtype`, `shape` and `about`. For readers of format 1, what describes
+        `name`, `signature`, `dtype`, `shape` and `about`. With embeddings also `embeddings`, see
+        `tfpix2pix.export.embeddings.embedding_entries`. For readers of format 1, what describes
         the default direction stands beside `format` too.
 
     Example:
@@ -94,6 +99,7 @@ def model_card(
         )
         for direction_name, served in served_directions(directions).items()
     ]
+    vectors = embedding_entries(embeddings, embedding_names(embeddings))
     return {
         "format": 2,
         "name": name,
@@ -102,6 +108,7 @@ def model_card(
         "weights": weights,
         **{key: entries[0][key] for key in _OF_FIRST},
         "directions": entries,
+        **({"embeddings": vectors} if vectors else {}),
         "config": config or {},
         "step": step,
         "metrics": dict(metrics or {}),

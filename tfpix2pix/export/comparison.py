@@ -1,7 +1,8 @@
 """Comparison: how far what was exported is from the networks it was made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Optional
 
 import numpy as np
@@ -9,11 +10,13 @@ import tensorflow as tf
 
 from tfpix2pix import inference
 from tfpix2pix.data import images
+from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
 from tfpix2pix.export.cards import with_values
-from tfpix2pix.export.directions import SET, Served, served_directions
+from tfpix2pix.export.directions import SET, Served, fits_png, served_directions
+from tfpix2pix.export.embeddings import embedding_names
 from tfpix2pix.export.weights import StoredWeights
-from tfpix2pix.inference import SEED, Control, Direction
+from tfpix2pix.inference import SEED, Control, Direction, Embedding
 from tfpix2pix.inference.translation import has_open_sides
 
 SEED_OF_SAMPLES = 5  # With which noise is compared.
@@ -22,23 +25,30 @@ LEAST_SIDE = 32
 
 
 def parity(
-    directions, version: Path, *, task=None, size: Optional[tuple[int, int]] = None
+    directions,
+    version: Path,
+    *,
+    task=None,
+    size: Optional[tuple[int, int]] = None,
+    embeddings: Mapping[str, Embedding] = MappingProxyType({}),
 ) -> float:
     """Measures how far a SavedModel is from the networks it was made of.
 
     Compares every signature that translates, at the sizes of `example_pixels`; those of controls
     with their neutral values and with others, and that of all controls with none, all, and every
-    other one set.
+    other one set; and every signature of embeddings.
 
     Args:
         directions: As exported: dict of names to `tfpix2pix.inference.Direction`, or a generator.
         version: Folder of the SavedModel.
         task: Of a generator, as exported.
         size: As exported.
+        embeddings: As exported.
 
     Returns:
         float: the largest difference in [-1, 1]; pixels count with what exceeds one level of 255,
-            since a difference of any size can turn the rounding.
+            since a difference of any size can turn the rounding, and vectors as
+            `difference_of_vectors` says.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -52,7 +62,38 @@ def parity(
     for served in served_directions(directions, task).values():
         for pixels in example_pixels(served.direction, size):
             differences += _differences(served, functions, pixels)
+    for name, names in embedding_names(embeddings).items():
+        differences += _differences_of_vectors(embeddings[name], names, functions)
     return float(np.max(differences))
+
+
+def _differences_of_vectors(embedding, names, functions):
+    """Yields the differences of both signatures of an embedding, of images of several sizes."""
+    height, width = embedding.image_size
+    sizes = [(height, width), (height + 1, 2 * width - 1), (-(-height // 2), width)]
+    for pixels in noise_pixels(embedding.task.source_format, sizes):
+        source = embedding.task.source(pixels)
+        requests = {names.float: {"image": source}}
+        if fits_png(embedding.task.source_format):
+            files = tf.stack([images.encode(image) for image in pixels])
+            requests[names.default] = {"image_bytes": files}
+        expected = inference.embed(embedding, source)
+        for signature, request in requests.items():
+            yield difference_of_vectors(functions[signature](**request)["embedding"], expected)
+
+
+def difference_of_vectors(answer, expected) -> float:
+    """Returns the largest difference of numbers, in parts of the largest where that is above 1.
+
+    Args:
+        answer: float `[batch, length]`.
+        expected: The same.
+
+    Example:
+        >>> difference_of_vectors(np.array([[0.0, 1.0]]), np.array([[0.0, 2.0]]))
+        0.5
+    """
+    return float(np.max(np.abs(answer - expected)) / max(1.0, np.max(np.abs(expected))))
 
 
 def _differences(served: Served, functions, pixels):
@@ -184,8 +225,25 @@ def example_pixels(direction: Direction, size: Optional[tuple[int, int]] = None)
     """
     multiple = direction.multiple
     side = -(-LEAST_SIDE // multiple) * multiple
-    pixel_format = direction.task.source_format
     sizes = [(2 * side, side), (side + 1, 2 * side - 1), *([size] if size else [])]
+    yield from noise_pixels(direction.task.source_format, sizes)
+
+
+def noise_pixels(pixel_format: PixelFormat, sizes: Iterable[tuple[int, int]]) -> Iterator:
+    """Yields two images of noise of each size.
+
+    Args:
+        pixel_format: `tfpix2pix.data.formats.PixelFormat`.
+        sizes: `(height, width)`s in pixels.
+
+    Yields:
+        Pixels `[2, height, width, channels]`, always the same.
+
+    Example:
+        >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
+        >>> next(noise_pixels(grey, [(4, 6)])).shape
+        TensorShape([2, 4, 6, 1])
+    """
     random = np.random.default_rng(0)
     for height, width in sizes:
         shape = (2, height, width, pixel_format.channels)

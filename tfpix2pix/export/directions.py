@@ -190,12 +190,21 @@ def served_directions(directions, task=None) -> dict[str, Served]:
             controls,
             f"{prefix}controlled" if len(controls) > 1 else None,
         )
-        served[name] = Served(direction, names, as_files=all(map(_fits_png, formats)))
+        served[name] = Served(direction, names, as_files=all(map(fits_png, formats)))
     _check_unique({name: one.names for name, one in served.items()})
     return served
 
 
-def _fits_png(pixel_format):
+def fits_png(pixel_format: PixelFormat) -> bool:
+    """Whether PNG holds pixels of a format, as TensorFlow decodes it.
+
+    Args:
+        pixel_format: `tfpix2pix.data.formats.PixelFormat`.
+
+    Example:
+        >>> fits_png(PixelFormat(3, "float32", (0.0, 1.0)))
+        False
+    """
     return pixel_format.channels in (1, 3, 4) and pixel_format.dtype != "float32"
 
 

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+from tfpix2pix.data import images
+from tfpix2pix.data.formats import PixelFormat
+
 MOST_PIXELS = 2**24  # Of an image that is served, such as 4096 x 4096.
 
 
@@ -44,6 +47,33 @@ def check_bits(encoded, dtype: str):
     fits = tf.logical_not(is_deep) | (dtype != "uint8")
     rule = "Images of 8 bits must be sent to this model. Received: a PNG of 16 bits"
     return tf.debugging.Assert(fits, [rule, "Scale it to 8 bits."])
+
+
+def decode(encoded, pixel_format: PixelFormat, most_pixels: int):
+    """Decodes a file of an image that is neither too large nor of too many bits.
+
+    Args:
+        encoded: string scalar, a file.
+        pixel_format: `tfpix2pix.data.formats.PixelFormat` of the pixels that are wanted.
+        most_pixels: Height times width of the largest image.
+
+    Returns:
+        Pixels `[height, width, channels]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When it is run.
+
+    Example:
+        >>> encoded = tf.io.encode_png(tf.zeros((4, 6, 1), "uint8"))
+        >>> decode(encoded, PixelFormat(3, "uint8", (0.0, 255.0)), MOST_PIXELS).shape
+        TensorShape([4, 6, 3])
+    """
+    checks = [
+        check_size(declared_size(encoded), most_pixels),
+        check_bits(encoded, pixel_format.dtype),
+    ]
+    with tf.control_dependencies(checks):
+        return images.decode(encoded, pixel_format.channels, pixel_format.dtype)
 
 
 def declared_size(encoded):

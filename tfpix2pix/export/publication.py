@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Callable, Optional, Union
 
 import tensorflow as tf
@@ -15,6 +16,7 @@ from tfpix2pix.export.comparison import check_parity, parity, rounding
 from tfpix2pix.export.directions import served_directions
 from tfpix2pix.export.signatures import signatures
 from tfpix2pix.export.weights import StoredWeights
+from tfpix2pix.inference import Embedding
 
 
 def export(
@@ -23,6 +25,7 @@ def export(
     *,
     task=None,
     size: Optional[tuple[int, int]] = None,
+    embeddings: Mapping[str, Embedding] = MappingProxyType({}),
     card: Optional[Mapping[str, Any]] = None,
     weights: str = "float32",
     keep: Optional[int] = None,
@@ -34,9 +37,9 @@ def export(
     The SavedModel takes images of any size up to `tfpix2pix.export.MOST_PIXELS`. The signatures of
     the first direction:
 
-    * `serving_default`: `image_bytes`, string `[batch]`, PNG or JPEG files of any sizes, to
-      `output_bytes`, string `[batch]`, PNG files of the same sizes, of the task's bits and
-      channels. Where PNG cannot hold these, it is the same as `float`.
+    * `serving_default`: `image_bytes`, string `[batch]`, PNG or JPEG files, to `output_bytes`,
+      string `[batch]`, PNG files of the task's bits and channels. Where PNG cannot hold these, it
+      is the same as `float`.
     * `float`: `image`, float32 `[batch, height, width, channels]` in [-1, 1], to `output`, float32
       `[batch, height, width, output_channels]`.
     * `uint8`, where files have 8 bits: `image`, their pixels `[batch, height, width, channels]`, to
@@ -49,11 +52,13 @@ def export(
     * `model_card`: `request`, string `[batch]`, whose content is ignored, to `model_card`, string
       `[batch]`, each the JSON of the card.
 
-    Those of another direction `D` are `D`, as `serving_default`, `D_float`, `D_uint8`, `D_sampled`
-    and so on. Dropout is off but in samples; the statistics are those of each image. All signatures
-    share one body of variables. The version is written under a name that servers pass over, loaded
-    back, compared with the networks, and only then renamed. Its file `model_card.json` is the card
-    with `parity`, the difference measured, and `files`, the SHA-256 of every other file.
+    Those of another direction `D` are `D`, as `serving_default`, `D_float` and so on. The first
+    embedding has `embedding`, of `image_bytes`, and `embedding_float`, of `image`, to `embedding`,
+    float32 `[batch, length]`; another one, `E`, has `E_embedding` and `E_embedding_float`. Dropout
+    is off but in samples; the statistics are those of each image. All signatures share one body of
+    variables. The version is written under a name that servers pass over, loaded back, compared
+    with the networks, and only then renamed. Its file `model_card.json` is the card with `parity`,
+    the difference measured, and `files`, the SHA-256 of every other file.
 
     Args:
         directions: Dict of names to `tfpix2pix.inference.Direction`, the default one first; or a
@@ -63,19 +68,19 @@ def export(
         task: Of a generator, `tfpix2pix.data.tasks.Pairs` or another, what lies between files and
             the generator; by default that of pairs of 8 bits.
         size: `(height, width)` in pixels of most images that will be served; it makes these faster.
+        embeddings: Dict of names to `tfpix2pix.inference.Embedding`, the default one first.
         card: Dict of what is known of the training, the last five arguments of
             `tfpix2pix.export.model_card`.
         weights: What the variables are stored as. `"float16"` takes half the bytes: weights are
             rounded, cast in the graph, and computed with in float32. The version is then compared
             with the networks of rounded weights, and `rounding` in its card tells how far these
             are from the networks.
-        keep: How many of the newest versions stay; by default all. The oldest are removed once the
-            new one is in place.
+        keep: How many of the newest versions stay, once the new one is in place; by default all.
         finish: Function of the folder of the new version that adds to it before it is published.
         tolerance: Largest difference allowed between the two, in the range [-1, 1].
 
     Returns:
-        `(version, difference)`: path of the version, and the largest difference measured.
+        `(version, difference)`: path of the version, and the largest difference, as of `parity`.
 
     Raises:
         ValueError: If the difference is larger, `keep` is below 1, two signatures would have one
@@ -95,37 +100,43 @@ def export(
     directions = {name: one.direction for name, one in served.items()}
     folder = Path(folder)
     known = card or {}
-    described = model_card(served, folder.resolve().name, size=size, weights=weights, **known)
-    stored = StoredWeights([direction.network for direction in directions.values()], weights)
+    options = {"size": size, "embeddings": embeddings}
+    described = model_card(served, folder.resolve().name, weights=weights, **options, **known)
+    networks = [one.network for one in (*directions.values(), *embeddings.values())]
+    stored = StoredWeights(networks, weights)
     measured = {}
     if weights != "float32":
         measured["rounding"] = rounding(directions, stored, known.get("examples", {}), size=size)
     folder.mkdir(parents=True, exist_ok=True)
     version = folder / str(max(versions(folder), default=0) + 1)
     with atomic.replacing(version, flush=True) as part, stored.rounded():
-        _save(served, described, size, stored, part)
-        measured["parity"] = difference = parity(served, part, size=size)
+        _save(stored, signatures(served, described, read=stored.read, **options), part)
+        measured["parity"] = difference = parity(served, part, **options)
         check_parity(difference, tolerance, folder)
         if finish is not None:
             finish(part)
         seal(part, {**described, **measured})
-        if version.exists():
-            raise InputError(
-                f"A version must have a number of its own. Received: {version}, which another "
-                "export published meanwhile. Export again."
-            )
+        _check_free(version)
     if keep is not None:
         _remove_oldest(folder, keep)
     return version, difference
 
 
-def _save(served, card, size, stored, part):
+def _check_free(version):
+    if version.exists():
+        raise InputError(
+            f"A version must have a number of its own. Received: {version}, which another "
+            "export published meanwhile. Export again."
+        )
+
+
+def _save(stored, functions, part):
     module = tf.Module()
     module.weights = stored.variables
     tf.saved_model.save(
         module,
         str(part),
-        signatures=signatures(served, card, size=size, read=stored.read),
+        signatures=functions,
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
     _forget(part)

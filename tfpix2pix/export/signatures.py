@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Callable, Optional
 
 import tensorflow as tf
@@ -19,12 +20,12 @@ from tfpix2pix.export.controlled import (
     values_and_flags,
 )
 from tfpix2pix.export.directions import CARD, Served, served_directions
-from tfpix2pix.export.limits import MOST_PIXELS, check_bits, check_size, declared_size
-from tfpix2pix.inference import SEED, Control, Direction
+from tfpix2pix.export.embeddings import FILES, embedding_names, embedding_signatures
+from tfpix2pix.export.limits import MOST_PIXELS, check_size, decode
+from tfpix2pix.inference import SEED, Control, Direction, Embedding
 from tfpix2pix.inference.graph import evaluate, has_dropout, layer_output
 from tfpix2pix.inference.translation import has_open_sides, padded_inputs
 
-FILES = tf.TensorSpec((None,), tf.string, name="image_bytes")
 SEEDS = tf.TensorSpec((None,), tf.int64, name="seed")
 
 
@@ -33,6 +34,7 @@ def signatures(
     card: Mapping[str, Any],
     *,
     size: Optional[tuple[int, int]] = None,
+    embeddings: Mapping[str, Embedding] = MappingProxyType({}),
     most_pixels: int = MOST_PIXELS,
     read: Callable = nullcontext,
 ) -> dict[str, Any]:
@@ -43,6 +45,7 @@ def signatures(
         card: What `model_card` answers, as JSON; see `tfpix2pix.export.model_card`.
         size: `(height, width)` in pixels of most images, or `None`. For these the graph knows the
             sizes of all maps, and takes matrix products where they are faster.
+        embeddings: Dict of names to `tfpix2pix.inference.Embedding`, the default one first.
         most_pixels: Height times width of the largest image that is translated.
         read: Function of a network to the context in which it is traced, see
             `tfpix2pix.export.weights.StoredWeights`.
@@ -58,15 +61,15 @@ def signatures(
         >>> from tfpix2pix.networks import unet_generator
         >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4, dropout_levels=0)
         >>> list(signatures(named_directions(generator), {}))
-        ['serving_default', 'float', 'uint8', 'model_card']
+        ['model_card', 'serving_default', 'float', 'uint8']
     """
-    functions = {}
+    functions = {CARD: _card_function(card)}
+    options = {"most_pixels": most_pixels, "read": read}
     for served in served_directions(directions).values():
-        direction = DirectionSignatures(
-            served.direction, size=size, most_pixels=most_pixels, read=read
-        )
+        direction = DirectionSignatures(served.direction, size=size, **options)
         functions.update(direction.functions(served))
-    return {**functions, CARD: _card_function(card)}
+    names = embedding_names(embeddings, functions)
+    return {**functions, **embedding_signatures(embeddings, names, **options)}
 
 
 class DirectionSignatures:
@@ -295,14 +298,7 @@ class DirectionSignatures:
     def _file(self, encoded, translate):
         # One by one: files of a batch may differ in size, and no image may depend on another.
         task = self._direction.task
-        pixel_format = task.source_format
-        checks = [
-            check_size(declared_size(encoded), self._most_pixels),
-            check_bits(encoded, pixel_format.dtype),
-        ]
-        with tf.control_dependencies(checks):
-            decoded = images.decode(encoded, pixel_format.channels, pixel_format.dtype)
-        source = task.source(decoded)[tf.newaxis]
+        source = task.source(decode(encoded, task.source_format, self._most_pixels))[tf.newaxis]
         return images.encode(task.picture(source, translate(source))[0])
 
     def _checked_rank(self, image):

@@ -174,6 +174,9 @@ class Family:
             assigns the variables of `run.model.state` from what the training data say, such as
             `run.held_out(run.examples("train"))`. `tfpix2pix.runs.finish_run` calls it after a
             training and saves the state; the model is a checkpoint's, with all of its weights.
+        embeddings: `(config, model) -> ` dict of name, such as that of a domain, to
+            `tfpix2pix.inference.Embedding`, the default one first, if the model makes vectors of
+            images; the model is that of `directions`.
 
     Example:
         >>> from tfpix2pix.families import FAMILIES
@@ -191,6 +194,7 @@ class Family:
     ignored: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
     finish: Optional[Callable] = None
+    embeddings: Optional[Callable] = None
 
     def completed(self, config: ExperimentConfig, examples) -> ExperimentConfig:
         """Fills in what a configuration leaves to the data, and its steps if it has epochs.

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -16,7 +16,7 @@ from tfpix2pix.data.tasks import Task
 from tfpix2pix.families import pixels
 from tfpix2pix.families.family import Feed, Phase, Place
 from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
-from tfpix2pix.inference.direction import Control, Direction, Example
+from tfpix2pix.inference import Control, Direction, Embedding, Example
 
 
 class Domains(NamedTuple):
@@ -301,6 +301,39 @@ def directions(
             reverse=reverse if reverse in networks else None,
         )
     return made
+
+
+def embeddings(
+    config: ExperimentConfig,
+    networks: Mapping[str, keras.Model],
+    image_size: Optional[tuple[int, int]] = None,
+) -> dict[str, Embedding]:
+    """Returns the embeddings of both domains, with all that follows from the data.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        networks: Dict of `"A"`, `"B"` or both to a network of its images to vectors, the default
+            one first.
+        image_size: `(height, width)` in pixels to which images are resized; by default that of the
+            training images.
+
+    Returns:
+        Dict of the same names to `tfpix2pix.inference.Embedding`.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> image = keras.Input((None, None, 3))
+        >>> means = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+        >>> embeddings(preset("quickstart"), {"B": means})["B"].image_size
+        (64, 64)
+    """
+    size = image_size or config.data.image_size
+    domain_tasks = dict(zip("AB", tasks(config)))
+    kernels = dict(zip("AB", pixels.geometry(config).kernels))
+    return {
+        name: Embedding(network, domain_tasks[name], size, kernels[name])
+        for name, network in networks.items()
+    }
 
 
 FEED = Feed(

@@ -118,12 +118,12 @@ def translate(
         "strip": strip,
     }
     if not isinstance(source, (list, tuple)):
-        _check_source(network, source, rank=4)
+        check_source(network, source, rank=4)
         values = _fitting(network, source, controls)
         return _sampled(network, source, values, samples, seed, options)
     results = []
     for index, image in enumerate(source):
-        _check_source(network, image, rank=3)
+        check_source(network, image, rank=3)
         batch = image[tf.newaxis]
         values = [tf.convert_to_tensor(batches[index])[tf.newaxis] for batches in controls]
         translated = _sampled(
@@ -157,10 +157,7 @@ def _translated(network, source, controls, seed, *, multiple, statistics, strip)
         return results[0] if len(results) == 1 else tf.concat(results, 0)
     inputs, top, left = padded_inputs(network, source, controls, multiple)
     height, width = tf.unstack(tf.shape(source)[1:3])
-    if tf.executing_eagerly():
-        translated = _graph(network, statistics, inputs, seed)(inputs, seed)
-    else:
-        translated = _computed(network, inputs, statistics, seed)
+    translated = computed(network, inputs, statistics, seed)
     return translated[:, top : top + height, left : left + width]
 
 
@@ -189,6 +186,29 @@ def padded_inputs(network: keras.Model, source, controls: Sequence, multiple: in
         is_map = has_open_sides(symbolic.shape[1:])
         inputs.append(reflect_to_multiple(value, multiple)[0] if is_map else value)
     return inputs, top, left
+
+
+def computed(network: keras.Model, inputs: Sequence, statistics: str = "per_image", seed=None):
+    """Computes a network as it is used after the training, by a graph that is made once.
+
+    Args:
+        network: `keras.Model` of images, or of `[images, *controls]`.
+        inputs: Sequence of a batch for each of its inputs.
+        statistics: See `translate`.
+        seed: int64 `[2]`, the seed and the number of a sample; by default there is no noise.
+
+    Returns:
+        What the network gives.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> generator = unet_generator((None, None, 3), depth=2, base_filters=4)
+        >>> computed(generator, [tf.zeros((1, 8, 8, 3))]).shape
+        TensorShape([1, 8, 8, 3])
+    """
+    if tf.executing_eagerly():
+        return _graph(network, statistics, inputs, seed)(inputs, seed)
+    return _computed(network, inputs, statistics, seed)
 
 
 def _computed(network, inputs, statistics, seed):
@@ -244,7 +264,21 @@ def _traced(network, statistics, seed, size):
     )
 
 
-def _check_source(network, images, rank):
+def check_source(network: keras.Model, images, rank: int) -> None:
+    """Refuses what is not images as a network takes them.
+
+    Args:
+        network: `keras.Model` of images.
+        images: Tensor or array.
+        rank: 4 for a batch, 3 for one image.
+
+    Raises:
+        ValueError: If they are not float, of the network's channels, or empty.
+
+    Example:
+        >>> from tfpix2pix.networks import unet_generator
+        >>> check_source(unet_generator((8, 8, 3)), tf.zeros((1, 5, 7, 3)), rank=4)
+    """
     channels = network.inputs[0].shape[-1]
     dtype = tf.as_dtype(images.dtype)
     shape = images.shape

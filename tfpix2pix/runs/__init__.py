@@ -1,9 +1,10 @@
 """Runs: the folder of a training, what is in it, and how to use it."""
 
 from tfpix2pix.runs.finishing import drop_finished, finish_run
+from tfpix2pix.runs.float32 import float32_model
 from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, PHASES, load_config, save_config
 from tfpix2pix.runs.phases import phase_at, run_phases, save_phases
-from tfpix2pix.runs.run import Run, examples, float32_model, load_run, open_detector
+from tfpix2pix.runs.run import Run, examples, load_run, open_detector
 
 __all__ = [
     "CONFIG",

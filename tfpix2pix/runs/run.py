@@ -1,8 +1,8 @@
 """A trained run: what it was trained on, and what it translates by."""
 
 import copy
-import dataclasses
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Callable, Optional, Union
@@ -23,11 +23,12 @@ from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import chosen_direction
 from tfpix2pix.families import Family, Phase, checked_family, get_family
-from tfpix2pix.inference.direction import Direction
+from tfpix2pix.inference import Direction, Embedding
 from tfpix2pix.models import TranslationModel
+from tfpix2pix.runs.float32 import float32_model
 from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, VALIDATION, load_config
 from tfpix2pix.runs.phases import phase_at, run_phases
-from tfpix2pix.translation import detectors, direction_translator
+from tfpix2pix.translation import detectors, direction_translator, embed_images
 
 
 class Run:
@@ -153,17 +154,30 @@ class Run:
 
         An imported run has those of whose networks it has the weights, until it is trained.
         """
+        return self._made(self.family.directions)
+
+    @cached_property
+    def embeddings(self) -> dict[str, Embedding]:
+        """The ways in which the run makes vectors by their names, the default one first; float32.
+
+        Empty of a family without such; of an imported run as `directions`.
+        """
+        return {} if self.family.embeddings is None else self._made(self.family.embeddings)
+
+    def _made(self, make):
+        """Returns what a family makes of the model by names, of networks that have weights."""
         model = self.model
         if self.family.finish is not None:
             self._restore_finished(model)
-        directions = self.family.directions(self.config, model)
+        made = make(self.config, model)
         if self.step > 0:
-            return directions
-        untrained = [model.players[player] for player in self.config.untrained]
+            return made
+        players = [model.players[player] for player in self.config.untrained]
+        untrained = {id(weight) for player in players for weight in player.weights}
         return {
-            name: direction
-            for name, direction in directions.items()
-            if not any(direction.network is network for network in untrained)
+            name: one
+            for name, one in made.items()
+            if not any(id(weight) in untrained for weight in one.network.weights)
         }
 
     def _restore_finished(self, model):
@@ -221,6 +235,28 @@ class Run:
         translator = direction_translator(chosen, samples=samples, seed=seed, controls=controls)
         images = translator.translate(np.asarray(pixels))
         return images[0] if samples is None else images
+
+    def embed(self, images: Iterable[np.ndarray], embedding: Optional[str] = None) -> np.ndarray:
+        """Makes a vector of each image, such as to find those that are alike.
+
+        Args:
+            images: Pixels `[height, width, channels]` of files, of any sizes; what can be converted
+                to the format of the training is.
+            embedding: One of `embeddings`, such as the domain of the images; by default the first.
+
+        Returns:
+            float32 `[count, length]`.
+
+        Raises:
+            ValueError: If there is no such embedding, or an image does not fit.
+        """
+        names = list(self.embeddings)
+        if not names or embedding not in (None, *names):
+            raise InputError(
+                f"This run has the embeddings {', '.join(names) or '(none)'}. Received: "
+                f"{embedding!r}. {'Use one of them' if names else 'Use a run of another family'}."
+            )
+        return embed_images(self.embeddings[embedding or names[0]], images)
 
     def examples(self, split: str, progress: Callable = silent):
         """Finds and checks the examples of one split of the run's data.
@@ -307,28 +343,3 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
     detector = open_detector(config.data.edges_by)
     detectors.check_unchanged(detector.name, detector.sha256, config.data.edges_by_sha256)
     return detectors.with_drawings(found, detector, progress=progress)
-
-
-def float32_model(
-    config: ExperimentConfig, phase: Optional[Phase] = None, progress: float = 0.0
-) -> TranslationModel:
-    """Builds the networks of a run to use them: in float32, whatever they were trained in.
-
-    Args:
-        config: `tfpix2pix.config.ExperimentConfig`.
-        phase: Phase of the training; by default the last.
-        progress: Part of the phase's steps that have been taken, in [0, 1).
-
-    Returns:
-        `tfpix2pix.models.TranslationModel`, in that phase.
-
-    Example:
-        >>> from tfpix2pix.families import preset
-        >>> list(float32_model(preset("quickstart")).players)
-        ['generator', 'discriminator']
-    """
-    train = dataclasses.replace(config.train, precision="float32", micro_batches=1, jit=False)
-    family = get_family(config.family)
-    model = family.model(dataclasses.replace(config, train=train))
-    model.enter(phase or family.phases(config)[-1], progress)
-    return model

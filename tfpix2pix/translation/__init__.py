@@ -1,4 +1,4 @@
-"""Translation of image files, folders and frames, by a direction of a model or by an export."""
+"""Translation of image files, folders and frames, by a model or an export; vectors of them."""
 
 from tfpix2pix.translation.files import FileReport, contact_sheet, translate_files
 from tfpix2pix.translation.translators import (
@@ -7,12 +7,14 @@ from tfpix2pix.translation.translators import (
     export_translator,
 )
 from tfpix2pix.translation.value_files import named_values
+from tfpix2pix.translation.vectors import embed_images
 
 __all__ = [
     "FileReport",
     "Translator",
     "contact_sheet",
     "direction_translator",
+    "embed_images",
     "export_translator",
     "named_values",
     "translate_files",

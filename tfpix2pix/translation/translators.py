@@ -92,7 +92,7 @@ def direction_translator(
     controls, folders = _read_controls(direction.controls, controls)
 
     def translate(pixels, values=_NOTHING):
-        source = task.source(_fitting(pixels, source_format))[tf.newaxis]
+        source = task.source(formats.fitting(pixels, source_format))[tf.newaxis]
         translations = inference.translate_in(
             direction,
             source,
@@ -207,7 +207,7 @@ def _card_translator(signatures, entry, task, controls, kernel):
     takes_all = len(asked) > 1
 
     def translate(pixels, values=_NOTHING):
-        pixels = _fitting(pixels, source_format)
+        pixels = formats.fitting(pixels, source_format)
         inputs = _inputs(known, {**controls, **values}, takes_all)
         if takes_files:
             encoded = tf.constant([codecs.encode(pixels, ".png")])
@@ -277,7 +277,7 @@ def _cardless_translator(signatures, kernel):
             )
         dtype = str(pixels.dtype)
         value_range = formats.full_range(dtype)
-        source = images.to_signed(_in_range(pixels, value_range))[tf.newaxis]
+        source = images.to_signed(formats.in_range(pixels, value_range))[tf.newaxis]
         return [images.to_pixels(default(image=source)["output"][0], "float32").numpy()]
 
     translate = translate_file if takes_files else translate_floats
@@ -318,22 +318,3 @@ def newest_version(folder: Union[str, Path]) -> Path:
             f"Received: {str(folder)!r}, which has none. Check the spelling or export a run."
         )
     return version
-
-
-def _fitting(pixels, pixel_format):
-    """Converts pixels to a format; refuses those that it cannot hold."""
-    pixels = formats.convert(pixels, pixel_format.channels, pixel_format.dtype)
-    return _in_range(pixels, pixel_format.value_range)
-
-
-def _in_range(pixels, value_range):
-    low, high = value_range
-    least = pixels.min()
-    greatest = pixels.max()
-    if not low <= least <= greatest <= high:  # Nor when one is not a number.
-        raise InputError(
-            f"Pixels must be in the range of what was trained on, {low:g} to {high:g}. Received: "
-            f"values from {least:g} to {greatest:g}. Rescale them; label maps need the classes of "
-            "the training."
-        )
-    return pixels

@@ -9,11 +9,10 @@ from tfpix2pix.models import Column, TranslationModel
 
 class Toy(TranslationModel):
     def __init__(self, growing):
-        terms = ["AtoB_color", "AtoB_cycle", "BtoA_cycle"]
+        terms = ["AtoB_color", "AtoB_cycle"]
         players = {player: phases["rising"] for player, phases in growing.items()}
         super().__init__(players, terms, translators=("AtoB", "BtoA"), name="toy")
         self.growing = growing
-        # `home` is not for training: the mean style of A and that of B, which users start from.
         home = tf.Variable(tf.zeros((2, 2)), trainable=False)
         self.state = {"alpha": tf.Variable(0.0, trainable=False), "home": home}
         self.validation_metrics = {"cycle_l1": "less"}
@@ -26,20 +25,16 @@ class Toy(TranslationModel):
 
     def cycle(self, a, training=False):
         fake = self.players["AtoB"](inputs(a), training=training)
-        return fake, self.restore(fake, training)
-
-    def restore(self, fake, training=False):
-        return self.players["BtoA"](inputs(fake), training=training)
+        return fake, self.players["BtoA"](inputs(fake), training=training)
 
     def train_step(self, batch):
         a, b = batch
-        with tf.GradientTape(persistent=True) as tape:
+        with tf.GradientTape() as tape:
             fake, back = self.cycle(a, training=True)
-            colors = [tf.reduce_mean(image, (1, 2), keepdims=True) for image in (b, fake)]
-            color, cycle = self.state["alpha"] * losses.l1(*colors), losses.l1(a, back)
-            forth = self.objective("AtoB", color=color, cycle=cycle)
-            objectives = {"AtoB": forth, "BtoA": self.objective("BtoA", cycle=cycle)}
-        self.apply({name: self.gradients(tape, x, name) for name, x in objectives.items()})
+            color = losses.l1(*(tf.reduce_mean(x, (1, 2), keepdims=True) for x in (b, fake)))
+            terms = {"color": self.state["alpha"] * color, "cycle": losses.l1(a, back)}
+            objective = self.joint_objective({"AtoB": terms, "BtoA": {}})
+        self.apply(self.joint_gradients(tape, objective, self.players))
         return self.logs()
 
     def validate(self, batch):
@@ -50,10 +45,8 @@ class Toy(TranslationModel):
         return {
             "A": Column("source", "AtoB", batch[0]),
             "B'": Column("translation", "AtoB", fake, batch[0]),
-            "A''": Column("reconstruction", "AtoB", back, restore=self.restore),
+            "A''": Column("reconstruction", "AtoB", back),
         }
 
     def passes(self, batch):
-        a = batch[0]
-        fake, _ = self.cycle(a)
-        return [("AtoB", inputs(a)), ("BtoA", inputs(fake))]
+        return [("AtoB", inputs(batch[0])), ("BtoA", inputs(self.cycle(batch[0])[0]))]

@@ -105,6 +105,33 @@ def test_directions_translate_by_the_state_that_is_filled(config, tmp_path, caps
     np.testing.assert_allclose(filled, [mean_style(others["B"])], atol=1e-4)
 
 
+def test_a_run_makes_a_vector_of_each_image_by_the_weights_that_were_asked_for(config, tmp_path):
+    folder = saved_run(config, tmp_path / "run")
+    run = load_run(folder, averaged=True)
+    images = [np.full((size, 40, channels), 50, "uint8") for size, channels in ((32, 3), (70, 1))]
+    for name, player in (("A", "AtoB"), ("B", "BtoA")):
+        kernel, bias = run.model.averaged[player].get_layer("down1_conv").get_weights()
+        # Of an even grey every pixel but those at the borders is the same.
+        inner = np.maximum(kernel.sum((0, 1, 2)) * (50 / 127.5 - 1) + bias, 0)
+        vectors = run.embed(images, name)
+        assert (vectors.shape, vectors.dtype) == ((2, 6), "float32")
+        np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
+        assert np.abs(vectors[0] - inner).max() < 0.2 * np.abs(inner).max() + 0.05
+    np.testing.assert_array_equal(run.embed(images[:1]), run.embed(images[:1], "A"))
+    assert run.embed([], "B").shape == (0, 6)
+    with pytest.raises(InputError) as caught:
+        run.embed(images, "C")
+    assert str(caught.value) == (
+        "This run has the embeddings A, B. Received: 'C'. Use one of them."
+    )
+    with pytest.raises(InputError) as caught:
+        run.embed(images[0], "B")
+    assert str(caught.value) == (
+        "Images to embed must be a list of pixels `[height, width, channels]`. Received: an image "
+        "of shape (40, 3). Put a single image into a list."
+    )
+
+
 def test_without_that_state_a_run_is_refused(config, tmp_path):
     folder = saved_run(config, tmp_path / "run")
     runs.drop_finished(folder, 6)

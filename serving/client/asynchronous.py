@@ -1,0 +1,137 @@
+"""The client for asyncio."""
+
+import asyncio
+import json
+from collections import deque
+
+from serving.client import decoding, selections, tiles
+from serving.client.connected import Connected
+from serving.client.connection import (
+    MODEL_CARD,
+    TRANSIENT,
+    AsyncGrpcConnection,
+    embedding_call,
+    translation,
+)
+from serving.client.failures import ClientError, ServerUnavailable
+from serving.client.rest_connection import AsyncRestConnection
+
+
+class AsyncClient(Connected):
+    """The same for asyncio, to be used in `async with`; the arguments are those of `Client`.
+
+    Example:
+        >>> async def translate(image):
+        ...     async with AsyncClient("127.0.0.1:8500", "facades") as client:
+        ...         return await client.translate(image)
+    """
+
+    _Grpc = AsyncGrpcConnection
+    _Rest = AsyncRestConnection
+
+    async def __aenter__(self):
+        """Returns the client."""
+        return self
+
+    async def __aexit__(self, *_):
+        """Closes the connections."""
+        await self.close()
+
+    async def close(self):
+        """Closes the connections."""
+        for connection in self._connections:
+            await connection.close()
+
+    async def translate(self, image, direction=None, *, seed=None, tiling=None, **controls):
+        """Translates one image, as `Client.translate` does."""
+        selection = await self._selected(direction, seed=seed, **controls)
+        return await self._translated(image, selection, tiling)
+
+    async def directions(self):
+        """Asks for the directions of the model, as `Client.directions` does."""
+        return selections.card_directions(await self.model_card())
+
+    async def model_card(self):
+        """Asks for the model card, as `Client.model_card` does."""
+        return json.loads(await self._answer(MODEL_CARD))
+
+    async def _selected(self, direction, **asked):
+        plain = selections.plain_selection(direction, asked)
+        if plain is not None:
+            return plain
+        return selections.selection(await self._known_card(), direction, asked)
+
+    async def _known_card(self):
+        if self._card is None:
+            self._card = await self.model_card()
+        return self._card
+
+    async def _translated(self, image, selection, tiling):
+        image = await asyncio.to_thread(decoding.sendable, image)
+        if tiling is None:
+            return await self._answer(translation(image, selection))
+        selections.require_no_map(selection)
+        boxes, cut = tiles.cut(image, tiling)
+        answers = [await self._answer(translation(tile, selection)) for tile in cut]
+        return tiles.join(boxes, answers)
+
+    async def _answer(self, call):
+        for pause, connection in self._attempts():
+            await asyncio.sleep(pause)
+            try:
+                return await connection.answer(call)
+            except TRANSIENT as error:
+                failure = error
+        raise failure
+
+    async def translate_all(self, images, tiling=None, *, direction=None, seed=None, **controls):
+        """Translates a stream of images in order, as `Client.translate_all` does."""
+        selection = await self._selected(direction, seed=seed, **controls)
+
+        async def outcome(item):
+            image, own = item if isinstance(item, tuple) else (item, {})
+            asked = {"seed": seed, **controls, **own}
+            chosen = await self._selected(direction, **asked) if own else selection
+            return await self._outcome(image, chosen, tiling)
+
+        outcomes = self._in_flight(outcome, images)
+        try:
+            async for one in outcomes:
+                yield one
+        finally:
+            await outcomes.aclose()
+
+    async def embed(self, images, embedding=None):
+        """Makes a vector of each image, as `Client.embed` does."""
+        signature = selections.embedding_signature(await self._known_card(), embedding)
+
+        async def vector(image):
+            sendable = await asyncio.to_thread(decoding.sendable, image)
+            return await self._answer(embedding_call(sendable, signature))
+
+        return [one async for one in self._in_flight(vector, images)]
+
+    async def _in_flight(self, answer, items):
+        """Yields the answers to items in order, asked `in_flight` at once."""
+        pending = deque()
+        try:
+            for item in items:
+                pending.append(asyncio.create_task(answer(item)))
+                if len(pending) >= self.in_flight:
+                    yield await pending.popleft()
+            while pending:
+                yield await pending.popleft()
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _outcome(self, image, selection, tiling):
+        if isinstance(image, ClientError):
+            return image
+        try:
+            return await self._translated(image, selection, tiling)
+        except ServerUnavailable:
+            raise
+        except ClientError as error:
+            return error

@@ -1,0 +1,72 @@
+"""What both clients are made of: their arguments, and connections to every address."""
+
+import itertools
+from pathlib import Path
+
+from serving.client.connection import Certificates, Target, attempts
+from serving.client.failures import BadArgument
+
+
+class Connected:
+    """The arguments of both clients, and their connections; see `serving.client.Client`.
+
+    Args:
+        address: As of that, and so are the others.
+        model: Name of the served model.
+        version: Version of the model.
+        timeout: Seconds that one answer may take.
+        patience: Seconds to try again.
+        in_flight: Images that are sent at once.
+        ca: PEM file of the authorities.
+        cert: PEM file of this client's certificate.
+        key: PEM file of the key of `cert`.
+
+    Raises:
+        BadArgument: As that.
+    """
+
+    def __init__(
+        self,
+        address,
+        model,
+        *,
+        version=None,
+        timeout=60.0,
+        patience=5.0,
+        in_flight=4,
+        ca=None,
+        cert=None,
+        key=None,
+    ):
+        certificates = _certificates(ca, cert, key)
+        addresses = [part.strip() for part in address.split(",")]
+        if not all(addresses):
+            raise BadArgument(
+                "The address must be HOST:PORT or a URL, several with commas between. Received: "
+                f"{address!r}. Name one server at least."
+            )
+        if in_flight < 1:
+            raise BadArgument(
+                f"At least one image must be in flight. Received: {in_flight}. Use 1 or more."
+            )
+        self.patience = patience
+        self.in_flight = in_flight
+        self._turns = itertools.count()
+        self._card = None  # Read when a direction or control is first asked for.
+        targets = [Target(part, model, version, timeout, certificates) for part in addresses]
+        self._connections = [
+            self._Rest(target) if target.rest else self._Grpc(target) for target in targets
+        ]
+
+    def _attempts(self):
+        return attempts(self._connections, next(self._turns), self.patience)
+
+
+def _certificates(ca, cert, key):
+    paths = [path for path in (ca, cert, key) if path is not None]
+    if paths and (ca is None or (cert is None) != (key is None)):
+        raise BadArgument(
+            "TLS needs ca, and cert and key together or neither. Received: "
+            f"{', '.join(map(str, paths))}. Give the files that are missing."
+        )
+    return Certificates(*(path and Path(path) for path in (ca, cert, key))) if paths else None
