@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.checks import saved_values
 from tfpix2pix import load_run
-from tfpix2pix.checkpointing import newest_checkpoint
+from tfpix2pix.checkpointing import newest_checkpoint, saved_values
 from tfpix2pix.data import codecs
 from training import evaluate, train
 

@@ -15,11 +15,10 @@ from serving.client import Client
 from serving.process import QUIET, local_server
 from tests.cases import fixed_weights
 from tests.cases.families import pix2pix
-from tests.checks import saved_values
 from tests.serving.local import picture
 from tfpix2pix import bfloat16, export, load_run, unet_generator
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16, graph_precision
-from tfpix2pix.checkpointing import newest_checkpoint
+from tfpix2pix.checkpointing import newest_checkpoint, saved_values
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.families import Place, get_family
 from training import evaluate, translate

@@ -1,60 +1,72 @@
-"""Every family goes through `check_family`; the toy paper needs no change anywhere else."""
+"""Every family passes the checks of what it says it can do; the toy needs no change elsewhere."""
+
+from contextlib import contextmanager
 
 import pytest
 
-from tests import checks
-from tests.cases.families import FAMILIES, NOISELESS, TEST_FAMILIES
-from tests.cases.runs import saved_run
-from tfpix2pix import families
+from tests.cases.families import DEBUG, FAMILIES, NOISELESS, TEST_FAMILIES
+from tfpix2pix import families, testing
+from training import conformance
+from training.engine import loop
+
+# CycleGAN's step takes 5 s to trace, and so does its export.
+SLOW = [("cyclegan", name) for name, check in testing.CHECKS.items() if check.needs]
+SLOW.append(("cyclegan", "an_export_equals_the_networks_and_takes_all_controls"))
 
 
-@pytest.fixture(autouse=True)
-def known(monkeypatch):
-    for name, family in TEST_FAMILIES.items():
-        monkeypatch.setitem(families.FAMILIES, name, family)
+def claims():
+    """Yields the name of each family with those of its checks, which follow on each other."""
+    for family, config in DEBUG.items():
+        with knowing():
+            names = [*testing.checks(config), *conformance.CHECKS]
+        for name in names:
+            marks = [pytest.mark.slow] if (family, name) in SLOW else []
+            yield pytest.param(family, name, marks=marks, id=f"{family}-{name}")
 
 
-def test_every_family_has_a_case():
-    assert set(FAMILIES) == set(families.FAMILIES)
+@contextmanager
+def knowing():
+    """The families of tests are known within."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, family in TEST_FAMILIES.items():
+            patch.setitem(families.FAMILIES, name, family)
+        yield
 
 
-# CycleGAN's step takes 5 s to trace, and is traced four times and three times.
-TRAINED = [
-    pytest.param(name, marks=pytest.mark.slow) if name == "cyclegan" else name for name in FAMILIES
-]
+@pytest.fixture(scope="module", autouse=True)
+def known():
+    with knowing():
+        yield
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_family_trains_resumes_exports_and_translates(name, tmp_path):
-    checks.check_family(FAMILIES[name](tmp_path / "data"), tmp_path)
+@pytest.fixture(scope="module")
+def case(tmp_path_factory, mirrored):
+    """Function of the name of a family to its case, whose runs all its checks share."""
+    cases = {}
+
+    def case(name):
+        if name not in cases:
+            folder = tmp_path_factory.mktemp(name)
+            config, noiseless = (
+                make[name](folder / place)
+                for make, place in ((FAMILIES, "data"), (NOISELESS, "noiseless"))
+            )
+            options = {"loop": loop, "replicas": mirrored, "noiseless": noiseless}
+            cases[name] = testing.Case(config, folder / "checks", **options)
+        return cases[name]
+
+    return case
 
 
-def test_family_renews_optimizers_at_the_border_of_a_phase(tmp_path):
-    checks.check_renewal(FAMILIES["toy"](tmp_path / "data"), tmp_path)
+def test_every_family_has_a_case_and_a_debug_experiment():
+    assert set(FAMILIES) == set(DEBUG) == set(families.FAMILIES)
+    for name, config in DEBUG.items():
+        assert config.family == name
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_family_trains_alike_under_fit_the_loop_and_two_replicas(name, tmp_path, mirrored):
-    checks.check_family_steps(NOISELESS[name](tmp_path / "data"), mirrored)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_family_is_evaluated_in_every_direction(name, tmp_path):
-    run = saved_run(FAMILIES[name](tmp_path / "data"), tmp_path / "run")
-    checks.check_evaluation(run, tmp_path / "evaluations")
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_family_is_rated_in_every_direction(name, tmp_path):
-    run = saved_run(FAMILIES[name](tmp_path / "data"), tmp_path / "run")
-    checks.check_rating(run, tmp_path / "answers")
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_family_finds_where_a_training_ceased_to_be_finite(name, tmp_path):
-    checks.check_passes(FAMILIES[name](tmp_path / "data"))
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_family_s_card_shows_every_direction(name, tmp_path):
-    checks.check_card(saved_run(FAMILIES[name](tmp_path / "data"), tmp_path / "run"))
+@pytest.mark.parametrize(("family", "name"), list(claims()))
+def test_family(case, family, name):
+    if name in conformance.CHECKS:
+        conformance.CHECKS[name].run(case(family))
+    else:
+        testing.check(case(family), name)

@@ -18,10 +18,9 @@ from serving.page.layout import build, launch
 from serving.page.translator import Translator
 from serving.process import local_server
 from tests.cases.families import TEST_FAMILIES, write_domains
-from tests.checks import saved_values
 from tests.serving.page.test_page import call
 from tfpix2pix import families, load_run
-from tfpix2pix.checkpointing import newest_checkpoint
+from tfpix2pix.checkpointing import newest_checkpoint, saved_values
 from tfpix2pix.data import codecs
 
 pytestmark = pytest.mark.slow

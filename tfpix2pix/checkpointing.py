@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Union
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -148,6 +149,25 @@ def saved_step(path: str) -> int:
         7
     """
     return int(tf.train.load_variable(path, _STEP))
+
+
+def saved_values(path: Union[str, Path]) -> dict[str, np.ndarray]:
+    """Reads all that a checkpoint holds.
+
+    Args:
+        path: Path of the checkpoint, without suffix.
+
+    Returns:
+        Dict of the name of each variable to its value.
+
+    Example:
+        >>> step = tf.Variable(7, dtype="int64")
+        >>> saved_values(tf.train.Checkpoint(step=step).write("saved/ckpt"))
+        {'step/.ATTRIBUTES/VARIABLE_VALUE': 7}
+    """
+    reader = tf.train.load_checkpoint(str(path))
+    names = [name for name in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in name]
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
 
 
 def _named_state(state):

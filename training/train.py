@@ -196,7 +196,12 @@ def _parser(start):
     parser = jsonargparse.ArgumentParser(
         prog="python -m training.train", description=start.summary, exit_on_error=False
     )
-    parser.add_argument("preset", type=str, help=f"One of {', '.join(presets())}.")
+    parser.add_argument(
+        "preset",
+        type=str,
+        help=f"One of {', '.join(presets())}. {start.family}_debug takes seconds, to see whether "
+        "all works.",
+    )
     parser.add_argument(
         "--run", type=str, required=True, help="Folder of the run; resumed if it exists."
     )

@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 
 from tests.cases import toy
-from tfpix2pix.config import DataConfig, TrainConfig
+from tfpix2pix import families
+from tfpix2pix.config import TrainConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.families import preset
-from tfpix2pix.families.pix2pix import Pix2PixConfig
 
 TRAIN = TrainConfig(
     steps=6,
@@ -23,6 +23,11 @@ TRAIN = TrainConfig(
 )
 # Families that only tests know, beside those of `tfpix2pix.families.FAMILIES`.
 TEST_FAMILIES = {"toy": toy.FAMILY}
+# What each family is tried with; the toy's only experiment is as small.
+DEBUG = {
+    **{name: family.presets[f"{name}_debug"] for name, family in families.FAMILIES.items()},
+    "toy": toy.FAMILY.presets["toy"],
+}
 
 
 def write_domains(folder, counts=(5, 3)):
@@ -40,22 +45,20 @@ def pix2pix(folder, dropout_levels=1):
     """pix2pix with a one-hot source, on pairs."""
     synthetic.write_pairs(folder / "train", 5, (32, 32), seed=0)
     synthetic.write_pairs(folder / "test", 2, (32, 32), seed=1)
-    data = DataConfig(str(folder), direction="BtoA", image_size=32, source_labels="cmp_facades")
-    model = Pix2PixConfig(
-        base_filters=4, depth=3, dropout_levels=dropout_levels, receptive_field=34
-    )
-    return dataclasses.replace(preset("facades"), data=data, model=model, train=TRAIN)
+    config = preset("pix2pix_debug").with_data(folder)
+    data = dataclasses.replace(config.data, source_labels="cmp_facades")
+    model = dataclasses.replace(config.model, dropout_levels=dropout_levels)
+    return dataclasses.replace(config, data=data, model=model, train=TRAIN)
 
 
 def cyclegan(folder, pool_size=3):
     """CycleGAN with pools that fill amid the training, on two domains."""
-    config = preset("cyclegan_tiny").with_data(write_domains(folder))
-    data = dataclasses.replace(config.data, image_size=(32, 32))
+    config = preset("cyclegan_debug").with_data(write_domains(folder))
     # By the paper's conventions, since the reference's biases before a norm have no gradient.
-    options = {"base_filters": 4, "blocks": 1, "conventions": "paper", "pool_size": pool_size}
+    options = {"conventions": "paper", "pool_size": pool_size}
     options |= {"cycle_weight": (2.0, 1.0), "identity_weight": (0.5, 0.0)}
     model = dataclasses.replace(config.model, **options)
-    return dataclasses.replace(config, data=data, model=model, train=TRAIN)
+    return dataclasses.replace(config, model=model, train=TRAIN)
 
 
 def toy_paper(folder):

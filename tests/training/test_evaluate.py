@@ -15,13 +15,13 @@ from PIL import Image
 from tensorflow import keras
 
 from tests.cases import fixed_weights
-from tests.cases.runs import saved_run
 from tfpix2pix import InputError, metrics
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data.palettes import CMP_FACADES
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.runs import load_config, load_run, save_config
+from tfpix2pix.testing import save_untrained
 from training import evaluate as program
 from training.evaluate import evaluate
 from training.evaluation import results_page, scores
@@ -39,7 +39,7 @@ def untrained_run(folder, data, seed=0, **options):
         model=Pix2PixConfig(base_filters=2, depth=2),
         train=TrainConfig(seed=seed),
     )
-    return saved_run(config, folder)
+    return save_untrained(config, folder)
 
 
 class NearestColor(tf.Module):

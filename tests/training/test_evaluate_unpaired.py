@@ -11,12 +11,12 @@ from PIL import Image
 from tensorflow import keras
 
 from tests.cases.families import TEST_FAMILIES, toy_paper
-from tests.cases.runs import saved_run
 from tests.training.test_evaluate import Markup
 from tfpix2pix import InputError, families, load_run, metrics
 from tfpix2pix.data import codecs, images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.testing import save_untrained
 from training.evaluate import evaluate
 from training.evaluation import domain_classifier, evaluated_run
 from training.evaluation.evaluated_run import Judges, Selection
@@ -36,7 +36,7 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, family in TEST_FAMILIES.items():
             patch.setitem(families.FAMILIES, name, family)
-        yield saved_run(toy_paper(folder / "data"), folder / "run")
+        yield save_untrained(toy_paper(folder / "data"), folder / "run")
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch", reason="the extra [torch] is not installed"
 from tests import torch_reference as reference
 from tests.cases import restored_generator, smooth_images
 from tests.cases.families import write_domains
-from tests.checks import saved_values
 from tfpix2pix import InputError, importers, load_run, read_card, runs
+from tfpix2pix.checkpointing import saved_values
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
 from tfpix2pix.families import pairs

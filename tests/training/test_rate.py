@@ -15,11 +15,11 @@ import requests
 from PIL import Image
 
 from tests.cases.families import TEST_FAMILIES, toy_paper
-from tests.cases.runs import saved_run
 from tfpix2pix import InputError, families, load_run
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs, images
 from tfpix2pix.families.pix2pix import Pix2PixConfig
+from tfpix2pix.testing import save_untrained
 from training import rate
 from training.rating import rating_page, real_or_fake, stimuli
 
@@ -292,7 +292,7 @@ def run(facades, tmp_path_factory):
         model=Pix2PixConfig(base_filters=4, depth=3, receptive_field=16),
         train=TrainConfig(seed=6),
     )
-    return saved_run(config, folder)
+    return save_untrained(config, folder)
 
 
 def test_the_images_are_targets_and_translations_of_held_out_examples(run, facades, tmp_path):
@@ -330,7 +330,7 @@ def test_the_images_are_targets_and_translations_of_held_out_examples(run, facad
 
 def test_without_targets_real_images_of_the_domain_are_shown(tmp_path, monkeypatch):
     monkeypatch.setitem(families.FAMILIES, "toy", TEST_FAMILIES["toy"])
-    run = saved_run(toy_paper(tmp_path / "data"), tmp_path / "run")
+    run = save_untrained(toy_paper(tmp_path / "data"), tmp_path / "run")
     to = tmp_path / "answers"
     rate_images = {"practice": 0, "trials": 3, "direction": "BtoA"}
     stimuli.prepare(run, to, **rate_images)

@@ -8,7 +8,7 @@ from tfpix2pix import importers, losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
-from tfpix2pix.families.family import Family, Importer, PeerFile
+from tfpix2pix.families.family import Family, Importer, PeerFile, debug_experiment
 from tfpix2pix.families.importing import importable, imported_players
 from tfpix2pix.inference.direction import SEED, Direction
 from tfpix2pix.layers import Dropout
@@ -300,6 +300,7 @@ PRESETS = {
         HORSE2ZEBRA,
         CYCLEGAN_SMALL,
         CYCLEGAN_TINY,
+        debug_experiment(CYCLEGAN_TINY, base_filters=4, blocks=1, pool_size=3),
         _not_measured("apple2orange", "Apples to oranges: 995 and 1,019 photos", 203_800),
         _not_measured(
             "summer2winter", "Yosemite in summer and winter: 1,231 and 962 photos", 246_200

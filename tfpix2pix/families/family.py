@@ -216,3 +216,36 @@ class Family:
         steps = math.ceil(train.epochs * examples.per_epoch / train.batch_size)
         train = dataclasses.replace(train, steps=steps, epochs=None)
         return dataclasses.replace(config, train=train)
+
+
+DEBUG = """Tiny networks at 32 pixels for 20 steps, to see within seconds whether all works.
+
+    python -m training.train {name} --data DATA --run RUN
+    Not measured.
+    """
+
+
+def debug_experiment(start: ExperimentConfig, **options) -> ExperimentConfig:
+    """Returns an experiment that takes seconds, to see whether a family works on some machine.
+
+    Args:
+        start: `tfpix2pix.config.ExperimentConfig` of the family.
+        **options: Options of the model that make its networks tiny.
+
+    Returns:
+        The experiment `FAMILY_debug`, which every family has.
+
+    Example:
+        >>> from tfpix2pix.families import preset
+        >>> debug_experiment(preset("quickstart"), base_filters=2).name
+        'pix2pix_debug'
+    """
+    name = f"{start.family}_debug"
+    return dataclasses.replace(
+        start,
+        name=name,
+        summary=DEBUG.format(name=name),
+        data=dataclasses.replace(start.data, image_size=(32, 32), load_size=None),
+        model=dataclasses.replace(start.model, **options),
+        train=dataclasses.replace(start.train, steps=20, epochs=None, batch_size=2),
+    )

@@ -8,7 +8,7 @@ from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import pairs, pixels
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
-from tfpix2pix.families.family import Family, Importer, PeerFile
+from tfpix2pix.families.family import Family, Importer, PeerFile, debug_experiment
 from tfpix2pix.families.importing import importable, imported_players
 from tfpix2pix.inference.direction import SEED, Direction
 from tfpix2pix.inference.graph import has_dropout
@@ -286,6 +286,7 @@ PRESETS = {
         FACADES,
         FACADES_SMALL,
         QUICKSTART,
+        debug_experiment(QUICKSTART, base_filters=4, depth=3),
         EDGES2CATS,
         _not_measured(
             "cityscapes",

@@ -5,12 +5,12 @@ import pytest
 
 from tests.cases import open_generator
 from tests.cases.families import TEST_FAMILIES, toy_paper, write_domains
-from tests.cases.runs import saved_run
 from tfpix2pix import families, load_run
 from tfpix2pix.data import codecs, images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.families import preset, unpaired
 from tfpix2pix.families.pix2pix import Pix2PixConfig
+from tfpix2pix.testing import save_untrained
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_directions_follow_from_the_data_and_know_each_other(config):
 
 def test_a_run_on_other_data_is_the_same_run(tmp_path, monkeypatch):
     monkeypatch.setitem(families.FAMILIES, "toy", TEST_FAMILIES["toy"])
-    run = load_run(saved_run(toy_paper(tmp_path / "data"), tmp_path / "run"))
+    run = load_run(save_untrained(toy_paper(tmp_path / "data"), tmp_path / "run"))
     directions = run.directions
     other = run.with_data(write_domains(tmp_path / "other", counts=(1, 2)))
     assert [len(one.examples("held_out").names) for one in (run, other)] == [8, 3]

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from tests.cases.families import TEST_FAMILIES, toy_paper
-from tests.cases.runs import saved_run
-from tests.checks import saved_values
 from tfpix2pix import InputError, families, load_run, runs
-from tfpix2pix.checkpointing import BEST, newest_checkpoint
+from tfpix2pix.checkpointing import BEST, newest_checkpoint, saved_values
 from tfpix2pix.data import codecs
 from tfpix2pix.export import export, source_details
+from tfpix2pix.testing import save_untrained
 from training import evaluate, finish
 
 COLORS = {"A": [(0, 40, 200), (80, 120, 0), (100, 20, 7)], "B": [(250, 5, 90), (150, 255, 3)]}
@@ -45,7 +44,7 @@ def layers(run, player="AtoB"):
 
 
 def test_a_run_is_opened_translated_and_exported_in_the_phase_of_its_checkpoint(config, tmp_path):
-    run = load_run(saved_run(config, tmp_path / "run", step=2))
+    run = load_run(save_untrained(config, tmp_path / "run", step=2))
     assert (run.phase.name, run.image_size) == ("rising", (16, 16))
     assert "fine_conv" not in layers(run)
     assert float(run.model.state["alpha"]) == pytest.approx(1 / 3)  # Step 2 of 3 of the phase.
@@ -59,8 +58,8 @@ def test_a_run_is_opened_translated_and_exported_in_the_phase_of_its_checkpoint(
 
 
 def test_the_best_checkpoint_is_opened_in_its_own_phase(config, tmp_path):
-    saved_run(config, tmp_path / "run", step=3, place=BEST)
-    run = load_run(saved_run(config, tmp_path / "run", step=4))
+    save_untrained(config, tmp_path / "run", step=3, place=BEST)
+    run = load_run(save_untrained(config, tmp_path / "run", step=4))
     best = run.restored(best=True)
     assert [one.phase.name for one in (best, run)] == ["rising", "settled"]
     assert [one.image_size for one in (best, run)] == [(16, 16), (32, 32)]
@@ -70,7 +69,7 @@ def test_the_best_checkpoint_is_opened_in_its_own_phase(config, tmp_path):
 
 
 def test_phases_of_a_longer_run_are_those_of_its_start(config, tmp_path):
-    folder = saved_run(config, tmp_path / "run", step=4)
+    folder = save_untrained(config, tmp_path / "run", step=4)
     runs.save_phases(families.get_family("toy").phases(config), folder)
     recorded = runs.load_config(folder)
     train = dataclasses.replace(recorded.train, steps=40)  # Half of 40 steps would be "rising".
@@ -81,7 +80,7 @@ def test_phases_of_a_longer_run_are_those_of_its_start(config, tmp_path):
 
 
 def test_directions_translate_by_the_state_that_is_filled(config, tmp_path, capsys):
-    folder = saved_run(config, tmp_path / "run")
+    folder = save_untrained(config, tmp_path / "run")
     pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")
     for averaged in (False, True):
         run = load_run(folder, averaged=averaged)
@@ -106,7 +105,7 @@ def test_directions_translate_by_the_state_that_is_filled(config, tmp_path, caps
 
 
 def test_a_run_makes_a_vector_of_each_image_by_the_weights_that_were_asked_for(config, tmp_path):
-    folder = saved_run(config, tmp_path / "run")
+    folder = save_untrained(config, tmp_path / "run")
     run = load_run(folder, averaged=True)
     images = [np.full((size, 40, channels), 50, "uint8") for size, channels in ((32, 3), (70, 1))]
     for name, player in (("A", "AtoB"), ("B", "BtoA")):
@@ -133,7 +132,7 @@ def test_a_run_makes_a_vector_of_each_image_by_the_weights_that_were_asked_for(c
 
 
 def test_without_that_state_a_run_is_refused(config, tmp_path):
-    folder = saved_run(config, tmp_path / "run")
+    folder = save_untrained(config, tmp_path / "run")
     runs.drop_finished(folder, 6)
     message = (
         "Models of the family 'toy' translate by state that is filled after the training. "
@@ -145,7 +144,7 @@ def test_without_that_state_a_run_is_refused(config, tmp_path):
 
 
 def test_state_is_filled_whole_or_not_at_all(config, tmp_path, monkeypatch):
-    folder = saved_run(config, tmp_path / "run")
+    folder = save_untrained(config, tmp_path / "run")
     before = {path.name: path.read_bytes() for path in (folder / "finished").iterdir()}
     assert {name.split(".")[0] for name in before} == {"7", "averaged_7"}
     family = families.get_family("toy")
@@ -168,7 +167,7 @@ def test_state_is_filled_whole_or_not_at_all(config, tmp_path, monkeypatch):
 def test_a_family_without_such_state_needs_nothing(config, tmp_path, monkeypatch, capsys):
     family = dataclasses.replace(families.get_family("toy"), finish=None)
     monkeypatch.setitem(families.FAMILIES, "toy", family)
-    folder = saved_run(config, tmp_path / "run")
+    folder = save_untrained(config, tmp_path / "run")
     finish.main(folder)
     assert capsys.readouterr().out == f"{folder} needs no more than its checkpoints.\n"
     assert not (folder / "finished").exists()

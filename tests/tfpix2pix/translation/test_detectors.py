@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from tests import cases
-from tests.cases.runs import saved_run
 from tfpix2pix import InputError, load_run, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs, images, sources
@@ -17,6 +16,7 @@ from tfpix2pix.export import export, run_details
 from tfpix2pix.families import Place, pairs
 from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
+from tfpix2pix.testing import save_untrained
 from tfpix2pix.translation import Translator, export_translator
 from tfpix2pix.translation.detectors import Detector, with_drawings
 from training import prepare
@@ -138,7 +138,7 @@ def test_drawing_and_photo_are_cropped_and_mirrored_alike(exported):
 
 
 def test_a_run_draws_as_it_translates_and_so_does_its_export(folder):
-    run = load_run(saved_run(config(task="colorization", image_size=16), folder / "run"))
+    run = load_run(save_untrained(config(task="colorization", image_size=16), folder / "run"))
     detector = runs.open_detector("run")
     photo = codecs.read("photos/test/3.png")
     small = images.resize(photo, (18, 16)).numpy()
@@ -149,7 +149,7 @@ def test_a_run_draws_as_it_translates_and_so_does_its_export(folder):
     np.testing.assert_allclose(drawn.astype(int), expected, atol=1)
 
     sha256 = detector.sha256
-    saved_run(run.config, folder / "other", step=8)
+    save_untrained(run.config, folder / "other", step=8)
     assert runs.open_detector("other").sha256 != sha256
     shutil.move("run", "elsewhere")
     assert runs.open_detector("elsewhere").sha256 == sha256

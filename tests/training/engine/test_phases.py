@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.cases.families import TEST_FAMILIES, toy_paper
-from tests.checks import saved_values
 from tfpix2pix import InputError, families, runs
-from tfpix2pix.checkpointing import newest_checkpoint
+from tfpix2pix.checkpointing import newest_checkpoint, saved_values
 from tfpix2pix.runs import phase_at, run_phases, save_phases
 from training.engine import batches, loop
 from training.engine.monitor import Monitor
