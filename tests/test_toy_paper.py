@@ -89,7 +89,7 @@ def regions_of(pixels):
     return regions
 
 
-def test_both_directions_are_exported_served_and_asked_with_a_style(folder):
+def test_directions_and_embeddings_are_exported_served_and_asked(folder):
     output = finished(folder, "serving.export", "--run", "runs/whole", "--to", "exports/toy")
     assert "agrees with the trained model" in output
     pixels = codecs.read(folder / "data/testB/0.png")
@@ -101,6 +101,9 @@ def test_both_directions_are_exported_served_and_asked_with_a_style(folder):
             answer = codecs.decode(client.translate(encoded, "BtoA", **asked)).pixels
             expected = run.translate(pixels, "BtoA", **asked)
             assert np.abs(answer.astype(int) - expected).max() <= 1
+        for domain in ("A", "B"):
+            (vector,) = client.embed([encoded], domain)
+            np.testing.assert_allclose(vector, run.embed([pixels], domain)[0], atol=1e-4)
         answer = codecs.decode(client.translate(encoded, "BtoA", seed=5, regions=regions)).pixels
         (expected,) = run.translate(pixels, "BtoA", samples=1, seed=5, regions=regions)
         assert np.abs(answer.astype(int) - expected).max() <= 1

@@ -1,6 +1,6 @@
 """What must hold of a family: a check for each claim, by what the family says that it can do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -288,14 +288,15 @@ CHECKS = {
 }
 
 
-def checks(config: ExperimentConfig) -> list[str]:
+def checks(config: ExperimentConfig, given: Sequence[str] = ("loop", "replicas")) -> list[str]:
     """Returns the names of the checks that a family must pass, by what it says that it can do.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`; it needs no data.
+        given: What the case will be given of what checks need.
 
     Returns:
-        List of the keys of `CHECKS`.
+        List of keys of `CHECKS`.
 
     Example:
         >>> from tfpix2pix.families import preset
@@ -304,7 +305,11 @@ def checks(config: ExperimentConfig) -> list[str]:
     """
     family = get_family(config.family)
     phases = family.phases(config)
-    return [name for name, one in CHECKS.items() if one.applies(family, phases)]
+    return [
+        name
+        for name, one in CHECKS.items()
+        if one.applies(family, phases) and set(one.needs) <= set(given)
+    ]
 
 
 def check(case: Case, name: str) -> None:
