@@ -20,7 +20,7 @@ from tfpix2pix import bfloat16, export, load_run, unet_generator
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16, graph_precision
 from tfpix2pix.checkpointing import newest_checkpoint, saved_values
 from tfpix2pix.data.parallel import silent
-from tfpix2pix.families import Place, get_family
+from tfpix2pix.families import Worker, get_family
 from training import evaluate, translate
 from training.engine import loop
 
@@ -70,13 +70,13 @@ def test_blocks_nest_and_end_with_an_error():
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A configuration without noise, its family, and a function of a place to batches."""
+    """A configuration without noise, its family, and a function of a worker to batches."""
     config = pix2pix(tmp_path_factory.mktemp("pairs"), dropout_levels=0)
     family = get_family(config.family)
     examples = family.feed.examples(config, "train", silent)
     config = family.feed.completed(config, examples)
     phase = family.phases(config)[0]
-    return config, family, lambda place: family.feed.training(config, examples, phase, place, 0)
+    return config, family, lambda worker: family.feed.training(config, examples, phase, worker, 0)
 
 
 def moved(prepared, precision, *, strategy=ONE, micro_batches=1, by_fit=False):
@@ -92,7 +92,7 @@ def moved(prepared, precision, *, strategy=ONE, micro_batches=1, by_fit=False):
     before = [[weight.numpy() for weight in network.weights] for network in networks]
     if by_fit:
         with graph_precision(precision):
-            model.fit(batches(Place()).take(2), verbose=0)
+            model.fit(batches(Worker()).take(2), verbose=0)
     else:
         step = loop.training_step(model, strategy, precision)
         for _, batch in zip(range(2), loop.distributed_batches(strategy, batches)):

@@ -17,9 +17,9 @@ from training.engine import loop
 def trained(facades, strategy, norm="instance", steps=3):
     pairs = sources.pairs(facades, direction="BtoA")
 
-    def batches(place):
+    def batches(worker):
         return pipeline.training_batches(
-            pairs, Geometry((32, 32)), batch_size=4 // place.replicas, seed=2
+            pairs, Geometry((32, 32)), batch_size=4 // worker.replicas, seed=2
         )
 
     with strategy.scope():
@@ -101,9 +101,9 @@ def test_two_replicas_share_the_unpaired_stream_of_one(mirrored, tmp_path):
     domains = sources.unpaired(tmp_path)
 
     def batches(replicas):
-        share = pipeline.Share(0, replicas, replicas)
+        shard = pipeline.Shard(0, replicas, replicas)
         return pipeline.unpaired_batches(
-            domains, Geometry((8, 8)), batch_size=4 // replicas, seed=2, share=share
+            domains, Geometry((8, 8)), batch_size=4 // replicas, seed=2, shard=shard
         )
 
     distributed = mirrored.distribute_datasets_from_function(lambda context: batches(2))

@@ -10,7 +10,7 @@ from tests.cases import restored_generator
 from tfpix2pix import InputError, checkpointing, config, families, losses, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, PlaceConfig, TrainConfig
 from tfpix2pix.datasets import synthetic
-from tfpix2pix.families import Place, pairs, pix2pix, pixels, preset, presets
+from tfpix2pix.families import Worker, pairs, pix2pix, pixels, preset, presets
 from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 
@@ -290,7 +290,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
     )
     config = dataclasses.replace(UNUSUAL, model=Pix2PixConfig())
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        pairs.training(config, None, whole(config)[0], Place(replicas=3), 0)
+        pairs.training(config, None, whole(config)[0], Worker(replicas=3), 0)
 
 
 def test_data_must_be_named():

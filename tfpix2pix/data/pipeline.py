@@ -11,7 +11,7 @@ from tfpix2pix.data import augment
 from tfpix2pix.data.augment import Augmentation
 from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.reading import Examples
-from tfpix2pix.data.streams import Share, centred, loader, once, shuffled, stream
+from tfpix2pix.data.streams import Shard, centred, loader, once, shuffled, stream
 from tfpix2pix.data.tasks import Pairs, Task
 from tfpix2pix.errors import InputError
 
@@ -27,7 +27,7 @@ def training_batches(
     batch_size: int = 1,
     seed: int = 0,
     first_step: int = 0,
-    share: Share = Share(),
+    shard: Shard = Shard(),
     cache_gigabytes: float = 1.0,
 ) -> tf.data.Dataset:
     """Streams shuffled and jittered batches without end; every epoch holds each example once.
@@ -43,7 +43,7 @@ def training_batches(
         batch_size: Examples per batch.
         seed: Seed of order and jitter.
         first_step: How many batches of the stream to skip, at no cost.
-        share: `Share`, which batches of the stream to make; by default all.
+        shard: `Shard`, which batches of the stream to make; by default all.
         cache_gigabytes: Resized images are kept in memory if all together need at most this much.
 
     Returns:
@@ -72,7 +72,7 @@ def training_batches(
         source, *others = task.example(images, key)
         return (augment.perturb(source, augmentation, key), *others, *examples.row(index))
 
-    return stream(example, batch_size=batch_size, first_step=first_step, share=share)
+    return stream(example, batch_size=batch_size, first_step=first_step, shard=shard)
 
 
 def unpaired_batches(
@@ -85,7 +85,7 @@ def unpaired_batches(
     batch_size: int = 1,
     seed: int = 0,
     first_step: int = 0,
-    share: Share = Share(),
+    shard: Shard = Shard(),
     cache_gigabytes: float = 1.0,
 ) -> tf.data.Dataset:
     """Streams jittered batches of two domains, paired at random or by position, without end.
@@ -104,7 +104,7 @@ def unpaired_batches(
         batch_size: Images of each domain per batch.
         seed: Seed of order and jitter.
         first_step: How many batches of the stream to skip, at no cost.
-        share: `Share`, which batches of the stream to make; by default all.
+        shard: `Shard`, which batches of the stream to make; by default all.
         cache_gigabytes: The images of a domain are kept in memory if they need at most half of it.
 
     Returns:
@@ -149,7 +149,7 @@ def unpaired_batches(
         a, b = sources
         return (augment.perturb(a, augmentation, tf.stack([seed, position])), b, *rows)
 
-    return stream(example, batch_size=batch_size, first_step=first_step, share=share)
+    return stream(example, batch_size=batch_size, first_step=first_step, shard=shard)
 
 
 def evaluation_batches(

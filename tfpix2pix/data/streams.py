@@ -15,7 +15,7 @@ from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.reading import Examples
 
 
-class Share(NamedTuple):
+class Shard(NamedTuple):
     """Which batches of a stream one worker makes, where several share it.
 
     The stream is divided into rows of `total` batches; the worker makes the same ones of each row.
@@ -26,7 +26,7 @@ class Share(NamedTuple):
         total: Batches of a row, over all workers.
 
     Example:
-        >>> Share(first=2, consecutive=2, total=4).total  # Of 0 1 2 3 4 5 6 7 it makes 2 3 6 7.
+        >>> Shard(first=2, consecutive=2, total=4).total  # Of 0 1 2 3 4 5 6 7 it makes 2 3 6 7.
         4
     """
 
@@ -36,7 +36,7 @@ class Share(NamedTuple):
 
 
 def stream(
-    example: Callable, *, batch_size: int = 1, first_step: int = 0, share: Share = Share()
+    example: Callable, *, batch_size: int = 1, first_step: int = 0, shard: Shard = Shard()
 ) -> tf.data.Dataset:
     """Streams batches of examples that follow from their positions, without end.
 
@@ -45,7 +45,7 @@ def stream(
             tuple or dict of such.
         batch_size: Examples per batch.
         first_step: How many batches of the worker to skip, at no cost.
-        share: `Share`, which batches of the stream to make; by default all.
+        shard: `Shard`, which batches of the stream to make; by default all.
 
     Returns:
         A `tf.data.Dataset` of batches.
@@ -58,8 +58,8 @@ def stream(
 
     def shared_example(number):
         batch = number // batch_size
-        row = batch // share.consecutive
-        batch = row * share.total + share.first + batch % share.consecutive
+        row = batch // shard.consecutive
+        batch = row * shard.total + shard.first + batch % shard.consecutive
         return example(batch * batch_size + number % batch_size)
 
     dataset = tf.data.Dataset.range(first_step * batch_size, tf.int64.max)

@@ -3,7 +3,7 @@
 from tfpix2pix.config import ExperimentConfig, differences
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import cyclegan, pix2pix
-from tfpix2pix.families.family import Family, Feed, Importer, PeerFile, Phase, Place
+from tfpix2pix.families.family import Family, Feed, Importer, PeerFile, Phase, Worker
 
 FAMILIES: dict[str, Family] = {
     "pix2pix": pix2pix.FAMILY,
@@ -17,7 +17,7 @@ __all__ = [
     "Importer",
     "PeerFile",
     "Phase",
-    "Place",
+    "Worker",
     "checked_family",
     "get_family",
     "preset",

@@ -36,21 +36,21 @@ class Phase(NamedTuple):
     renewed: tuple[str, ...] = ()
 
 
-class Place(NamedTuple):
+class Worker(NamedTuple):
     """What part of every batch a worker makes.
 
     Attributes:
         replicas: How many replicas each worker has; each is given an equal part of a batch.
-        worker: Number of the worker.
+        index: Number of the worker.
         workers: How many workers there are.
 
     Example:
-        >>> Place(replicas=2, worker=1, workers=4).devices
+        >>> Worker(replicas=2, index=1, workers=4).devices
         8
     """
 
     replicas: int = 1
-    worker: int = 0
+    index: int = 0
     workers: int = 1
 
     @property
@@ -70,7 +70,7 @@ class Feed:
             was left out, and `spread(count)` returns a few from all over the data.
         completed: `(config, examples) -> config` without open ends: with the channels, types and
             ranges of the data.
-        training: `(config, examples, phase, place, first_step) -> tf.data.Dataset`, the endless
+        training: `(config, examples, phase, worker, first_step) -> tf.data.Dataset`, the endless
             batches of one worker, of one of its replicas after the other, from a step on.
         held_out: `(config, examples, phase) -> tf.data.Dataset`, deterministic: every example once,
             in order, in batches of one. Which of `names` a direction translates, and by which

@@ -4,9 +4,9 @@ from tfpix2pix.config import DataConfig, ExperimentConfig
 from tfpix2pix.data import tables
 from tfpix2pix.data.augment import Augmentation
 from tfpix2pix.data.reading import Examples
-from tfpix2pix.data.streams import Share
+from tfpix2pix.data.streams import Shard
 from tfpix2pix.errors import InputError
-from tfpix2pix.families.family import Phase, Place
+from tfpix2pix.families.family import Phase, Worker
 
 
 def stated_folder(data: DataConfig) -> str:
@@ -52,39 +52,39 @@ def with_attributes(examples: Examples, data: DataConfig) -> Examples:
     return tables.with_rows(examples, tables.read_table(data.attributes))
 
 
-def stream_arguments(config: ExperimentConfig, phase: Phase, place: Place) -> dict:
+def stream_arguments(config: ExperimentConfig, phase: Phase, worker: Worker) -> dict:
     """Returns which batches of the stream of a phase a worker makes.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         phase: `Phase`.
-        place: `Place`.
+        worker: `Worker`.
 
     Returns:
         Dict of arguments of the functions of `tfpix2pix.data.pipeline`: `batch_size`, `seed`,
-        `share`, `augmentation` and `cache_gigabytes`.
+        `shard`, `augmentation` and `cache_gigabytes`.
 
     Raises:
         ValueError: If the batch cannot be shared equally.
 
     Example:
         >>> from tfpix2pix.families import preset
-        >>> stream_arguments(preset("facades"), Phase("whole", 9, 1, (256, 256)), Place(replicas=2))
+        >>> stream_arguments(preset("facades"), Phase("all", 9, 1, (8, 8)), Worker(2))
         Traceback (most recent call last):
         ...
         tfpix2pix.errors.InputError: `train.batch_size` must be a multiple of the number of ...
     """
     data = config.data
-    if phase.batch_size % place.devices:
+    if phase.batch_size % worker.devices:
         raise InputError(
             f"`train.batch_size` must be a multiple of the number of devices. Received: "
-            f"batch_size={phase.batch_size}, devices={place.devices}. Use batch_size="
-            f"{place.devices}."
+            f"batch_size={phase.batch_size}, devices={worker.devices}. Use batch_size="
+            f"{worker.devices}."
         )
     return {
-        "batch_size": phase.batch_size // place.devices,
+        "batch_size": phase.batch_size // worker.devices,
         "seed": config.train.seed,
-        "share": Share(place.worker * place.replicas, place.replicas, place.devices),
+        "shard": Shard(worker.index * worker.replicas, worker.replicas, worker.devices),
         "augmentation": Augmentation(data.flip, data.source_brightness, data.source_noise),
         "cache_gigabytes": data.cache_gigabytes,
     }

@@ -8,7 +8,7 @@ from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import pipeline, sources, tasks
 from tfpix2pix.data.base_task import kind_of
 from tfpix2pix.data.parallel import silent
-from tfpix2pix.families.family import Feed, Phase, Place
+from tfpix2pix.families.family import Feed, Phase, Worker
 from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
 from tfpix2pix.families.pixels import PLACES, filled, geometry, open_formats, task
 
@@ -81,7 +81,7 @@ def completed(config: ExperimentConfig, examples) -> ExperimentConfig:
 
 
 def training(
-    config: ExperimentConfig, examples, phase: Phase, place: Place, first_step: int
+    config: ExperimentConfig, examples, phase: Phase, worker: Worker, first_step: int
 ) -> tf.data.Dataset:
     """Streams the training batches of a worker, of one of its replicas after the other.
 
@@ -89,7 +89,7 @@ def training(
         config: `tfpix2pix.config.ExperimentConfig`.
         examples: `tfpix2pix.data.sources.Examples`.
         phase: `Phase`.
-        place: `Place`.
+        worker: `Worker`.
         first_step: The step of the training at which the stream starts.
 
     Returns:
@@ -103,15 +103,15 @@ def training(
         >>> from tfpix2pix.families import preset
         >>> pairs = synthetic.write_pairs("facades", 2, (64, 64))
         >>> phase = Phase("whole", 9, 4, (64, 64))
-        >>> training(preset("quickstart"), pairs, phase, Place(2), 0).element_spec[0].shape
+        >>> training(preset("quickstart"), pairs, phase, Worker(2), 0).element_spec[0].shape
         TensorShape([2, 64, 64, 3])
     """
     return pipeline.training_batches(
         examples,
         geometry(config, phase.image_size),
         task=task(config),
-        first_step=first_step * place.replicas,
-        **stream_arguments(config, phase, place),
+        first_step=first_step * worker.replicas,
+        **stream_arguments(config, phase, worker),
     )
 
 

@@ -14,7 +14,7 @@ from tfpix2pix.data.parallel import silent
 from tfpix2pix.data.sources import Examples
 from tfpix2pix.data.tasks import Task
 from tfpix2pix.families import pixels
-from tfpix2pix.families.family import Feed, Phase, Place
+from tfpix2pix.families.family import Feed, Phase, Worker
 from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
 from tfpix2pix.inference import Control, Direction, Embedding, Example
 
@@ -151,7 +151,7 @@ def _tasks(config, formats):
 
 
 def training(
-    config: ExperimentConfig, examples: Domains, phase: Phase, place: Place, first_step: int
+    config: ExperimentConfig, examples: Domains, phase: Phase, worker: Worker, first_step: int
 ) -> tf.data.Dataset:
     """Streams the training batches of a worker, of one of its replicas after the other.
 
@@ -159,7 +159,7 @@ def training(
         config: `tfpix2pix.config.ExperimentConfig`.
         examples: `Domains`.
         phase: `Phase`.
-        place: `Place`.
+        worker: `Worker`.
         first_step: The step of the training at which the stream starts.
 
     Returns:
@@ -176,7 +176,7 @@ def training(
         ...     codecs.write(np.zeros((64, 64, 3), "uint8"), name)
         >>> config = preset("quickstart").with_data("bees")
         >>> phase = Phase("whole", 9, 2, (64, 64))
-        >>> batches = training(config, examples(config, "train"), phase, Place(), 0)
+        >>> batches = training(config, examples(config, "train"), phase, Worker(), 0)
         >>> [image.shape for image in batches.element_spec]
         [TensorShape([2, 64, 64, 3]), TensorShape([2, 64, 64, 3])]
     """
@@ -185,8 +185,8 @@ def training(
         pixels.geometry(config, phase.image_size),
         tasks=tasks(config),
         order="serial" if config.data.serial_batches else "shuffled",
-        first_step=first_step * place.replicas,
-        **stream_arguments(config, phase, place),
+        first_step=first_step * worker.replicas,
+        **stream_arguments(config, phase, worker),
     )
 
 

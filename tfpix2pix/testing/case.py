@@ -13,7 +13,7 @@ from tfpix2pix import checkpointing, runs
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.export import export
-from tfpix2pix.families import Family, Place, get_family
+from tfpix2pix.families import Family, Worker, get_family
 
 SIDES = (37, 30)  # Of an image that hardly any network takes as it is.
 
@@ -117,15 +117,15 @@ class Case:
         model, _ = self.loop.train(self.trained, self.folder / name, strategy, **options)
         return model
 
-    def batches(self, place: Place = Place()) -> tf.data.Dataset:  # noqa: B008, it is immutable.
+    def batches(self, worker: Worker = Worker()) -> tf.data.Dataset:  # noqa: B008, it is immutable.
         """Returns the training batches of the configuration without noise, in its last phase.
 
         Args:
-            place: `tfpix2pix.families.Place`.
+            worker: `tfpix2pix.families.Worker`.
         """
         config, examples = self._completed
         phase = self.family.phases(config)[-1]
-        return self.family.feed.training(config, examples, phase, place, 0)
+        return self.family.feed.training(config, examples, phase, worker, 0)
 
     @cached_property
     def _completed(self):

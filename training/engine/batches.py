@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfpix2pix import runs
 from tfpix2pix.config import ExperimentConfig
-from tfpix2pix.families import Place, checked_family, get_family
+from tfpix2pix.families import Worker, checked_family, get_family
 from training import progress
 
 
@@ -42,7 +42,7 @@ def training_batches(config: ExperimentConfig, examples) -> tf.data.Dataset:
         Endless `tf.data.Dataset`.
     """
     family = get_family(config.family)
-    return family.feed.training(config, examples, family.phases(config)[0], Place(), 0)
+    return family.feed.training(config, examples, family.phases(config)[0], Worker(), 0)
 
 
 def held_out_batches(config: ExperimentConfig, *, batch_size: int = 1):

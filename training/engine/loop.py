@@ -12,7 +12,7 @@ from tqdm import tqdm
 from tfpix2pix import runs
 from tfpix2pix.bfloat16 import check_precision, graph_precision
 from tfpix2pix.errors import InputError, listed
-from tfpix2pix.families import Place, get_family
+from tfpix2pix.families import Worker, get_family
 from training import progress
 from training.engine import devices
 from training.engine.batches import completed
@@ -58,7 +58,7 @@ def distributed_batches(strategy, batches):
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        batches: Function of `tfpix2pix.families.Place` to a `tf.data.Dataset` of the batches of
+        batches: Function of `tfpix2pix.families.Worker` to a `tf.data.Dataset` of the batches of
             a worker's replicas, of one after the other.
 
     Returns:
@@ -67,9 +67,9 @@ def distributed_batches(strategy, batches):
     Raises:
         ValueError: If the batches cannot be made.
     """
-    worker, workers = devices.worker_number(strategy)
-    place = Place(strategy.num_replicas_in_sync // workers, worker, workers)
-    dataset = strategy.distribute_datasets_from_function(lambda context: batches(place))
+    index, workers = devices.worker_number(strategy)
+    worker = Worker(strategy.num_replicas_in_sync // workers, index, workers)
+    dataset = strategy.distribute_datasets_from_function(lambda context: batches(worker))
     gpus = tf.config.list_logical_devices("GPU")
     if gpus and isinstance(dataset, tf.data.Dataset):
         # The batches of many devices are copied ahead; those of a single one are not.
@@ -194,7 +194,7 @@ class _Training:
             first = taken + self.lost
             batches = distributed_batches(
                 self.strategy,
-                lambda place: feed.training(self.config, self.examples, phase, place, first),
+                lambda worker: feed.training(self.config, self.examples, phase, worker, first),
             )
             held_out = feed.held_out(self.config, self.held_out, phase)
             samples = list(held_out.take(SHOWN_EXAMPLES))

@@ -14,7 +14,7 @@ from tensorflow import keras
 
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import Place
+from tfpix2pix.families import Worker
 from tfpix2pix.runs import Run
 from training import progress
 from training.evaluation import segmenters
@@ -116,7 +116,7 @@ def _training_batches(run, direction, seed):
     examples = run.examples("train", progress.survey)
     one_hot = tf.tile([[1.0, -1.0], [-1.0, 1.0]], (BATCH, 1))
     pictures = []
-    for batch in feed.training(config, examples, phase, Place(), 0):
+    for batch in feed.training(config, examples, phase, Worker(), 0):
         pictures += [
             tf.image.resize(picture, (SIDE, SIDE), "area")
             for picture in _pictures(direction, direction.example(batch))

@@ -79,15 +79,15 @@ def test_smaller_batches_are_parts_of_larger_ones(numbered):
 def test_the_shares_of_workers_are_the_whole(numbered):
     """Two workers of two replicas each; so no example is seen twice in an epoch."""
     alone = as_array(stream(numbered), 12)
-    shares = [pipeline.Share(first, 2, 4) for first in (0, 2)]
-    first, second = (as_array(stream(numbered, share=share), 6) for share in shares)
+    shares = [pipeline.Shard(first, 2, 4) for first in (0, 2)]
+    first, second = (as_array(stream(numbered, shard=shard), 6) for shard in shares)
     np.testing.assert_array_equal(
         first.reshape(3, 2, *alone.shape[1:]), alone.reshape(3, 4, *alone.shape[1:])[:, :2]
     )
     np.testing.assert_array_equal(
         second.reshape(3, 2, *alone.shape[1:]), alone.reshape(3, 4, *alone.shape[1:])[:, 2:]
     )
-    resumed = as_array(stream(numbered, share=shares[1], first_step=2), 4)
+    resumed = as_array(stream(numbered, shard=shares[1], first_step=2), 4)
     np.testing.assert_array_equal(resumed, second[2:])
 
 
@@ -272,7 +272,7 @@ def test_serial_batches_pair_by_position_and_resume(tmp_path, counts):
     assert order.tolist() == [[n % count for n in range(14)] for count in counts]
     resumed = unpaired_numbers(domains, 5, order="serial", batch_size=2, first_step=2)
     np.testing.assert_array_equal(resumed, order[:, 4:])
-    shared = unpaired_numbers(domains, 7, order="serial", share=pipeline.Share(1, 1, 2))
+    shared = unpaired_numbers(domains, 7, order="serial", shard=pipeline.Shard(1, 1, 2))
     np.testing.assert_array_equal(shared, order[:, 1::2])
     with pytest.raises(
         InputError, match=r"^`order` must be one of shuffled, serial\. Received: 's"
@@ -287,10 +287,10 @@ def test_the_shares_of_workers_are_the_unpaired_stream_of_one(tmp_path, counts):
     options = {"batch_size": 2, "seed": 4}
     alone = unpaired_numbers(domains, 24, **options).reshape(2, 6, 4, 2)
     for first in (0, 2):
-        share = pipeline.Share(first, 2, 4)
-        part = unpaired_numbers(domains, 12, share=share, **options).reshape(2, 6, 2, 2)
+        shard = pipeline.Shard(first, 2, 4)
+        part = unpaired_numbers(domains, 12, shard=shard, **options).reshape(2, 6, 2, 2)
         np.testing.assert_array_equal(part, alone[:, :, first : first + 2])
-        resumed = unpaired_numbers(domains, 8, share=share, first_step=4, **options)
+        resumed = unpaired_numbers(domains, 8, shard=shard, first_step=4, **options)
         np.testing.assert_array_equal(resumed, part[:, 2:].reshape(2, 16))
 
 

@@ -75,7 +75,7 @@ def test_an_experiment_trains_on_tiny_data(name, folders):
     config = family.feed.completed(config, examples)
     (phase,) = family.phases(config)
     model = family.model(config)
-    batches = family.feed.training(config, examples, phase, families.Place(), 0)
+    batches = family.feed.training(config, examples, phase, families.Worker(), 0)
     for batch in batches.take(2):
         logs = model.train_step(batch)
     assert all(np.isfinite(value) for value in logs.values())

@@ -10,7 +10,7 @@ from tests.cases.families import cyclegan, write_domains
 from tfpix2pix import InputError, families, load_run, preset, runs
 from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.data import codecs
-from tfpix2pix.families import Place, checked_family, unpaired
+from tfpix2pix.families import Worker, checked_family, unpaired
 from training.engine import batches, loop
 
 
@@ -31,7 +31,7 @@ def streamed(folder, count=6, **options):
     examples = unpaired.examples(config, "train")
     config = unpaired.completed(config, examples)
     phase = families.Phase("whole", 9, config.train.batch_size, config.data.image_size)
-    training = unpaired.training(config, examples, phase, Place(), 0).take(count)
+    training = unpaired.training(config, examples, phase, Worker(), 0).take(count)
     held_out = unpaired.held_out(config, unpaired.examples(config, "held_out"), phase)
     return config, list(training.as_numpy_iterator()), list(held_out.as_numpy_iterator())
 

@@ -13,7 +13,7 @@ from tfpix2pix.data import codecs, images, sources
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.datasets import derive
 from tfpix2pix.export import export, run_details
-from tfpix2pix.families import Place, pairs
+from tfpix2pix.families import Worker, pairs
 from tfpix2pix.families.family import whole
 from tfpix2pix.families.pix2pix import Pix2PixConfig
 from tfpix2pix.testing import save_untrained
@@ -131,7 +131,7 @@ def test_drawing_and_photo_are_cropped_and_mirrored_alike(exported):
             (window for drawing in drawings for window in windows(drawing)),
         )
     )
-    batches = pairs.training(experiment, found, whole(experiment)[0], Place(), 0)
+    batches = pairs.training(experiment, found, whole(experiment)[0], Worker(), 0)
     for source, target in batches.take(6):
         window = places[images.to_pixels(target[0], "uint8").numpy().tobytes()]
         np.testing.assert_array_equal(images.to_pixels(source[0], "uint8"), window)

@@ -139,7 +139,7 @@ def test_a_roll_back_over_a_border_takes_the_steps_of_the_older_phase_again(
     phases = {phase.name: phase for phase in family.phases(config)}
     expected = family.model(config)
     for name, first, steps in parts:
-        feed = iter(family.feed.training(config, examples, phases[name], families.Place(), first))
+        feed = iter(family.feed.training(config, examples, phases[name], families.Worker(), first))
         expected.enter(phases[name], 0.0)
         for number in steps:
             expected.enter(phases[name], (number - 1) % 3 / 3)
