@@ -243,7 +243,7 @@ def test_durations_are_steps_of_the_training_for_a_player_with_several_in_each()
 
 
 def test_a_run_without_checkpoints_is_refused(tmp_path):
-    runs.save_config(UNUSUAL, tmp_path)
+    runs.save_config(preset("facades"), tmp_path)
     message = (
         f"A trained run has checkpoints in {tmp_path}/checkpoints. Received: {str(tmp_path)!r}, "
         "which has none yet. Train it further, or lower `train.checkpoint_every`."

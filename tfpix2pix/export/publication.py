@@ -37,18 +37,17 @@ def export(
     The SavedModel takes images of any size up to `tfpix2pix.export.MOST_PIXELS`. The signatures of
     the first direction:
 
-    * `serving_default`: `image_bytes`, string `[batch]`, PNG or JPEG files, to `output_bytes`,
-      string `[batch]`, PNG files of the task's bits and channels. Where PNG cannot hold these, it
-      is the same as `float`.
+    * `serving_default`: `image_bytes`, string `[batch]`, PNG or JPEG files, to `output_bytes`, PNG
+      files of the task's bits and channels. Where PNG cannot hold these, it is the same as `float`.
     * `float`: `image`, float32 `[batch, height, width, channels]` in [-1, 1], to `output`, float32
       `[batch, height, width, output_channels]`.
-    * `uint8`, where files have 8 bits: `image`, their pixels `[batch, height, width, channels]`, to
-      `output`, pixels of the translations.
+    * `uint8`, where files have 8 bits: `image`, their pixels, to `output`, those of translations.
     * `sampled`, where the generator has dropout: as `serving_default`, with noise by `seed`, int64
       `[batch]`. An image with its seed is translated alike in any batch, as the first of
       `inference.translate(..., samples=1, seed=seed)`.
     * For every other control one of its name: as `serving_default`, with a value of the control for
       each image beside it, `[batch, *shape]`. Elsewhere controls are neutral.
+    * `controlled`, where there are controls: with a value of each, and `set_NAME`, bool `[batch]`.
     * `model_card`: `request`, string `[batch]`, whose content is ignored, to `model_card`, string
       `[batch]`, each the JSON of the card.
 
