@@ -56,13 +56,12 @@ def export(
     float32 `[batch, length]`; another one, `E`, has `E_embedding` and `E_embedding_float`. Dropout
     is off but in samples; the statistics are those of each image. All signatures share one body of
     variables. The version is written under a name that servers pass over, loaded back, compared
-    with the networks, and only then renamed. Its file `model_card.json` is the card with `parity`,
-    the difference measured, and `files`, the SHA-256 of every other file.
+    with the networks, and then renamed; its `model_card.json` has `parity`, the difference, too,
+    and `files`, the SHA-256 of every other file.
 
     Args:
         directions: Dict of names to `tfpix2pix.inference.Direction`, the default one first; or a
-            `keras.Model` with open sides, such as `unet_generator((None, None, 3), depth=8)`, as
-            the direction `translate`.
+            `keras.Model` with open sides as the direction `translate`.
         folder: Folder of the served model; the version becomes the next numbered folder in it.
         task: Of a generator, `tfpix2pix.data.tasks.Pairs` or another, what lies between files and
             the generator; by default that of pairs of 8 bits.
