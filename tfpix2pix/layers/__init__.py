@@ -7,7 +7,14 @@ from tfpix2pix.layers.convolution import (
     MatrixConv2DTranspose,
     SpectralConv2D,
 )
+from tfpix2pix.layers.domain_norms import DomainNormalization, OneHot
 from tfpix2pix.layers.dropout import Dropout
+from tfpix2pix.layers.growing import (
+    EqualizedConv2D,
+    Fade,
+    MinibatchDeviation,
+    PixelNormalization,
+)
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
 from tfpix2pix.layers.reflected import ReflectedConv2D
 
@@ -16,10 +23,16 @@ __all__ = [
     "AlignedConv2DTranspose",
     "BatchNormalization",
     "Conventions",
+    "DomainNormalization",
     "Dropout",
+    "EqualizedConv2D",
+    "Fade",
     "InstanceNormalization",
     "MatrixConv2D",
     "MatrixConv2DTranspose",
+    "MinibatchDeviation",
+    "OneHot",
+    "PixelNormalization",
     "ReflectedConv2D",
     "SpectralConv2D",
     "normalization",

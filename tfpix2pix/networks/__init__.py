@@ -6,12 +6,24 @@ from tfpix2pix.networks.patchgan import (
     receptive_field,
 )
 from tfpix2pix.networks.resnet import resnet_generator
+from tfpix2pix.networks.twingan import (
+    TwinNetworks,
+    twingan_discriminators,
+    twingan_encoders,
+    twingan_generators,
+    twingan_translator,
+)
 from tfpix2pix.networks.unet import unet_generator
 
 __all__ = [
+    "TwinNetworks",
     "image_discriminator",
     "patch_discriminator",
     "receptive_field",
     "resnet_generator",
+    "twingan_discriminators",
+    "twingan_encoders",
+    "twingan_generators",
+    "twingan_translator",
     "unet_generator",
 ]

@@ -1,0 +1,152 @@
+"""Layers of networks that grow: fade, pixel norm, minibatch deviation, equalized learning rate."""
+
+from typing import Optional
+
+import tensorflow as tf
+from tensorflow import keras
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
+class Fade(keras.layers.Layer):
+    """Blends a new path in: `alpha * new + (1 - alpha) * old`, exactly one of them at 0 and at 1.
+
+    Attributes:
+        alpha: float32 variable in [0, 1], which a training sets; it starts with 1.
+
+    Call: `[new, old]`, float of one shape, to the same shape and dtype.
+
+    Example:
+        >>> fade = Fade()
+        >>> float(fade([tf.constant(4.0), tf.constant(2.0)]))
+        4.0
+        >>> _ = fade.alpha.assign(0.25)
+        >>> float(fade([tf.constant(4.0), tf.constant(2.0)]))
+        2.5
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), figure 2.
+    """
+
+    reach = 0  # It looks at pixels alone, see `tfpix2pix.inference.windows`.
+
+    @property
+    def unaveraged(self) -> list:
+        """What averages of weights leave alone."""
+        return [self.alpha]
+
+    def build(self, input_shape):
+        """Creates the variable."""
+        self.alpha = self.add_weight(
+            "alpha", (), initializer="ones", trainable=False, experimental_autocast=False
+        )
+        super().build(input_shape)
+
+    def call(self, inputs):
+        """Blends both."""
+        new, old = inputs
+        alpha = tf.cast(self.alpha, new.dtype)
+        return alpha * new + (1.0 - alpha) * old
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
+class PixelNormalization(keras.layers.Layer):
+    """Divides the channels of each pixel by the root of their mean square.
+
+    Args:
+        epsilon: Added to the mean square.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call: float `[batch, height, width, channels]` to the same shape and dtype.
+
+    Example:
+        >>> PixelNormalization()(tf.constant([[[[3.0, 4.0]]]])).numpy().round(2)
+        array([[[[0.85, 1.13]]]], dtype=float32)
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 4.2.
+    """
+
+    reach = 0  # It looks at pixels alone.
+
+    def __init__(self, epsilon: float = 1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, inputs):
+        """Normalizes each pixel, in float32."""
+        x = tf.cast(inputs, "float32")
+        power = tf.reduce_mean(tf.square(x), -1, keepdims=True)
+        return tf.cast(x * tf.math.rsqrt(power + self.epsilon), inputs.dtype)
+
+    def get_config(self):
+        """Returns the arguments that rebuild the layer."""
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
+class MinibatchDeviation(keras.layers.Layer):
+    """Adds a channel by which a discriminator sees how much the images of a batch differ.
+
+    It is the deviation over the batch of each value, averaged to one number. So the logits of an
+    image depend on the others of its batch, and of its replica.
+
+    Call: float `[batch, height, width, channels]` to `[batch, height, width, channels + 1]`.
+
+    Example:
+        >>> two = tf.constant([[[[1.0, 5.0]]], [[[3.0, 5.0]]]])
+        >>> MinibatchDeviation()(two)[..., 2].numpy().round(3).ravel().tolist()
+        [0.5, 0.5]
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 3.
+    """
+
+    def call(self, inputs):
+        """Appends the mean deviation."""
+        x = tf.cast(inputs, "float32")
+        variance = tf.reduce_mean(tf.square(x - tf.reduce_mean(x, 0, keepdims=True)), 0)
+        deviation = tf.reduce_mean(tf.sqrt(variance + 1e-8))
+        channel = tf.fill(tf.shape(inputs[..., :1]), tf.cast(deviation, inputs.dtype))
+        return tf.concat([inputs, channel], -1)
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
+class EqualizedConv2D(keras.layers.Conv2D):
+    """2D convolution with an equalized learning rate: N(0, 1) weights, scaled when they are used.
+
+    The factor is `gain / sqrt(fan_in)`, He's deviation by default. So optimizers that go by the
+    size of gradients, such as Adam, change all layers at one rate.
+
+    Args:
+        *args: Those of `keras.layers.Conv2D`.
+        gain: Factor of the weights.
+        kernel_initializer: By default N(0, 1).
+        **kwargs: Those of `keras.layers.Conv2D`.
+
+    Call: as `keras.layers.Conv2D`.
+
+    Example:
+        >>> layer = EqualizedConv2D(1, 2, kernel_initializer="ones")
+        >>> round(float(layer(tf.ones((1, 2, 2, 2)))), 3)  # 8 times the root of 2 / 8.
+        4.0
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 4.1.
+    """
+
+    def __init__(
+        self, *args, gain: float = 2.0**0.5, kernel_initializer: Optional[object] = None, **kwargs
+    ):
+        initializer = kernel_initializer or keras.initializers.RandomNormal(stddev=1.0)
+        super().__init__(*args, kernel_initializer=initializer, **kwargs)
+        self.gain = gain
+
+    def convolution_op(self, inputs, kernel):
+        """Convolves by the scaled kernel."""
+        height, width, channels, _ = kernel.shape
+        factor = self.gain * (height * width * channels) ** -0.5
+        return super().convolution_op(inputs, kernel * tf.cast(factor, kernel.dtype))
+
+    def get_config(self):
+        """Returns the arguments that rebuild the layer."""
+        return {**super().get_config(), "gain": self.gain}

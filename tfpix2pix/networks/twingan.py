@@ -1,0 +1,405 @@
+"""TwinGAN: encoder, generator and discriminators of all domains, for each phase of a growth.
+
+A side of 4 to `size` pixels is a resolution; a network grows from one to the next by a phase that
+fades it in. The networks of all phases share their layers, which are named after their resolution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import tensorflow as tf
+from tensorflow import keras
+
+from tfpix2pix.errors import InputError
+from tfpix2pix.layers import (
+    DomainNormalization,
+    EqualizedConv2D,
+    Fade,
+    MinibatchDeviation,
+    OneHot,
+    PixelNormalization,
+)
+from tfpix2pix.layers.initialization import derived_seed
+
+SMALLEST = 4  # Pixels of a side of the embedding.
+FADE = " fade"  # Ends the name of a phase that fades a resolution in.
+
+
+def phase_names(size: int, first: int = SMALLEST) -> list[str]:
+    """Lists the phases of a growth.
+
+    Args:
+        size: Last side in pixels, a power of 2.
+        first: First one.
+
+    Returns:
+        List of str.
+
+    Raises:
+        ValueError: If they are no such powers of 2, or in another order.
+
+    Example:
+        >>> phase_names(16)
+        ['4', '8 fade', '8', '16 fade', '16']
+    """
+    powers = all(side >= SMALLEST and side & (side - 1) == 0 for side in (size, first))
+    if not powers or first > size:
+        raise InputError(
+            "A growth goes from a first side to a last one, powers of 2 from 4 pixels on. "
+            f"Received: {first} to {size}. Use sides such as 4, 8, 16, 32, 64, 128 or 256."
+        )
+    if first == size:
+        return [str(size)]
+    return [*phase_names(size // 2, first), f"{size}{FADE}", str(size)]
+
+
+def resolution(phase: str) -> int:
+    """Returns the side in pixels of the images of a phase.
+
+    Args:
+        phase: One of `phase_names`.
+
+    Returns:
+        int.
+
+    Example:
+        >>> resolution("16 fade")
+        16
+    """
+    return int(phase.removesuffix(FADE))
+
+
+@dataclass(frozen=True)
+class TwinNetworks:
+    """How the networks of a TwinGAN are made.
+
+    Attributes:
+        size: Last side of the images in pixels, a power of 2.
+        domains: How many domains there are.
+        base_filters: Filters at a side of 4 pixels, half of them at 8, and so on.
+        most_filters: Most of them that there are.
+        skip_size: Largest side at which maps of the encoder are passed to the generator.
+        norm: `base` of the `DomainNormalization`s.
+        momentum: Of their moving statistics.
+        image_norm: Of the norm of the image that the generator makes: `"none"` for scale and
+            shift alone, or as `norm`.
+        pixel_norm: Whether encoder and generator normalize pixels.
+        minibatch_deviation: Whether discriminators see how much images differ.
+        learning_rates: `"plain"`, or `"equalized"` for the weights of Karras et al., 2017.
+        seed: Seed of the initial weights.
+
+    Example:
+        >>> networks = TwinNetworks(8, base_filters=16, most_filters=8)
+        >>> networks.filters(4), networks.filters(8), networks.filters(16)
+        (8, 8, 4)
+    """
+
+    size: int
+    domains: int = 2
+    base_filters: int = 1024
+    most_filters: int = 256
+    skip_size: int = 256
+    norm: str = "batch_renorm"
+    momentum: float = 0.99
+    image_norm: str = "none"
+    pixel_norm: bool = True
+    minibatch_deviation: bool = True
+    learning_rates: str = "plain"
+    seed: int = 0
+
+    def filters(self, side: int) -> int:
+        """Returns how many filters maps of a side in pixels have."""
+        return max(1, min(self.base_filters * SMALLEST // side, self.most_filters))
+
+
+class _Layers:
+    """Layers of one player by their names, which networks of several phases share."""
+
+    def __init__(self, options, player):
+        self.options = options
+        self._player = player
+        self._made = {}
+
+    def __call__(self, kind, *arguments, name, **keywords):
+        if name not in self._made:
+            self._made[name] = kind(*arguments, name=name, **keywords)
+        return self._made[name]
+
+    def convolve(self, x, filters, size=3, *, name, deviation=0.02, **keywords):
+        """Convolves; `deviation` 0 stands for that of He et al., 2015."""
+        seed = derived_seed(self.options.seed, f"{self._player}/{name}")
+        kind = keras.layers.Conv2D
+        start = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
+        if self.options.learning_rates == "equalized":
+            kind = EqualizedConv2D
+            start = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
+        elif not deviation:
+            start = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal", seed)
+        keywords = {"padding": "same", "kernel_initializer": start, **keywords}
+        return self(kind, filters, size, name=name, **keywords)(x)
+
+    def unit(self, x, filters, size=3, *, domain, paths, name):
+        """Adds convolution, domain norm, leaky ReLU and pixel norm, in the source's order."""
+        x = self.convolve(x, filters, size, use_bias=False, name=f"{name}_conv")
+        x = self.normalize(x, self.options.norm, domain=domain, paths=paths, name=f"{name}_norm")
+        x = self.leak(x, name=f"{name}_activation")
+        return self(PixelNormalization, name=f"{name}_pixel")(x) if self.options.pixel_norm else x
+
+    def normalize(self, x, base, *, domain, paths, name):
+        """Adds a domain norm."""
+        options = self.options
+        keywords = {"momentum": options.momentum, "paths": paths.shape[-1]}
+        norm = self(DomainNormalization, options.domains, base, name=name, **keywords)
+        return norm([x, domain, paths])
+
+    def leak(self, x, *, name):
+        """Adds the leaky ReLU."""
+        return self(keras.layers.LeakyReLU, 0.2, name=name)(x)
+
+    def shrink(self, x, *, name):
+        """Halves the sides by the mean."""
+        return self(keras.layers.AveragePooling2D, 2, name=name)(x)
+
+    def enlarge(self, x, *, name):
+        """Doubles the sides."""
+        return self(keras.layers.UpSampling2D, 2, name=name)(x)
+
+    def fade(self, new, old, *, name):
+        """Blends two paths."""
+        return self(Fade, name=name)([new, old])
+
+
+def twingan_encoders(options: TwinNetworks, channels: int = 3) -> dict[str, keras.Model]:
+    """Returns the encoder of each phase: from images to the embedding and the maps of the skips.
+
+    Args:
+        options: `TwinNetworks`.
+        channels: Of the images.
+
+    Returns:
+        Dict of `phase_names` to a functional `keras.Model` with open sides of `[image, domain,
+        path]` to `[embedding, skip of 8 pixels, ...]`. The domain is float `[batch, domains]`, its
+        weights; the path float `[batch, 2 domains]`: of real images of a domain, then of such that
+        the generator has made.
+
+    Raises:
+        ValueError: If the size is no power of 2 from 4 on.
+
+    Example:
+        >>> encoders = twingan_encoders(TwinNetworks(8, base_filters=8))
+        >>> [tuple(output.shape) for output in encoders["8"].outputs]
+        [(None, None, None, 8), (None, None, None, 8)]
+
+    Reference:
+        [Li, 2018](https://arxiv.org/abs/1809.00946).
+    """
+    layers = _Layers(options, "encoder")
+    encoders = {}
+    for phase in phase_names(options.size):
+        image = keras.Input((None, None, channels), name="image")
+        domain = keras.Input((options.domains,), name="domain")
+        paths = keras.Input((2 * options.domains,), name="path")
+        unit = partial(layers.unit, domain=domain, paths=paths)
+        side = resolution(phase)
+        x = unit(image, options.filters(side), 1, name=f"from{side}")
+        skips = []
+        while side > SMALLEST:
+            x = unit(x, options.filters(side), name=f"down{side}_first")
+            x = unit(x, options.filters(side // 2), name=f"down{side}_second")
+            if side <= options.skip_size:
+                skips.insert(0, x)
+            x = layers.shrink(x, name=f"down{side}_pool")
+            if phase.endswith(FADE) and side == resolution(phase):
+                old = layers.shrink(image, name=f"from{side}_pool")
+                old = unit(old, options.filters(side // 2), 1, name=f"from{side // 2}")
+                x = layers.fade(x, old, name=f"from{side}_fade")
+            side //= 2
+        encoders[phase] = keras.Model([image, domain, paths], [x, *skips], name="encoder")
+    return encoders
+
+
+def twingan_generators(options: TwinNetworks, channels: int = 3) -> dict[str, keras.Model]:
+    """Returns the generator of each phase: from what an encoder gives to images.
+
+    Args:
+        options: `TwinNetworks`.
+        channels: Of the images.
+
+    Returns:
+        Dict of `phase_names` to a functional `keras.Model` with open sides of `[embedding, *skips,
+        domain, path]` to an image, float around [-1, 1]. The domain is float `[batch, domains]`,
+        that of the image; the path float `[batch, domains * domains]`: of the domain of the
+        embedding times `domains` plus that of the image.
+
+    Raises:
+        ValueError: If the size is no power of 2 from 4 on.
+
+    Example:
+        >>> generators = twingan_generators(TwinNetworks(16, base_filters=8, skip_size=8))
+        >>> [tuple(one.shape)[1:] for one in generators["16"].inputs]
+        [(None, None, 8), (None, None, 8), (2,), (4,)]
+
+    Reference:
+        [Li, 2018](https://arxiv.org/abs/1809.00946).
+    """
+    layers = _Layers(options, "generator")
+    generators = {}
+    for phase in phase_names(options.size):
+        last = resolution(phase)
+        embedding = keras.Input((None, None, options.filters(SMALLEST)), name="embedding")
+        domain = keras.Input((options.domains,), name="domain")
+        paths = keras.Input((options.domains**2,), name="path")
+        unit = partial(layers.unit, domain=domain, paths=paths)
+
+        def image_of(x, side, *, domain=domain, paths=paths):
+            x = layers.convolve(x, channels, 1, use_bias=False, name=f"to{side}_conv")
+            norm = options.image_norm
+            return layers.normalize(x, norm, domain=domain, paths=paths, name=f"to{side}_norm")
+
+        x = unit(embedding, options.filters(SMALLEST), name="base4_first")
+        x = unit(x, options.filters(SMALLEST), name="base4_second")
+        side = SMALLEST
+        skips = []
+        while side < last:
+            before = x
+            side *= 2
+            x = layers.enlarge(x, name=f"up{side}_double")
+            if side <= options.skip_size:
+                shape = (None, None, options.filters(side // 2))
+                skips.append(keras.Input(shape, name=f"skip{side}"))
+                x = layers(keras.layers.Concatenate, name=f"up{side}_join")([x, skips[-1]])
+            x = unit(x, options.filters(side), name=f"up{side}_first")
+            x = unit(x, options.filters(side), name=f"up{side}_second")
+        image = image_of(x, side)
+        if phase.endswith(FADE):
+            old = layers.enlarge(image_of(before, side // 2), name=f"to{side}_double")
+            image = layers.fade(image, old, name=f"to{side}_fade")
+        inputs = [embedding, *skips, domain, paths]
+        generators[phase] = keras.Model(inputs, image, name="generator")
+    return generators
+
+
+def twingan_discriminators(
+    options: TwinNetworks, channels: int = 3, *, name: str = "discriminator"
+) -> dict[str, keras.Model]:
+    """Returns the discriminator of one domain for each phase: from images to a logit each.
+
+    Args:
+        options: `TwinNetworks`.
+        channels: Of the images.
+        name: Name of the player, which decides its initial weights.
+
+    Returns:
+        Dict of `phase_names` to a functional `keras.Model` of images of the phase's size to float
+        `[batch, 1, 1, 1]`.
+
+    Raises:
+        ValueError: If the size is no power of 2 from 4 on.
+
+    Example:
+        >>> discriminators = twingan_discriminators(TwinNetworks(8, base_filters=8))
+        >>> discriminators["8 fade"](tf.zeros((2, 8, 8, 3))).shape
+        TensorShape([2, 1, 1, 1])
+
+    Reference:
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), table 2.
+    """
+    layers = _Layers(options, name)
+    he = {"deviation": 0.0}
+
+    def unit(x, filters, size=3, *, name, **keywords):
+        x = layers.convolve(x, filters, size, name=f"{name}_conv", **he, **keywords)
+        return layers.leak(x, name=f"{name}_activation")
+
+    discriminators = {}
+    for phase in phase_names(options.size):
+        side = resolution(phase)
+        image = keras.Input((side, side, channels), name="image")
+        x = unit(image, options.filters(side), 1, name=f"from{side}")
+        while side > SMALLEST:
+            x = unit(x, options.filters(side), name=f"down{side}_first")
+            x = unit(x, options.filters(side // 2), name=f"down{side}_second")
+            x = layers.shrink(x, name=f"down{side}_pool")
+            if phase.endswith(FADE) and side == resolution(phase):
+                old = layers.shrink(image, name=f"from{side}_pool")
+                old = unit(old, options.filters(side // 2), 1, name=f"from{side // 2}")
+                x = layers.fade(x, old, name=f"from{side}_fade")
+            side //= 2
+        if options.minibatch_deviation:
+            x = layers(MinibatchDeviation, name="head_deviation")(x)
+        x = unit(x, options.filters(SMALLEST), name="head_first")
+        x = unit(x, options.filters(SMALLEST), SMALLEST, name="head_second", padding="valid")
+        x = layers.convolve(x, 1, 1, name="head_logit", **he)
+        discriminators[phase] = keras.Model(image, x, name=name)
+    return discriminators
+
+
+def faded(images, alpha):
+    """Blends images with their halved and doubled selves, as those of a phase that fades.
+
+    Args:
+        images: float `[batch, height, width, channels]`, of even sides.
+        alpha: Share of the images as they are, in [0, 1].
+
+    Returns:
+        The same shape and dtype.
+
+    Example:
+        >>> faded(tf.constant([[[[0.0], [4.0]], [[0.0], [4.0]]]]), 0.5).numpy().ravel().tolist()
+        [1.0, 3.0, 1.0, 3.0]
+    """
+    coarse = tf.nn.avg_pool2d(images, 2, 2, "VALID")
+    coarse = tf.repeat(tf.repeat(coarse, 2, axis=1), 2, axis=2)
+    return alpha * images + (1.0 - alpha) * coarse
+
+
+def twingan_translator(
+    encoder: keras.Model, generator: keras.Model, domains: Sequence[int]
+) -> keras.Model:
+    """Returns the network that translates: encoder and generator with the norms of two domains.
+
+    Args:
+        encoder: One of `twingan_encoders`.
+        generator: One of `twingan_generators`, of the same phase.
+        domains: Number of the domain of the images, and of that of the translations.
+
+    Returns:
+        Functional `keras.Model` with open sides of images to float32 of their shape in [-1, 1].
+
+    Example:
+        >>> options = TwinNetworks(8, base_filters=8)
+        >>> parts = [make(options)["8"] for make in (twingan_encoders, twingan_generators)]
+        >>> twingan_translator(*parts, (0, 1))(tf.zeros((1, 16, 8, 3))).shape
+        TensorShape([1, 16, 8, 3])
+    """
+    source, target = domains
+    count = encoder.inputs[1].shape[-1]
+    image = keras.Input((None, None, encoder.inputs[0].shape[-1]), name="image")
+    fade = [layer for layer in encoder.layers if isinstance(layer, Fade)]
+    x = image
+    if fade:  # As the images were that it has learned from.
+        x = keras.layers.AveragePooling2D(2, name="source_pool")(x)
+        x = keras.layers.UpSampling2D(2, name="source_double")(x)
+        blend = Fade(name="source_fade")
+        x = blend([image, x])
+        blend.alpha.assign(fade[0].alpha)
+    codes = encoder(
+        [
+            x,
+            OneHot(source, count, name="source_domain")(image),
+            OneHot(source, 2 * count, name="source_path")(image),
+        ]
+    )
+    codes = codes if isinstance(codes, (list, tuple)) else [codes]
+    made = generator(
+        [
+            *codes,
+            OneHot(target, count, name="target_domain")(image),
+            OneHot(source * count + target, count**2, name="target_path")(image),
+        ]
+    )
+    clipped = keras.layers.ReLU(2.0, name="head_clip")  # Of an image shifted to [0, 2].
+    shifted = clipped(keras.layers.Rescaling(1.0, 1.0, dtype="float32", name="head_shift")(made))
+    output = keras.layers.Rescaling(1.0, -1.0, dtype="float32", name="head_center")(shifted)
+    return keras.Model(image, output, name="twingan_translator")
