@@ -82,11 +82,12 @@ def _with_hints(column, task):
     return np.where(mask, hints, images.displayed(pixels, task.source_format.value_range))
 
 
-def comparison(columns: Mapping) -> Image.Image:
+def comparison(columns: Mapping, caption: str = "") -> Image.Image:
     """Draws images side by side, a titled column for each list, a row for each example.
 
     Args:
         columns: Dict of title to a list or batch of uint8 `[height, width, 3]`, of equal lengths.
+        caption: Title of the whole, above them; none if it is empty.
 
     Returns:
         `PIL.Image.Image`; images are enlarged by a whole factor until the smallest side has at
@@ -102,17 +103,21 @@ def comparison(columns: Mapping) -> Image.Image:
     factor = -(-LEAST_SIDE // shapes.min())
     height, width = (int(side) * factor for side in shapes.max(axis=0))
     count = len(next(iter(arrays.values())))
-    size = (len(arrays) * (width + MARGIN) + MARGIN, count * (height + MARGIN) + MARGIN + HEADER)
+    header = HEADER * (2 if caption else 1)
+    size = (len(arrays) * (width + MARGIN) + MARGIN, count * (height + MARGIN) + MARGIN + header)
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(FONT_SIZE)
+    if caption:
+        draw.text((size[0] // 2, HEADER // 2), caption, "black", font, anchor="mm")
     for column, (title, batch) in enumerate(arrays.items()):
         left = MARGIN + column * (width + MARGIN)
-        center = (left + width // 2, HEADER // 2)
-        draw.text(center, title, "black", ImageFont.load_default(FONT_SIZE), anchor="mm")
+        center = (left + width // 2, header - HEADER // 2)
+        draw.text(center, title, "black", font, anchor="mm")
         for row, image in enumerate(batch):
             tile = Image.fromarray(image)
             tile = tile.resize((tile.width * factor, tile.height * factor), Image.NEAREST)
-            top = HEADER + row * (height + MARGIN)
+            top = header + row * (height + MARGIN)
             corner = (left + (width - tile.width) // 2, top + (height - tile.height) // 2)
             picture.paste(tile, corner)
     return picture

@@ -15,7 +15,7 @@ from tfpix2pix.losses.gan import (
     wasserstein,
     wasserstein_discriminator,
 )
-from tfpix2pix.losses.penalties import dragan, penalty, r1, wgan_gp
+from tfpix2pix.losses.penalties import dragan, dragan_variance, penalty, r1, wgan_gp
 from tfpix2pix.losses.reconstruction import l1, l2
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "cross_entropy_discriminator",
     "cross_entropy_generator",
     "dragan",
+    "dragan_variance",
     "hinge",
     "hinge_discriminator",
     "l1",

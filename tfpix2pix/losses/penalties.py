@@ -67,6 +67,36 @@ def dragan(judge: Callable, real, fake, noise):
     return tf.square(_gradient_norm(judge, real + 0.5 * tf.math.reduce_std(real) * noise) - 1.0)
 
 
+def dragan_variance(judge: Callable, real, fake, noise):
+    """Returns (gradient norm - 1)² at a random point around real, as the code of TwinGAN does.
+
+    Args:
+        judge: The discriminator as a function of targets to logits, float
+            `[batch, rows, columns, 1]`.
+        real: float `[batch, height, width, channels]`.
+        fake: Ignored; all penalties have the same arguments.
+        noise: float `[batch, height, width, channels]`, uniform in [0, 1). It is moved to [-1, 1)
+            and scaled by half of the *variance* of the real batch, and by its own first value in
+            each example.
+
+    Returns:
+        float32 `[batch]`, at least 0.
+
+    Example:
+        >>> steep = lambda target: 3.0 * tf.reduce_sum(target, (1, 2, 3), keepdims=True)
+        >>> dragan_variance(steep, *[tf.ones((1, 1, 1, 1))] * 3).numpy().tolist()
+        [4.0]
+
+    Reference:
+        [Li, 2018](https://arxiv.org/abs/1809.00946), its code.
+    """
+    del fake
+    real, noise = (tf.cast(x, "float32") for x in (real, noise))
+    steps = noise[:, :1, :1, :1] * (2.0 * noise - 1.0)
+    moved = real + 0.5 * tf.math.reduce_variance(real) * steps
+    return tf.square(_gradient_norm(judge, moved) - 1.0)
+
+
 def r1(judge: Callable, real, fake, noise):
     """Returns (gradient norm)² / 2 at real.
 
@@ -101,14 +131,14 @@ def _gradient_norm(judge, target):
     return tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + 1e-12)
 
 
-PENALTIES = {"wgan_gp": wgan_gp, "dragan": dragan, "r1": r1}
+PENALTIES = {"wgan_gp": wgan_gp, "dragan": dragan, "dragan_variance": dragan_variance, "r1": r1}
 
 
 def penalty(kind: Optional[str]) -> Optional[Callable]:
     """Returns the gradient penalty of a name, or `None` for `None`.
 
     Args:
-        kind: `"wgan_gp"`, `"dragan"`, `"r1"` or `None`.
+        kind: `"wgan_gp"`, `"dragan"`, `"dragan_variance"`, `"r1"` or `None`.
 
     Returns:
         A function of this module, or `None`.

@@ -5,5 +5,6 @@ from tfpix2pix.models.columns import Column
 from tfpix2pix.models.cyclegan import CycleGAN
 from tfpix2pix.models.image_pool import ImagePool
 from tfpix2pix.models.pix2pix import Pix2Pix
+from tfpix2pix.models.twingan import TwinGAN
 
-__all__ = ["Column", "CycleGAN", "ImagePool", "Pix2Pix", "TranslationModel"]
+__all__ = ["Column", "CycleGAN", "ImagePool", "Pix2Pix", "TranslationModel", "TwinGAN"]

@@ -3,6 +3,8 @@
 import tensorflow as tf
 from tensorflow import keras
 
+from tfpix2pix.layers.network_calls import leaves
+
 
 def copied(network: keras.Model) -> keras.Model:
     """Returns a network with the same weights that is not trained.
@@ -56,6 +58,8 @@ def regrown(averaged: keras.Model, network: keras.Model) -> keras.Model:
 def approach(averaged: keras.Model, network: keras.Model, decay) -> None:
     """Moves averaged weights towards those of a network, on every replica.
 
+    What a layer lists as `unaveraged`, such as statistics of other weights, stays as it is.
+
     Args:
         averaged: What `copied` returned.
         network: The network, whose weights are the same on all replicas.
@@ -75,8 +79,11 @@ def approach(averaged: keras.Model, network: keras.Model, decay) -> None:
     def move(average, weight):
         average.assign_sub((1.0 - decay) * (average - weight))
 
+    kept = {id(x) for layer in leaves(averaged) for x in getattr(layer, "unaveraged", ())}
+    pairs = [pair for pair in zip(averaged.weights, network.weights) if id(pair[0]) not in kept]
+
     def update(strategy):
-        for average, weight in zip(averaged.weights, network.weights):
+        for average, weight in pairs:
             strategy.extended.update(average, move, args=(weight,))
 
     # All replicas have the same weights by now, so each updates the copy of its own.

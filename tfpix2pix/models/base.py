@@ -65,6 +65,11 @@ class TranslationModel(DescendingModel):
         """Dict of logged term to its function of logits on real and fake, to find it saturated."""
         return {}
 
+    @property
+    def caption(self) -> str:
+        """Title of the sample picture, such as the phase in which the model is; by default none."""
+        return ""
+
     def columns(self, batch) -> dict[str, Column]:
         """Translates a batch for the sample picture.
 

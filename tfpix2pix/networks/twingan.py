@@ -86,6 +86,8 @@ class TwinNetworks:
             shift alone, or as `norm`.
         pixel_norm: Whether encoder and generator normalize pixels.
         minibatch_deviation: Whether discriminators see how much images differ.
+        discriminator_deviation: Of the discriminators' initial weights; 0 for that of He et al.,
+            2015, which the others' weights, before norms, do not need.
         learning_rates: `"plain"`, or `"equalized"` for the weights of Karras et al., 2017.
         seed: Seed of the initial weights.
 
@@ -105,6 +107,7 @@ class TwinNetworks:
     image_norm: str = "none"
     pixel_norm: bool = True
     minibatch_deviation: bool = True
+    discriminator_deviation: float = 0.02
     learning_rates: str = "plain"
     seed: int = 0
 
@@ -127,7 +130,7 @@ class _Layers:
         return self._made[name]
 
     def convolve(self, x, filters, size=3, *, name, deviation=0.02, **keywords):
-        """Convolves; `deviation` 0 stands for that of He et al., 2015."""
+        """Convolves; the deviation of the initial weights is as of `discriminator_deviation`."""
         seed = derived_seed(self.options.seed, f"{self._player}/{name}")
         kind = keras.layers.Conv2D
         start = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
@@ -306,10 +309,10 @@ def twingan_discriminators(
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196), table 2.
     """
     layers = _Layers(options, name)
-    he = {"deviation": 0.0}
+    start = {"deviation": options.discriminator_deviation}
 
     def unit(x, filters, size=3, *, name, **keywords):
-        x = layers.convolve(x, filters, size, name=f"{name}_conv", **he, **keywords)
+        x = layers.convolve(x, filters, size, name=f"{name}_conv", **start, **keywords)
         return layers.leak(x, name=f"{name}_activation")
 
     discriminators = {}
@@ -330,7 +333,7 @@ def twingan_discriminators(
             x = layers(MinibatchDeviation, name="head_deviation")(x)
         x = unit(x, options.filters(SMALLEST), name="head_first")
         x = unit(x, options.filters(SMALLEST), SMALLEST, name="head_second", padding="valid")
-        x = layers.convolve(x, 1, 1, name="head_logit", **he)
+        x = layers.convolve(x, 1, 1, name="head_logit", **start)
         discriminators[phase] = keras.Model(image, x, name=name)
     return discriminators
 

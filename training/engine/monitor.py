@@ -148,7 +148,7 @@ class Monitor:
         for symptom in symptoms:
             tqdm.write(f"Warning at step {step}: {symptom.measured}. {symptom.remedy}")
         self.run_log.warn(step, symptoms)
-        self.run_log.sample(step, report.columns(samples, self.tasks))
+        self.run_log.sample(step, report.columns(samples, self.tasks), self.model.caption)
         if self.config.train.histograms:
             self.run_log.histograms(step, self.model.players)
 

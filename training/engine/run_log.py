@@ -118,15 +118,16 @@ class RunLog:
                 tf.summary.scalar(name, value)
         self.writer.flush()
 
-    def sample(self, step: int, columns):
+    def sample(self, step: int, columns, caption: str = ""):
         """Saves a picture of examples, and brings the page up to date.
 
         Args:
             step: Number of steps that have been taken.
             columns: See `tfpix2pix.report.comparison`.
+            caption: The same.
         """
         self.step = step
-        picture = report.comparison(columns)
+        picture = report.comparison(columns, caption)
         report.save_picture(picture, self.run / SAMPLES / f"{step:06d}.png")
         with self.writer.as_default(step):
             tf.summary.image("samples", np.asarray(picture)[np.newaxis])
