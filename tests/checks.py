@@ -29,15 +29,16 @@ def check_network(case, folder):
 def check_layer(case):
     """Shape and dtype in every precision, and the same output from the config alone."""
     layer = case.build()
-    batch = smooth_images(case.inputs[0])
+    batch = [smooth_images(shape, seed) for seed, shape in enumerate(case.inputs)]
+    batch, shape = (batch, list(case.inputs)) if len(batch) > 1 else (batch[0], batch[0].shape)
     output = layer(batch, training=False) if _has_mode(layer) else layer(batch)
     assert output.shape == case.output
     revived = type(layer).from_config(layer.get_config())
-    revived.build(batch.shape)
+    revived.build(shape)
     revived.set_weights(layer.get_weights())
     np.testing.assert_array_equal(revived(batch), output)
     half_layer = type(layer).from_config({**layer.get_config(), "dtype": "mixed_float16"})
-    half_layer.build(batch.shape)
+    half_layer.build(shape)
     half_layer.set_weights(layer.get_weights())
     half = half_layer(batch)
     assert half.dtype == tf.float16

@@ -36,8 +36,9 @@ from tfpix2pix.export import read_card
 from tfpix2pix.families import preset, presets
 from tfpix2pix.families.cyclegan import CycleGANConfig
 from tfpix2pix.families.pix2pix import Pix2PixConfig
+from tfpix2pix.families.twingan import TwinGANConfig
 from tfpix2pix.inference import Control, Direction, Embedding, translate
-from tfpix2pix.models import CycleGAN, Pix2Pix
+from tfpix2pix.models import CycleGAN, Pix2Pix, TwinGAN
 from tfpix2pix.networks import (
     image_discriminator,
     patch_discriminator,
@@ -62,6 +63,8 @@ __all__ = [
     "PixelFormat",
     "Run",
     "TrainConfig",
+    "TwinGAN",
+    "TwinGANConfig",
     "bfloat16",
     "callbacks",
     "data",

@@ -8,12 +8,18 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix import CycleGAN, Pix2Pix, layers, load_run, losses, metrics
+from tfpix2pix import CycleGAN, Pix2Pix, TwinGAN, layers, load_run, losses, metrics
+from tfpix2pix.families import Phase
 from tfpix2pix.models.cyclegan import DISCRIMINATORS, GENERATORS
 from tfpix2pix.networks import (
+    TwinNetworks,
     image_discriminator,
     patch_discriminator,
     resnet_generator,
+    twingan_discriminators,
+    twingan_encoders,
+    twingan_generators,
+    twingan_translator,
     unet_generator,
 )
 
@@ -28,6 +34,14 @@ class Case:
 
 
 IMAGE = (2, 16, 24, 3)
+TWINS = TwinNetworks(8, base_filters=6, most_filters=4, norm="instance", seed=5)
+
+
+def _embedding():
+    """Returns an encoder without the maps of its skips."""
+    encoder = twingan_encoders(TWINS)["8 fade"]
+    return keras.Model(encoder.inputs, encoder.outputs[0])
+
 
 NETWORKS = {
     "unet_generator": Case(
@@ -50,6 +64,22 @@ NETWORKS = {
         partial(resnet_generator, IMAGE[1:], 2, base_filters=4, blocks=2, norm="none", seed=5),
         (IMAGE,),
         (2, 16, 24, 2),
+    ),
+    "twingan_encoders": Case(_embedding, (IMAGE, (2, 2), (2, 4)), (2, 8, 12, 4)),
+    "twingan_generators": Case(
+        lambda: twingan_generators(TWINS, 2)["8 fade"],
+        ((2, 4, 6, 4), (2, 8, 12, 4), (2, 2), (2, 4)),
+        (2, 8, 12, 2),
+    ),
+    "twingan_discriminators": Case(
+        lambda: twingan_discriminators(TWINS)["8 fade"], ((2, 8, 8, 3),), (2, 1, 1, 1)
+    ),
+    "twingan_translator": Case(
+        lambda: twingan_translator(
+            twingan_encoders(TWINS)["8"], twingan_generators(TWINS)["8"], (0, 1)
+        ),
+        (IMAGE,),
+        IMAGE,
     ),
 }
 
@@ -85,6 +115,24 @@ LAYERS = {
     "BatchNormalization": Case(
         partial(layers.BatchNormalization, momentum=0.7, epsilon=1e-2, name="norm"), (IMAGE,), IMAGE
     ),
+    "DomainNormalization": Case(
+        partial(layers.DomainNormalization, 3, "batch", conditions=4, paths=2, momentum=0.7),
+        (IMAGE, (2, 3), (2, 2), (2, 4)),
+        IMAGE,
+    ),
+    "OneHot": Case(partial(layers.OneHot, 1, 3, name="domain"), (IMAGE,), (2, 3)),
+    "Fade": Case(partial(layers.Fade, name="fade"), (IMAGE, IMAGE), IMAGE),
+    "PixelNormalization": Case(
+        partial(layers.PixelNormalization, 1e-3, name="pixel"), (IMAGE,), IMAGE
+    ),
+    "MinibatchDeviation": Case(
+        partial(layers.MinibatchDeviation, name="deviation"), (IMAGE,), (2, 16, 24, 4)
+    ),
+    "EqualizedConv2D": Case(
+        partial(layers.EqualizedConv2D, 5, 3, gain=2.0, padding="same", name="conv"),
+        (IMAGE,),
+        (2, 16, 24, 5),
+    ),
     "Dropout": Case(partial(layers.Dropout, 0.3, seed=4, name="dropout"), (IMAGE,), IMAGE),
     "normalization": Case(
         partial(layers.normalization, "instance", epsilon=0.1, name="norm"), (IMAGE,), IMAGE
@@ -102,6 +150,11 @@ def _judge(target):
 def _dragan_alone(real, fake, noise):
     """DRAGAN without noise: its deviation is that of the batch, so examples do depend on it."""
     return losses.dragan(_judge, real, fake, 0 * noise)
+
+
+def _dragan_variance_alone(real, fake, noise):
+    """The same without the source's noise."""
+    return losses.dragan_variance(_judge, real, fake, 0 * noise)
 
 
 LOSSES = {
@@ -135,6 +188,7 @@ LOSSES = {
     "penalty": Case(lambda: partial(losses.penalty("r1"), _judge), (IMAGE, IMAGE, IMAGE), (2,)),
     "wgan_gp": Case(lambda: partial(losses.wgan_gp, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
     "dragan": Case(lambda: _dragan_alone, (IMAGE, IMAGE, IMAGE), (2,)),
+    "dragan_variance": Case(lambda: _dragan_variance_alone, (IMAGE, IMAGE, IMAGE), (2,)),
     "r1": Case(lambda: partial(losses.r1, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
     "l1": Case(lambda: losses.l1, (IMAGE, IMAGE), (2,)),
     "l2": Case(lambda: losses.l2, (IMAGE, IMAGE), (2,)),
@@ -170,7 +224,22 @@ def tiny_cyclegan(channels=(3, 3), optimizer=None, norm="instance", **options):
     return model
 
 
+def tiny_twingan(optimizer=None, size=8, **options):
+    """Returns a compiled TwinGAN in its last phase, whose names are those of `phase_names`."""
+    twins = TwinNetworks(size, base_filters=6, most_filters=4, norm="batch", momentum=0.9)
+    players = {"encoder": twingan_encoders(twins), "generator": twingan_generators(twins)}
+    for name in DISCRIMINATORS:
+        players[name] = twingan_discriminators(twins, name=name)
+    growing = {p: {name: made[p] for name, made in players.items()} for p in players["encoder"]}
+    model = TwinGAN(growing, **options)
+    model.compile(optimizer and {player: optimizer() for player in model.players})
+    model.enter(Phase(str(size), 1, 2, (size, size)), 0.5)
+    return model
+
+
 MODELS = {
+    # Of one phase, since the model has the layers of all, and moves those of its phase.
+    "TwinGAN": Case(partial(tiny_twingan, size=4), ((2, 4, 4, 3), (2, 4, 4, 3)), (2, 4, 4, 3)),
     "CycleGAN": Case(tiny_cyclegan, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
     "Pix2Pix": Case(tiny_pix2pix, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
 }

@@ -145,7 +145,7 @@ class EqualizedConv2D(keras.layers.Conv2D):
         """Convolves by the scaled kernel."""
         height, width, channels, _ = kernel.shape
         factor = self.gain * (height * width * channels) ** -0.5
-        return super().convolution_op(inputs, kernel * tf.cast(factor, kernel.dtype))
+        return super().convolution_op(inputs, factor * tf.convert_to_tensor(kernel))
 
     def get_config(self):
         """Returns the arguments that rebuild the layer."""

@@ -86,7 +86,8 @@ def test_unknown_losses_are_refused():
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         losses.adversarial("hinge", real_label=0.9)
     message = (
-        "`penalty` must be one of ['dragan', 'r1', 'wgan_gp'] or None. Received: penalty='gp'."
+        "`penalty` must be one of ['dragan', 'dragan_variance', 'r1', 'wgan_gp'] or None. "
+        "Received: penalty='gp'."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         losses.penalty("gp")
@@ -134,6 +135,14 @@ def test_a_penalty_takes_one_logit_an_image(kind):
     arguments = REAL_IMAGE, FAKE_IMAGE, NOISE
     penalty = losses.penalty(kind)
     np.testing.assert_allclose(penalty(by_image, *arguments), penalty(judge, *arguments), rtol=1e-5)
+
+
+def test_dragan_of_the_code_of_twingan_looks_around_real_by_the_variance():
+    real = REAL_IMAGE.numpy()
+    around = real + 0.5 * real.var() * NOISE[:, :1, :1, :1] * (2 * NOISE - 1)
+    expected = (gradient_norm_at(around) - 1) ** 2
+    penalty = losses.dragan_variance(judge, REAL_IMAGE, FAKE_IMAGE, NOISE)
+    np.testing.assert_allclose(penalty, expected, rtol=1e-5)
 
 
 def test_a_penalty_has_a_finite_gradient_where_the_discriminator_is_flat():

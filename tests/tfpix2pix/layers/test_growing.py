@@ -1,0 +1,51 @@
+import numpy as np
+import tensorflow as tf
+
+from tests import reference
+from tests.cases import smooth_images
+from tfpix2pix.layers import EqualizedConv2D, Fade, MinibatchDeviation, PixelNormalization
+
+IMAGES = smooth_images((3, 5, 4, 6))
+
+
+def test_a_fade_is_exactly_one_path_at_its_ends_and_their_blend_between():
+    old = smooth_images((3, 5, 4, 6), seed=3)
+    fade = Fade()
+    np.testing.assert_array_equal(fade([IMAGES, old]), IMAGES)
+    fade.alpha.assign(0.0)
+    np.testing.assert_array_equal(fade([IMAGES, old]), old)
+    fade.alpha.assign(0.3)
+    np.testing.assert_allclose(fade([IMAGES, old]), 0.3 * IMAGES + 0.7 * old, atol=1e-6)
+
+
+def test_pixel_norm_divides_by_the_root_of_the_mean_square():
+    images = IMAGES.numpy()
+    expected = images / np.sqrt((images**2).mean(-1, keepdims=True) + 0.1)
+    np.testing.assert_allclose(PixelNormalization(0.1)(IMAGES), expected, atol=1e-6)
+
+
+def test_the_deviation_over_the_batch_is_one_number_in_a_channel_of_its_own():
+    output = MinibatchDeviation()(IMAGES).numpy()
+    np.testing.assert_array_equal(output[..., :-1], IMAGES)
+    expected = np.sqrt(IMAGES.numpy().var(axis=0) + 1e-8).mean()
+    np.testing.assert_allclose(output[..., -1], np.full((3, 5, 4), expected), rtol=1e-5)
+
+
+def test_equalized_weights_of_deviation_1_are_scaled_when_they_are_used():
+    layer = EqualizedConv2D(64, 3, gain=3.0, padding="same", bias_initializer="ones")
+    output = layer(IMAGES)
+    kernel = layer.kernel.numpy()
+    assert abs(kernel.std() - 1) < 0.05
+    expected = reference.convolution(IMAGES.numpy(), 3 / np.sqrt(54) * kernel, 1) + 1
+    np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_layers_of_a_discriminator_have_second_derivatives():
+    image = tf.Variable(IMAGES)
+    conv = EqualizedConv2D(2, 3)
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            logits = conv(MinibatchDeviation()(image))
+        slope = inner.gradient(logits, image)
+        penalty = tf.reduce_sum(slope**2)
+    assert np.abs(outer.gradient(penalty, conv.kernel)).min() > 0
