@@ -156,3 +156,38 @@ def weights_of(model):
         for layer in model.layers
         for v in layer.weights
     }
+
+
+def twingan(x, weights, side, skip_size, domains):
+    """TwinGAN's encoder and generator in a stable phase, by the norms of two domains (its code).
+
+    `weights` are those of "encoder" and "generator", as `weights_of` returns them.
+    """
+    source, target = domains
+    skips = {}
+
+    def unit(x, player, name, domain):
+        kernel = weights[player][f"{name}_conv/kernel"]
+        x = convolution(x, kernel, 1, kernel.shape[0] // 2)
+        gamma, beta = (weights[player][f"{name}_norm/{part}"][domain] for part in ("gamma", "beta"))
+        x = leaky_relu(normalize(x, gamma, beta, (1, 2)))
+        return x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6)
+
+    sides = [4 * 2**n for n in range(1, side.bit_length() - 2)]
+    x = unit(x, "encoder", f"from{side}", source)
+    for side_now in reversed(sides):
+        for part in ("first", "second"):
+            x = unit(x, "encoder", f"down{side_now}_{part}", source)
+        skips[side_now] = x
+        x = sum(x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4
+    for part in ("first", "second"):
+        x = unit(x, "generator", f"base4_{part}", target)
+    for side_now in sides:
+        x = x.repeat(2, axis=1).repeat(2, axis=2)
+        if side_now <= skip_size:
+            x = np.concatenate([x, skips[side_now]], axis=-1)
+        for part in ("first", "second"):
+            x = unit(x, "generator", f"up{side_now}_{part}", target)
+    of_image = {part: weights["generator"][f"to{side}_norm/{part}"] for part in ("gamma", "beta")}
+    x = convolution(x, weights["generator"][f"to{side}_conv/kernel"], 1, 0)
+    return x * of_image["gamma"][target] + of_image["beta"][target]

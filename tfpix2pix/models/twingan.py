@@ -135,7 +135,7 @@ class TwinGAN(TranslationModel):
     @property
     def caption(self) -> str:
         """The phase and its blend, for the sample picture."""
-        return f"{self._entered or self.side} pixels, alpha {float(self.alpha):.2f}"
+        return f"phase {self._entered or self.side}, alpha {float(self.alpha):.2f}"
 
     @property
     def discriminator_losses(self):
