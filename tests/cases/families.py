@@ -67,10 +67,22 @@ def toy_paper(folder):
     return dataclasses.replace(config, train=TRAIN)
 
 
-FAMILIES = {"pix2pix": pix2pix, "cyclegan": cyclegan, "toy": toy_paper}
+def twingan(folder, **options):
+    """TwinGAN from 4 to 8 pixels: one step, two that fade and three, on two domains."""
+    config = preset("twingan_tiny").with_data(write_domains(folder))
+    data = dataclasses.replace(config.data, image_size=(8, 8))
+    images = {"4": 2, "8 fade": 4, "8": 6}
+    options = {"base_filters": 8, "most_filters": 6, "images": images, **options}
+    model = dataclasses.replace(config.model, **options)
+    return dataclasses.replace(config, data=data, model=model, train=TRAIN)
+
+
+FAMILIES = {"pix2pix": pix2pix, "cyclegan": cyclegan, "twingan": twingan, "toy": toy_paper}
 # Replicas draw noise of their own, and so their pools, so two do not train as one.
 NOISELESS = {
     **FAMILIES,
     "pix2pix": partial(pix2pix, dropout_levels=0),
     "cyclegan": partial(cyclegan, pool_size=0),
+    # By batch norm, and by how much the images of a batch differ, a part of it is another batch.
+    "twingan": partial(twingan, norm="instance", minibatch_deviation=False),
 }
