@@ -224,15 +224,17 @@ def tiny_cyclegan(channels=(3, 3), optimizer=None, norm="instance", **options):
     return model
 
 
-def tiny_twingan(optimizer=None, size=8, **options):
+def tiny_twingan(optimizer=None, size=8, norm="batch", ema_decay=0.0, **options):
     """Returns a compiled TwinGAN in its last phase, whose names are those of `phase_names`."""
-    twins = TwinNetworks(size, base_filters=6, most_filters=4, norm="batch", momentum=0.9)
+    sizes = {"base_filters": 16, "most_filters": 4, "discriminator_deviation": 0.0}
+    twins = TwinNetworks(size, norm=norm, momentum=0.9, **sizes)
     players = {"encoder": twingan_encoders(twins), "generator": twingan_generators(twins)}
     for name in DISCRIMINATORS:
         players[name] = twingan_discriminators(twins, name=name)
     growing = {p: {name: made[p] for name, made in players.items()} for p in players["encoder"]}
     model = TwinGAN(growing, **options)
-    model.compile(optimizer and {player: optimizer() for player in model.players})
+    optimizers = optimizer and {player: optimizer() for player in model.players}
+    model.compile(optimizers, ema_decay=ema_decay)
     model.enter(Phase(str(size), 1, 2, (size, size)), 0.5)
     return model
 

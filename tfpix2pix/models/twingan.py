@@ -88,7 +88,9 @@ class TwinGAN(TranslationModel):
             "cycle": tuple(cycle_weights),
         }
         minimized = [term for term, weights in self.weights_of_terms.items() if any(weights)]
-        minimized += ["reconstruction_gan"] if reconstruction_gan_from else []
+        last = max(networks["discriminator_A"].input_shape[1] for networks in growing.values())
+        if reconstruction_gan_from is not None and last >= reconstruction_gan_from:
+            minimized.append("reconstruction_gan")
         terms = [f"generator_{term}_{domain}" for term in minimized for domain in DOMAINS]
         kinds = ("gan", "penalty") if penalty else ("gan",)
         terms += [f"{player}_{kind}" for player in DISCRIMINATORS for kind in kinds]

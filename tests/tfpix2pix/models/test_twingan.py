@@ -1,0 +1,250 @@
+"""A step of TwinGAN beside its terms restated, its statistics, its phases."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.cases import sgd, smooth_images, tiny_twingan
+from tfpix2pix import losses
+from tfpix2pix.families import Phase
+from tfpix2pix.layers import Fade
+from tfpix2pix.models.twingan import DOMAINS, PLAYERS
+
+PAIRS = (("A", "B"), ("B", "A"))
+EVERYTHING = {
+    "reconstruction_weights": (2.0, 0.5),
+    "gan_weights": (0.5, 3.0),
+    "content_weights": (0.3, 0.7),
+    "cycle_weights": (0.6, 1.5),
+    "reconstruction_gan_from": 4,
+    "distances": ("l2", "l2"),
+    "penalty": (5.0, losses.r1),
+}
+
+
+def images(side, count=2):
+    a = smooth_images((count, side, side, 3))
+    return a, 0.5 * smooth_images((count, side, side, 3), seed=1) + 0.2
+
+
+def hot(number, count, images):
+    return tf.repeat(tf.one_hot([number], count), len(images), 0)
+
+
+def passes(model, training=False):
+    """Returns functions of images or codes and domains, which call the networks as documented."""
+
+    def encode(x, domain, made=0):
+        number = DOMAINS.index(domain)
+        inputs = [x, hot(number, 2, x), hot(number + 2 * made, 4, x)]
+        return tf.nest.flatten(model.players["encoder"](inputs, training=training))
+
+    def generate(codes, source, target):
+        numbers = DOMAINS.index(source), DOMAINS.index(target)
+        weights = [hot(numbers[1], 2, codes[0]), hot(2 * numbers[0] + numbers[1], 4, codes[0])]
+        return model.players["generator"]([*codes, *weights], training=training)
+
+    return encode, generate
+
+
+def restated(model, a, b, options):
+    """Returns all terms by their names, as the article and its code say, of images in [0, 1]."""
+    encode, generate = passes(model)
+    real = {"A": a, "B": b}
+    codes = {domain: encode(real[domain], domain) for domain in DOMAINS}
+    same = {domain: generate(codes[domain], domain, domain) for domain in DOMAINS}
+    made = {target: generate(codes[source], source, target) for source, target in PAIRS}
+    mean = tf.reduce_mean
+    difference = tf.square if options.get("distances", ("l1",))[0] == "l2" else tf.abs
+    terms = {}
+    for number, (domain, other) in enumerate(PAIRS):
+        judge = model.players[f"discriminator_{domain}"]
+        weights = {
+            name: options.get(f"{name}_weights", default)[number]
+            for name, default in (
+                *(("reconstruction", (1, 1)), ("gan", (1, 1))),
+                *(("content", (0.1, 0.1)), ("cycle", (0, 0))),
+            )
+        }
+        again = encode(made[other], other, made=1)
+        back = generate(again, other, domain)
+        kinds = {
+            "reconstruction": mean(difference((real[domain] - same[domain]) / 2)),
+            "gan": mean(tf.math.softplus(-judge(made[domain]))),
+            "content": mean(difference(codes[domain][0] - again[0])),
+            "cycle": mean(tf.abs(real[domain] - back)) / 2,
+        }
+        for name, value in kinds.items():
+            if weights[name]:
+                terms[f"generator_{name}_{domain}"] = weights[name] * value
+        fakes = [made[domain]]
+        if "reconstruction_gan_from" in options:
+            fakes.append(same[domain])
+            terms[f"generator_reconstruction_gan_{domain}"] = weights["gan"] * mean(
+                tf.math.softplus(-judge(same[domain]))
+            )
+        fakes = [tf.stop_gradient(fake) for fake in fakes]
+        terms[f"discriminator_{domain}_gan"] = sum(
+            mean(tf.math.softplus(-judge(real[domain]))) + mean(tf.math.softplus(judge(fake)))
+            for fake in fakes
+        )
+        if "penalty" in options:
+            with tf.GradientTape() as tape:
+                tape.watch(real[domain])
+                logits = judge(real[domain])
+            slopes = 2 * tape.gradient(logits, real[domain])  # Of images in [0, 1].
+            power = tf.reduce_sum(slopes**2, (1, 2, 3))
+            terms[f"discriminator_{domain}_penalty"] = options["penalty"][0] * mean(power) / 2
+    return terms
+
+
+@pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["paper", "everything"])
+def test_a_step_descends_the_terms_of_the_article(options):
+    model = tiny_twingan(sgd, size=4, norm="instance", **options)
+    a, b = images(4)
+    players = {player: model.players[player].trainable_variables for player in PLAYERS}
+    with tf.GradientTape(persistent=True) as tape:
+        terms = restated(model, a, b, options)
+        made = sum(value for name, value in terms.items() if name.startswith("generator"))
+        judged = {
+            player: sum(value for name, value in terms.items() if name.startswith(player))
+            for player in PLAYERS[2:]
+        }
+    expected = {
+        player: tape.gradient(judged.get(player, made), variables)
+        for player, variables in players.items()
+    }
+    before = {player: [v.numpy() for v in variables] for player, variables in players.items()}
+    logs = model.train_step((a, b))
+    assert set(logs) == set(terms)
+    for name, value in terms.items():
+        np.testing.assert_allclose(logs[name], value, rtol=1e-4, err_msg=name)
+    for player, variables in players.items():
+        for variable, old, gradient in zip(variables, before[player], expected[player]):
+            moved = (old - variable.numpy()) / 0.1
+            np.testing.assert_allclose(moved, gradient, atol=2e-4, err_msg=variable.name)
+
+
+def test_a_frozen_encoder_stays_and_the_others_learn():
+    model = tiny_twingan(sgd, size=4, frozen_encoder=True)
+    before = {player: model.players[player].get_weights() for player in PLAYERS}
+    model.train_step(images(4))
+    for player in PLAYERS:
+        trained = len(model.players[player].trainable_weights)
+        moved = [
+            (old != new).any()
+            for old, new in zip(before[player][:trained], model.players[player].get_weights())
+        ]
+        assert any(moved) == (player != "encoder")
+
+
+@pytest.mark.parametrize("kind", ["wgan_gp", "dragan", "dragan_variance", "r1"])
+def test_every_penalty_reaches_all_weights_of_each_discriminator(kind):
+    weight = 1e6  # All else is small beside it.
+    model = tiny_twingan(sgd, size=8, penalty=(weight, losses.penalty(kind)))
+    a, b = images(8)
+    real, fake = {"A": a, "B": b}, {"A": b, "B": a}
+    for domain in DOMAINS:
+        gradients = model._discriminator_gradients(domain, real[domain], [fake[domain]])
+        (player, found) = next(iter(gradients.items()))
+        assert player == f"discriminator_{domain}"
+        for variable, gradient in zip(model.players[player].trainable_variables, found):
+            assert np.isfinite(gradient).all()
+            if "kernel" in variable.name:
+                assert np.abs(gradient).max() > 0, variable.name
+
+
+def test_statistics_are_those_of_one_path_each():
+    model = tiny_twingan(sgd, size=4)
+    a, b = (tf.nn.relu(x) + shift for x, shift in zip(images(4, 3), (0.0, -0.7)))
+    encoder, generator = model.players["encoder"], model.players["generator"]
+    kernels = [network.get_layer(f"{name}_conv").kernel.numpy() for network, name in (
+        (encoder, "from4"), (generator, "base4_first"))]  # fmt: skip
+    encode, _ = passes(model, training=True)
+    codes = [encode(images, domain)[0] for images, domain in ((a, "A"), (b, "B"))]
+    model = tiny_twingan(sgd, size=4)  # The same weights, which have seen nothing.
+    encoder, generator = model.players["encoder"], model.players["generator"]
+    model._passes({"A": a, "B": b})
+
+    def moments(x, kernel):
+        convolved = tf.nn.conv2d(x, kernel, 1, "SAME").numpy()
+        return convolved.mean((0, 1, 2)), convolved.var((0, 1, 2), ddof=1)
+
+    norm = encoder.get_layer("from4_norm")
+    for path, source in enumerate((a, b)):
+        for measured, expected in zip(norm.unaveraged, moments(source, kernels[0])):
+            np.testing.assert_allclose(measured[path], expected, atol=1e-5)
+    norm = generator.get_layer("base4_first_norm")
+    for path in range(4):  # From A to A, A to B, B to A, B to B.
+        for measured, expected in zip(norm.unaveraged, moments(codes[path // 2], kernels[1])):
+            np.testing.assert_allclose(measured[path], expected, atol=1e-5)
+    assert norm.batches_seen.numpy().tolist() == [1, 1, 1, 1]
+    assert encoder.get_layer("from4_norm").batches_seen.numpy().tolist() == [1, 1, 0, 0]
+
+
+def test_a_recalibrated_model_translates_as_by_the_batch_that_it_saw():
+    model = tiny_twingan(sgd, size=8)
+    a, b = images(8, 16)
+    for _ in range(2):
+        model._passes({"A": 9 * a, "B": -3 * b})
+    before = model.translate(a, "AtoB")
+    model.recalibrate([(a, b)])
+    encode, generate = passes(model, training=True)
+    for source, target, batch in (("A", "B", a), ("B", "A", b), ("A", "A", a)):
+        expected = generate(encode(batch, source), source, target)
+        shown = model.translate(batch, f"{source}to{target}")
+        # The moving variance is the unbiased one.
+        np.testing.assert_allclose(shown, np.clip(expected, -1, 1), atol=0.02)
+    assert np.abs(before - model.translate(a, "AtoB")).max() > 0.1
+
+
+def entered(model, name, share):
+    model.enter(Phase(name, 10, 2, (int(name.split()[0]),) * 2), share)
+    return model
+
+
+def test_a_phase_blends_its_layers_and_its_images_and_starts_averages_anew():
+    model = entered(tiny_twingan(sgd, size=16, ema_decay=0.9), "8", 0.0)
+    networks = [*model.players.values(), *model.averaged.values()]
+    assert model.side == 8
+    assert not any(isinstance(x, Fade) for network in networks for x in network.layers)
+    model.train_step(images(8))
+    entered(model, "16 fade", 0.25)
+    networks = [*model.players.values(), *model.averaged.values()]
+    fades = [x for network in networks for x in network.layers if isinstance(x, Fade)]
+    assert [float(fade.alpha) for fade in fades] == [0.25] * 6
+    assert model.caption == "phase 16 fade, alpha 0.25"
+    for player, average in model.averaged.items():
+        for one, other in zip(average.get_weights(), model.players[player].get_weights()):
+            np.testing.assert_array_equal(one, other)
+    a, _ = images(16)
+    coarse = a.numpy().reshape(2, 8, 2, 8, 2, 3).mean((2, 4))
+    expected = 0.25 * a + 0.75 * coarse.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(model.faded(a), expected, atol=1e-6)
+    entered(model, "16 fade", 0.5)
+    assert [float(fade.alpha) for fade in fades] == [0.5] * 6
+    entered(model, "16", 0.0)
+    assert (model.faded(a), float(model.alpha), model.side) == (a, 1.0, 16)
+
+
+def test_averages_leave_statistics_alone():
+    model = tiny_twingan(sgd, size=4, ema_decay=0.5)
+    model.train_step(images(4))
+    average = model.averaged["encoder"].get_layer("from4_norm")
+    assert average.batches_seen.numpy().tolist() == [0, 0, 0, 0]
+    assert average.moving_mean.numpy().any() == False  # noqa: E712
+    assert model.players["encoder"].get_layer("from4_norm").batches_seen.numpy().tolist() == [1] * 4
+
+
+def test_the_sample_picture_has_both_directions_and_both_reconstructions():
+    model = tiny_twingan(sgd, size=4)
+    a, b = images(4)
+    model.train_step((a, b))
+    columns = model.columns((a, b))
+    assert list(columns) == ["A", "A again", "B'", "B", "B again", "A'"]
+    for title, direction in (("A again", "AtoA"), ("B'", "AtoB"), ("A'", "BtoA")):
+        source = b if direction[0] == "B" else a
+        np.testing.assert_array_equal(columns[title].images, model.translate(source, direction))
+    errors = [losses.l1(a, columns["A again"].images), losses.l1(b, columns["B again"].images)]
+    measured = model.validate((a, b))["reconstruction_l1"]
+    np.testing.assert_allclose(measured, np.mean(errors, 0), rtol=1e-5)
