@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Optional, Union
 
+import tensorflow as tf
 from tensorflow import keras
 
 
@@ -16,8 +17,8 @@ class AdamSettings:
         beta_2: Decay of the second moment.
         epsilon: Added to the root of the second moment.
         updates: How many updates the player makes in a step; its schedule is stretched by it.
-        decays: Parts of the training in whose second half the rate falls to a twentieth: of each
-            the number of its first step, from 0, and how many it has.
+        factor: float32 variable that the learning rate is multiplied by, such as one that a model
+            sets by its phase; by default none.
 
     Example:
         >>> AdamSettings(beta_1=0.0, beta_2=0.99).epsilon
@@ -32,7 +33,7 @@ class AdamSettings:
     beta_2: float = 0.999
     epsilon: float = 1e-8
     updates: int = 1
-    decays: tuple[tuple[int, int], ...] = ()
+    factor: Optional[tf.Variable] = None
 
 
 def adam(

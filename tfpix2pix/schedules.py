@@ -1,7 +1,6 @@
 """Learning rate schedules: constant, linear and cosine decay, step decay, warm-up."""
 
 import math
-from collections.abc import Sequence
 from typing import Optional, Union
 
 import tensorflow as tf
@@ -21,7 +20,7 @@ def schedule(
     decay_from: Optional[int] = None,
     decay_every: Optional[int] = None,
     start: Optional[tf.Variable] = None,
-    decays: Sequence[tuple[int, int]] = (),
+    factor: Optional[tf.Variable] = None,
 ) -> Union[float, "LearningRate"]:
     """Builds the learning rate schedule of a training.
 
@@ -35,8 +34,7 @@ def schedule(
             training for linear, and the end of the warm-up for cosine.
         decay_every: Steps from one step decay to the next; by default a quarter of the training.
         start: int64 variable, how many steps came before the optimizer's first; by default none.
-        decays: Parts of the training, `(first step, steps)` each, at whose end the rate is less
-            still: from their middle on it falls to a twentieth, and after them it is whole again.
+        factor: float32 variable that all rates are multiplied by; by default none.
 
     Returns:
         `rate` itself if it never changes, else a `LearningRate`, for the optimizer.
@@ -61,9 +59,9 @@ def schedule(
             f"training. Received: warmup={warmup}, decay_every={decay_every}, "
             f"decay_from={decay_from}, steps={steps}. Start to decay earlier or train longer."
         )
-    if kind == "constant" and warmup == 0 and not decays:
+    if kind == "constant" and warmup == 0 and factor is None:
         return rate
-    return LearningRate(kind, rate, steps, warmup, decay_from, decay_every, start, decays)
+    return LearningRate(kind, rate, steps, warmup, decay_from, decay_every, start, factor)
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")
@@ -80,7 +78,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         decay_from: As for `schedule`.
         decay_every: As for `schedule`.
         start: As for `schedule`; a number or `None` in a configuration.
-        decays: As for `schedule`.
+        factor: As for `schedule`; a number or `None` in a configuration.
 
     Example:
         >>> [float(LearningRate("step", 1.0, 9, 2, 0, 3)(step)) for step in (0, 1, 2)]
@@ -102,9 +100,10 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         decay_from: int,
         decay_every: int,
         start: Optional[Union[tf.Variable, int]] = None,
-        decays: Sequence[tuple[int, int]] = (),
+        factor: Optional[Union[tf.Variable, float]] = None,
     ):
         self._start = start
+        self._factor = factor
         self.options = {
             "kind": kind,
             "rate": rate,
@@ -112,7 +111,6 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
             "warmup": warmup,
             "decay_from": decay_from,
             "decay_every": decay_every,
-            "decays": [list(part) for part in decays],
         }
 
     def __call__(self, step):
@@ -130,15 +128,16 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
             "step": lambda: 0.1 ** (step // options["decay_every"]),
         }[options["kind"]]()
         warmup = tf.minimum((step + 1.0) / max(1, options["warmup"]), 1.0)
-        for first, steps in options["decays"]:
-            left = 1.0 - (step - first) / steps
-            ends = tf.logical_and(step >= first, left > 0.0)
-            factor *= tf.where(ends, tf.minimum(2.0 * left + 0.05, 1.0), 1.0)
+        factor = factor if self._factor is None else factor * self._factor
         return options["rate"] * warmup * factor
 
     def get_config(self):
         """Returns the arguments that rebuild the schedule."""
-        if self._start is None:
-            return dict(self.options)
         # `int` of a variable of several devices fails.
-        return {**self.options, "start": int(tf.convert_to_tensor(self._start))}
+        given = {"start": (int, self._start), "factor": (float, self._factor)}
+        numbers = {
+            name: kind(tf.convert_to_tensor(value))
+            for name, (kind, value) in given.items()
+            if value is not None
+        }
+        return {**self.options, **numbers}

@@ -139,7 +139,7 @@ def _optimizer(train, settings, start=None):
         decay_from=decay_from,
         decay_every=decay_every,
         start=start,
-        decays=[(first * settings.updates, n * settings.updates) for first, n in settings.decays],
+        factor=settings.factor,
     )
     return optimizers.adam(
         learning_rate,

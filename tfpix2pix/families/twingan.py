@@ -13,7 +13,7 @@ from tfpix2pix.families.family import Family, Phase, Place
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TwinGAN
 from tfpix2pix.models.twingan import DISCRIMINATORS, DOMAINS, PLAYERS
-from tfpix2pix.networks.twingan import FADE, SMALLEST, phase_names, resolution
+from tfpix2pix.networks.twingan import SMALLEST, phase_names, resolution
 from tfpix2pix.optimizers import AdamSettings
 
 Weights = Union[float, tuple[float, float]]
@@ -201,16 +201,11 @@ def model(config: ExperimentConfig) -> TwinGAN:
         reconstruction_gan_from=options.reconstruction_gan_from,
         distances=(options.reconstruction_distance, options.content_distance),
         frozen_encoder=options.frozen_encoder,
+        decay=options.decay == "stable",
         adversarial=losses.adversarial(options.adversarial),
         penalty=penalty and (options.penalty_weight, penalty),
     )
-    first = 0
-    decays = []
-    for phase in growth:
-        if options.decay == "stable" and not phase.name.endswith(FADE):
-            decays.append((first, phase.steps))
-        first += phase.steps
-    common = AdamSettings(beta_2=0.99, decays=tuple(decays))
+    common = AdamSettings(beta_2=0.99, factor=built.pace)
     judge = dataclasses.replace(common, learning_rate=train.discriminator_learning_rate)
     settings = {player: judge if player in DISCRIMINATORS else common for player in PLAYERS}
     return compile_model(built, train, settings, growth)

@@ -44,6 +44,8 @@ class TwinGAN(TranslationModel):
             `None` for never.
         distances: `"l1"` or `"l2"`, the distance of reconstructions, and of embeddings.
         frozen_encoder: Whether the encoder stays as it is.
+        decay: Whether `pace`, by which learning rates are to be multiplied, falls from 1 to a
+            twentieth in the second half of phases that do not fade.
         adversarial: A `tfpix2pix.losses.AdversarialLoss`.
         penalty: `(weight, function)` of the discriminators' gradient penalty, as of `Pix2Pix`.
         name: Name of the model.
@@ -77,6 +79,7 @@ class TwinGAN(TranslationModel):
         reconstruction_gan_from: Optional[int] = 64,
         distances: tuple[str, str] = ("l1", "l1"),
         frozen_encoder: bool = False,
+        decay: bool = False,
         adversarial: losses.AdversarialLoss = losses.cross_entropy,
         penalty: Optional[tuple[float, Callable]] = None,
         name: str = "twingan",
@@ -109,7 +112,9 @@ class TwinGAN(TranslationModel):
         self.distances = tuple(DISTANCES[distance] for distance in distances)
         self.adversarial = adversarial
         self.penalty = penalty
+        self.decay = decay
         self.alpha = tf.Variable(1.0, trainable=False)
+        self.pace = tf.Variable(1.0, trainable=False)
         self._prepare()
 
     def _prepare(self):
@@ -156,11 +161,9 @@ class TwinGAN(TranslationModel):
                 if player in self.averaged:
                     self.averaged[player].set_weights(network.get_weights())
             self._prepare()
-        if self._fades:
-            for alpha in (self.alpha, *self._fades):
-                alpha.assign(share)
-        elif is_other:
-            self.alpha.assign(1.0)
+        for alpha in (self.alpha, *self._fades):
+            alpha.assign(share if self._fades else 1.0)
+        self.pace.assign(min(1.0, 2.05 - 2.0 * share) if self.decay and not self._fades else 1.0)
 
     def encode(self, images, domain: str, *, made: bool = False, training: bool = False) -> list:
         """Returns the embedding of images, and the maps of the skips.
