@@ -17,6 +17,7 @@ from tfpix2pix.networks.twingan import SMALLEST, phase_names, resolution
 from tfpix2pix.optimizers import AdamSettings
 
 Weights = Union[float, tuple[float, float]]
+LARGEST = 1024  # Pixels of a side.
 IMAGES = 300_000  # Of each phase, in the source.
 RECALIBRATED = 12  # Training batches that statistics are measured on.
 
@@ -132,6 +133,11 @@ def phases(config: ExperimentConfig) -> tuple[Phase, ...]:
     options = config.model
     side = config.data.image_size[1]
     names = phase_names(side, options.first_size)
+    if unknown := [name for name in options.images if name not in phase_names(LARGEST)]:
+        raise InputError(
+            f"`images` are given for phases of the growth: {', '.join(names)}. Received: "
+            f"{', '.join(unknown)}. Rename or remove them."
+        )
     images = {name: options.images.get(name, IMAGES) for name in names}
     if len(names) > config.train.steps or min(images.values()) < 1:
         raise InputError(
