@@ -27,8 +27,6 @@ class Fade(keras.layers.Layer):
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196), figure 2.
     """
 
-    reach = 0  # It looks at pixels alone, see `tfpix2pix.inference.windows`.
-
     @property
     def unaveraged(self) -> list:
         """What averages of weights leave alone."""
@@ -65,8 +63,6 @@ class PixelNormalization(keras.layers.Layer):
     Reference:
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 4.2.
     """
-
-    reach = 0  # It looks at pixels alone.
 
     def __init__(self, epsilon: float = 1e-6, **kwargs):
         super().__init__(**kwargs)

@@ -9,6 +9,7 @@ from tfpix2pix import losses
 from tfpix2pix.families import Phase
 from tfpix2pix.layers import Fade
 from tfpix2pix.models.twingan import DOMAINS, PLAYERS
+from tfpix2pix.optimizers import adam
 
 PAIRS = (("A", "B"), ("B", "A"))
 EVERYTHING = {
@@ -136,6 +137,30 @@ def test_a_frozen_encoder_stays_and_the_others_learn():
             for old, new in zip(before[player][:trained], model.players[player].get_weights())
         ]
         assert any(moved) == (player != "encoder")
+
+
+def test_by_the_losses_of_dtn_its_constancy_and_identity_fall_behind_a_frozen_encoder():
+    model = tiny_twingan(
+        lambda: adam(1e-2),
+        size=4,
+        norm="instance",
+        frozen_encoder=True,
+        content_weights=(15.0, 0.0),
+        reconstruction_weights=(0.0, 15.0),
+        gan_weights=(0.0, 1.0),
+        reconstruction_gan_from=4,
+        distances=("l2", "l2"),
+    )
+    step = tf.function(model.train_step)
+    batch = images(4)
+    first = {name: float(value) for name, value in step(batch).items()}
+    for _ in range(60):
+        step(batch)
+    model.reset_metrics()
+    last = {name: float(value) for name, value in step(batch).items()}
+    assert not any(first[name] for name in first if name.endswith(("content_B", "struction_A")))
+    for name in ("generator_content_A", "generator_reconstruction_B"):
+        assert last[name] < first[name] / 2
 
 
 @pytest.mark.parametrize("kind", ["wgan_gp", "dragan", "dragan_variance", "r1"])
