@@ -115,6 +115,8 @@ def test_no_file_outside_of_its_rooms_names_a_family():
             "base",
             "columns",
             "descent",
+            "domain_paths",
+            "domain_translation",
             "image_pool",
             "loss_scaling",
             "non_finite",

@@ -37,7 +37,7 @@ def _head(latent, domain, random):
     fringe = face & (down < -0.45)
     color = np.array(colorsys.hsv_to_rgb(hue, 0.8, 0.75 if domain == "A" else 0.95))
     skin = (0.8, 0.58, 0.46) if domain == "A" else (1.0, 0.93, 0.88)
-    image = np.full((SIDE, SIDE, 3), 0.45 if domain == "A" else 0.85)
+    image = np.full((SIDE, SIDE, 3), 0.45 if domain == "A" else 0.55)
     image[hair] = color
     image[face] = skin
     image[fringe] = color

@@ -9,16 +9,16 @@ from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import compile_model, precision
-from tfpix2pix.families.family import Family, Phase, Place
+from tfpix2pix.families.family import Family, Place
+from tfpix2pix.families.growth_phases import phases
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.models import TwinGAN
-from tfpix2pix.models.twingan import DISCRIMINATORS, DOMAINS, PLAYERS
-from tfpix2pix.networks.twingan import SMALLEST, phase_names, resolution
+from tfpix2pix.models.domain_paths import DOMAINS
+from tfpix2pix.models.twingan import DISCRIMINATORS, PLAYERS
+from tfpix2pix.networks.growth import SMALLEST, phase_names
 from tfpix2pix.optimizers import AdamSettings
 
 Weights = Union[float, tuple[float, float]]
-LARGEST = 1024  # Pixels of a side.
-IMAGES = 300_000  # Of each phase, in the source.
 RECALIBRATED = 12  # Training batches that statistics are measured on.
 
 
@@ -111,59 +111,6 @@ class TwinGANConfig:
             )
         phase_names(width)
         return width // SMALLEST
-
-
-def phases(config: ExperimentConfig) -> tuple[Phase, ...]:
-    """Returns the phases of the growth, which share the steps of the training.
-
-    Args:
-        config: `tfpix2pix.config.ExperimentConfig`.
-
-    Returns:
-        Tuple of `Phase`.
-
-    Raises:
-        ValueError: If the sizes are no powers of 2, phases are unknown, or there are fewer steps
-            than phases.
-
-    Example:
-        >>> [(phase.name, phase.steps) for phase in phases(PRESETS["twingan_tiny"])][:3]
-        [('4', 100), ('8 fade', 100), ('8', 200)]
-    """
-    options = config.model
-    side = config.data.image_size[1]
-    names = phase_names(side, options.first_size)
-    if unknown := [name for name in options.images if name not in phase_names(LARGEST)]:
-        raise InputError(
-            f"`images` are given for phases of the growth: {', '.join(names)}. Received: "
-            f"{', '.join(unknown)}. Rename or remove them."
-        )
-    images = {name: options.images.get(name, IMAGES) for name in names}
-    if len(names) > config.train.steps or min(images.values()) < 1:
-        raise InputError(
-            "Every phase of a growth must have a step, and images. Received: "
-            f"{config.train.steps} steps for the phases {', '.join(names)}, and images={images}. "
-            "Train longer, or start at a larger `first_size`."
-        )
-    sizes = [options.batch_sizes.get(resolution(name), config.train.batch_size) for name in names]
-    lengths = [images[name] / size for name, size in zip(names, sizes)]
-    steps = _shared(config.train.steps, lengths)
-    renewed = PLAYERS if options.optimizers == "renewed" else ()
-    return tuple(
-        Phase(name, count, size, (resolution(name),) * 2, renewed)
-        for name, count, size in zip(names, steps, sizes)
-    )
-
-
-def _shared(steps, lengths):
-    """Shares steps in proportion to lengths, at least one each."""
-    shares = []
-    for number, length in enumerate(lengths):
-        rest = steps - sum(shares)
-        later = len(lengths) - number - 1
-        share = round(rest * length / sum(lengths[number:]))
-        shares.append(max(1, min(share, rest - later)))
-    return shares
 
 
 def model(config: ExperimentConfig) -> TwinGAN:

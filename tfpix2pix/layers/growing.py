@@ -146,3 +146,22 @@ class EqualizedConv2D(keras.layers.Conv2D):
     def get_config(self):
         """Returns the arguments that rebuild the layer."""
         return {**super().get_config(), "gain": self.gain}
+
+
+def faded(images, alpha):
+    """Blends images with their halved and doubled selves, as those of a phase that fades.
+
+    Args:
+        images: float `[batch, height, width, channels]`, of even sides.
+        alpha: Share of the images as they are, in [0, 1].
+
+    Returns:
+        The same shape and dtype.
+
+    Example:
+        >>> faded(tf.constant([[[[0.0], [4.0]], [[0.0], [4.0]]]]), 0.5).numpy().ravel().tolist()
+        [1.0, 3.0, 1.0, 3.0]
+    """
+    coarse = tf.nn.avg_pool2d(images, 2, 2, "VALID")
+    coarse = tf.repeat(tf.repeat(coarse, 2, axis=1), 2, axis=2)
+    return alpha * images + (1.0 - alpha) * coarse

@@ -1,6 +1,6 @@
 """TwinGAN: one encoder and one generator for two domains, which are told apart by their norms."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Callable, ClassVar, Optional
 
@@ -8,19 +8,16 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix import losses
-from tfpix2pix.layers import Fade
-from tfpix2pix.layers.domain_norms import recalibrated
-from tfpix2pix.layers.network_calls import leaves
-from tfpix2pix.models.base import TranslationModel
 from tfpix2pix.models.columns import Column
+from tfpix2pix.models.domain_paths import DOMAINS, encoder_inputs, generator_inputs
+from tfpix2pix.models.domain_translation import DomainTranslationModel
 
-DOMAINS = ("A", "B")
 DISCRIMINATORS = ("discriminator_A", "discriminator_B")
 PLAYERS = ("encoder", "generator", *DISCRIMINATORS)
 DISTANCES = {"l1": losses.l1, "l2": losses.l2}
 
 
-class TwinGAN(TranslationModel):
+class TwinGAN(DomainTranslationModel):
     """Translates between two domains by one network that grows from phase to phase.
 
     Call `compile()`, `enter` a phase, then `fit` on a dataset of `(a, b)` batches, float
@@ -98,51 +95,12 @@ class TwinGAN(TranslationModel):
         kinds = ("gan", "penalty") if penalty else ("gan",)
         terms += [f"{player}_{kind}" for player in DISCRIMINATORS for kind in kinds]
         logits = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("real", "fake"))
-        first = next(iter(growing.values()))
-        super().__init__(
-            {player: first[player] for player in PLAYERS},
-            terms,
-            translators=("generator", "encoder"),
-            logits=logits,
-            name=name,
-        )
-        self.growing = growing
+        super().__init__(growing, PLAYERS, terms, logits=logits, decay=decay, name=name)
         self.trained = PLAYERS[1:] if frozen_encoder else PLAYERS
         self.reconstruction_gan_from = reconstruction_gan_from
         self.distances = tuple(DISTANCES[distance] for distance in distances)
         self.adversarial = adversarial
         self.penalty = penalty
-        self.decay = decay
-        self.alpha = tf.Variable(1.0, trainable=False)
-        self.pace = tf.Variable(1.0, trainable=False)
-        self._prepare()
-
-    def _prepare(self):
-        """Goes by the players of a phase: their fades and statistics, and graphs of their own."""
-        networks = [*self.players.values(), *self.averaged.values()]
-        layers = [layer for network in networks for layer in leaves(network)]
-        self._fades = [layer.alpha for layer in layers if isinstance(layer, Fade)]
-        self._translated = tf.function(self._translate)
-        statistics = {
-            player: {
-                layer.name: layer.unaveraged
-                for layer in leaves(self.players[player])
-                if getattr(layer, "has_statistics", False)
-            }
-            for player in self.translators
-        }
-        # Statistics that `recalibrate` measures are saved apart from the weights too.
-        self.state = {"alpha": self.alpha, "statistics": statistics}
-
-    @property
-    def side(self) -> int:
-        """Side in pixels of the images of the phase."""
-        return self.players["discriminator_A"].input_shape[1]
-
-    @property
-    def caption(self) -> str:
-        """The phase and its blend, for the sample picture."""
-        return f"phase {self._entered or self.side}, alpha {float(self.alpha):.2f}"
 
     @property
     def discriminator_losses(self):
@@ -150,101 +108,6 @@ class TwinGAN(TranslationModel):
         return dict.fromkeys(
             [f"{player}_gan" for player in DISCRIMINATORS], self.adversarial.discriminator
         )
-
-    def enter(self, phase, share: float) -> None:
-        """Takes the networks of a phase, whose averages start anew, and blends its layers in."""
-        is_other = phase.name != self._entered
-        super().enter(phase, share)
-        if is_other:
-            for player, network in self.growing[phase.name].items():
-                self.replace(player, network)
-                if player in self.averaged:
-                    self.averaged[player].set_weights(network.get_weights())
-            self._prepare()
-        for alpha in (self.alpha, *self._fades):
-            alpha.assign(share if self._fades else 1.0)
-        self.pace.assign(min(1.0, 2.05 - 2.0 * share) if self.decay and not self._fades else 1.0)
-
-    def encode(self, images, domain: str, *, made: bool = False, training: bool = False) -> list:
-        """Returns the embedding of images, and the maps of the skips.
-
-        Args:
-            images: float `[batch, height, width, channels]` in [-1, 1].
-            domain: `"A"` or `"B"`, whose norms are used.
-            made: Whether the generator has made the images.
-            training: Whether batch norms go by the batch, and keep its statistics.
-
-        Returns:
-            List of float `[batch, height, width, filters]`.
-        """
-        inputs = self._encoder_inputs(images, domain, made)
-        return tf.nest.flatten(self.players["encoder"](inputs, training=training))
-
-    @staticmethod
-    def _encoder_inputs(images, domain, made):
-        number = DOMAINS.index(domain)
-        count = len(DOMAINS)
-        path = _hot(images, number + count * made, 2 * count)
-        return [images, _hot(images, number, count), path]
-
-    def generate(self, codes: list, source: str, target: str, *, training: bool = False):
-        """Returns the images that codes stand for, with the norms of a domain.
-
-        Args:
-            codes: What `encode` returns.
-            source: `"A"` or `"B"`, the domain of what was encoded.
-            target: The domain of the images.
-            training: As of `encode`.
-
-        Returns:
-            float `[batch, height, width, channels]`, around [-1, 1].
-        """
-        inputs = self._generator_inputs(codes, source, target)
-        return self.players["generator"](inputs, training=training)
-
-    @staticmethod
-    def _generator_inputs(codes, source, target):
-        number = DOMAINS.index(target)
-        count = len(DOMAINS)
-        path = _hot(codes[0], DOMAINS.index(source) * count + number, count**2)
-        return [*codes, _hot(codes[0], number, count), path]
-
-    def call(self, images, training: bool = False):
-        """Translates a batch of A into B; see `translate`."""
-        return self._translate(images, "A", "B")
-
-    def translate(self, images, direction: str = "AtoB"):
-        """Translates images by the moving statistics.
-
-        Args:
-            images: float `[batch, height, width, channels]` in [-1, 1], of sides that are multiples
-                of a quarter of `side`.
-            direction: `"AtoB"` or `"BtoA"`; `"AtoA"` and `"BtoB"` reconstruct.
-
-        Returns:
-            float32 `[batch, height, width, channels]` in [-1, 1].
-        """
-        source, _, target = direction.partition("to")
-        return self._translated(images, source, target)
-
-    def _translate(self, images, source, target):
-        made = self.generate(self.encode(self.faded(images), source), source, target)
-        return tf.clip_by_value(tf.cast(made, "float32"), -1.0, 1.0)
-
-    def faded(self, images):
-        """Returns images as the networks see them: coarse ones while their resolution fades in.
-
-        Args:
-            images: float `[batch, height, width, channels]` of even sides.
-
-        Returns:
-            The same shape and dtype.
-        """
-        if not self._fades:
-            return images
-        coarse = tf.nn.avg_pool2d(images, 2, 2, "VALID")
-        coarse = tf.repeat(tf.repeat(coarse, 2, axis=1), 2, axis=2)
-        return self.alpha * images + (1.0 - self.alpha) * coarse
 
     def train_step(self, batch):
         """Trains on one batch of each domain: all players from one state."""
@@ -270,16 +133,6 @@ class TwinGAN(TranslationModel):
         """Whether discriminators judge reconstructions too."""
         first = self.reconstruction_gan_from
         return first is not None and self.side >= first
-
-    def _passes(self, real):
-        """Returns the codes, reconstructions and translations, in training, each by its domain."""
-        codes = {domain: self.encode(real[domain], domain, training=True) for domain in DOMAINS}
-        same = {d: self.generate(codes[d], d, d, training=True) for d in DOMAINS}
-        made = {
-            target: self.generate(codes[source], source, target, training=True)
-            for source, target in (DOMAINS, DOMAINS[::-1])
-        }
-        return codes, same, made
 
     def _terms(self, real, codes, same, made):
         """Returns the weighted terms of encoder and generator, the four losses of the article."""
@@ -331,27 +184,6 @@ class TwinGAN(TranslationModel):
         self.logits[f"{domain}_fake"].update_state(fake_logits[0])
         return {player: self.gradients(tape, objective, player)}
 
-    def recalibrate(self, batches: Iterable) -> None:
-        """Measures the moving statistics of encoder and generator anew, for their weights as is.
-
-        Each path gets the mean over the batches, behind layers that go by the batch.
-
-        Args:
-            batches: Iterable of training batches `(a, b)`, as of `train_step`.
-        """
-        if not any(self.state["statistics"].values()):
-            return
-
-        @tf.function
-        def measure(a, b):
-            _, _, made = self._passes({"A": self.faded(a), "B": self.faded(b)})
-            for domain in DOMAINS:
-                self.encode(made[domain], domain, made=True, training=True)
-
-        with recalibrated([self.players[player] for player in self.translators]):
-            for batch in batches:
-                measure(*batch)
-
     def validate(self, batch):
         """Measures reconstructions of both domains: L1 in [0, 2]."""
         errors = [
@@ -384,19 +216,14 @@ class TwinGAN(TranslationModel):
             codes = self.encode(real, source)
             made = self.generate(codes, source, target)
             found += [
-                ("encoder", self._encoder_inputs(real, source, False)),
-                ("generator", self._generator_inputs(codes, source, source)),
-                ("generator", self._generator_inputs(codes, source, target)),
-                ("encoder", self._encoder_inputs(made, target, True)),
+                ("encoder", encoder_inputs(real, source, False)),
+                ("generator", generator_inputs(codes, source, source)),
+                ("generator", generator_inputs(codes, source, target)),
+                ("encoder", encoder_inputs(made, target, True)),
                 (f"discriminator_{source}", real),
                 (f"discriminator_{target}", made),
             ]
         return found
-
-
-def _hot(images, number, count):
-    """Returns the weights of one domain or path for every image of a batch."""
-    return tf.repeat(tf.one_hot([number], count), tf.shape(images)[0], axis=0)
 
 
 def _unit(images):

@@ -1,5 +1,6 @@
 """Networks: the papers' architectures, as functions that return functional Keras models."""
 
+from tfpix2pix.networks.growth import TwinNetworks
 from tfpix2pix.networks.patchgan import (
     image_discriminator,
     patch_discriminator,
@@ -7,7 +8,6 @@ from tfpix2pix.networks.patchgan import (
 )
 from tfpix2pix.networks.resnet import resnet_generator
 from tfpix2pix.networks.twingan import (
-    TwinNetworks,
     twingan_discriminators,
     twingan_encoders,
     twingan_generators,

@@ -8,7 +8,8 @@ from tests.cases import sgd, smooth_images, tiny_twingan
 from tfpix2pix import losses
 from tfpix2pix.families import Phase
 from tfpix2pix.layers import Fade
-from tfpix2pix.models.twingan import DOMAINS, PLAYERS
+from tfpix2pix.models.domain_paths import DOMAINS
+from tfpix2pix.models.twingan import PLAYERS
 from tfpix2pix.optimizers import adam
 
 PAIRS = (("A", "B"), ("B", "A"))

@@ -11,6 +11,7 @@ from tests import reference
 from tests.cases import smooth_images
 from tfpix2pix import InputError
 from tfpix2pix.layers import Fade
+from tfpix2pix.layers.growing import faded
 from tfpix2pix.networks import (
     TwinNetworks,
     twingan_discriminators,
@@ -18,7 +19,7 @@ from tfpix2pix.networks import (
     twingan_generators,
     twingan_translator,
 )
-from tfpix2pix.networks.twingan import faded, phase_names
+from tfpix2pix.networks.growth import phase_names
 
 # Kernels of the encoder, its norms for each domain, the same of the generator, a discriminator and
 # all together, by its code with at most 256 filters.

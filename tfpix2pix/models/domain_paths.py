@@ -1,0 +1,79 @@
+"""Paths: what tells networks of domain norms which domain they are called for, and on what."""
+
+import tensorflow as tf
+from tensorflow import keras
+
+from tfpix2pix.layers.network_calls import leaves
+
+DOMAINS = ("A", "B")
+
+
+def encoder_inputs(images, domain: str, made: bool = False) -> list:
+    """Returns what an encoder takes: images, the weights of their domain, and of their path.
+
+    Args:
+        images: float `[batch, height, width, channels]`.
+        domain: One of `DOMAINS`.
+        made: Whether the generator has made the images.
+
+    Returns:
+        List of the images, float32 `[batch, domains]` and `[batch, 2 domains]`; paths are those of
+        the real images of each domain, then of the others.
+
+    Example:
+        >>> encoder_inputs(tf.zeros((1, 8, 8, 3)), "B", made=True)[2].numpy().tolist()
+        [[0.0, 0.0, 0.0, 1.0]]
+    """
+    number = DOMAINS.index(domain)
+    count = len(DOMAINS)
+    path = _hot(images, number + count * made, 2 * count)
+    return [images, _hot(images, number, count), path]
+
+
+def generator_inputs(codes: list, source: str, target: str) -> list:
+    """Returns what a generator takes: codes, the weights of the domain, and of the path.
+
+    Args:
+        codes: What an encoder returns, float `[batch, height, width, filters]` each.
+        source: One of `DOMAINS`, that of what was encoded.
+        target: One of `DOMAINS`, that of the images to make.
+
+    Returns:
+        List of the codes, float32 `[batch, domains]` and `[batch, domains * domains]`.
+
+    Example:
+        >>> generator_inputs([tf.zeros((1, 4, 4, 3))], "B", "A")[2].numpy().tolist()
+        [[0.0, 0.0, 1.0, 0.0]]
+    """
+    number = DOMAINS.index(target)
+    count = len(DOMAINS)
+    path = _hot(codes[0], DOMAINS.index(source) * count + number, count**2)
+    return [*codes, _hot(codes[0], number, count), path]
+
+
+def moving_statistics(network: keras.Model) -> dict:
+    """Lists the moving statistics of the domain norms of a network.
+
+    Args:
+        network: `keras.Model`.
+
+    Returns:
+        Dict of the names of layers to lists of variables; empty if it has none.
+
+    Example:
+        >>> from tfpix2pix.layers import DomainNormalization
+        >>> inputs = keras.Input((8, 8, 3)), keras.Input((2,))
+        >>> norm = DomainNormalization(2, "batch", name="norm")
+        >>> list(moving_statistics(keras.Model(inputs, norm(inputs))))
+        ['norm']
+    """
+    return {
+        layer.name: layer.unaveraged
+        for layer in leaves(network)
+        if getattr(layer, "has_statistics", False)
+    }
+
+
+def _hot(images, number, count):
+    """Returns the weights of one domain or path for every image of a batch."""
+    return tf.repeat(tf.one_hot([number], count), tf.shape(images)[0], axis=0)
