@@ -17,6 +17,7 @@ from tfpix2pix.networks import (
     patch_discriminator,
     resnet_generator,
     twingan_discriminators,
+    twingan_embedder,
     twingan_encoders,
     twingan_generators,
     twingan_translator,
@@ -73,6 +74,9 @@ NETWORKS = {
     ),
     "twingan_discriminators": Case(
         lambda: twingan_discriminators(TWINS)["8 fade"], ((2, 8, 8, 3),), (2, 1, 1, 1)
+    ),
+    "twingan_embedder": Case(
+        lambda: twingan_embedder(twingan_encoders(TWINS)["8"], 1, 8), ((2, 8, 8, 3),), (2, 64)
     ),
     "twingan_translator": Case(
         lambda: twingan_translator(

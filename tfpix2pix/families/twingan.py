@@ -9,9 +9,10 @@ from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import compile_model, precision
-from tfpix2pix.families.family import Family, Place
+from tfpix2pix.families.family import Family, Worker, debug_experiment
 from tfpix2pix.families.growth_phases import phases
 from tfpix2pix.inference.direction import Direction
+from tfpix2pix.inference.embedding import Embedding
 from tfpix2pix.models import TwinGAN
 from tfpix2pix.models.domain_paths import DOMAINS
 from tfpix2pix.models.twingan import DISCRIMINATORS, PLAYERS
@@ -214,6 +215,26 @@ def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]
     return {name: direction._replace(multiple=multiple) for name, direction in made.items()}
 
 
+def embeddings(config: ExperimentConfig, model: TwinGAN) -> dict[str, Embedding]:
+    """Returns the embeddings of both domains, in the phase of the model.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        model: What `model` returns.
+
+    Returns:
+        Dict of "A" and "B" to `Embedding`.
+
+    Example:
+        >>> config = PRESETS["twingan_tiny"]
+        >>> embeddings(config, model(config))["B"].length
+        1024
+    """
+    side, encoder = model.side, model.players["encoder"]
+    embedders = [networks.twingan_embedder(encoder, number, side) for number in range(len(DOMAINS))]
+    return unpaired.embeddings(config, dict(zip(DOMAINS, embedders)), (side, side))
+
+
 def finish(run) -> None:
     """Measures the moving statistics of a run anew, by which it then translates.
 
@@ -228,7 +249,7 @@ def finish(run) -> None:
         tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
     """
     feed = run.family.feed
-    batches = feed.training(run.config, run.examples("train"), run.phase, Place(), 0)
+    batches = feed.training(run.config, run.examples("train"), run.phase, Worker(), 0)
     run.model.recalibrate(batches.take(RECALIBRATED))
 
 
@@ -302,7 +323,9 @@ TWINGAN_TINY = ExperimentConfig(
     family="twingan",
 )
 
-PRESETS = {preset.name: preset for preset in (TWINGAN, TWINGAN_SMALL, TWINGAN_TINY)}
+TINIEST = {"base_filters": 16, "most_filters": 8, "first_size": 16, "images": {}}
+EXPERIMENTS = (TWINGAN, TWINGAN_SMALL, TWINGAN_TINY, debug_experiment(TWINGAN_TINY, **TINIEST))
+PRESETS = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 FAMILY = Family(
     TwinGANConfig,
@@ -316,12 +339,12 @@ FAMILY = Family(
         "TwinGAN ignores it: all networks take one step from the same state",
     ),
     remedies={
-        "strong_discriminator": "Lower `train.discriminator_learning_rate`, or raise "
-        "`model.penalty_weight`.",
+        "strong_discriminator": "Raise `model.penalty_weight`.",
         "collapse": "Raise `model.penalty_weight` or `model.reconstruction_weight`, or use "
         "`model.penalty` r1.",
         "inverted": "Raise `model.skip_size` or `model.content_weight`.",
         "checkerboard": "Raise `model.penalty_weight`, or train the last phase longer.",
     },
     finish=finish,
+    embeddings=embeddings,
 )

@@ -9,6 +9,7 @@ from tfpix2pix.networks.patchgan import (
 from tfpix2pix.networks.resnet import resnet_generator
 from tfpix2pix.networks.twingan import (
     twingan_discriminators,
+    twingan_embedder,
     twingan_encoders,
     twingan_generators,
     twingan_translator,
@@ -22,6 +23,7 @@ __all__ = [
     "receptive_field",
     "resnet_generator",
     "twingan_discriminators",
+    "twingan_embedder",
     "twingan_encoders",
     "twingan_generators",
     "twingan_translator",

@@ -207,22 +207,7 @@ def twingan_translator(
     source, target = domains
     count = encoder.inputs[1].shape[-1]
     image = keras.Input((None, None, encoder.inputs[0].shape[-1]), name="image")
-    fade = [layer for layer in encoder.layers if isinstance(layer, Fade)]
-    x = image
-    if fade:  # As the images were that it has learned from.
-        x = keras.layers.AveragePooling2D(2, name="source_pool")(x)
-        x = keras.layers.UpSampling2D(2, name="source_double")(x)
-        blend = Fade(name="source_fade")
-        x = blend([image, x])
-        blend.alpha.assign(fade[0].alpha)
-    codes = encoder(
-        [
-            x,
-            OneHot(source, count, name="source_domain")(image),
-            OneHot(source, 2 * count, name="source_path")(image),
-        ]
-    )
-    codes = codes if isinstance(codes, (list, tuple)) else [codes]
+    codes = _codes(encoder, image, source)
     made = generator(
         [
             *codes,
@@ -234,3 +219,42 @@ def twingan_translator(
     shifted = clipped(keras.layers.Rescaling(1.0, 1.0, dtype="float32", name="head_shift")(made))
     output = keras.layers.Rescaling(1.0, -1.0, dtype="float32", name="head_center")(shifted)
     return keras.Model(image, output, name="twingan_translator")
+
+
+def twingan_embedder(encoder: keras.Model, domain: int, side: int) -> keras.Model:
+    """Returns the network of embeddings: the encoder's maps of 4 pixels, as one vector.
+
+    Args:
+        encoder: One of `twingan_encoders`.
+        domain: Number of the domain of the images.
+        side: Side of the images in pixels, that of the encoder's phase.
+
+    Returns:
+        Functional `keras.Model` of images `[batch, side, side, channels]` to float32
+        `[batch, 16 * filters]`.
+
+    Example:
+        >>> encoder = twingan_encoders(TwinNetworks(8, base_filters=8))["8"]
+        >>> twingan_embedder(encoder, 1, 8)(tf.zeros((2, 8, 8, 3))).shape
+        TensorShape([2, 128])
+    """
+    image = keras.Input((side, side, encoder.inputs[0].shape[-1]), name="image")
+    embedding = keras.layers.Flatten(dtype="float32", name="embedding")
+    return keras.Model(image, embedding(_codes(encoder, image, domain)[0]), name="twingan_embedder")
+
+
+def _codes(encoder, image, domain):
+    """Returns what the encoder makes of an image, as it is where its phase fades in."""
+    count = encoder.inputs[1].shape[-1]
+    fade = [layer for layer in encoder.layers if isinstance(layer, Fade)]
+    x = image
+    if fade:  # As the images were that it has learned from.
+        x = keras.layers.AveragePooling2D(2, name="source_pool")(x)
+        x = keras.layers.UpSampling2D(2, name="source_double")(x)
+        blend = Fade(name="source_fade")
+        x = blend([image, x])
+        blend.alpha.assign(fade[0].alpha)
+    numbers = {"domain": (domain, count), "path": (domain, 2 * count)}
+    places = [OneHot(*of, name=f"source_{name}")(image) for name, of in numbers.items()]
+    codes = encoder([x, *places])
+    return codes if isinstance(codes, (list, tuple)) else [codes]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tests.cases.families import twingan
-from tests.cases.runs import saved_run
 from tfpix2pix import InputError, load_run, losses, preset
 from tfpix2pix.families import get_family
 from tfpix2pix.models.twingan import DISCRIMINATORS, PLAYERS
+from tfpix2pix.testing import save_untrained
 
 FAMILY = get_family("twingan")
 
@@ -99,7 +99,7 @@ def test_the_options_of_dtn_are_its_losses(tmp_path):
 
 
 def test_a_run_translates_by_statistics_that_are_measured_after_the_training(tmp_path):
-    run = load_run(saved_run(twingan(tmp_path / "data"), tmp_path / "run"))
+    run = load_run(save_untrained(twingan(tmp_path / "data"), tmp_path / "run"))
     norms = [layer for layer in run.direction("AtoB")[1].network.get_layer("encoder").layers
              if hasattr(layer, "batches_seen")]  # fmt: skip
     assert norms
