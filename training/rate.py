@@ -4,6 +4,7 @@ A page on this machine runs the paper's real-or-fake test; `python -m training.r
 ANSWERS` reports how often raters took translations for real.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
@@ -53,8 +54,9 @@ def main(
     weights = {"best": best, "averaged": averaged}
     stimuli.prepare(run, to, data, direction=direction, practice=practice, trials=trials, **weights)
     server = rating_page.make(real_or_fake.Answers(to), host, port)
-    print(f"Rate at http://{host}:{server.port}/ until Ctrl-C here. Answers: {to}.", flush=True)
-    server.serve_forever()
+    with suppress(KeyboardInterrupt):  # It may come before the server takes care of it.
+        print(f"Rate at http://{host}:{server.port}/ until Ctrl-C here. Answers: {to}.", flush=True)
+        server.serve_forever()
     print(f"The same command goes on. Report: python -m training.rate --report {to}")
 
 
