@@ -25,6 +25,7 @@ SERVING = [
 ]
 DEMO = [*SERVING, "gradio>=6.31", "pandas>=2,<3"]
 FACES = ["opencv-python-headless>=4.7,<4.12"]
+INDEX = ["scikit-learn>=1.3"]
 ONNX = [
     'onnx>=1.17,<1.18; python_version < "3.13"',
     'onnx>=1.23; python_version >= "3.13"',
@@ -65,11 +66,14 @@ setup(
         "demo": DEMO,
         "onnx": ONNX,
         "faces": FACES,
+        "index": INDEX,
         "torch": ["torch>=2.2"],
         "test": [
             *DEMO,
             *ONNX,
             *FACES,
+            *INDEX,
+            "faiss-cpu>=1.8",
             "pytest>=8",
             "pytest-xdist>=3.5",
             "hypothesis>=6",

@@ -1,7 +1,8 @@
 """Reports: pictures that show what a model does, examples beside their translations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Union
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfpix2pix.data import images
 MARGIN = 8  # Pixels between images.
 LEAST_SIDE = 128  # Pixels to which the smallest side is enlarged at least.
 HEADER = 32  # Pixels above the images, for the titles.
+LABEL = 24  # Pixels of a line below an image.
 FONT_SIZE = 16
 
 
@@ -82,12 +84,18 @@ def _with_hints(column, task):
     return np.where(mask, hints, images.displayed(pixels, task.source_format.value_range))
 
 
-def comparison(columns: Mapping, caption: str = "") -> Image.Image:
+def comparison(
+    columns: Mapping,
+    caption: str = "",
+    labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Image.Image:
     """Draws images side by side, a titled column for each list, a row for each example.
 
     Args:
         columns: Dict of title to a list or batch of uint8 `[height, width, 3]`, of equal lengths.
         caption: Title of the whole, above them; none if it is empty.
+        labels: Dict of some titles to what is written below each image of the list, lines of text;
+            what is too long is cut off at its start.
 
     Returns:
         `PIL.Image.Image`; images are enlarged by a whole factor until the smallest side has at
@@ -97,6 +105,8 @@ def comparison(columns: Mapping, caption: str = "") -> Image.Image:
         >>> grey = np.full((2, 64, 64, 3), 128, "uint8")
         >>> comparison({"input": grey, "output": grey}).size
         (280, 312)
+        >>> comparison({"input": grey}, labels={"input": ["one", "another"]}).size
+        (144, 360)
     """
     arrays = {title: [np.asarray(image) for image in batch] for title, batch in columns.items()}
     shapes = np.array([image.shape[:2] for batch in arrays.values() for image in batch])
@@ -104,7 +114,9 @@ def comparison(columns: Mapping, caption: str = "") -> Image.Image:
     height, width = (int(side) * factor for side in shapes.max(axis=0))
     count = len(next(iter(arrays.values())))
     header = HEADER * (2 if caption else 1)
-    size = (len(arrays) * (width + MARGIN) + MARGIN, count * (height + MARGIN) + MARGIN + header)
+    lines = [text.count("\n") + 1 for texts in labels.values() for text in texts]
+    step = height + LABEL * max(lines, default=0) + MARGIN
+    size = (len(arrays) * (width + MARGIN) + MARGIN, count * step + MARGIN + header)
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(FONT_SIZE)
@@ -117,10 +129,24 @@ def comparison(columns: Mapping, caption: str = "") -> Image.Image:
         for row, image in enumerate(batch):
             tile = Image.fromarray(image)
             tile = tile.resize((tile.width * factor, tile.height * factor), Image.NEAREST)
-            top = header + row * (height + MARGIN)
+            top = header + row * step
             corner = (left + (width - tile.width) // 2, top + (height - tile.height) // 2)
             picture.paste(tile, corner)
+        for row, text in enumerate(labels.get(title, ())):
+            for line, words in enumerate(text.split("\n")):
+                top = header + row * step + height + line * LABEL
+                middle = (left + width // 2, top + LABEL // 2)
+                draw.text(middle, _shortened(words, font, width), "black", font, anchor="mm")
     return picture
+
+
+def _shortened(text, font, width):
+    """Cuts off the start of a text, such as folders before a name, until it is narrow enough."""
+    shown = text
+    while text and font.getlength(shown) > width:
+        text = text[1:]
+        shown = f"...{text}"
+    return shown
 
 
 def save_picture(picture: Image.Image, path: Union[str, Path]) -> None:

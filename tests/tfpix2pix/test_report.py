@@ -32,6 +32,22 @@ def test_the_titles_are_drawn():
     assert all((half < 128).any() for half in halves)
 
 
+def test_labels_are_below_their_images_and_cut_off_at_their_start():
+    grey = np.full((2, 128, 128, 3), 128, "uint8")
+    long = "a folder of a very long name/1.png"
+    names = {"b": ["1.png", f"{long}\n1.png"]}
+    picture = np.asarray(report.comparison({"a": grey, "b": grey}, labels=names))
+    height = 128 + 2 * 24
+    assert picture.shape == (32 + 2 * (height + 8) + 8, 2 * (128 + 8) + 8, 3)
+    below = [picture[32 + row * (height + 8) + 128 :][:48] for row in range(2)]
+    written = [[(half < 128).any() for half in np.split(row[:, 4:-4], 2, axis=1)] for row in below]
+    assert written == [[False, True], [False, True]]
+    assert (below[0][24:] == 255).all()  # It has a line, the other two.
+    assert (below[1][24:] < 128).any()
+    for margin in (picture[:, 136:144], picture[:, -8:]):  # The long one stays in its column.
+        assert (margin == 255).all()
+
+
 def test_a_picture_is_written_whole_and_leaves_no_part(tmp_path):
     report.save_picture(Image.new("RGB", (3, 2), "red"), tmp_path / "new/red.png")
     with Image.open(tmp_path / "new/red.png") as picture:

@@ -3,7 +3,13 @@
 from tfpix2pix.inference.controls import control_batches, unset_batch
 from tfpix2pix.inference.directed import translate_in
 from tfpix2pix.inference.direction import SEED, Control, Direction, Example
-from tfpix2pix.inference.embedding import Embedding, embed
+from tfpix2pix.inference.embedding import (
+    Embedding,
+    chosen_embedding,
+    embed,
+    embeddings_sha256,
+)
+from tfpix2pix.inference.index import EmbeddingIndex, Neighbour
 from tfpix2pix.inference.translation import size_multiple, translate
 
 __all__ = [
@@ -11,9 +17,13 @@ __all__ = [
     "Control",
     "Direction",
     "Embedding",
+    "EmbeddingIndex",
     "Example",
+    "Neighbour",
+    "chosen_embedding",
     "control_batches",
     "embed",
+    "embeddings_sha256",
     "size_multiple",
     "translate",
     "translate_in",

@@ -23,7 +23,7 @@ from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import chosen_direction
 from tfpix2pix.families import Family, Phase, checked_family, get_family
-from tfpix2pix.inference import Direction, Embedding
+from tfpix2pix.inference import Direction, Embedding, chosen_embedding
 from tfpix2pix.models import TranslationModel
 from tfpix2pix.runs.float32 import float32_model
 from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, VALIDATION, load_config
@@ -250,13 +250,8 @@ class Run:
         Raises:
             ValueError: If there is no such embedding, or an image does not fit.
         """
-        names = list(self.embeddings)
-        if not names or embedding not in (None, *names):
-            raise InputError(
-                f"This run has the embeddings {', '.join(names) or '(none)'}. Received: "
-                f"{embedding!r}. {'Use one of them' if names else 'Use a run of another family'}."
-            )
-        return embed_images(self.embeddings[embedding or names[0]], images)
+        name = chosen_embedding(self.embeddings, embedding)
+        return embed_images(self.embeddings[name], images)
 
     def examples(self, split: str, progress: Callable = silent):
         """Finds and checks the examples of one split of the run's data.

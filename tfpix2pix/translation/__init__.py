@@ -1,6 +1,12 @@
-"""Translation of image files, folders and frames, by a model or an export; vectors of them."""
+"""Translation of image files, folders and frames by a model or an export; their look-alikes."""
 
 from tfpix2pix.translation.files import FileReport, contact_sheet, translate_files
+from tfpix2pix.translation.look_alikes import (
+    LookAlikes,
+    find_look_alikes,
+    index_files,
+    look_alikes_picture,
+)
 from tfpix2pix.translation.translators import (
     Translator,
     direction_translator,
@@ -11,11 +17,15 @@ from tfpix2pix.translation.vectors import embed_images
 
 __all__ = [
     "FileReport",
+    "LookAlikes",
     "Translator",
     "contact_sheet",
     "direction_translator",
     "embed_images",
     "export_translator",
+    "find_look_alikes",
+    "index_files",
+    "look_alikes_picture",
     "named_values",
     "translate_files",
 ]

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tfpix2pix import atomic, report
 from tfpix2pix.data import codecs, folders
+from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.images import displayed, resize, to_pixels, to_signed
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
@@ -166,10 +167,10 @@ def contact_sheet(done: FileReport, translator: Translator) -> Image.Image:
         >>> contact_sheet(done, Translator(None, grey, grey)).size
         (536, 304)
     """
-    columns = {"input": [_thumbnail(file, translator.source) for file, _ in done.examples]}
+    columns = {"input": [thumbnail(file, translator.source) for file, _ in done.examples]}
     for index in range(translator.samples or 1):
         title = f"output {index}" if translator.samples else "output"
-        columns[title] = [_thumbnail(paths[index], translator.target) for _, paths in done.examples]
+        columns[title] = [thumbnail(paths[index], translator.target) for _, paths in done.examples]
     return report.comparison(columns)
 
 
@@ -292,7 +293,25 @@ def _scaled(pixels, longer_side, kernel):
     return resize(pixels, size, kernel).numpy()
 
 
-def _thumbnail(file, pixel_format):
+def thumbnail(file: Union[str, Path], pixel_format: PixelFormat) -> np.ndarray:
+    """Returns a small picture of an image file.
+
+    Args:
+        file: Path of the file.
+        pixel_format: `tfpix2pix.data.formats.PixelFormat`; files of its type are shown by its
+            range.
+
+    Returns:
+        uint8 `[256, 256, 3]`, white around the image.
+
+    Raises:
+        ValueError: If the file cannot be decoded.
+
+    Example:
+        >>> codecs.write(np.zeros((8, 4, 3), "uint8"), "tall.png")
+        >>> thumbnail("tall.png", PixelFormat(3, "uint8", (0.0, 255.0)))[128, ::64, 0].tolist()
+        [255, 0, 0, 255]
+    """
     pixels = codecs.read(file)
     value_range = pixel_format.value_range if str(pixels.dtype) == pixel_format.dtype else None
     picture = displayed(pixels, value_range).numpy()
