@@ -70,7 +70,7 @@ def toy_paper(folder):
 def twingan(folder, **options):
     """TwinGAN from 4 to 8 pixels: one step, two that fade and three, on two domains."""
     config = preset("twingan_tiny").with_data(write_domains(folder))
-    data = dataclasses.replace(config.data, image_size=(8, 8))
+    data = dataclasses.replace(config.data, image_size=(8, 8), load_size=None)
     images = {"4": 2, "8 fade": 4, "8": 6}
     options = {"base_filters": 8, "most_filters": 6, "images": images, **options}
     model = dataclasses.replace(config.model, **options)

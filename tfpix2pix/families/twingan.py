@@ -260,13 +260,15 @@ TWINGAN = ExperimentConfig(
     python -m training.train twingan --data DATA --run RUN
     Not measured.
     """,
-    data=DataConfig(layout="unpaired", load_size=320),
+    data=DataConfig(layout="unpaired"),
     model=TwinGANConfig(batch_sizes={128: 4, 256: 3}),
     # 300,000 images a phase: 9 phases of 8, 2 of 4 and 2 of 3 images a step.
     train=TrainConfig(steps=687_500, batch_size=8, learning_rate=1e-4, checkpoint_every=2500),
     family="twingan",
 )
 
+# Networks translate whole images, and see crops in training. At 16 pixels, crops of 18 leave an
+# energy distance of translations to real images of 0.017 and 0.018, whole images 0.001 and 0.002.
 SMALL = TwinGANConfig(
     decay="stable",
     base_filters=256,
@@ -289,7 +291,7 @@ TWINGAN_SMALL = ExperimentConfig(
     python -m training.train twingan_small --data DATA --run RUN
     Not measured.
     """,
-    data=DataConfig(layout="unpaired", image_size=64),
+    data=DataConfig(layout="unpaired", image_size=64, load_size=66),
     model=dataclasses.replace(
         SMALL,
         first_size=8,
@@ -310,9 +312,11 @@ TWINGAN_TINY = ExperimentConfig(
     summary="""Two folders of faces at 16 pixels, to see within minutes whether all works.
 
     python -m training.train twingan_tiny --data DATA --run RUN
-    Not measured.
+    620 portraits and 1,500 anime faces: 29 minutes on two cores beside five times as much other
+    work, not timed alone; reconstruction L1 0.086 and 0.110, translations taken for the other
+    domain 0.98 and 0.99.
     """,
-    data=DataConfig(layout="unpaired", image_size=16),
+    data=DataConfig(layout="unpaired", image_size=16, load_size=16),
     model=dataclasses.replace(
         SMALL,
         images={"4": 1600, "8 fade": 1600, "8": 3200, "16 fade": 3200, "16": 8000},

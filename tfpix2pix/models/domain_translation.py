@@ -65,7 +65,7 @@ class DomainTranslationModel(TranslationModel):
         networks = [*self.players.values(), *self.averaged.values()]
         layers = [layer for network in networks for layer in leaves(network)]
         self._fades = [layer.alpha for layer in layers if isinstance(layer, Fade)]
-        self._translated = tf.function(self._translate)
+        self._translated = tf.function(self._translate, autograph=False)
         statistics = {p: moving_statistics(self.players[p]) for p in self.translators}
         # Statistics that `recalibrate` measures are saved apart from the weights too.
         self.state = {"alpha": self.alpha, "statistics": statistics}
@@ -180,7 +180,7 @@ class DomainTranslationModel(TranslationModel):
         if not any(self.state["statistics"].values()):
             return
 
-        @tf.function
+        @tf.function(autograph=False)
         def measure(a, b):
             _, _, made = self._passes({"A": self.faded(a), "B": self.faded(b)})
             for domain in DOMAINS:
