@@ -41,8 +41,7 @@ class TwinGANConfig:
         skip_size: Largest side of the maps that skips carry from encoder to generator.
         norm: What the norms of encoder and generator go by.
         momentum: Decay of the moving statistics of batch norms.
-        image_norm: Whether the image that the generator makes is normalized too, or only scaled and
-            shifted.
+        image_norm: Whether the generator's image is fully normalized, or only scaled and shifted.
         pixel_norm: Whether encoder and generator normalize pixels.
         minibatch_deviation: Whether discriminators see how much the images of a batch differ.
         discriminator_deviation: Of the discriminators' initial weights; 0 for that of He.
@@ -295,10 +294,8 @@ TWINGAN_SMALL = ExperimentConfig(
     model=dataclasses.replace(
         SMALL,
         first_size=8,
-        images={
-            **{"8": 3200, "16 fade": 3200, "16": 6400, "32 fade": 6400, "32": 25_600},
-            **{"64 fade": 9600, "64": 64_000},
-        },
+        images={"8": 3200, "16 fade": 3200, "16": 6400, "32 fade": 6400, "32": 25_600}
+        | {"64 fade": 9600, "64": 64_000},
         most_filters=48,
         skip_size=16,
         penalty_weight=10.0,
@@ -344,8 +341,7 @@ FAMILY = Family(
     ),
     remedies={
         "strong_discriminator": "Raise `model.penalty_weight`.",
-        "collapse": "Raise `model.penalty_weight` or `model.reconstruction_weight`, or use "
-        "`model.penalty` r1.",
+        "collapse": "Raise `model.penalty_weight`, or use `model.penalty` r1.",
         "inverted": "Raise `model.skip_size` or `model.content_weight`.",
         "checkerboard": "Raise `model.penalty_weight`, or train the last phase longer.",
     },

@@ -140,3 +140,17 @@ def test_what_cannot_grow_is_refused():
     data = dataclasses.replace(tiny.data, preprocess="none")
     found = refused(dataclasses.replace(tiny, data=data), FAMILY.model)
     assert re.search("Received: 3 and 3 channels, preprocess='none'", found)
+
+
+def test_an_image_s_vector_is_the_encoder_s_answer_to_the_norms_of_its_domain(tmp_path):
+    run = load_run(save_untrained(twingan(tmp_path / "data"), tmp_path / "run", step=2))
+    assert list(run.embeddings) == ["A", "B"]
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype("uint8")
+    for domain in "AB":
+        vector = run.embed([pixels], domain)
+        assert run.phase.name == "8 fade"
+        faded = run.model.faded(pixels[np.newaxis] / np.float32(127.5) - 1)
+        assert np.abs(faded - (pixels / 127.5 - 1)).max() > 0.1
+        codes = run.model.encode(faded, domain)[0]
+        np.testing.assert_allclose(vector, np.reshape(codes, (1, -1)), atol=1e-5)
+    assert np.abs(run.embed([pixels], "A") - vector).max() > 0.1
