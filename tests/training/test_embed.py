@@ -94,6 +94,13 @@ def test_a_query_is_answered_in_both_domains_as_by_hand(capsys):
     assert "1/1" in printed.err
 
 
+def test_neighbours_elsewhere_go_by_their_whole_path(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder / "made")
+    started("--query", folder / FACES[0], "--index", "index.npz", "--among", "B", run="../run")
+    printed = capsys.readouterr().out.splitlines()[1:]
+    assert {line.split()[2] for line in printed} == {str(folder / name) for name in FACES}
+
+
 def test_answers_are_json_by_another_metric_of_one_domain_or_fewer(capsys):
     options = ("--index", "made/index.npz", "--metric", "l2", "--json_lines", "true")
     started("--query", "faces", "--domain", "B", *options, "--neighbours", 2, "--among", "A")

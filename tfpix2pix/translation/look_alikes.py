@@ -200,7 +200,7 @@ def look_alikes_picture(
     for answer, neighbours in rows:
         shown = [
             (answer.image, answer.domain, f"{answer.domain}\n{answer.image}"),
-            *((n.name, n.domain, f"{n.domain}  {n.distance:.4g}\n{n.name}") for n in neighbours),
+            *((n.name, n.domain, f"{n.domain}  {n.distance:.4f}\n{n.name}") for n in neighbours),
             *[(None, None, "")] * (most - len(neighbours)),
         ]
         for title, (file, domain, label) in zip(columns, shown):
@@ -229,8 +229,7 @@ def _vector(file, embedding):
 
 
 def _placed(neighbours, folder):
-    """Returns neighbours whose names are paths from where the program runs."""
-    return [
-        neighbour._replace(name=Path(os.path.normpath(folder / neighbour.name)).as_posix())
-        for neighbour in neighbours
-    ]
+    """Returns neighbours whose names are paths: from where the program runs, if they are below."""
+    paths = [Path(os.path.normpath(folder / neighbour.name)) for neighbour in neighbours]
+    paths = [path.resolve() if path.parts[0] == os.pardir else path for path in paths]
+    return [one._replace(name=path.as_posix()) for one, path in zip(neighbours, paths)]
