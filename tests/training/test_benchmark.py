@@ -20,6 +20,7 @@ def options_of(preset, **sizes):
 
 
 def test_the_step_benchmark_measures_all_contenders_in_turns(tmp_path, capsys):
+    pytest.importorskip("torch")
     from training import benchmark
 
     options = {"size": 32, "filters": 2, "rounds": 2}
