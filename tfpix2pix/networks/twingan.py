@@ -148,6 +148,7 @@ def twingan_discriminators(
         ValueError: If the size is no power of 2 from 4 on.
 
     Example:
+        >>> import tensorflow as tf
         >>> discriminators = twingan_discriminators(TwinNetworks(8, base_filters=8))
         >>> discriminators["8 fade"](tf.zeros((2, 8, 8, 3))).shape
         TensorShape([2, 1, 1, 1])
@@ -199,6 +200,7 @@ def twingan_translator(
         Functional `keras.Model` with open sides of images to float32 of their shape in [-1, 1].
 
     Example:
+        >>> import tensorflow as tf
         >>> options = TwinNetworks(8, base_filters=8)
         >>> parts = [make(options)["8"] for make in (twingan_encoders, twingan_generators)]
         >>> twingan_translator(*parts, (0, 1))(tf.zeros((1, 16, 8, 3))).shape
@@ -234,6 +236,7 @@ def twingan_embedder(encoder: keras.Model, domain: int, side: int) -> keras.Mode
         `[batch, 16 * filters]`.
 
     Example:
+        >>> import tensorflow as tf
         >>> encoder = twingan_encoders(TwinNetworks(8, base_filters=8))["8"]
         >>> twingan_embedder(encoder, 1, 8)(tf.zeros((2, 8, 8, 3))).shape
         TensorShape([2, 128])
