@@ -1,7 +1,7 @@
 """Two toy domains of heads of one kind, and what tells a translation between them from a trick.
 
-A head has a position, a size, a hue of its hair and its length. A is shaded and noisy, B flat, with
-outlines and large eyes. No image of one domain has its twin in the other.
+A head has a position, a size, a hue of its hair and its length. A is noisy and lit from one side or
+the other, B flat, with outlines and large eyes. No image of one domain has its twin in the other.
 """
 
 import colorsys
@@ -49,7 +49,7 @@ def _head(latent, domain, random):
         edges = (drawn != np.roll(drawn, 1, 0)) | (drawn != np.roll(drawn, 1, 1))
         image[edges] = 0.05
     else:
-        image *= (0.75 + 0.4 * (1 - x / SIDE))[..., np.newaxis]
+        image *= (0.95 + random.uniform(-0.5, 0.5) * (0.5 - x / SIDE))[..., np.newaxis]
         image += random.normal(0, 0.03, image.shape)
     return (255 * np.clip(image, 0, 1)).astype("uint8")
 
