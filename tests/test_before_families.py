@@ -84,8 +84,11 @@ def test_it_goes_on_to_the_same_bits(folder, name, monkeypatch):
     for key, value in expected.items():
         if same_arithmetic(folder, name):
             np.testing.assert_array_equal(resumed[key], value, err_msg=key)
-        else:  # Other processors, and other versions of TensorFlow, add in another order.
-            np.testing.assert_allclose(resumed[key], value, rtol=1e-3, atol=1e-5, err_msg=key)
+        else:
+            # Other processors, and other versions of TensorFlow, add in another order. Of biases
+            # before a norm, which CycleGAN has, Adam makes three steps of what is rounding alone.
+            atol = 1e-5 if name in PAIRS else 3 * 2e-4
+            np.testing.assert_allclose(resumed[key], value, rtol=1e-3, atol=atol, err_msg=key)
     lines = [(folder / place / "metrics.jsonl").read_text() for place in ("run", "expected")]
     steps = [[json.loads(line)["step"] for line in text.splitlines()] for text in lines]
     assert steps[0] == steps[1]

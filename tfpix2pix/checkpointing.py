@@ -162,7 +162,8 @@ def saved_values(path: Union[str, Path]) -> dict[str, np.ndarray]:
 
     Example:
         >>> step = tf.Variable(7, dtype="int64")
-        >>> saved_values(tf.train.Checkpoint(step=step).write("saved/ckpt"))
+        >>> values = saved_values(tf.train.Checkpoint(step=step).write("saved/ckpt"))
+        >>> {name: int(value) for name, value in values.items()}
         {'step/.ATTRIBUTES/VARIABLE_VALUE': 7}
     """
     reader = tf.train.load_checkpoint(str(path))

@@ -123,8 +123,8 @@ class EqualizedConv2D(keras.layers.Conv2D):
 
     Example:
         >>> layer = EqualizedConv2D(1, 2, kernel_initializer="ones")
-        >>> round(float(layer(tf.ones((1, 2, 2, 2)))), 3)  # 8 times the root of 2 / 8.
-        4.0
+        >>> layer(tf.ones((1, 2, 2, 2))).numpy().round(3).tolist()  # 8 times the root of 2 / 8.
+        [[[[4.0]]]]
 
     Reference:
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 4.1.

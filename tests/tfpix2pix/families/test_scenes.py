@@ -220,7 +220,7 @@ def test_a_scene_example_names_places_and_the_row_of_a_table(tmp_path):
     example = scenes.scene_example(config, controls)
     (phase,) = SCENES.phases(config)
     batches = list(SCENES.feed.held_out(config, examples, phase))
-    assert [int(example(batch).controls["numbers"]) for batch in batches] == [0, 1, 2]
+    assert [example(batch).controls["numbers"].numpy().item() for batch in batches] == [0, 1, 2]
     assert set(example(batches[0]).controls) == {"ids", "numbers"}
     assert example(batches[0]).target.shape == (1, 12, 24, 3)
 
