@@ -32,8 +32,7 @@ class TwinGANConfig:
         images: Images of each domain in a phase, by the names of phases, such as "8 fade" and "8";
             300,000 of those that are not named. Phases share the steps of the training in
             proportion.
-        batch_sizes: Batch sizes by the side of the images in pixels; that of the training where
-            none is named.
+        batch_sizes: By the side of the images in pixels; where none is named, the training's.
         optimizers: Whether each phase starts them anew, or they are kept.
         decay: Whether learning rates fall to a twentieth at the end of stable phases.
         base_filters: Filters of maps of 4 pixels, half of them at 8, and so on.
@@ -46,8 +45,7 @@ class TwinGANConfig:
         minibatch_deviation: Whether discriminators see how much the images of a batch differ.
         discriminator_deviation: Of the discriminators' initial weights; 0 for that of He.
         learning_rates: Whether those of all layers are equalized.
-        reconstruction_weight: Weight of the reconstruction of images; two numbers for that of A and
-            that of B, as of all weights.
+        reconstruction_weight: Weight of reconstructions; of A and of B, as all weights may be.
         reconstruction_distance: Distance of reconstructions.
         gan_weight: Weight of the adversarial loss, of translations into A, and into B.
         reconstruction_gan_from: Side in pixels from which discriminators judge reconstructions too.
@@ -340,8 +338,10 @@ FAMILY = Family(
         "TwinGAN ignores it: all networks take one step from the same state",
     ),
     remedies={
-        "strong_discriminator": "Raise `model.penalty_weight`.",
-        "collapse": "Raise `model.penalty_weight`, or use `model.penalty` r1.",
+        "strong_discriminator": "Lower `train.discriminator_learning_rate`, or raise "
+        "`model.penalty_weight`.",
+        "collapse": "Raise `model.penalty_weight` or `model.reconstruction_weight`, or use "
+        "`model.penalty` r1.",
         "inverted": "Raise `model.skip_size` or `model.content_weight`.",
         "checkerboard": "Raise `model.penalty_weight`, or train the last phase longer.",
     },

@@ -257,7 +257,7 @@ def _codes(encoder, image, domain):
         blend = Fade(name="source_fade")
         x = blend([image, x])
         blend.alpha.assign(fade[0].alpha)
-    numbers = {"domain": (domain, count), "path": (domain, 2 * count)}
-    places = [OneHot(*of, name=f"source_{name}")(image) for name, of in numbers.items()]
-    codes = encoder([x, *places])
+    weights = OneHot(domain, count, name="source_domain")(image)
+    path = OneHot(domain, 2 * count, name="source_path")(image)
+    codes = encoder([x, weights, path])
     return codes if isinstance(codes, (list, tuple)) else [codes]
