@@ -228,12 +228,13 @@ def tiny_cyclegan(channels=(3, 3), optimizer=None, norm="instance", **options):
     return model
 
 
-def tiny_twingan(optimizer=None, size=8, norm="batch", ema_decay=0.0, **options):
+def tiny_twingan(optimizer=None, size=8, norm="batch", ema_decay=0.0, domains="AB", **options):
     """Returns a compiled TwinGAN in its last phase, whose names are those of `phase_names`."""
     sizes = {"base_filters": 16, "most_filters": 4, "discriminator_deviation": 0.0}
-    twins = TwinNetworks(size, norm=norm, momentum=0.9, **sizes)
+    twins = TwinNetworks(size, len(domains), norm=norm, momentum=0.9, **sizes)
     players = {"encoder": twingan_encoders(twins), "generator": twingan_generators(twins)}
-    for name in DISCRIMINATORS:
+    for domain in domains:
+        name = f"discriminator_{domain}"
         players[name] = twingan_discriminators(twins, name=name)
     growing = {p: {name: made[p] for name, made in players.items()} for p in players["encoder"]}
     model = TwinGAN(growing, **options)

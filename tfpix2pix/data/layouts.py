@@ -7,17 +7,13 @@ from typing import NamedTuple, Union
 
 from tfpix2pix.data import codecs, manifests, stems
 from tfpix2pix.data.folders import by_name, image_files
-from tfpix2pix.data.places import PAIR, NamedPlace, present
+from tfpix2pix.data.places import PAIR, NamedPlace, domain_places, present
 from tfpix2pix.errors import InputError
 
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
 SPLITS = ("train", "val", "test")
 HELD_OUT = "held_out"  # Stands for the first that there is of test, val and train.
-_DOMAINS = {
-    f"{start}{letter}": letter
-    for start in ("", *SPLITS, *(f"{split}_" for split in SPLITS))
-    for letter in "AB"
-}
+_STARTS = ("", *SPLITS, *(f"{split}_" for split in SPLITS))  # Of the name of a domain's folder.
 
 
 class Listing(NamedTuple):
@@ -43,16 +39,19 @@ class Listing(NamedTuple):
     places: tuple[NamedPlace, ...] = PAIR
 
 
-def splits(data: Union[str, os.PathLike], places: Sequence[NamedPlace] = PAIR) -> list[str]:
+def splits(
+    data: Union[str, os.PathLike], places: Sequence[NamedPlace] = PAIR, *, layout: str = "auto"
+) -> list[str]:
     """Lists the splits of a data set.
 
     Args:
         data: Path of a data set.
         places: As for `listing`.
+        layout: As for `listing`.
 
     Returns:
-        Those of `SPLITS` that have files, of named places in all that are not optional; empty if
-        the data set is not divided.
+        Those of `SPLITS` that have files: of a pair and of unpaired data in any place, of others
+        in all that are not optional; empty if the data set is not divided.
 
     Raises:
         ValueError: As `listing`.
@@ -67,7 +66,8 @@ def splits(data: Union[str, os.PathLike], places: Sequence[NamedPlace] = PAIR) -
     if data.is_file():
         named = manifests.splits(data, places)
         return [split for split in SPLITS if split in named]
-    return [split for split in SPLITS if _has_split(data, split, places)]
+    belong_together = layout != "unpaired" and tuple(places) != PAIR
+    return [split for split in SPLITS if _has_split(data, split, places, belong_together)]
 
 
 def listing(
@@ -98,11 +98,12 @@ def listing(
             and train.
         layout: One of `LAYOUTS`; `"auto"` detects it, and takes images in a folder for
             `side_by_side`, and those in `A` and `B` for `folders`.
-        places: The images of an example, `tfpix2pix.data.places.NamedPlace`s; by default those of a
-            pair. They give the names of folders, of a manifest's columns and of a record's images.
+        places: The images of an example, or the domains of unpaired data,
+            `tfpix2pix.data.places.NamedPlace`s; by default those of a pair, and A and B. They give
+            the names of folders, of a manifest's columns and of a record's images.
 
     Returns:
-        `Listing`. An unpaired one has all files of A before those of B; see `domain`.
+        `Listing`. An unpaired one has all files of a domain before those of the next; see `domain`.
 
     Raises:
         ValueError: If there is no such data, split or layout, nothing in it, a place has no folder,
@@ -123,7 +124,7 @@ def listing(
         raise InputError(
             f"`layout` must be auto or one of {', '.join(LAYOUTS)}. Received: {layout!r}."
         )
-    available = splits(data, places)
+    available = splits(data, places, layout=layout)
     chosen = _chosen_split(data, split, available)
     examples = Listing(layout, *_LISTINGS[layout](data, chosen, tuple(places)))
     if not examples.files and not examples.unmatched:
@@ -136,20 +137,29 @@ def listing(
     return examples
 
 
-def domain(name: str) -> str:
+def domain(name: str, places: Sequence[NamedPlace] = domain_places()) -> str:
     """Returns the domain of an example of an unpaired data set.
 
     Args:
         name: Name of an example in an unpaired `Listing`.
+        places: `tfpix2pix.data.places.domain_places`.
 
     Returns:
-        `"A"` or `"B"`.
+        Name of the domain, such as `"A"`.
 
     Example:
         >>> domain("trainA/1.png"), domain("train/B/1.png")
         ('A', 'B')
+        >>> domain("cats/train/1.png", domain_places(("apes", "cats")))
+        'cats'
     """
-    return next(_DOMAINS[part] for part in name.split("/") if part in _DOMAINS)
+    folders = {
+        f"{start}{folder}": place.name
+        for start in _STARTS
+        for place in places
+        for folder in place.folder_names
+    }
+    return next(folders[part] for part in name.split("/") if part in folders)
 
 
 def existing(data: Union[str, os.PathLike]) -> Path:
@@ -222,20 +232,24 @@ def _folder(data, split, place):
     return None
 
 
-def _has_split(data, split, places):
+def _domain_folder(data, split, place):
+    """Returns the folder of a domain in a split, or in data without splits; `None` if none is."""
+    folders = (data / f"{split}{name}" for name in place.folder_names)
+    return next(filter(Path.is_dir, folders), None) or _folder(data, split, place)
+
+
+def _has_split(data, split, places, belong_together):
     """Whether a folder has files of a split, in any layout."""
     if next(data.glob(f"{split}-*.tfrecord"), None):
         return True
-    folders = [_folder(data, split, place) for place in places]
-    if tuple(places) != PAIR:  # Scenes to test on may be without their photos.
+    if belong_together:  # Scenes to test on may be without their photos.
+        folders = [_folder(data, split, place) for place in places]
         plain = any(path.is_file() for path in _entries(data / split))
         filled = dict(zip(places, (folder and any(_entries(folder)) for folder in folders)))
         return plain or bool(present(places, filled.get))
-    # Half a pair is no data to leave out, but a mistake to tell.
-    names = (split, f"{split}A", f"{split}B")
-    return any(
-        any(_entries(folder)) for folder in (*filter(None, folders), *map(data.joinpath, names))
-    )
+    # Half a pair is no data to leave out, but a mistake to tell; and so is a domain alone.
+    folders = [find(data, split, place) for find in (_folder, _domain_folder) for place in places]
+    return any(any(_entries(folder)) for folder in (data / split, *filter(None, folders)))
 
 
 def _entries(folder):
@@ -297,19 +311,25 @@ def _check_folders(data, places):
 
 
 def _unpaired(data, split, places):
-    folders = [data / f"{split}{letter}" for letter in "AB"]
-    if not any(folder.is_dir() for folder in folders):
-        folders = [_folder(data, split or "", place) for place in PAIR]
-    a, b = (image_files(folder) if folder else [] for folder in folders)
-    if not (a and b):
+    folders = [_domain_folder(data, split or "", place) for place in places]
+    images = [image_files(folder) if folder else [] for folder in folders]
+    if not all(images):
+        names = [place.folder_names[0] for place in places]
+        counts = [f"{len(files)} images of {name}" for files, name in zip(images, names)]
         raise InputError(
-            "Unpaired data must have images of both domains, in the folders trainA and trainB, "
-            f"or train/A and train/B. Received: {str(data)!r}, which has {len(a)} images of A and "
-            f"{len(b)} of B{f' in its split {split!r}' if split else ''}. Add the others."
+            "Unpaired data must have images of all domains, in the folders "
+            f"{_listed(f'train{name}' for name in names)}, or "
+            f"{_listed(f'train/{name}' for name in names)}. Received: {str(data)!r}, which has "
+            f"{_listed(counts)}{f' in its split {split!r}' if split else ''}. Add the others."
         )
-    files = a + b
+    files = [file for of_domain in images for file in of_domain]
     names = [file.relative_to(data).as_posix() for file in files]
     return names, [(str(file),) for file in files], [], places
+
+
+def _listed(words):
+    *first, last = words
+    return f"{', '.join(first)} and {last}"
 
 
 def _tfrecords(data, split, places):

@@ -1,8 +1,9 @@
-"""Pipelines: batches of examples, or of two domains, for training and to judge by.
+"""Pipelines: batches of examples, or of domains, for training and to judge by.
 
 They are made of the parts in `tfpix2pix.data.streams`, where a pipeline of your own finds them.
 """
 
+from collections.abc import Sequence
 from typing import Optional
 
 import tensorflow as tf
@@ -76,10 +77,10 @@ def training_batches(
 
 
 def unpaired_batches(
-    domains: tuple[Examples, Examples],
+    domains: Sequence[Examples],
     geometry: Geometry,
     *,
-    tasks: Optional[tuple[Task, Task]] = None,
+    tasks: Optional[Sequence[Task]] = None,
     augmentation: Augmentation = Augmentation(),
     order: str = "shuffled",
     batch_size: int = 1,
@@ -88,16 +89,17 @@ def unpaired_batches(
     shard: Shard = Shard(),
     cache_gigabytes: float = 1.0,
 ) -> tf.data.Dataset:
-    """Streams jittered batches of two domains, paired at random or by position, without end.
+    """Streams jittered batches of several domains, put together at random or by position, endless.
 
     Each domain has epochs and permutations of its own: an image comes again when all others of its
     domain have come, and an image of A meets other images of B in each epoch.
 
     Args:
-        domains: `(a, b)`, `tfpix2pix.data.sources.Examples` of one image each.
-        geometry: `tfpix2pix.data.geometry.Geometry`; A is resampled as a source, B as a target.
-        tasks: `(a_to_b, b_to_a)`, `tfpix2pix.data.tasks.Task` whose sources are the images of A and
-            those of B; by default those of pairs of images.
+        domains: `tfpix2pix.data.sources.Examples` of one image each, such as `(a, b)`.
+        geometry: `tfpix2pix.data.geometry.Geometry`, with a kernel for each domain: A is resampled
+            as a source, B as a target.
+        tasks: `tfpix2pix.data.tasks.Task` of each domain, whose sources are its images; by default
+            those of pairs of images.
         augmentation: `tfpix2pix.data.augment.Augmentation`; the source is A.
         order: `"shuffled"`; or `"serial"`, which takes the images of each domain in their order, so
             that those of one position come together, and the smaller domain again and again.
@@ -105,12 +107,12 @@ def unpaired_batches(
         seed: Seed of order and jitter.
         first_step: How many batches of the stream to skip, at no cost.
         shard: `Shard`, which batches of the stream to make; by default all.
-        cache_gigabytes: The images of a domain are kept in memory if they need at most half of it.
+        cache_gigabytes: The images of a domain are kept in memory if they need at most its share.
 
     Returns:
-        A `tf.data.Dataset` of `(a, b)`, float32 `[batch_size, height, width, channels]` in [-1, 1];
-        after them the rows of A's table and of B's, float32 `[batch_size, columns]`, if they have
-        any.
+        A `tf.data.Dataset` of an image of each domain, `(a, b)` of two, float32 `[batch_size,
+        height, width, channels]` in [-1, 1]; after them the rows of their tables, float32
+        `[batch_size, columns]`, if they have any.
 
     Raises:
         ValueError: If the images do not fit the geometry, or the order is unknown.
@@ -127,11 +129,11 @@ def unpaired_batches(
     if order not in ORDERS:
         raise InputError(f"`order` must be one of {', '.join(ORDERS)}. Received: {order!r}.")
     tasks = tasks or _tasks_of_pairs(domains)
+    share = cache_gigabytes / len(domains)
     loads = []
     for place, domain in enumerate(domains):
         geometry.check(domain, batch_size)
-        half = cache_gigabytes / 2
-        loads.append(loader(domain, geometry, cache_gigabytes=half, first_place=place))
+        loads.append(loader(domain, geometry, cache_gigabytes=share, first_place=place))
 
     def example(position):
         sources = []
@@ -140,14 +142,14 @@ def unpaired_batches(
             count = len(domain.names)
             is_serial = order == "serial"
             index = position % count if is_serial else shuffled(position, count, seed, place)
-            key = tf.stack([seed, 2 * position + place])
+            key = tf.stack([seed, len(domains) * position + place])
             (window,) = augment.jitter(
                 load(index), geometry.window, flip=augmentation.flip, seed=key
             )
             sources.append(task.source(window))
             rows += domain.row(index)
-        a, b = sources
-        return (augment.perturb(a, augmentation, tf.stack([seed, position])), b, *rows)
+        a, *others = sources
+        return (augment.perturb(a, augmentation, tf.stack([seed, position])), *others, *rows)
 
     return stream(example, batch_size=batch_size, first_step=first_step, shard=shard)
 
@@ -189,18 +191,18 @@ def evaluation_batches(
 
 
 def unpaired_evaluation_batches(
-    domains: tuple[Examples, Examples],
+    domains: Sequence[Examples],
     geometry: Geometry,
     *,
-    tasks: Optional[tuple[Task, Task]] = None,
+    tasks: Optional[Sequence[Task]] = None,
     batch_size: int = 1,
 ) -> tf.data.Dataset:
-    """Yields every image of the larger domain once, in order, nothing at random.
+    """Yields every image of the largest domain once, in order, nothing at random.
 
-    The images of the smaller domain are repeated in order until there are as many.
+    The images of smaller domains are repeated in order until there are as many.
 
     Args:
-        domains: `(a, b)`, `tfpix2pix.data.sources.Examples` of one image each.
+        domains: As for `unpaired_batches`.
         geometry: As for `evaluation_batches`.
         tasks: As for `unpaired_batches`.
         batch_size: Images of each domain per batch; the last batch may be smaller.
@@ -242,5 +244,5 @@ def unpaired_evaluation_batches(
 
 
 def _tasks_of_pairs(domains):
-    a, b = (domain.formats for domain in domains)
-    return Pairs(a + b), Pairs(b + a)
+    formats = [domain.formats for domain in domains]
+    return [Pairs(a + b) for a, b in zip(formats, [*formats[1:], formats[0]])]

@@ -1,5 +1,7 @@
 """Places: the images of an example by their names, such as label, instance and photo."""
 
+import string
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from tfpix2pix.data.formats import PixelFormat
@@ -44,11 +46,30 @@ class NamedPlace(NamedTuple):
 # The images of a pair, whose folders are A and B.
 PAIR = (NamedPlace("a", ("A",)), NamedPlace("b", ("B",)))
 
+
+def domain_places(names: Sequence[str] = ("A", "B")) -> tuple[NamedPlace, ...]:
+    """Returns where the images of domains lie, which do not belong together.
+
+    Args:
+        names: Names of the domains.
+
+    Returns:
+        Tuple of `NamedPlace`. A folder is called as its domain, or A, B, C, ... by its number,
+        unless a domain has such a name.
+
+    Example:
+        >>> [place.folder_names for place in domain_places(("faces", "anime"))]
+        [('faces', 'A'), ('anime', 'B')]
+    """
+    letters = string.ascii_uppercase
+    if any(name in letters for name in names):
+        return tuple(NamedPlace(name) for name in names)
+    return tuple(NamedPlace(name, (name, letter)) for name, letter in zip(names, letters))
+
+
 IDS = PixelFormat(1, "int32")
 
 # What pix2pixHD's data hold beside label maps.
-
-
 INSTANCE = NamedPlace("instance", ("instance", "inst"), IDS, ids=True, kernel="nearest")
 PHOTO = NamedPlace("photo", ("photo", "img"))
 

@@ -1,12 +1,13 @@
-"""Sources: finds the examples of a data set: pairs, scenes, photos, or images of two domains."""
+"""Sources: finds the examples of a data set: pairs, scenes, photos, or images of domains."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, Union
 
 from tfpix2pix.data import layouts
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.parallel import Progress, silent
-from tfpix2pix.data.places import NamedPlace
+from tfpix2pix.data.places import NamedPlace, domain_places
 from tfpix2pix.data.reading import Examples, examples
 from tfpix2pix.errors import InputError
 
@@ -150,25 +151,27 @@ def photos(
 def unpaired(
     data: Union[str, os.PathLike],
     split: str = "train",
-    formats: tuple[PixelFormat, PixelFormat] = (PixelFormat(), PixelFormat()),
+    formats: Sequence[PixelFormat] = (PixelFormat(), PixelFormat()),
     *,
+    names: Sequence[str] = ("A", "B"),
     layout: str = "auto",
     bad_files: str = "refuse",
     progress: Progress = silent,
-) -> tuple[Examples, Examples]:
-    """Finds the images of two domains, A and B, which do not belong together.
+) -> tuple[Examples, ...]:
+    """Finds the images of domains, such as A and B, which do not belong together.
 
     Args:
         data: Path of a folder with `trainA` and `trainB`, or with `train/A` and `train/B`.
         split: As for `pairs`.
-        formats: `PixelFormat` of A and of B; the files decide what is left open.
-        layout: `"unpaired"`, which `train/A` and `train/B` need, since they hold pairs by default;
-            or `"auto"`.
+        formats: `PixelFormat` of each domain; the files decide what is left open.
+        names: Names of the domains, which their folders may have instead of the letters.
+        layout: `"unpaired"`, which `train/A` and `train/B` need, since they hold pairs by default,
+            and domains of other names; or `"auto"`.
         bad_files: As for `examples`.
         progress: As for `examples`.
 
     Returns:
-        `(a, b)`: `Examples` of one image each.
+        Tuple of `Examples` of one image each.
 
     Raises:
         ValueError: If the layout is another, a domain has no images, or some are unusable.
@@ -189,13 +192,17 @@ def unpaired(
             f'layout="unpaired". Received: {str(data)!r} in the layout {layout!r}. Arrange the '
             "images so, or train on pairs."
         )
-    listing = layouts.listing(data, split, layout)
-    domains = []
-    for domain, wanted in zip("AB", formats):
-        indices = [i for i, name in enumerate(listing.names) if layouts.domain(name) == domain]
-        names, files = ([items[i] for i in indices] for items in listing[1:3])
-        images_of_domain = layouts.Listing("photos", names, files, [])
-        domains.append(
-            examples(images_of_domain, (wanted,), bad_files=bad_files, progress=progress)
+    places = domain_places(names)
+    listing = layouts.listing(data, split, layout, places=places)
+    files_of_domains = {place.name: {} for place in places}
+    for name, files in zip(listing.names, listing.files):
+        files_of_domains[layouts.domain(name, places)][name] = files
+    return tuple(
+        examples(
+            layouts.Listing("photos", list(files), list(files.values()), []),
+            (wanted,),
+            bad_files=bad_files,
+            progress=progress,
         )
-    return tuple(domains)
+        for files, wanted in zip(files_of_domains.values(), formats)
+    )

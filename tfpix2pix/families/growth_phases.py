@@ -3,7 +3,7 @@
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families.family import Phase
-from tfpix2pix.models.twingan import PLAYERS
+from tfpix2pix.models.domain_translation import JUDGE
 from tfpix2pix.networks.growth import phase_names, resolution
 
 LARGEST = 1024  # Pixels of a side.
@@ -46,7 +46,8 @@ def phases(config: ExperimentConfig) -> tuple[Phase, ...]:
     sizes = [options.batch_sizes.get(resolution(name), config.train.batch_size) for name in names]
     lengths = [images[name] / size for name, size in zip(names, sizes)]
     steps = _shared(config.train.steps, lengths)
-    renewed = PLAYERS if options.optimizers == "renewed" else ()
+    players = ("encoder", "generator", *(f"{JUDGE}{domain}" for domain in options.domains))
+    renewed = players if options.optimizers == "renewed" else ()
     return tuple(
         Phase(name, count, size, (resolution(name),) * 2, renewed)
         for name, count, size in zip(names, steps, sizes)

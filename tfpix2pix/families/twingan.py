@@ -1,8 +1,6 @@
-"""TwinGAN: two domains, one network that grows (Li, 2018), and its experiments."""
+"""TwinGAN: domains in the norms of one network that grows (Li, 2018), and its experiments."""
 
 import dataclasses
-from dataclasses import dataclass, field
-from typing import Literal, Optional, Union
 
 from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
@@ -11,104 +9,15 @@ from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import compile_model, precision
 from tfpix2pix.families.family import Family, Worker, debug_experiment
 from tfpix2pix.families.growth_phases import phases
+from tfpix2pix.families.twingan_options import TwinGANConfig
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.inference.embedding import Embedding
 from tfpix2pix.models import TwinGAN
-from tfpix2pix.models.domain_paths import DOMAINS
-from tfpix2pix.models.twingan import DISCRIMINATORS, PLAYERS
-from tfpix2pix.networks.growth import SMALLEST, phase_names
+from tfpix2pix.models.domain_paths import DomainPaths
+from tfpix2pix.models.domain_translation import JUDGE
 from tfpix2pix.optimizers import AdamSettings
 
-Weights = Union[float, tuple[float, float]]
 RECALIBRATED = 12  # Training batches that statistics are measured on.
-
-
-@dataclass(frozen=True)
-class TwinGANConfig:
-    """How the networks grow, which they are, and what they minimize (Li, 2018, and its code).
-
-    Attributes:
-        first_size: Side in pixels of the images of the first phase.
-        images: Images of each domain in a phase, by the names of phases, such as "8 fade" and "8";
-            300,000 of those that are not named. Phases share the steps of the training in
-            proportion.
-        batch_sizes: By the side of the images in pixels; where none is named, the training's.
-        optimizers: Whether each phase starts them anew, or they are kept.
-        decay: Whether learning rates fall to a twentieth at the end of stable phases.
-        base_filters: Filters of maps of 4 pixels, half of them at 8, and so on.
-        most_filters: Most filters that there are.
-        skip_size: Largest side of the maps that skips carry from encoder to generator.
-        norm: What the norms of encoder and generator go by.
-        momentum: Decay of the moving statistics of batch norms.
-        image_norm: Whether the generator's image is fully normalized, or only scaled and shifted.
-        pixel_norm: Whether encoder and generator normalize pixels.
-        minibatch_deviation: Whether discriminators see how much the images of a batch differ.
-        discriminator_deviation: Of the discriminators' initial weights; 0 for that of He.
-        learning_rates: Whether those of all layers are equalized.
-        reconstruction_weight: Weight of reconstructions; of A and of B, as all weights may be.
-        reconstruction_distance: Distance of reconstructions.
-        gan_weight: Weight of the adversarial loss, of translations into A, and into B.
-        reconstruction_gan_from: Side in pixels from which discriminators judge reconstructions too.
-        content_weight: Weight of the distance of the embeddings of images and translations.
-        content_distance: That distance.
-        cycle_weight: Weight of the L1 between images and what comes back from the other domain.
-        frozen_encoder: Whether the encoder stays as it starts, for a run that starts from another.
-        adversarial: The adversarial loss.
-        penalty: Gradient penalty of the discriminators.
-        penalty_weight: Weight of the gradient penalty.
-    """
-
-    first_size: int = SMALLEST
-    images: dict[str, int] = field(default_factory=dict)
-    batch_sizes: dict[int, int] = field(default_factory=dict)
-    optimizers: Literal["renewed", "kept"] = "renewed"
-    decay: Literal["stable", "none"] = "none"
-    base_filters: int = 1024
-    most_filters: int = 256
-    skip_size: int = 256
-    norm: Literal["instance", "batch", "batch_renorm"] = "batch_renorm"
-    momentum: float = 0.99
-    image_norm: Literal["affine", "full"] = "full"
-    pixel_norm: bool = True
-    minibatch_deviation: bool = True
-    discriminator_deviation: float = 0.02
-    learning_rates: Literal["plain", "equalized"] = "plain"
-    reconstruction_weight: Weights = (1.0, 1.0)
-    reconstruction_distance: Literal["l1", "l2"] = "l1"
-    gan_weight: Weights = (1.0, 1.0)
-    reconstruction_gan_from: Optional[int] = 64
-    content_weight: Weights = (0.1, 0.1)
-    content_distance: Literal["l1", "l2"] = "l1"
-    cycle_weight: Weights = (0.0, 0.0)
-    frozen_encoder: bool = False
-    adversarial: Literal["cross_entropy", "least_squares", "hinge", "wasserstein"] = "cross_entropy"
-    penalty: Optional[Literal["wgan_gp", "dragan", "dragan_variance", "r1"]] = "dragan_variance"
-    penalty_weight: float = 0.25
-
-    def __post_init__(self):
-        """Brings weights into the form `(of A, of B)`."""
-        for name in ("reconstruction_weight", "gan_weight", "content_weight", "cycle_weight"):
-            value = getattr(self, name)
-            value = tuple(value) if isinstance(value, (list, tuple)) else (value, value)
-            object.__setattr__(self, name, value)
-
-    def multiple(self, image_size: tuple) -> int:
-        """Returns what the sides of images must be multiples of: a quarter of the trained ones.
-
-        Args:
-            image_size: `(height, width)` in pixels of the training images.
-
-        Raises:
-            ValueError: If they are not one power of 2 from 4 on.
-        """
-        height, width = image_size
-        if height != width:
-            raise InputError(
-                "`image_size` must be a square whose side is a power of 2. Received: "
-                f"{tuple(image_size)}. Use 16, 32, 64, 128 or 256."
-            )
-        phase_names(width)
-        return width // SMALLEST
 
 
 def model(config: ExperimentConfig) -> TwinGAN:
@@ -131,11 +40,11 @@ def model(config: ExperimentConfig) -> TwinGAN:
     options = config.model
     train = config.train
     options.multiple(config.data.image_size)
-    (channels, others), _ = (task.channels for task in unpaired.tasks(config))
-    if channels != others or not config.data.preprocess.endswith("and_crop"):
+    channels, *others = (task.channels[0] for task in unpaired.tasks(config))
+    if {*others} != {channels} or not config.data.preprocess.endswith("and_crop"):
         raise InputError(
-            "One network for both domains needs images of as many channels, and of one size at "
-            f"every scale. Received: {channels} and {others} channels, "
+            "One network for all domains needs images of as many channels, and of one size at "
+            f"every scale. Received: {', '.join(map(str, (channels, *others)))} channels, "
             f"preprocess={config.data.preprocess!r}. Use the preprocess resize_and_crop, and "
             "convert the images."
         )
@@ -158,7 +67,7 @@ def model(config: ExperimentConfig) -> TwinGAN:
     )
     common = AdamSettings(beta_2=0.99, factor=built.pace)
     judge = dataclasses.replace(common, learning_rate=train.discriminator_learning_rate)
-    settings = {player: judge if player in DISCRIMINATORS else common for player in PLAYERS}
+    settings = {p: judge if p.startswith(JUDGE) else common for p in built.players}
     return compile_model(built, train, settings, growth)
 
 
@@ -171,7 +80,7 @@ def _players(config, channels):
     )
     twins = networks.TwinNetworks(
         config.data.image_size[1],
-        len(DOMAINS),
+        len(options.domains),
         image_norm=options.norm if options.image_norm == "full" else "none",
         seed=config.train.seed,
         **{name: getattr(options, name) for name in shared},
@@ -180,32 +89,38 @@ def _players(config, channels):
         "encoder": networks.twingan_encoders(twins, channels),
         "generator": networks.twingan_generators(twins, channels),
         **{
-            name: networks.twingan_discriminators(twins, channels, name=name)
-            for name in DISCRIMINATORS
+            f"{JUDGE}{domain}": networks.twingan_discriminators(
+                twins, channels, name=f"{JUDGE}{domain}"
+            )
+            for domain in options.domains
         },
     }
 
 
 def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]:
-    """Returns the two directions, in the phase of the model.
+    """Returns the directions between any two domains, in the phase of the model.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         model: What `model` returns.
 
     Returns:
-        Dict of "AtoB" and "BtoA" to `Direction`.
+        Dict of names, such as "AtoB" or "faces_to_anime", to `Direction`.
 
     Example:
         >>> config = PRESETS["twingan_tiny"]
         >>> list(directions(config, model(config)))
         ['AtoB', 'BtoA']
     """
+    domains = config.model.domains
     translators = {
-        f"{DOMAINS[source]}to{DOMAINS[target]}": networks.twingan_translator(
-            model.players["encoder"], model.players["generator"], (source, target)
+        name: networks.twingan_translator(
+            model.players["encoder"],
+            model.players["generator"],
+            (domains.index(source), domains.index(target)),
         )
-        for source, target in ((0, 1), (1, 0))
+        for name, (source, target) in DomainPaths(domains).directions.items()
+        if source != target
     }
     made = unpaired.directions(config, translators)
     multiple = config.model.multiple((model.side, model.side))
@@ -213,14 +128,14 @@ def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]
 
 
 def embeddings(config: ExperimentConfig, model: TwinGAN) -> dict[str, Embedding]:
-    """Returns the embeddings of both domains, in the phase of the model.
+    """Returns the embeddings of all domains, in the phase of the model.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         model: What `model` returns.
 
     Returns:
-        Dict of "A" and "B" to `Embedding`.
+        Dict of domains, such as "A" and "B", to `Embedding`.
 
     Example:
         >>> config = PRESETS["twingan_tiny"]
@@ -228,8 +143,11 @@ def embeddings(config: ExperimentConfig, model: TwinGAN) -> dict[str, Embedding]
         1024
     """
     side, encoder = model.side, model.players["encoder"]
-    embedders = [networks.twingan_embedder(encoder, number, side) for number in range(len(DOMAINS))]
-    return unpaired.embeddings(config, dict(zip(DOMAINS, embedders)), (side, side))
+    embedders = {
+        domain: networks.twingan_embedder(encoder, number, side)
+        for number, domain in enumerate(config.model.domains)
+    }
+    return unpaired.embeddings(config, embedders, (side, side))
 
 
 def finish(run) -> None:

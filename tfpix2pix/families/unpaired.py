@@ -1,8 +1,9 @@
-"""Unpaired: from a configuration to two domains whose images do not belong together."""
+"""Unpaired: from a configuration to domains whose images do not belong together."""
 
-import operator
+import dataclasses
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Optional
+from functools import partial
+from typing import Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -10,61 +11,24 @@ from tensorflow import keras
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import pipeline, sources
 from tfpix2pix.data import tasks as pixel_tasks
+from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.parallel import silent
-from tfpix2pix.data.sources import Examples
 from tfpix2pix.data.tasks import Task
+from tfpix2pix.errors import InputError
 from tfpix2pix.families import pixels
+from tfpix2pix.families.domain_examples import Domains, domain_names, of_domains
 from tfpix2pix.families.family import Feed, Phase, Worker
 from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
 from tfpix2pix.inference import Control, Direction, Embedding, Example
-
-
-class Domains(NamedTuple):
-    """The examples of both domains.
-
-    Attributes:
-        a: `tfpix2pix.data.sources.Examples` of one image each.
-        b: The same of B.
-
-    Example:
-        >>> import numpy as np
-        >>> a = Examples(["1"], None, (), np.zeros((1, 1, 2)), [])
-        >>> Domains(a, a._replace(names=["2", "3"], skipped=["4"])).skipped
-        ['4']
-    """
-
-    a: Examples
-    b: Examples
-
-    @property
-    def names(self) -> list[str]:
-        """Names of all images of both domains; those of one are `a.names` and `b.names`."""
-        return [*self.a.names, *self.b.names]
-
-    @property
-    def per_epoch(self) -> int:
-        """How many images of each domain an epoch has: as many as the larger domain."""
-        return max(domain.per_epoch for domain in self)
-
-    @property
-    def skipped(self) -> list[str]:
-        """What was left out of both domains, and why."""
-        return [*self.a.skipped, *self.b.skipped]
-
-    def spread(self, count: int) -> "Domains":
-        """Returns up to `count` images of each domain from all over it.
-
-        Args:
-            count: How many images are wanted.
-        """
-        return Domains(self.a.spread(count), self.b.spread(count))
+from tfpix2pix.models.domain_paths import direction_name
 
 
 def examples(config: ExperimentConfig, split: str, progress: Callable = silent) -> Domains:
-    """Finds and checks the images of both domains of one split.
+    """Finds and checks the images of all domains of one split.
 
     Args:
-        config: `tfpix2pix.config.ExperimentConfig`; the places source and target are A and B.
+        config: `tfpix2pix.config.ExperimentConfig`; the places source and target are A and B, and
+            more domains are as A.
         split: `"train"`, `"val"`, `"test"` or `"held_out"`, as of pairs.
         progress: As of pairs.
 
@@ -84,15 +48,17 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
         ['trainA/1.png', 'trainB/2.png']
     """
     data = config.data
+    names = domain_names(config)
     domains = sources.unpaired(
         stated_folder(data),
         split,
-        pixels.open_formats(data),
+        of_domains(pixels.open_formats(data), len(names)),
+        names=names,
         layout=data.layout,
         bad_files=data.bad_files,
         progress=progress,
     )
-    return Domains(*(with_attributes(domain, data) for domain in domains))
+    return Domains(with_attributes(domain, data) for domain in domains)
 
 
 def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
@@ -106,7 +72,8 @@ def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
         The configuration with everything that is needed without the data.
 
     Raises:
-        ValueError: If the networks are to have other channels than the images.
+        ValueError: If the networks are to have other channels than the images, or domains beyond
+            the second other pixels than A.
 
     Example:
         >>> import numpy as np
@@ -118,20 +85,26 @@ def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
         >>> completed(config, examples(config, "train")).data.target_channels
         1
     """
-    formats = (*examples.a.formats, *examples.b.formats)
-    a_to_b, _ = _tasks(config, formats)
-    return pixels.filled(config, pixels.PLACES, formats, a_to_b.channels)
+    formats = [pixel_format for domain in examples for pixel_format in domain.formats]
+    if list(of_domains(formats[:2], len(formats))) != formats:
+        listed = ", ".join(map(str, formats))
+        raise InputError(
+            "The images of domains beyond the second must have pixels as those of the first. "
+            f"Received: {listed}. Convert the images."
+        )
+    a_to_b = _task(config, formats, (0, 1))
+    return pixels.filled(config, pixels.PLACES, formats[:2], a_to_b.channels)
 
 
-def tasks(config: ExperimentConfig) -> tuple[Task, Task]:
-    """Returns what lies between files and networks, of both directions.
+def tasks(config: ExperimentConfig) -> list[Task]:
+    """Returns what lies between files and networks, from each domain to the next.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
 
     Returns:
-        `(a_to_b, b_to_a)`, each `tfpix2pix.data.tasks.Pairs`; or `Labels`, if a domain is of label
-        maps.
+        List of `tfpix2pix.data.tasks.Pairs`; or `Labels`, if a domain is of label maps. Of two
+        domains these are `[a_to_b, b_to_a]`.
 
     Example:
         >>> from tfpix2pix.config import DataConfig
@@ -140,14 +113,29 @@ def tasks(config: ExperimentConfig) -> tuple[Task, Task]:
         >>> a_to_b.channels, b_to_a.channels
         ((1, 3), (3, 1))
     """
-    formats = (pixels.closed_format(place) for place in pixels.open_formats(config.data))
-    return _tasks(config, tuple(formats))
+    count = len(domain_names(config))
+    formats = _closed_formats(config)
+    return [_task(config, formats, (start, (start + 1) % count)) for start in range(count)]
 
 
-def _tasks(config, formats):
-    labels = (config.data.source_labels, config.data.target_labels)
-    a_to_b = pixel_tasks.task("pairs", formats, labels)
-    return a_to_b, pixel_tasks.task("pairs", formats[::-1], labels[::-1])
+def _closed_formats(config):
+    formats = map(pixels.closed_format, pixels.open_formats(config.data))
+    return of_domains(formats, len(domain_names(config)))
+
+
+def _task(config, formats, numbers):
+    """Returns the task from one domain to another, by their numbers."""
+    ends = (config.data.source_labels, config.data.target_labels)
+    labels = of_domains(ends, len(formats))
+    formats, labels = (tuple(items[number] for number in numbers) for items in (formats, labels))
+    return pixel_tasks.task("pairs", formats, labels)
+
+
+def _geometry(config, image_size=None) -> Geometry:
+    """Returns the geometry, with a kernel for each domain."""
+    geometry = pixels.geometry(config, image_size)
+    kernels = of_domains(geometry.kernels, len(domain_names(config)))
+    return dataclasses.replace(geometry, kernels=kernels)
 
 
 def training(
@@ -182,7 +170,7 @@ def training(
     """
     return pipeline.unpaired_batches(
         examples,
-        pixels.geometry(config, phase.image_size),
+        _geometry(config, phase.image_size),
         tasks=tasks(config),
         order="serial" if config.data.serial_batches else "shuffled",
         first_step=first_step * worker.replicas,
@@ -191,9 +179,9 @@ def training(
 
 
 def held_out(config: ExperimentConfig, examples: Domains, phase: Phase) -> tf.data.Dataset:
-    """Yields every image of the larger domain once, in order, one a batch, without chance.
+    """Yields every image of the largest domain once, in order, one a batch, without chance.
 
-    The first batches also hold every image of the smaller domain once, in order; then these come
+    The first batches also hold every image of smaller domains once, in order; then these come
     again. How many batches a direction translates is said by its `sources`.
 
     Args:
@@ -218,40 +206,8 @@ def held_out(config: ExperimentConfig, examples: Domains, phase: Phase) -> tf.da
         >>> len(list(held_out(config, examples(config, "train"), phase)))
         2
     """
-    geometry = pixels.geometry(config, phase.image_size)
+    geometry = _geometry(config, phase.image_size)
     return pipeline.unpaired_evaluation_batches(examples, geometry, tasks=tasks(config))
-
-
-def a_example(batch) -> Example:
-    """Returns what the direction AtoB sees of a batch `(a, b)`: a source and a real image of B.
-
-    Args:
-        batch: Tuple of two float `[batch, height, width, channels]` in [-1, 1].
-
-    Returns:
-        `Example`.
-
-    Example:
-        >>> a_example((tf.zeros((1, 8, 8, 3)), tf.ones((1, 8, 8, 1)))).source.shape
-        TensorShape([1, 8, 8, 3])
-    """
-    return Example(batch[0], reference=batch[1])
-
-
-def b_example(batch) -> Example:
-    """Returns what the direction BtoA sees of a batch `(a, b)`: a source and a real image of A.
-
-    Args:
-        batch: As of `a_example`.
-
-    Returns:
-        `Example`.
-
-    Example:
-        >>> b_example((tf.zeros((1, 8, 8, 3)), tf.ones((1, 8, 8, 1)))).source.shape
-        TensorShape([1, 8, 8, 1])
-    """
-    return Example(batch[1], reference=batch[0])
 
 
 def directions(
@@ -259,12 +215,13 @@ def directions(
     networks: Mapping[str, keras.Model],
     controls: tuple[Control, ...] = (),
 ) -> dict[str, Direction]:
-    """Returns the directions between both domains, with all that follows from the data.
+    """Returns the directions between domains, with all that follows from the data.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
-        networks: Dict of `"AtoB"`, `"BtoA"` or both to the network, the default one first. With
-            both each is the other's reverse.
+        networks: Dict of directions, such as `"AtoB"` and `"BtoA"`, to their network, the default
+            one first; see `tfpix2pix.models.domain_paths.direction_name`. Where both are given,
+            each is the other's reverse.
         controls: `tfpix2pix.inference.Control`s of all of them.
 
     Returns:
@@ -278,29 +235,40 @@ def directions(
         >>> list(both), both["BtoA"].reverse
         (['BtoA', 'AtoB'], 'AtoB')
     """
-    domains = (operator.attrgetter("a.names"), operator.attrgetter("b.names"))
-    kernels = pixels.geometry(config).kernels
-    a_to_b, b_to_a = tasks(config)
-    ways = {
-        "AtoB": (a_to_b, kernels[0], a_example, *domains, "BtoA"),
-        "BtoA": (b_to_a, kernels[1], b_example, *domains[::-1], "AtoB"),
+    domains = domain_names(config)
+    numbers = {
+        direction_name(source, target): (domains.index(source), domains.index(target))
+        for source in domains
+        for target in domains
     }
+    kernels = _geometry(config).kernels
+    formats = _closed_formats(config)
     made = {}
     for name, network in networks.items():
-        task, kernel, example, sources, references, reverse = ways[name]
+        source, target = numbers[name]
+        reverse = direction_name(domains[target], domains[source])
         made[name] = Direction(
             network,
-            task,
+            _task(config, formats, (source, target)),
             config.model.multiple(config.data.image_size),
             controls,
             paired=False,
-            kernel=kernel,
-            example=example,
-            sources=sources,
-            references=references,
+            kernel=kernels[source],
+            example=partial(_example, source, target),
+            sources=partial(_names, source),
+            references=partial(_names, target),
             reverse=reverse if reverse in networks else None,
         )
     return made
+
+
+def _example(source, target, batch):
+    """Returns what a direction sees of a batch: an image, and a real one of the other domain."""
+    return Example(batch[source], reference=batch[target])
+
+
+def _names(number, examples):
+    return list(examples[number].names)
 
 
 def embeddings(
@@ -308,12 +276,12 @@ def embeddings(
     networks: Mapping[str, keras.Model],
     image_size: Optional[tuple[int, int]] = None,
 ) -> dict[str, Embedding]:
-    """Returns the embeddings of both domains, with all that follows from the data.
+    """Returns the embeddings of domains, with all that follows from the data.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
-        networks: Dict of `"A"`, `"B"` or both to a network of its images to vectors, the default
-            one first.
+        networks: Dict of domains, such as `"A"` and `"B"`, to a network of their images to vectors,
+            the default one first.
         image_size: `(height, width)` in pixels to which images are resized; by default that of the
             training images.
 
@@ -328,8 +296,9 @@ def embeddings(
         (64, 64)
     """
     size = image_size or config.data.image_size
-    domain_tasks = dict(zip("AB", tasks(config)))
-    kernels = dict(zip("AB", pixels.geometry(config).kernels))
+    domains = domain_names(config)
+    domain_tasks = dict(zip(domains, tasks(config)))
+    kernels = dict(zip(domains, _geometry(config).kernels))
     return {
         name: Embedding(network, domain_tasks[name], size, kernels[name])
         for name, network in networks.items()
@@ -342,8 +311,8 @@ FEED = Feed(
     training,
     held_out,
     ignored={
-        "data.task": "unpaired data ignore it: the images of both domains are taken as they are",
-        "data.direction": "unpaired data ignore it: both directions are trained",
+        "data.task": "unpaired data ignore it: the images of all domains are taken as they are",
+        "data.direction": "unpaired data ignore it: all directions are trained",
         "data.places": "unpaired data ignore it: their examples are one image each",
         "data.attributes": "unpaired data ignore it: their models take no table",
     },

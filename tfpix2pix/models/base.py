@@ -1,7 +1,7 @@
 """The base of all image-to-image models: descending players, and the hooks of programs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -15,7 +15,7 @@ class TranslationModel(DescendingModel):
     """A model whose players, named networks, each descend an objective of their own.
 
     A subclass writes `train_step` with `objective`, `gradients` and `apply`; `fit` and a loop of
-    one's own then train alike. `columns`, `validate`, `passes`, `images` and `enter` are hooks.
+    one's own then train alike. All methods here but `replace` are hooks.
 
     Args:
         players: As of `tfpix2pix.models.descent.DescendingModel`.
@@ -138,3 +138,32 @@ class TranslationModel(DescendingModel):
             self.players[player] = network
             if player in self.averaged:
                 self.averaged[player] = regrown(self.averaged[player], network)
+
+    def counterparts(self, other: "TranslationModel") -> dict[str, str]:
+        """Names the players of another model with whose weights players of this may start.
+
+        Args:
+            other: `TranslationModel` of another run.
+
+        Returns:
+            Dict of players to the other's.
+
+        Raises:
+            ValueError: If it does not fit at all.
+        """
+        return {player: player for player in self.players if player in other.players}
+
+    def taken(self, layer, other_layer, other: "TranslationModel") -> Optional[list]:
+        """Returns the weights of a counterpart's layer with which a layer may start.
+
+        Args:
+            layer: Layer of this model.
+            other_layer: Layer of the same name of the counterpart.
+            other: As of `counterparts`.
+
+        Returns:
+            List of arrays, as of `set_weights`; `None` if they are of other shapes.
+        """
+        weights = other_layer.get_weights()
+        same = [w.shape for w in weights] == [tuple(v.shape) for v in layer.weights]
+        return weights if same else None

@@ -19,6 +19,7 @@ class Column(NamedTuple):
             hints as the direction's network gives them, others as it takes them; ids int32
             `[batch, height, width, 1]`.
         source: The sources that translations, targets and hints belong to.
+        reference: Of translations without targets: real images of what they are to look like.
         restore: Of reconstructions: function of any translations of the direction to theirs.
 
     Example:
@@ -30,4 +31,5 @@ class Column(NamedTuple):
     direction: str
     images: tf.Tensor
     source: Optional[tf.Tensor] = None
+    reference: Optional[tf.Tensor] = None
     restore: Optional[Callable] = None

@@ -254,12 +254,13 @@ class CycleGAN(TranslationModel):
     def columns(self, batch):
         """Translates a batch both ways: image, translation, reconstruction, identity."""
         columns = {}
-        for source, target, images in (("A", "B", batch[0]), ("B", "A", batch[1])):
+        a, b = batch
+        for source, target, images, real in (("A", "B", a, b), ("B", "A", b, a)):
             forth = f"{source}to{target}"
             back = f"{target}to{source}"
             translated = self.translate(images, forth)
             columns[source] = Column("source", forth, images)
-            columns[f"{target}'"] = Column("translation", forth, translated, images)
+            columns[f"{target}'"] = Column("translation", forth, translated, images, real)
             restore = partial(self.translate, direction=back)
             columns[f"{source}''"] = Column(
                 "reconstruction", forth, restore(translated), restore=restore

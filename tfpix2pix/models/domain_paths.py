@@ -1,54 +1,92 @@
 """Paths: what tells networks of domain norms which domain they are called for, and on what."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix.layers.network_calls import leaves
 
-DOMAINS = ("A", "B")
 
-
-def encoder_inputs(images, domain: str, made: bool = False) -> list:
-    """Returns what an encoder takes: images, the weights of their domain, and of their path.
+def direction_name(source: str, target: str) -> str:
+    """Returns the name of the direction from one domain to another.
 
     Args:
-        images: float `[batch, height, width, channels]`.
-        domain: One of `DOMAINS`.
-        made: Whether the generator has made the images.
+        source: Name of a domain.
+        target: The same.
 
     Returns:
-        List of the images, float32 `[batch, domains]` and `[batch, 2 domains]`; paths are those of
-        the real images of each domain, then of the others.
+        str: a signature's name can have it.
 
     Example:
-        >>> encoder_inputs(tf.zeros((1, 8, 8, 3)), "B", made=True)[2].numpy().tolist()
-        [[0.0, 0.0, 0.0, 1.0]]
+        >>> direction_name("A", "B"), direction_name("faces", "anime")
+        ('AtoB', 'faces_to_anime')
     """
-    number = DOMAINS.index(domain)
-    count = len(DOMAINS)
-    path = _hot(images, number + count * made, 2 * count)
-    return [images, _hot(images, number, count), path]
+    return f"{source}to{target}" if len(source) == len(target) == 1 else f"{source}_to_{target}"
 
 
-def generator_inputs(codes: list, source: str, target: str) -> list:
-    """Returns what a generator takes: codes, the weights of the domain, and of the path.
+@dataclass(frozen=True)
+class DomainPaths:
+    """The paths of the images of domains through an encoder and a generator.
 
-    Args:
-        codes: What an encoder returns, float `[batch, height, width, filters]` each.
-        source: One of `DOMAINS`, that of what was encoded.
-        target: One of `DOMAINS`, that of the images to make.
-
-    Returns:
-        List of the codes, float32 `[batch, domains]` and `[batch, domains * domains]`.
+    Attributes:
+        domains: Names of the domains.
 
     Example:
-        >>> generator_inputs([tf.zeros((1, 4, 4, 3))], "B", "A")[2].numpy().tolist()
-        [[0.0, 0.0, 1.0, 0.0]]
+        >>> list(DomainPaths(("A", "B")).directions)
+        ['AtoA', 'AtoB', 'BtoA', 'BtoB']
     """
-    number = DOMAINS.index(target)
-    count = len(DOMAINS)
-    path = _hot(codes[0], DOMAINS.index(source) * count + number, count**2)
-    return [*codes, _hot(codes[0], number, count), path]
+
+    domains: Sequence[str]
+
+    @property
+    def directions(self) -> dict[str, tuple[str, str]]:
+        """Dict of the names of directions to source and target, which may be one domain."""
+        return {direction_name(s, t): (s, t) for s in self.domains for t in self.domains}
+
+    def encoder_inputs(self, images, domain: str, made: bool = False) -> list:
+        """Returns what an encoder takes: images, the weights of their domain, and of their path.
+
+        Args:
+            images: float `[batch, height, width, channels]`.
+            domain: One of the domains.
+            made: Whether the generator has made the images.
+
+        Returns:
+            List of the images, float32 `[batch, domains]` and `[batch, 2 domains]`; paths are those
+            of the real images of each domain, then of the others.
+
+        Example:
+            >>> paths = DomainPaths(("A", "B"))
+            >>> paths.encoder_inputs(tf.zeros((1, 8, 8, 3)), "B", made=True)[2].numpy().tolist()
+            [[0.0, 0.0, 0.0, 1.0]]
+        """
+        number = self.domains.index(domain)
+        count = len(self.domains)
+        path = _hot(images, number + count * made, 2 * count)
+        return [images, _hot(images, number, count), path]
+
+    def generator_inputs(self, codes: list, source: str, target: str) -> list:
+        """Returns what a generator takes: codes, the weights of the domain, and of the path.
+
+        Args:
+            codes: What an encoder returns, float `[batch, height, width, filters]` each.
+            source: One of the domains, that of what was encoded.
+            target: One of the domains, that of the images to make.
+
+        Returns:
+            List of the codes, float32 `[batch, domains]` and `[batch, domains * domains]`.
+
+        Example:
+            >>> paths = DomainPaths(("A", "B"))
+            >>> paths.generator_inputs([tf.zeros((1, 4, 4, 3))], "B", "A")[2].numpy().tolist()
+            [[0.0, 0.0, 1.0, 0.0]]
+        """
+        number = self.domains.index(target)
+        count = len(self.domains)
+        path = _hot(codes[0], self.domains.index(source) * count + number, count**2)
+        return [*codes, _hot(codes[0], number, count), path]
 
 
 def moving_statistics(network: keras.Model) -> dict:

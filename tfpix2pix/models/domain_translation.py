@@ -1,21 +1,22 @@
 """Translation between domains by their norms, with networks that grow: all but what is learned."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Optional
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix.layers import Fade
+from tfpix2pix.errors import InputError
+from tfpix2pix.layers import DomainNormalization, Fade
 from tfpix2pix.layers.domain_norms import recalibrated
 from tfpix2pix.layers.growing import faded
 from tfpix2pix.layers.network_calls import leaves
 from tfpix2pix.models.base import TranslationModel
-from tfpix2pix.models.domain_paths import (
-    DOMAINS,
-    encoder_inputs,
-    generator_inputs,
-    moving_statistics,
-)
+from tfpix2pix.models.domain_paths import DomainPaths, direction_name, moving_statistics
+
+JUDGE = "discriminator_"  # Begins the name of the player that judges images of a domain.
 
 
 class DomainTranslationModel(TranslationModel):
@@ -23,15 +24,16 @@ class DomainTranslationModel(TranslationModel):
 
     Args:
         growing: Dict of the names of phases to dicts of players to `keras.Model`s, "encoder",
-            "generator" and "discriminator_A" among them; those of several phases share layers.
-        players: Names of all players, in their order.
+            "generator" and "discriminator_DOMAIN" of each domain among them, such as
+            "discriminator_A"; those of several phases share layers.
         terms: As of `tfpix2pix.models.TranslationModel`.
-        logits: As of that.
         decay: Whether `pace` falls from 1 to a twentieth in the second half of phases that do not
             fade.
         name: Name of the model.
 
     Attributes:
+        domains: Names of the domains.
+        discriminators: Dict of domain to the name of its discriminator.
         alpha: float32 variable, how far the resolution of the phase has faded in.
         pace: float32 variable, by which learning rates are to be multiplied.
     """
@@ -39,22 +41,20 @@ class DomainTranslationModel(TranslationModel):
     def __init__(
         self,
         growing: Mapping[str, Mapping[str, keras.Model]],
-        players: Sequence[str],
         terms: list,
         *,
-        logits: tuple,
         decay: bool,
         name: str,
     ):
-        first = next(iter(growing.values()))
+        first = dict(next(iter(growing.values())))
+        self.discriminators = discriminators(first)
+        self.domains = tuple(self.discriminators)
+        logits = [f"{domain}_{kind}" for domain in self.domains for kind in ("real", "fake")]
         super().__init__(
-            {player: first[player] for player in players},
-            terms,
-            translators=("generator", "encoder"),
-            logits=logits,
-            name=name,
+            first, terms, translators=("generator", "encoder"), logits=tuple(logits), name=name
         )
         self.growing = growing
+        self.paths = DomainPaths(self.domains)
         self.decay = decay
         self.alpha = tf.Variable(1.0, trainable=False)
         self.pace = tf.Variable(1.0, trainable=False)
@@ -65,7 +65,10 @@ class DomainTranslationModel(TranslationModel):
         networks = [*self.players.values(), *self.averaged.values()]
         layers = [layer for network in networks for layer in leaves(network)]
         self._fades = [layer.alpha for layer in layers if isinstance(layer, Fade)]
-        self._translated = tf.function(self._translate, autograph=False)
+        self._translated = {
+            name: tf.function(partial(self._translate, ends=ends), autograph=False)
+            for name, ends in self.paths.directions.items()
+        }
         statistics = {p: moving_statistics(self.players[p]) for p in self.translators}
         # Statistics that `recalibrate` measures are saved apart from the weights too.
         self.state = {"alpha": self.alpha, "statistics": statistics}
@@ -73,7 +76,7 @@ class DomainTranslationModel(TranslationModel):
     @property
     def side(self) -> int:
         """Side in pixels of the images of the phase."""
-        return self.players["discriminator_A"].input_shape[1]
+        return self.players[self.discriminators[self.domains[0]]].input_shape[1]
 
     @property
     def caption(self) -> str:
@@ -99,14 +102,14 @@ class DomainTranslationModel(TranslationModel):
 
         Args:
             images: float `[batch, height, width, channels]` in [-1, 1].
-            domain: `"A"` or `"B"`, whose norms are used.
+            domain: One of `domains`, whose norms are used.
             made: Whether the generator has made the images.
             training: Whether batch norms go by the batch, and keep its statistics.
 
         Returns:
             List of float `[batch, height, width, filters]`.
         """
-        inputs = encoder_inputs(images, domain, made)
+        inputs = self.paths.encoder_inputs(images, domain, made)
         return tf.nest.flatten(self.players["encoder"](inputs, training=training))
 
     def generate(self, codes: list, source: str, target: str, *, training: bool = False):
@@ -114,36 +117,36 @@ class DomainTranslationModel(TranslationModel):
 
         Args:
             codes: What `encode` returns.
-            source: `"A"` or `"B"`, the domain of what was encoded.
+            source: One of `domains`, that of what was encoded.
             target: The domain of the images.
             training: As of `encode`.
 
         Returns:
             float `[batch, height, width, channels]`, around [-1, 1].
         """
-        inputs = generator_inputs(codes, source, target)
+        inputs = self.paths.generator_inputs(codes, source, target)
         return self.players["generator"](inputs, training=training)
 
     def call(self, images, training: bool = False):
-        """Translates a batch of A into B; see `translate`."""
-        return self._translate(images, "A", "B")
+        """Translates a batch of the first domain into the second; see `translate`."""
+        return self._translate(images, self.domains[:2])
 
-    def translate(self, images, direction: str = "AtoB"):
+    def translate(self, images, direction: Optional[str] = None):
         """Translates images by the moving statistics.
 
         Args:
             images: float `[batch, height, width, channels]` in [-1, 1], of sides that are multiples
                 of a quarter of `side`.
-            direction: `"AtoB"` or `"BtoA"`; `"AtoA"` and `"BtoB"` reconstruct.
+            direction: One of `paths.directions`, such as `"AtoB"`, or `"AtoA"`, which
+                reconstructs; by default from the first domain to the second.
 
         Returns:
             float32 `[batch, height, width, channels]` in [-1, 1].
         """
-        source, _, target = direction.partition("to")
-        return self._translated(images, source, target)
+        return self._translated[direction or direction_name(*self.domains[:2])](images)
 
-    def _translate(self, images, source, target):
-        made = self.generate(self.encode(self.faded(images), source), source, target)
+    def _translate(self, images, ends):
+        made = self.generate(self.encode(self.faded(images), ends[0]), *ends)
         return tf.clip_by_value(tf.cast(made, "float32"), -1.0, 1.0)
 
     def faded(self, images):
@@ -159,14 +162,23 @@ class DomainTranslationModel(TranslationModel):
             return images
         return faded(images, self.alpha)
 
-    def _passes(self, real):
-        """Returns the codes, reconstructions and translations, in training, each by its domain."""
-        codes = {domain: self.encode(real[domain], domain, training=True) for domain in DOMAINS}
-        same = {d: self.generate(codes[d], d, d, training=True) for d in DOMAINS}
-        made = {
-            target: self.generate(codes[source], source, target, training=True)
-            for source, target in (DOMAINS, DOMAINS[::-1])
-        }
+    def turned(self, turn: int) -> dict[str, str]:
+        """Returns what each domain is translated into in a turn: all others in all turns.
+
+        Args:
+            turn: From 0 to the number of domains - 2.
+
+        Returns:
+            Dict of source to target, each domain once.
+        """
+        count = len(self.domains)
+        return {d: self.domains[(i + turn + 1) % count] for i, d in enumerate(self.domains)}
+
+    def _passes(self, real, targets):
+        """Returns the codes, reconstructions and translations, in training, each by its source."""
+        codes = {domain: self.encode(real[domain], domain, training=True) for domain in targets}
+        same = {d: self.generate(codes[d], d, d, training=True) for d in targets}
+        made = {d: self.generate(codes[d], d, targets[d], training=True) for d in targets}
         return codes, same, made
 
     def recalibrate(self, batches: Iterable) -> None:
@@ -175,17 +187,95 @@ class DomainTranslationModel(TranslationModel):
         Each path gets the mean over the batches, behind layers that go by the batch.
 
         Args:
-            batches: Iterable of training batches `(a, b)`, as of `train_step`.
+            batches: Iterable of training batches, as of `train_step`.
         """
         if not any(self.state["statistics"].values()):
             return
 
         @tf.function(autograph=False)
-        def measure(a, b):
-            _, _, made = self._passes({"A": self.faded(a), "B": self.faded(b)})
-            for domain in DOMAINS:
-                self.encode(made[domain], domain, made=True, training=True)
+        def measure(*batch):
+            real = {d: self.faded(images) for d, images in zip(self.domains, batch)}
+            for turn in range(len(self.domains) - 1):
+                targets = self.turned(turn)
+                _, _, made = self._passes(real, targets)
+                for domain, images in made.items():
+                    self.encode(images, targets[domain], made=True, training=True)
 
         with recalibrated([self.players[player] for player in self.translators]):
             for batch in batches:
                 measure(*batch)
+
+    def counterparts(self, other: TranslationModel) -> dict[str, str]:
+        """Adds the discriminators of other names to those that `TranslationModel` names.
+
+        A domain starts as that of its name in the other model, else as that of its number.
+
+        Args:
+            other: As of `TranslationModel`.
+
+        Returns:
+            The same.
+
+        Raises:
+            ValueError: If the other's images are of another side.
+        """
+        named = super().counterparts(other)
+        if not isinstance(other, DomainTranslationModel):
+            return named
+        if other.side != self.side:
+            raise InputError(
+                "A growth that starts with the weights of another must begin at the side of its "
+                f"images. Received: {self.side} pixels, for a model of {other.side}. Set "
+                f"`first_size` to {other.side}."
+            )
+        origins = zip(self.discriminators.values(), self._origins(other))
+        return {**named, **{own: f"{JUDGE}{origin}" for own, origin in origins if origin}}
+
+    def taken(self, layer, other_layer, other: TranslationModel) -> Optional[list]:
+        """Returns the weights of another model's layer; of norms those of each domain.
+
+        A domain that the other lacks starts with the mean of its domains; statistics start anew.
+
+        Args:
+            layer: As of `TranslationModel`.
+            other_layer: As of that.
+            other: As of that.
+
+        Returns:
+            As of that.
+        """
+        weights = super().taken(layer, other_layer, other)
+        same = getattr(other, "domains", None) == self.domains
+        if same or not isinstance(layer, DomainNormalization):
+            return weights
+        own = dict(zip((weight.name for weight in layer.weights), layer.get_weights()))
+        for weight, rows in ((layer.gamma, other_layer.gamma), (layer.beta, other_layer.beta)):
+            rows = dict(zip(other.domains, rows.numpy()))
+            mean = np.mean(list(rows.values()), axis=0)
+            own[weight.name] = np.stack([rows.get(o, mean) for o in self._origins(other)])
+        return list(own.values())
+
+    def _origins(self, other):
+        """Returns for each domain that of another model which it starts as, or `None`."""
+        left = [domain if domain not in self.domains else None for domain in other.domains]
+        left += [None] * len(self.domains)
+        return [
+            domain if domain in other.domains else unnamed
+            for domain, unnamed in zip(self.domains, left)
+        ]
+
+
+def discriminators(players: Iterable[str]) -> dict[str, str]:
+    """Returns the discriminators among players by their domains.
+
+    Args:
+        players: Names of players.
+
+    Returns:
+        Dict of domain to player, in their order.
+
+    Example:
+        >>> discriminators(["encoder", "generator", "discriminator_A", "discriminator_B"])
+        {'A': 'discriminator_A', 'B': 'discriminator_B'}
+    """
+    return {name.removeprefix(JUDGE): name for name in players if name.startswith(JUDGE)}

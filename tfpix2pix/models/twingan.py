@@ -1,42 +1,44 @@
-"""TwinGAN: one encoder and one generator for two domains, which are told apart by their norms."""
+"""TwinGAN: one encoder and one generator for all domains, which are told apart by their norms."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Callable, ClassVar, Optional
+from typing import Callable, ClassVar, Optional, Union
 
 import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix import losses
+from tfpix2pix.errors import InputError
 from tfpix2pix.models.columns import Column
-from tfpix2pix.models.domain_paths import DOMAINS, encoder_inputs, generator_inputs
-from tfpix2pix.models.domain_translation import DomainTranslationModel
+from tfpix2pix.models.domain_paths import direction_name
+from tfpix2pix.models.domain_translation import DomainTranslationModel, discriminators
 
-DISCRIMINATORS = ("discriminator_A", "discriminator_B")
-PLAYERS = ("encoder", "generator", *DISCRIMINATORS)
+Weights = Union[float, Sequence[float]]
 DISTANCES = {"l1": losses.l1, "l2": losses.l2}
 
 
 class TwinGAN(DomainTranslationModel):
-    """Translates between two domains by one network that grows from phase to phase.
+    """Translates between domains by one network that grows from phase to phase.
 
-    Call `compile()`, `enter` a phase, then `fit` on a dataset of `(a, b)` batches, float
-    `[batch, height, width, channels]` in [-1, 1], of images that do not belong together.
+    Call `compile()`, `enter` a phase, then `fit` on a dataset of batches of an image of each
+    domain, `(a, b)` of two, float `[batch, height, width, channels]` in [-1, 1]. Each domain is
+    translated into one other in a step: of more than two, into all others in turns.
 
     Weights are those of the source, whose images are in [0, 1]: distances between images and
     gradients of penalties are those of images in this range. All gradients come from the networks
     as they are before the step, and from one set of translations.
 
     Args:
-        growing: Dict of the names of phases to dicts of "encoder", "generator", "discriminator_A"
-            and "discriminator_B" to `keras.Model`s, of `tfpix2pix.networks.twingan_encoders` and
-            the like; those of several phases share their layers.
-        reconstruction_weights: Weights of the distance between images of A, and of B, and what the
-            networks with the norms of their own domain make of them.
-        gan_weights: Weights of the adversarial loss of translations into A, and into B.
-        content_weights: Weights of the distance between the embeddings of images of A, and of B,
-            and those of their translations.
-        cycle_weights: Weights of the L1 between images of A, and of B, and what comes back.
+        growing: Dict of the names of phases to dicts of "encoder", "generator", and
+            "discriminator_A" and the like of each domain, to `keras.Model`s, of
+            `tfpix2pix.networks.twingan_encoders` and the like; those of several phases share their
+            layers.
+        reconstruction_weights: Weight of the distance between images and what the networks with
+            the norms of their own domain make of them; as all weights one, or one of each domain.
+        gan_weights: Weight of the adversarial loss of translations into a domain.
+        content_weights: Weight of the distance between the embeddings of images of a domain and
+            those of their translations.
+        cycle_weights: Weight of the L1 between images of a domain and what comes back.
         reconstruction_gan_from: Side in pixels from which discriminators judge reconstructions too;
             `None` for never.
         distances: `"l1"` or `"l2"`, the distance of reconstructions, and of embeddings.
@@ -52,7 +54,7 @@ class TwinGAN(DomainTranslationModel):
         >>> options = TwinNetworks(4, base_filters=4)
         >>> players = {"encoder": twingan_encoders(options), "generator":
         ...     twingan_generators(options)}
-        >>> for name in DISCRIMINATORS:
+        >>> for name in ("discriminator_A", "discriminator_B"):
         ...     players[name] = twingan_discriminators(options, name=name)
         >>> model = TwinGAN({"4": {player: phases["4"] for player, phases in players.items()}})
         >>> model.compile()
@@ -69,10 +71,10 @@ class TwinGAN(DomainTranslationModel):
         self,
         growing: Mapping[str, Mapping[str, keras.Model]],
         *,
-        reconstruction_weights: Sequence[float] = (1.0, 1.0),
-        gan_weights: Sequence[float] = (1.0, 1.0),
-        content_weights: Sequence[float] = (0.1, 0.1),
-        cycle_weights: Sequence[float] = (0.0, 0.0),
+        reconstruction_weights: Weights = 1.0,
+        gan_weights: Weights = 1.0,
+        content_weights: Weights = 0.1,
+        cycle_weights: Weights = 0.0,
         reconstruction_gan_from: Optional[int] = 64,
         distances: tuple[str, str] = ("l1", "l1"),
         frozen_encoder: bool = False,
@@ -81,22 +83,25 @@ class TwinGAN(DomainTranslationModel):
         penalty: Optional[tuple[float, Callable]] = None,
         name: str = "twingan",
     ):
+        first = next(iter(growing.values()))
+        judges = discriminators(first)
         self.weights_of_terms = {
-            "reconstruction": tuple(reconstruction_weights),
-            "gan": tuple(gan_weights),
-            "content": tuple(content_weights),
-            "cycle": tuple(cycle_weights),
+            "reconstruction": _of_each(reconstruction_weights, judges),
+            "gan": _of_each(gan_weights, judges),
+            "content": _of_each(content_weights, judges),
+            "cycle": _of_each(cycle_weights, judges),
         }
-        minimized = [term for term, weights in self.weights_of_terms.items() if any(weights)]
-        last = max(networks["discriminator_A"].input_shape[1] for networks in growing.values())
+        minimized = [term for term, w in self.weights_of_terms.items() if any(w.values())]
+        judge = next(iter(judges.values()))
+        last = max(networks[judge].input_shape[1] for networks in growing.values())
         if reconstruction_gan_from is not None and last >= reconstruction_gan_from:
             minimized.append("reconstruction_gan")
-        terms = [f"generator_{term}_{domain}" for term in minimized for domain in DOMAINS]
+        terms = [f"generator_{term}_{domain}" for term in minimized for domain in judges]
         kinds = ("gan", "penalty") if penalty else ("gan",)
-        terms += [f"{player}_{kind}" for player in DISCRIMINATORS for kind in kinds]
-        logits = tuple(f"{domain}_{kind}" for domain in DOMAINS for kind in ("real", "fake"))
-        super().__init__(growing, PLAYERS, terms, logits=logits, decay=decay, name=name)
-        self.trained = PLAYERS[1:] if frozen_encoder else PLAYERS
+        terms += [f"{player}_{kind}" for player in judges.values() for kind in kinds]
+        super().__init__(growing, terms, decay=decay, name=name)
+        frozen = ("encoder",) if frozen_encoder else ()
+        self.trained = tuple(player for player in self.players if player not in frozen)
         self.reconstruction_gan_from = reconstruction_gan_from
         self.distances = tuple(DISTANCES[distance] for distance in distances)
         self.adversarial = adversarial
@@ -104,28 +109,35 @@ class TwinGAN(DomainTranslationModel):
 
     @property
     def discriminator_losses(self):
-        """The losses of both discriminators."""
+        """The losses of all discriminators."""
         return dict.fromkeys(
-            [f"{player}_gan" for player in DISCRIMINATORS], self.adversarial.discriminator
+            [f"{player}_gan" for player in self.discriminators.values()],
+            self.adversarial.discriminator,
         )
 
     def train_step(self, batch):
         """Trains on one batch of each domain: all players from one state."""
-        self.apply(self.over_micro_batches(batch, self._gradients, self.trained))
+        turns = [partial(self._turn, batch, turn) for turn in range(len(self.domains) - 1)]
+        turn = tf.cast(self.updates_taken("generator") % len(turns), "int32")
+        self.apply(tf.switch_case(turn, turns) if len(turns) > 1 else turns[0]())
         return self.logs()
 
-    def _gradients(self, a, b):
-        real = {"A": self.faded(a), "B": self.faded(b)}
+    def _turn(self, batch, turn):
+        gradients = partial(self._gradients, self.turned(turn))
+        return self.over_micro_batches(batch, gradients, self.trained)
+
+    def _gradients(self, targets, *batch):
+        real = {domain: self.faded(images) for domain, images in zip(targets, batch)}
         translators = [player for player in self.translators if player in self.trained]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([self.players[player].trainable_variables for player in translators])
-            codes, same, made = self._passes(real)
-            terms = self._terms(real, codes, same, made)
+            codes, same, made = self._passes(real, targets)
+            terms = self._terms(targets, real, codes, same, made)
             objective = self.joint_objective({"encoder": {}, "generator": terms})
         gradients = self.joint_gradients(tape, objective, translators)
-        for domain in DOMAINS:
-            fakes = [made[domain], same[domain]] if self._judges_same else [made[domain]]
-            gradients.update(self._discriminator_gradients(domain, real[domain], fakes))
+        for source, target in sorted(targets.items(), key=lambda ends: self.domains.index(ends[1])):
+            fakes = [made[source], same[target]] if self._judges_same else [made[source]]
+            gradients.update(self._discriminator_gradients(target, real[target], fakes))
         return gradients
 
     @property
@@ -134,37 +146,39 @@ class TwinGAN(DomainTranslationModel):
         first = self.reconstruction_gan_from
         return first is not None and self.side >= first
 
-    def _terms(self, real, codes, same, made):
+    def _terms(self, targets, real, codes, same, made):
         """Returns the weighted terms of encoder and generator, the four losses of the article."""
         distance, content_distance = self.distances
+        sources = {target: source for source, target in targets.items()}
         terms = {}
-        for number, (domain, other) in enumerate((DOMAINS, DOMAINS[::-1])):
-            weights = {term: pair[number] for term, pair in self.weights_of_terms.items()}
+        for domain, target in targets.items():
+            weights = {term: of_each[domain] for term, of_each in self.weights_of_terms.items()}
 
-            def judged(fakes, domain=domain, weight=weights["gan"]):
-                logits = self.players[f"discriminator_{domain}"](fakes, training=True)
-                return weight * self.adversarial.generator(logits)
+            def judged(fakes, player=self.discriminators[domain], weight=weights["gan"]):
+                return weight * self.adversarial.generator(
+                    self.players[player](fakes, training=True)
+                )
 
-            terms[f"gan_{domain}"] = judged(made[domain])
+            terms[f"gan_{domain}"] = judged(made[sources[domain]])
             terms[f"reconstruction_{domain}"] = weights["reconstruction"] * distance(
                 _unit(real[domain]), _unit(same[domain])
             )
             if self._judges_same:
                 terms[f"reconstruction_gan_{domain}"] = judged(same[domain])
             if weights["content"] or weights["cycle"]:
-                again = self.encode(made[other], other, made=True, training=True)
+                again = self.encode(made[domain], target, made=True, training=True)
             if weights["content"]:
                 content = content_distance(codes[domain][0], again[0])
                 terms[f"content_{domain}"] = weights["content"] * content
             if weights["cycle"]:
-                back = self.generate(again, other, domain, training=True)
+                back = self.generate(again, target, domain, training=True)
                 cycle = losses.l1(_unit(real[domain]), _unit(back))
                 terms[f"cycle_{domain}"] = weights["cycle"] * cycle
         return terms
 
     def _discriminator_gradients(self, domain, real, fakes):
         """Returns the gradients of one discriminator: tell real images from made ones."""
-        player = f"discriminator_{domain}"
+        player = self.discriminators[domain]
         judge = partial(self.players[player], training=True)
         with tf.GradientTape() as tape:
             real_logits = judge(real)
@@ -185,45 +199,63 @@ class TwinGAN(DomainTranslationModel):
         return {player: self.gradients(tape, objective, player)}
 
     def validate(self, batch):
-        """Measures reconstructions of both domains: L1 in [0, 2]."""
+        """Measures reconstructions of all domains: L1 in [0, 2]."""
         errors = [
-            losses.l1(self.faded(images), self.translate(images, f"{domain}to{domain}"))
-            for domain, images in zip(DOMAINS, batch)
+            losses.l1(self.faded(images), self.translate(images, direction_name(domain, domain)))
+            for domain, images in zip(self.domains, batch)
         ]
         return {"reconstruction_l1": sum(errors) / len(errors)}
 
     def columns(self, batch):
-        """Translates a batch both ways: image, reconstruction, translation."""
+        """Translates a batch: of each domain image, reconstruction, translations into others."""
         columns = {}
-        for source, target, images in zip(DOMAINS, DOMAINS[::-1], batch):
-            direction = f"{source}to{target}"
-            same = self.translate(images, f"{source}to{source}")
-            translated = self.translate(images, direction)
-            columns[source] = Column("source", direction, self.faded(images))
-            columns[f"{source} again"] = Column("identity", direction, same)
-            columns[f"{target}'"] = Column("translation", direction, translated, images)
+        real = {domain: self.faded(images) for domain, images in zip(self.domains, batch)}
+        for source, images in zip(self.domains, batch):
+            others = [domain for domain in self.domains if domain != source]
+            first = direction_name(source, others[0])
+            same = self.translate(images, direction_name(source, source))
+            columns[source] = Column("source", first, real[source])
+            columns[f"{source} again"] = Column("identity", first, same)
+            for target in others:
+                direction = direction_name(source, target)
+                made = self.translate(images, direction)
+                columns[f"{source} to {target}"] = Column(
+                    "translation", direction, made, images, real[target]
+                )
         return columns
 
     def images(self, batch):
-        """Names the images of both domains."""
-        return dict(zip(DOMAINS, batch))
+        """Names the images of all domains."""
+        return dict(zip(self.domains, batch))
 
     def passes(self, batch):
         """Lists the passes of a step: each image encoded, made, encoded again and judged."""
         found = []
-        for source, target, images in zip(DOMAINS, DOMAINS[::-1], batch):
+        for (source, target), images in zip(self.turned(0).items(), batch):
             real = self.faded(images)
             codes = self.encode(real, source)
             made = self.generate(codes, source, target)
             found += [
-                ("encoder", encoder_inputs(real, source, False)),
-                ("generator", generator_inputs(codes, source, source)),
-                ("generator", generator_inputs(codes, source, target)),
-                ("encoder", encoder_inputs(made, target, True)),
-                (f"discriminator_{source}", real),
-                (f"discriminator_{target}", made),
+                ("encoder", self.paths.encoder_inputs(real, source)),
+                ("generator", self.paths.generator_inputs(codes, source, source)),
+                ("generator", self.paths.generator_inputs(codes, source, target)),
+                ("encoder", self.paths.encoder_inputs(made, target, True)),
+                (self.discriminators[source], real),
+                (self.discriminators[target], made),
             ]
         return found
+
+
+def _of_each(weights, domains):
+    """Returns the weight of each domain."""
+    if isinstance(weights, (int, float)):
+        return dict.fromkeys(domains, weights)
+    if len(weights) != len(domains):
+        raise InputError(
+            f"Weights must be one number, or one for each of the domains {', '.join(domains)}. "
+            f"Received: {tuple(weights)}. Give as many."
+        )
+    return dict(zip(domains, weights))
 
 
 def _unit(images):

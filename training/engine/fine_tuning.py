@@ -41,10 +41,12 @@ def start_from(model, run: Union[str, Path]):
     Raises:
         ValueError: If it is no run or has no checkpoint.
     """
-    other = runs.load_run(run).model.players
+    other = runs.load_run(run).model
+    counterparts = model.counterparts(other)
     result = Loaded([], [], [])
     for player, network in model.players.items():
-        others = {layer.name: layer for layer in other[player].layers} if player in other else {}
+        counterpart = other.players.get(counterparts.get(player))
+        others = {layer.name: layer for layer in counterpart.layers} if counterpart else {}
         for layer in network.layers:
             name = f"{player}/{layer.name}"
             if not layer.weights:
@@ -52,8 +54,8 @@ def start_from(model, run: Union[str, Path]):
             if layer.name not in others:
                 result.missing.append(name)
                 continue
-            weights = others[layer.name].get_weights()
-            if [w.shape for w in weights] != [tuple(v.shape) for v in layer.weights]:
+            weights = model.taken(layer, others[layer.name], other)
+            if weights is None:
                 result.different.append(name)
                 continue
             layer.set_weights(weights)

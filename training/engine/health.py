@@ -92,8 +92,7 @@ class Doctor:
         Args:
             samples: List of what `tfpix2pix.models.TranslationModel.columns` returns for held-out
                 batches; of batches of different sizes the common part is examined. Without targets
-                translations are compared with their sources, and, where there are two directions,
-                with what the other one translates.
+                translations are compared with their sources, and with their reference, if any.
             lines: Dicts of `"step"` and losses in the order of steps, as of `metrics.jsonl`.
             discriminator_losses: Dict of the name of a loss in `lines` to what it is a mean of, as
                 of `tfpix2pix.models.TranslationModel`. Only a loss with a least value can be
@@ -104,9 +103,6 @@ class Doctor:
         """
         directions = dict.fromkeys(column.direction for column in samples[0].values())
         images = {direction: _images_by_role(samples, direction) for direction in directions}
-        if len(images) == 2:
-            for one, other in (images.values(), reversed(images.values())):
-                one["other"] = other.get("source")
         measured = {}
         for direction in directions:
             if "translation" not in images[direction]:
@@ -241,10 +237,10 @@ def _reference(images):
     """Returns real images of the kind that translations should be of, and their name."""
     if "target" in images:
         return images["target"], "targets"
-    other = images.get("other")
-    if other is None or other.shape[-1] != images["translation"].shape[-1]:
+    real = images.get("reference")
+    if real is None or real.shape[-1] != images["translation"].shape[-1]:
         return None
-    return other, "real images"
+    return real, "real images"
 
 
 def _correlation(images, translated):
@@ -259,18 +255,24 @@ def _correlation(images, translated):
 
 
 def _images_by_role(samples, direction):
-    """Returns a dict of role to float64 `[examples, height, width, channels]`."""
+    """Returns a dict of role, or "reference", to float64 `[examples, height, width, channels]`."""
     batches = {}
     for sample in samples:
         for column in sample.values():
-            if column.direction == direction:
-                batches.setdefault(column.role, []).append(np.asarray(column.images, "float64"))
-    return {role: _stacked(arrays) for role, arrays in batches.items()}
+            if column.direction != direction:
+                continue
+            batches.setdefault(column.role, []).append(column.images)
+            if column.role == "translation":
+                batches.setdefault("sources", []).append(column.source)
+                if column.reference is not None:
+                    batches.setdefault("reference", []).append(column.reference)
+    stacked = {role: _stacked(arrays) for role, arrays in batches.items()}
+    return {"source": stacked.pop("sources", None), **stacked}
 
 
 def _stacked(batches):
     height, width = np.min([batch.shape[1:3] for batch in batches], axis=0)
-    return np.concatenate([batch[:, :height, :width] for batch in batches])
+    return np.concatenate([np.asarray(x, "float64")[:, :height, :width] for x in batches])
 
 
 def _centered(images):

@@ -7,6 +7,7 @@ import pytest
 
 from tfpix2pix import InputError
 from tfpix2pix.data import codecs, layouts, records
+from tfpix2pix.data.places import domain_places
 
 
 def make(folder, *names):
@@ -119,6 +120,29 @@ def test_two_folders_are_pairs_unless_they_are_said_to_be_unpaired(tmp_path, tem
     assert layouts.domain("trainB/A/1.png") == "B"
 
 
+def test_domains_have_folders_of_their_names_or_of_their_letters(tmp_path):
+    places = domain_places(("faces", "anime", "cats"))
+    names = ["trainA/1.png", "train/anime/B/1.png", "cats/train/1.png"]
+    make(tmp_path, *names, "testanime/1.png")
+    assert listed(tmp_path, layout="unpaired", places=places)[1] == names
+    assert [layouts.domain(name, places) for name in names] == ["faces", "anime", "cats"]
+    assert layouts.splits(tmp_path, places, layout="unpaired") == ["train", "test"]
+    message = (
+        "Unpaired data must have images of all domains, in the folders trainfaces, trainanime and "
+        f"traincats, or train/faces, train/anime and train/cats. Received: {str(tmp_path)!r}, "
+        "which has 0 images of faces, 1 images of anime and 0 images of cats in its split 'test'. "
+        "Add the others."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        layouts.listing(tmp_path, "test", "unpaired", places=places)
+    make(tmp_path, "trainx/1.png", "traincats/1.png")  # Where B is a name, it is no letter.
+    assert listed(tmp_path, layout="unpaired", places=domain_places(("x", "B", "cats")))[1] == [
+        "trainx/1.png",
+        "train/anime/B/1.png",
+        "traincats/1.png",
+    ]
+
+
 def test_unpaired_folders_without_splits_are_of_any_split(tmp_path):
     make(tmp_path, "A/1.png", "B/7.png")
     assert listed(tmp_path, "test", "unpaired")[1] == ["A/1.png", "B/7.png"]
@@ -127,9 +151,9 @@ def test_unpaired_folders_without_splits_are_of_any_split(tmp_path):
 def test_a_domain_without_images_is_refused(tmp_path):
     make(tmp_path, "trainA/1.png", "testA/1.png", "testB/1.png")
     message = (
-        "Unpaired data must have images of both domains, in the folders trainA and trainB, or "
-        f"train/A and train/B. Received: {str(tmp_path)!r}, which has 1 images of A and 0 of B in "
-        "its split 'train'. Add the others."
+        "Unpaired data must have images of all domains, in the folders trainA and trainB, or "
+        f"train/A and train/B. Received: {str(tmp_path)!r}, which has 1 images of A and 0 images "
+        "of B in its split 'train'. Add the others."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         layouts.listing(tmp_path, "train")

@@ -34,9 +34,9 @@ def test_the_arrangement_of_a_folder_is_asked_for_once(tmp_path, monkeypatch):
     for name in ("detect", "splits"):
         function = getattr(layouts, name)
 
-        def counted(*arguments, name=name, function=function):
+        def counted(*arguments, name=name, function=function, **keywords):
             asked.append(name)
-            return function(*arguments)
+            return function(*arguments, **keywords)
 
         monkeypatch.setattr(layouts, name, counted)
     for name in ("pairs/test/A/1.png", "pairs/test/B/1.png", "two/testA/1.png", "two/testB/2.png"):

@@ -8,11 +8,12 @@ import pytest
 
 from tests.cases.families import twingan
 from tfpix2pix import InputError, load_run, losses, preset
+from tfpix2pix.data import codecs
 from tfpix2pix.families import get_family
-from tfpix2pix.models.twingan import DISCRIMINATORS, PLAYERS
 from tfpix2pix.testing import save_untrained
 
 FAMILY = get_family("twingan")
+PLAYERS = ("encoder", "generator", "discriminator_A", "discriminator_B")
 
 
 def with_options(config, *, size=None, steps=None, **options):
@@ -36,7 +37,7 @@ def test_the_paper_s_growth_has_the_images_and_batches_of_its_code():
     assert sum(steps for _, steps, *_ in found) == config.train.steps
     options = config.model
     assert (options.base_filters, options.most_filters, options.skip_size) == (1024, 256, 256)
-    assert (options.content_weight, options.cycle_weight) == ((0.1, 0.1), (0.0, 0.0))
+    assert (options.content_weight, options.cycle_weight) == (0.1, 0.0)
     assert (options.norm, options.momentum, options.image_norm) == ("batch_renorm", 0.99, "full")
     assert (options.penalty, options.penalty_weight) == ("dragan_variance", 0.25)
     assert (config.train.learning_rate, config.train.ema_decay) == (1e-4, 0.0)
@@ -67,7 +68,7 @@ def test_players_have_adam_of_the_code_at_the_pace_of_the_phase():
         model.enter(phase, share)
         for player in PLAYERS:
             optimizer = model.optimizers[player]
-            rate = 1.2e-3 if player in DISCRIMINATORS else 3e-4
+            rate = 1.2e-3 if player in PLAYERS[2:] else 3e-4
             np.testing.assert_allclose(
                 optimizer.learning_rate(optimizer.iterations), pace * rate, rtol=1e-5
             )
@@ -91,10 +92,11 @@ def test_the_options_of_dtn_are_its_losses(tmp_path):
     model = FAMILY.model(config)
     assert model.trained == PLAYERS[1:]
     assert model.distances == (losses.l2, losses.l2)
-    assert {name: pair for name, pair in model.weights_of_terms.items() if any(pair)} == {
-        "reconstruction": (0.0, 15.0),
-        "gan": (0.0, 1.0),
-        "content": (15.0, 0.0),
+    assert model.weights_of_terms == {
+        "reconstruction": {"A": 0.0, "B": 15.0},
+        "gan": {"A": 0.0, "B": 1.0},
+        "content": {"A": 15.0, "B": 0.0},
+        "cycle": {"A": 0.0, "B": 0.0},
     }
 
 
@@ -132,14 +134,14 @@ def test_what_cannot_grow_is_refused():
     )
     data = dataclasses.replace(tiny.data, target_channels=1)
     message = (
-        "One network for both domains needs images of as many channels, and of one size at every "
-        "scale. Received: 3 and 1 channels, preprocess='resize_and_crop'. Use the preprocess "
+        "One network for all domains needs images of as many channels, and of one size at every "
+        "scale. Received: 3, 1 channels, preprocess='resize_and_crop'. Use the preprocess "
         "resize_and_crop, and convert the images."
     )
     assert refused(dataclasses.replace(tiny, data=data), FAMILY.model) == message
     data = dataclasses.replace(tiny.data, preprocess="none")
     found = refused(dataclasses.replace(tiny, data=data), FAMILY.model)
-    assert re.search("Received: 3 and 3 channels, preprocess='none'", found)
+    assert re.search("Received: 3, 3 channels, preprocess='none'", found)
 
 
 def test_an_image_s_vector_is_the_encoder_s_answer_to_the_norms_of_its_domain(tmp_path):
@@ -154,3 +156,46 @@ def test_an_image_s_vector_is_the_encoder_s_answer_to_the_norms_of_its_domain(tm
         codes = run.model.encode(faded, domain)[0]
         np.testing.assert_allclose(vector, np.reshape(codes, (1, -1)), atol=1e-5)
     assert np.abs(run.embed([pixels], "A") - vector).max() > 0.1
+
+
+def test_domains_are_names_of_their_own():
+    options = type(preset("twingan").model)
+    assert options(domains="faces,anime, cats").domains == ("faces", "anime", "cats")
+    assert options(domains=["x", "y"], gan_weight=[1, 2]).gan_weight == (1, 2)
+    for domains in ("faces", "A,A", "a-b,c", "1,2"):
+        message = (
+            "`domains` are two names or more, each of letters and digits, a letter first. "
+            f"Received: {domains.replace(',', ', ')}. Name them such as faces,anime."
+        )
+        assert refused(domains, lambda names: options(domains=names)) == message
+
+
+def test_a_run_of_three_domains_has_all_directions_by_name(tmp_path):
+    folder = tmp_path / "data"
+    config = twingan(folder, domains=("faces", "anime", "cats"))
+    for split in ("train", "test"):
+        for index in range(2):
+            pixels = codecs.read(folder / f"{split}B/{index}.png")[::-1]
+            codecs.write(pixels, folder / f"{split}cats/{index}.png")
+    run = load_run(save_untrained(config, tmp_path / "run"))
+    names = ["faces", "anime", "cats"]
+    assert list(run.directions) == [f"{a}_to_{b}" for a in names for b in names if a != b]
+    assert run.directions["cats_to_anime"].reverse == "anime_to_cats"
+    assert list(run.embeddings) == names
+    examples = run.examples("test")
+    cats = run.directions["cats_to_anime"]
+    assert (cats.sources(examples), cats.references(examples)) == (
+        ["testcats/0.png", "testcats/1.png"],
+        [f"testB/{index}.png" for index in range(3)],
+    )
+    batch = next(iter(run.held_out(examples)))
+    example = cats.example(batch)
+    assert (example.source is batch[2], example.reference is batch[1]) == (True, True)
+    pixels = codecs.read(folder / "testcats/0.png")
+    made = run.translate(pixels, "cats_to_faces")
+    assert made.shape == pixels.shape
+    run.model.players["generator"].get_layer("base4_first_norm").gamma[1].assign(
+        np.linspace(-1, 2, 6)
+    )
+    np.testing.assert_array_equal(run.translate(pixels, "cats_to_faces"), made)
+    assert (run.translate(pixels, "cats_to_anime") != made).any()

@@ -37,9 +37,9 @@ def streamed(folder, count=6, **options):
 
 
 IGNORED = {
-    "data.task='edges' (unpaired data ignore it: the images of both domains are taken as they "
+    "data.task='edges' (unpaired data ignore it: the images of all domains are taken as they "
     "are)": changed("data", task="edges"),
-    "data.direction='BtoA' (unpaired data ignore it: both directions are trained)": changed(
+    "data.direction='BtoA' (unpaired data ignore it: all directions are trained)": changed(
         "data", direction="BtoA"
     ),
     "train.update='simultaneous' (the toy paper ignores it: it has no discriminator), "

@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from tests.cases import sgd, smooth_images, tiny_twingan
-from tfpix2pix import losses
+from tfpix2pix import InputError, losses
 from tfpix2pix.families import Phase
-from tfpix2pix.layers import Fade
-from tfpix2pix.models.domain_paths import DOMAINS
-from tfpix2pix.models.twingan import PLAYERS
+from tfpix2pix.layers import DomainNormalization, Fade
+from tfpix2pix.layers.network_calls import leaves
 from tfpix2pix.optimizers import adam
 
-PAIRS = (("A", "B"), ("B", "A"))
+DOMAINS = ("A", "B")
+PLAYERS = ("encoder", "generator", "discriminator_A", "discriminator_B")
 EVERYTHING = {
     "reconstruction_weights": (2.0, 0.5),
     "gan_weights": (0.5, 3.0),
@@ -35,51 +35,52 @@ def hot(number, count, images):
 
 def passes(model, training=False):
     """Returns functions of images or codes and domains, which call the networks as documented."""
+    domains, count = model.domains, len(model.domains)
 
     def encode(x, domain, made=0):
-        number = DOMAINS.index(domain)
-        inputs = [x, hot(number, 2, x), hot(number + 2 * made, 4, x)]
+        number = domains.index(domain)
+        inputs = [x, hot(number, count, x), hot(number + count * made, 2 * count, x)]
         return tf.nest.flatten(model.players["encoder"](inputs, training=training))
 
     def generate(codes, source, target):
-        numbers = DOMAINS.index(source), DOMAINS.index(target)
-        weights = [hot(numbers[1], 2, codes[0]), hot(2 * numbers[0] + numbers[1], 4, codes[0])]
+        start, end = domains.index(source), domains.index(target)
+        weights = [hot(end, count, codes[0]), hot(count * start + end, count**2, codes[0])]
         return model.players["generator"]([*codes, *weights], training=training)
 
     return encode, generate
 
 
-def restated(model, a, b, options):
+def restated(model, real, targets, options):
     """Returns all terms by their names, as the article and its code say, of images in [0, 1]."""
     encode, generate = passes(model)
-    real = {"A": a, "B": b}
-    codes = {domain: encode(real[domain], domain) for domain in DOMAINS}
-    same = {domain: generate(codes[domain], domain, domain) for domain in DOMAINS}
-    made = {target: generate(codes[source], source, target) for source, target in PAIRS}
+    codes = {domain: encode(real[domain], domain) for domain in real}
+    same = {domain: generate(codes[domain], domain, domain) for domain in real}
+    made = {domain: generate(codes[domain], domain, targets[domain]) for domain in real}
+    into = {target: made[domain] for domain, target in targets.items()}
     mean = tf.reduce_mean
     difference = tf.square if options.get("distances", ("l1",))[0] == "l2" else tf.abs
     terms = {}
-    for number, (domain, other) in enumerate(PAIRS):
+    for number, (domain, target) in enumerate(targets.items()):
         judge = model.players[f"discriminator_{domain}"]
         weights = {
-            name: options.get(f"{name}_weights", default)[number]
+            name: options.get(f"{name}_weights", [default] * 3)[number]
             for name, default in (
-                *(("reconstruction", (1, 1)), ("gan", (1, 1))),
-                *(("content", (0.1, 0.1)), ("cycle", (0, 0))),
+                *(("reconstruction", 1), ("gan", 1)),
+                *(("content", 0.1), ("cycle", 0)),
             )
         }
-        again = encode(made[other], other, made=1)
-        back = generate(again, other, domain)
+        again = encode(made[domain], target, made=1)
+        back = generate(again, target, domain)
         kinds = {
             "reconstruction": mean(difference((real[domain] - same[domain]) / 2)),
-            "gan": mean(tf.math.softplus(-judge(made[domain]))),
+            "gan": mean(tf.math.softplus(-judge(into[domain]))),
             "content": mean(difference(codes[domain][0] - again[0])),
             "cycle": mean(tf.abs(real[domain] - back)) / 2,
         }
         for name, value in kinds.items():
             if weights[name]:
                 terms[f"generator_{name}_{domain}"] = weights[name] * value
-        fakes = [made[domain]]
+        fakes = [into[domain]]
         if "reconstruction_gan_from" in options:
             fakes.append(same[domain])
             terms[f"generator_reconstruction_gan_{domain}"] = weights["gan"] * mean(
@@ -100,24 +101,23 @@ def restated(model, a, b, options):
     return terms
 
 
-@pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["paper", "everything"])
-def test_a_step_descends_the_terms_of_the_article(options):
-    model = tiny_twingan(sgd, size=4, norm="instance", **options)
-    a, b = images(4)
-    players = {player: model.players[player].trainable_variables for player in PLAYERS}
+def check_step(model, real, targets, options):
+    """Takes a step of plain gradient descent, and compares terms and moves with those restated."""
+    players = {player: network.trainable_variables for player, network in model.players.items()}
     with tf.GradientTape(persistent=True) as tape:
-        terms = restated(model, a, b, options)
+        terms = restated(model, real, targets, options)
         made = sum(value for name, value in terms.items() if name.startswith("generator"))
         judged = {
             player: sum(value for name, value in terms.items() if name.startswith(player))
-            for player in PLAYERS[2:]
+            for player in list(players)[2:]
         }
     expected = {
         player: tape.gradient(judged.get(player, made), variables)
         for player, variables in players.items()
     }
     before = {player: [v.numpy() for v in variables] for player, variables in players.items()}
-    logs = model.train_step((a, b))
+    model.reset_metrics()
+    logs = model.train_step(tuple(real.values()))
     assert set(logs) == set(terms)
     for name, value in terms.items():
         np.testing.assert_allclose(logs[name], value, rtol=1e-4, err_msg=name)
@@ -125,6 +125,61 @@ def test_a_step_descends_the_terms_of_the_article(options):
         for variable, old, gradient in zip(variables, before[player], expected[player]):
             moved = (old - variable.numpy()) / 0.1
             np.testing.assert_allclose(moved, gradient, atol=2e-4, err_msg=variable.name)
+
+
+@pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["paper", "everything"])
+def test_a_step_descends_the_terms_of_the_article(options):
+    model = tiny_twingan(sgd, size=4, norm="instance", **options)
+    check_step(model, dict(zip("AB", images(4))), {"A": "B", "B": "A"}, options)
+
+
+def test_three_domains_are_translated_into_each_other_in_turns():
+    options = {"cycle_weights": (0.6, 1.5, 0.9), "gan_weights": (0.5, 3.0, 2.0)}
+    model = tiny_twingan(sgd, size=4, norm="instance", domains="ABC", **options)
+    real = dict(zip("ABC", (*images(4), images(4)[0][:, ::-1] / 2)))
+    for targets in ("BCA", "CAB", "BCA"):
+        check_step(model, real, dict(zip("ABC", targets)), options)
+    assert list(model.columns(tuple(real.values()))) == [
+        *("A", "A again", "A to B", "A to C", "B", "B again", "B to A", "B to C"),
+        *("C", "C again", "C to A", "C to B"),
+    ]
+
+
+def test_a_weight_is_one_number_or_one_of_each_domain():
+    with pytest.raises(InputError) as caught:
+        tiny_twingan(size=4, domains="ABC", gan_weights=(1.0, 2.0))
+    assert str(caught.value) == (
+        "Weights must be one number, or one for each of the domains A, B, C. Received: (1.0, 2.0). "
+        "Give as many."
+    )
+
+
+def test_a_new_domain_starts_as_the_mean_of_those_that_there_are():
+    other = tiny_twingan(sgd, size=4)
+    for norm in leaves(other.players["encoder"]):
+        if isinstance(norm, DomainNormalization):
+            norm.gamma.assign(tf.random.stateless_normal(norm.gamma.shape, (1, 2)))
+    model = tiny_twingan(sgd, size=4, domains=("faces", "B", "cats"))
+    assert model.counterparts(other) == {
+        "encoder": "encoder",
+        "generator": "generator",
+        "discriminator_faces": "discriminator_A",
+        "discriminator_B": "discriminator_B",
+    }
+    layers = [x.players["encoder"].get_layer("from4_norm") for x in (model, other)]
+    gamma, beta, mean, variance, seen = model.taken(*layers, other)
+    a, b = layers[1].gamma.numpy()
+    np.testing.assert_allclose(gamma, [a, b, (a + b) / 2], rtol=1e-6)
+    assert beta.shape == (3, len(a))
+    assert (mean.any(), (variance == 1).all(), seen.any()) == (False, True, False)
+    kernels = [x.players["encoder"].get_layer("from4_conv") for x in (model, other)]
+    np.testing.assert_array_equal(model.taken(*kernels, other)[0], kernels[1].kernel)
+    with pytest.raises(InputError) as caught:
+        tiny_twingan(size=8).counterparts(other)
+    assert str(caught.value) == (
+        "A growth that starts with the weights of another must begin at the side of its images. "
+        "Received: 8 pixels, for a model of 4. Set `first_size` to 4."
+    )
 
 
 def test_a_frozen_encoder_stays_and_the_others_learn():
@@ -190,7 +245,7 @@ def test_statistics_are_those_of_one_path_each():
     codes = [encode(images, domain)[0] for images, domain in ((a, "A"), (b, "B"))]
     model = tiny_twingan(sgd, size=4)  # The same weights, which have seen nothing.
     encoder, generator = model.players["encoder"], model.players["generator"]
-    model._passes({"A": a, "B": b})
+    model._passes({"A": a, "B": b}, model.turned(0))
 
     def moments(x, kernel):
         convolved = tf.nn.conv2d(x, kernel, 1, "SAME").numpy()
@@ -212,7 +267,7 @@ def test_a_recalibrated_model_translates_as_by_the_batch_that_it_saw():
     model = tiny_twingan(sgd, size=8)
     a, b = images(8, 16)
     for _ in range(2):
-        model._passes({"A": 9 * a, "B": -3 * b})
+        model._passes({"A": 9 * a, "B": -3 * b}, model.turned(0))
     before = model.translate(a, "AtoB")
     model.recalibrate([(a, b)])
     encode, generate = passes(model, training=True)
@@ -267,8 +322,8 @@ def test_the_sample_picture_has_both_directions_and_both_reconstructions():
     a, b = images(4)
     model.train_step((a, b))
     columns = model.columns((a, b))
-    assert list(columns) == ["A", "A again", "B'", "B", "B again", "A'"]
-    for title, direction in (("A again", "AtoA"), ("B'", "AtoB"), ("A'", "BtoA")):
+    assert list(columns) == ["A", "A again", "A to B", "B", "B again", "B to A"]
+    for title, direction in (("A again", "AtoA"), ("A to B", "AtoB"), ("B to A", "BtoA")):
         source = b if direction[0] == "B" else a
         np.testing.assert_array_equal(columns[title].images, model.translate(source, direction))
     errors = [losses.l1(a, columns["A again"].images), losses.l1(b, columns["B again"].images)]

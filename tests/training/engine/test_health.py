@@ -139,6 +139,7 @@ def test_a_collapse_without_targets_is_one_of_sources(held_out):
 def cycle(a, b, fake_b, back_a=None, restore=None):
     """What the columns of a model of two directions are of a batch, AtoB first."""
     there = sample(a, fake_b, direction="AtoB")
+    there["output"] = there["output"]._replace(reference=b)
     if back_a is not None:
         there["back"] = Column("reconstruction", "AtoB", back_a, restore=restore)
     here = sample(b, b, direction="BtoA")
