@@ -54,7 +54,7 @@ def domain_names(config: ExperimentConfig) -> tuple[str, ...]:
 
     Example:
         >>> from tfpix2pix.families import preset
-        >>> domain_names(preset("cyclegan"))
+        >>> domain_names(preset("cyclegan_tiny"))
         ('A', 'B')
     """
     return tuple(getattr(config.model, "domains", TWO))
