@@ -27,7 +27,7 @@ from tfpix2pix.export.directions import (
 )
 from tfpix2pix.export.drawings import PICTURE
 from tfpix2pix.export.embeddings import embedding_entries, embedding_names
-from tfpix2pix.inference import SEED, Direction, Embedding
+from tfpix2pix.inference import SEED, Direction, Embedding, embeddings_sha256
 from tfpix2pix.lines import packages
 
 FILE = "model_card.json"
@@ -79,8 +79,9 @@ def model_card(
         the names of controls to values, NPY files in base64 of zlib; `signatures`, the names of
         those without a control, and of `controlled`, which takes all; and `controls`, dicts of
         `name`, `signature`, `dtype`, `shape` and `about`. With embeddings also `embeddings`, see
-        `tfpix2pix.export.embeddings.embedding_entries`. For readers of format 1, what describes
-        the default direction stands beside `format` too.
+        `tfpix2pix.export.embeddings.embedding_entries`, and `embeddings_sha256`, by which an index
+        is checked, see the function of that name in `tfpix2pix.inference`. For readers of format
+        1, what describes the default direction stands beside `format` too.
 
     Example:
         >>> from tfpix2pix.export import named_directions
@@ -99,7 +100,10 @@ def model_card(
         )
         for direction_name, served in served_directions(directions).items()
     ]
-    vectors = embedding_entries(embeddings, embedding_names(embeddings))
+    vectors = {}
+    if embeddings:
+        vectors["embeddings"] = embedding_entries(embeddings, embedding_names(embeddings))
+        vectors["embeddings_sha256"] = embeddings_sha256(embeddings)
     return {
         "format": 2,
         "name": name,
@@ -108,7 +112,7 @@ def model_card(
         "weights": weights,
         **{key: entries[0][key] for key in _OF_FIRST},
         "directions": entries,
-        **({"embeddings": vectors} if vectors else {}),
+        **vectors,
         "config": config or {},
         "step": step,
         "metrics": dict(metrics or {}),

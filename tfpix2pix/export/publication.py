@@ -72,7 +72,8 @@ def export(
         weights: What the variables are stored as. `"float16"` takes half the bytes: weights are
             rounded, cast in the graph, and computed with in float32. The version is then compared
             with the networks of rounded weights, and `rounding` in its card tells how far these
-            are from the networks.
+            are from the networks. Its vectors are not those of the networks: the card has a
+            hash of their own, so that no index mixes them.
         keep: How many of the newest versions stay, once the new one is in place; by default all.
         finish: Function of the folder of the new version that adds to it before it is published.
         tolerance: Largest difference allowed between the two, in the range [-1, 1].
@@ -99,9 +100,10 @@ def export(
     folder = Path(folder)
     known = card or {}
     options = {"size": size, "embeddings": embeddings}
-    described = model_card(served, folder.resolve().name, weights=weights, **options, **known)
     networks = [one.network for one in (*directions.values(), *embeddings.values())]
     stored = StoredWeights(networks, weights)
+    with stored.rounded():  # Vectors of rounded weights are others, and so is their hash.
+        described = model_card(served, folder.resolve().name, weights=weights, **options, **known)
     measured = {}
     if weights != "float32":
         measured["rounding"] = rounding(directions, stored, known.get("examples", {}), size=size)

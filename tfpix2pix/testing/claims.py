@@ -11,7 +11,7 @@ from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import model_card, read_card, run_details, source_details
 from tfpix2pix.families import get_family, presets
-from tfpix2pix.inference import SEED
+from tfpix2pix.inference import SEED, embeddings_sha256
 from tfpix2pix.models.non_finite import describe_non_finite
 from tfpix2pix.testing.case import SIDES, Case
 from tfpix2pix.translation import export_translator
@@ -148,7 +148,11 @@ def _embeddings(case):
     run = case.run
     version, _ = case.exported
     served = tf.saved_model.load(str(version)).signatures
-    for entry in read_card(version)["embeddings"]:
+    card = read_card(version)
+    told = card["embeddings_sha256"]
+    rule = "A card must tell the hash of the run's embeddings."
+    _require(told == embeddings_sha256(run.embeddings), rule, told)
+    for entry in card["embeddings"]:
         embedding = run.embeddings[entry["name"]]
         channels = embedding.task.source_format.channels
         images = [case.pixels(channels, seed) for seed in (0, 1)]

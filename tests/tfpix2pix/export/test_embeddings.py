@@ -7,10 +7,10 @@ from tests.cases import fixed_weights, open_generator
 from tests.cases.embeddings import block_means, expected_means, smooth_floats, two_embeddings
 from tfpix2pix import InputError
 from tfpix2pix.data import images
-from tfpix2pix.export import export, named_directions, read_card, signatures
+from tfpix2pix.export import export, model_card, named_directions, read_card, signatures
 from tfpix2pix.export.comparison import difference_of_vectors, parity
 from tfpix2pix.export.embeddings import embedding_names
-from tfpix2pix.inference import embed
+from tfpix2pix.inference import embed, embeddings_sha256
 
 RANDOM = np.random.default_rng(0)
 
@@ -88,8 +88,11 @@ def test_the_card_lists_embeddings_and_stays_one_that_older_clients_read(version
             "signatures": {"default": "depths_embedding", "float": "depths_embedding_float"},
         },
     ]
+    assert card["embeddings_sha256"] == embeddings_sha256(two_embeddings())
     assert card["format"] == 2
     assert [direction["name"] for direction in card["directions"]] == ["translate"]
+    plain = model_card(named_directions(generator), "plain")
+    assert not {"embeddings", "embeddings_sha256"} & set(plain)
 
 
 def test_weights_of_embeddings_are_rounded_with_the_others(generator, embeddings, tmp_path):
@@ -104,6 +107,9 @@ def test_weights_of_embeddings_are_rounded_with_the_others(generator, embeddings
     served = tf.saved_model.load(str(version)).signatures
     answer = served["embedding_float"](image=source)["embedding"]
     np.testing.assert_allclose(answer, embed(rounded, source), atol=1e-6)
+    sha256 = read_card(version)["embeddings_sha256"]
+    assert sha256 == embeddings_sha256({**embeddings, "faces": rounded})
+    assert sha256 != embeddings_sha256(embeddings)  # No index mixes both.
     for weight, value in zip(embeddings["faces"].network.weights, before):
         np.testing.assert_array_equal(weight, value)
 
