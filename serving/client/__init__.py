@@ -183,7 +183,8 @@ class Client(Connected):
         def request(item):
             image, own = item if isinstance(item, tuple) else (item, {})
             asked = {"seed": seed, **controls, **own}
-            return image, self._selected(direction, **asked) if own else selection, tiling
+            chosen = self._selected(direction, **asked) if own else selection
+            return self._translated, image, chosen, tiling
 
         yield from self._in_flight(self._outcome, map(request, images))
 
@@ -203,12 +204,35 @@ class Client(Connected):
             BadImage: A ClientError: a file cannot be decoded.
             ClientError: As in `translate`.
         """
-        signature = selections.embedding_signature(self._known_card(), embedding)
+        vectors = []
+        for vector in self.embed_all(images, embedding):
+            if isinstance(vector, ClientError):
+                raise vector
+            vectors.append(vector)
+        return vectors
+
+    def embed_all(self, images, embedding: Optional[str] = None):
+        """Makes a vector of each image of a stream, `in_flight` at once, in order.
+
+        Args:
+            images: As of `embed`, read no further ahead than they are sent. A `ClientError` in
+                place of one is passed on.
+            embedding: As of `embed`.
+
+        Yields:
+            For each a list of floats, or the `ClientError` that kept it from being made.
+
+        Raises:
+            BadArgument: As in `embed`.
+            ServerUnavailable: If no server answers any more, as the rest could not be made either.
+        """
+        entry = selections.embedding_entry(self._known_card(), embedding)
+        signature = entry["signatures"]["default"]
 
         def vector(image):
             return self._answer(embedding_call(decoding.sendable(image), signature))
 
-        return list(self._in_flight(vector, ((image,) for image in images)))
+        yield from self._in_flight(self._outcome, ((vector, image) for image in images))
 
     def _in_flight(self, answer, requests):
         """Yields the answers to requests in order, asked `in_flight` at once."""
@@ -221,11 +245,11 @@ class Client(Connected):
             while pending:
                 yield pending.popleft().result()
 
-    def _outcome(self, image, selection, tiling):
+    def _outcome(self, answer, image, *options):
         if isinstance(image, ClientError):
             return image
         try:
-            return self._translated(image, selection, tiling)
+            return answer(image, *options)
         except ServerUnavailable:
             raise
         except ClientError as error:

@@ -1,7 +1,8 @@
-"""Translates image files through a server: `python -m serving.client IMAGE_OR_FOLDER...`.
+"""Translates or embeds image files through a server: `python -m serving.client IMAGE_OR_FOLDER...`.
 
 python -m serving.client IMAGE_OR_FOLDER... --model NAME --address HOST:PORT --to FOLDER
 python -m serving.client IMAGE_OR_FOLDER... --export exports/NAME --to FOLDER
+python -m serving.client IMAGE_OR_FOLDER... --export exports/NAME --embed true --to index.npz
 """
 
 import sys
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from serving.client import Client, image_files, tiles
 from serving.client.control_files import control_values, files_by_name, read_value
 from serving.client.failures import BadArgument, BadImage, ClientError, Code, ServerUnavailable
+from serving.client.indexing import indexing
 from serving.client.selections import control_value, known_controls
 from serving.process import ended_by, local_server
 
@@ -31,6 +33,8 @@ def main(
     half: Optional[Literal["left", "right"]] = None,
     tile: Optional[int] = None,
     overlap: int = 64,
+    embed: bool = False,
+    domain: Optional[str] = None,
     resume: bool = False,
     timeout: float = 60.0,
     patience: float = 5.0,
@@ -43,9 +47,12 @@ def main(
 ):
     """Translates image files and writes the results as PNG files of the same names.
 
+    Or makes vectors of them, for an index in which look-alikes are found.
+
     Args:
         images: Image files, or folders of them; of an animation the first frame is sent.
-        to: Folder for the results; made if it is missing.
+        to: Folder for the results, made if it is missing; of vectors the NPZ file of the index to
+            make or to add to.
         model: Name of the served model at the address.
         address: HOST:PORT for gRPC or http://HOST:PORT for REST; several with commas between.
         export: Folder of a served model instead, which a local server then serves.
@@ -57,6 +64,8 @@ def main(
         tile: Send images with a longer side in tiles of this many pixels; by default each image
             goes whole.
         overlap: Pixels that neighbouring tiles share, where one fades into the other.
+        embed: Make vectors instead of translations.
+        domain: What the images are, of a model with several embeddings; by default its first.
         resume: Leave out images whose results are there.
         timeout: Seconds that one answer may take.
         patience: Seconds to try again while no server answers or all have too much to do.
@@ -73,16 +82,24 @@ def main(
             f"{'none' if model is None else 'both'}. Name a model of the server at --address, or "
             "the folder of an export."
         )
-    tiling = None if tile is None else tiles.Tiling(tile, overlap)
-    if tiling:
-        tiling.check()
-    sources = image_files.results(images, to)
-    controls = dict(controls or {})
-    folders = {name: value for name, value in controls.items() if isinstance(value, Path)}
-    names = [_name(result, to) for result in sources]
-    files = {name: files_by_name(name, controls.pop(name), names) for name in folders}
-    if resume:
-        sources = {result: path for result, path in sources.items() if not result.exists()}
+    if embed:
+        options = {"direction": direction, "seed": seed, "tile": tile, "control": controls}
+        given = [f"--{name}" for name, value in options.items() if value not in (None, {})]
+        if given:
+            raise BadArgument(
+                "--embed makes vectors, which no option of translations changes. Received: "
+                f"{', '.join(given)}. Leave it out."
+            )
+        work = indexing(images, to, domain=domain, half=half, resume=resume)
+    else:
+        if domain is not None:
+            raise BadArgument(
+                "--domain is of vectors, which --embed true makes. Received: --domain without it. "
+                "Add --embed true, or leave --domain out."
+            )
+        tiling = None if tile is None else tiles.Tiling(tile, overlap)
+        options = {"direction": direction, "seed": seed, "controls": dict(controls or {})}
+        work = _translation(images, to, half, tiling, resume, **options)
     with ExitStack() as stack:
         if export is not None:
             model = export.resolve().name
@@ -98,7 +115,24 @@ def main(
             cert=cert,
             key=key,
         )
-        client = stack.enter_context(client)
+        done, failures = work(stack.enter_context(client))
+    print(done)
+    if failures:
+        sys.exit("\n".join(f"error: {failure}" for failure in failures))
+
+
+def _translation(images, to, half, tiling, resume, *, direction, seed, controls):
+    """Returns the function of a client to what it has translated, and what failed."""
+    if tiling:
+        tiling.check()
+    sources = image_files.results(images, to)
+    folders = {name: value for name, value in controls.items() if isinstance(value, Path)}
+    names = [_name(result, to) for result in sources]
+    files = {name: files_by_name(name, controls.pop(name), names) for name in folders}
+    if resume:
+        sources = {result: path for result, path in sources.items() if not result.exists()}
+
+    def translate(client):
         known = known_controls(client.model_card(), direction, files)[1] if files else {}
         outcomes = client.translate_all(
             _sent(sources, to, half, known, files),
@@ -108,9 +142,9 @@ def main(
             **controls,
         )
         written, failures = _write(sources, outcomes)
-    print(f"{written} of {len(sources)} images translated to {to}.")
-    if failures:
-        sys.exit("\n".join(f"error: {failure}" for failure in failures))
+        return f"{written} of {len(sources)} images translated to {to}.", failures
+
+    return translate
 
 
 def _write(sources, outcomes):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import deque
+from contextlib import asynccontextmanager
 
 from serving.client import decoding, selections, tiles
 from serving.client.connected import Connected
@@ -92,24 +93,37 @@ class AsyncClient(Connected):
             image, own = item if isinstance(item, tuple) else (item, {})
             asked = {"seed": seed, **controls, **own}
             chosen = await self._selected(direction, **asked) if own else selection
-            return await self._outcome(image, chosen, tiling)
+            return await self._outcome(self._translated, image, chosen, tiling)
 
-        outcomes = self._in_flight(outcome, images)
-        try:
+        async with _closing(self._in_flight(outcome, images)) as outcomes:
             async for one in outcomes:
                 yield one
-        finally:
-            await outcomes.aclose()
 
     async def embed(self, images, embedding=None):
         """Makes a vector of each image, as `Client.embed` does."""
-        signature = selections.embedding_signature(await self._known_card(), embedding)
+        vectors = []
+        async with _closing(self.embed_all(images, embedding)) as outcomes:
+            async for vector in outcomes:
+                if isinstance(vector, ClientError):
+                    raise vector
+                vectors.append(vector)
+        return vectors
+
+    async def embed_all(self, images, embedding=None):
+        """Makes a vector of each image of a stream in order, as `Client.embed_all` does."""
+        entry = selections.embedding_entry(await self._known_card(), embedding)
+        signature = entry["signatures"]["default"]
 
         async def vector(image):
             sendable = await asyncio.to_thread(decoding.sendable, image)
             return await self._answer(embedding_call(sendable, signature))
 
-        return [one async for one in self._in_flight(vector, images)]
+        async def outcome(image):
+            return await self._outcome(vector, image)
+
+        async with _closing(self._in_flight(outcome, images)) as outcomes:
+            async for one in outcomes:
+                yield one
 
     async def _in_flight(self, answer, items):
         """Yields the answers to items in order, asked `in_flight` at once."""
@@ -126,12 +140,21 @@ class AsyncClient(Connected):
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _outcome(self, image, selection, tiling):
+    async def _outcome(self, answer, image, *options):
         if isinstance(image, ClientError):
             return image
         try:
-            return await self._translated(image, selection, tiling)
+            return await answer(image, *options)
         except ServerUnavailable:
             raise
         except ClientError as error:
             return error
+
+
+@asynccontextmanager
+async def _closing(generator):
+    """Closes a generator at the end of a block, as `contextlib.aclosing` of Python 3.10."""
+    try:
+        yield generator
+    finally:
+        await generator.aclose()

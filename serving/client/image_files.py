@@ -49,22 +49,15 @@ def results(images, to: Path):
     """
     sources = {}
     for image in images:
-        if image.is_dir():
-            if to.resolve().is_relative_to(image.resolve()):
-                raise BadArgument(
-                    f"Results must go outside of the folder of images. Received: {to}, in {image}. "
-                    "Choose another folder."
-                )
-            files = sorted(p for p in image.rglob("*") if p.suffix.lower() in SUFFIXES)
-            named = [(to / path.relative_to(image).with_suffix(".png"), path) for path in files]
-        else:
-            named = [(to / f"{image.stem}.png", image)] if image.is_file() else []
-        if not named:
+        is_folder = image.is_dir()
+        if is_folder and to.resolve().is_relative_to(image.resolve()):
             raise BadArgument(
-                "The images must be files, or folders of image files. Received: "
-                f"{image}. Correct the path."
+                f"Results must go outside of the folder of images. Received: {to}, in {image}. "
+                "Choose another folder."
             )
-        for result, path in named:
+        for path in found(image):
+            result = to / (path.relative_to(image) if is_folder else path.name)
+            result = result.with_suffix(".png")
             replaced = path if result.resolve() == path.resolve() else sources.get(result)
             if replaced is not None:
                 raise BadArgument(
@@ -74,6 +67,26 @@ def results(images, to: Path):
                 )
             sources[result] = path
     return sources
+
+
+def found(image: Path) -> list[Path]:
+    """Lists the image files that a path stands for.
+
+    Args:
+        image: Path of a file, or of a folder of image files.
+
+    Raises:
+        BadArgument: If there is none.
+    """
+    files = [image] if image.is_file() else []
+    if image.is_dir():
+        files = sorted(path for path in image.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise BadArgument(
+            f"The images must be files, or folders of image files. Received: {image}. Correct the "
+            "path."
+        )
+    return files
 
 
 def write(encoded, path: Path):

@@ -131,25 +131,25 @@ def selection(
     return Selection(entry["signatures"]["controlled"], inputs)
 
 
-def embedding_signature(card: Mapping[str, Any], embedding: Optional[str]) -> str:
-    """Finds the signature that makes vectors of image files.
+def embedding_entry(card: Mapping[str, Any], embedding: Optional[str]) -> dict[str, Any]:
+    """Returns what a model card says of an embedding.
 
     Args:
         card: Model card.
         embedding: Name of an embedding, or `None` for the first.
 
     Returns:
-        str.
+        Dict of `name`, `source`, `image_size`, `length` and `signatures`.
 
     Raises:
         BadArgument: If there is no such embedding.
 
     Example:
         >>> card = {"embeddings": [{"name": "A", "signatures": {"default": "embedding"}}]}
-        >>> embedding_signature(card, None)
-        'embedding'
+        >>> embedding_entry(card, None)["name"]
+        'A'
     """
-    known = {entry["name"]: entry["signatures"]["default"] for entry in card.get("embeddings", ())}
+    known = {entry["name"]: entry for entry in card.get("embeddings", ())}
     if not known or embedding not in (None, *known):
         raise BadArgument(
             f"This model has the embeddings {', '.join(known) or '(none)'}. Received: "

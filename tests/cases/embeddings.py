@@ -42,6 +42,14 @@ def two_embeddings():
     return {"faces": block_means(), "depths": deep_means()}
 
 
+def two_domains():
+    """Returns embeddings of domains A and B, of images of the same kind by other weights."""
+    embeddings = {"A": block_means(), "B": block_means()}
+    network = embeddings["B"].network
+    network.set_weights([weight[..., ::-1] for weight in network.get_weights()])
+    return embeddings
+
+
 def smooth_floats(shape):
     """Returns float32 images in [-1, 1] of the shape, all different."""
     return tf.random.stateless_uniform(shape, (3, 4), -1.0, 1.0)

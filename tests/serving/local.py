@@ -43,24 +43,25 @@ def until(condition, seconds=60):
 
 
 class Interceptor(grpc.ServerInterceptor):
-    """Counts calls and refuses the first ones, each with its `(code, details)`."""
+    """Counts calls and refuses some, each with its `(code, details)`, after `passed` others."""
 
-    def __init__(self, *refusals):
-        self.refusals, self.calls = list(refusals), 0
+    def __init__(self, *refusals, passed=0):
+        self.refusals, self.passed, self.calls = list(refusals), passed, 0
 
     def intercept_service(self, continuation, details):
         self.calls += 1
         handler = continuation(details)
-        if self.calls > len(self.refusals):
+        place = self.calls - self.passed - 1
+        if not 0 <= place < len(self.refusals):
             return handler
-        refusal = self.refusals[self.calls - 1]
+        refusal = self.refusals[place]
         return grpc.unary_unary_rpc_method_handler(lambda _, context: context.abort(*refusal))
 
 
 @contextmanager
-def serving(manager, *refusals, port=0, credentials=None, options=()):
+def serving(manager, *refusals, passed=0, port=0, credentials=None, options=()):
     """Serves over gRPC; yields `(address, interceptor)`."""
-    interceptor = Interceptor(*refusals)
+    interceptor = Interceptor(*refusals, passed=passed)
     server = grpc.server(futures.ThreadPoolExecutor(4), interceptors=[interceptor], options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         PredictionService(manager), server

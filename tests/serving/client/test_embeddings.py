@@ -8,7 +8,7 @@ import pytest
 
 from serving.client import AsyncClient, Client
 from serving.client.connection import Target, embedding_call
-from serving.client.failures import BadArgument, BadImage, UnsuitableModel
+from serving.client.failures import BadArgument, BadImage, Code, UnsuitableModel
 from serving.client.messages import TYPES, PredictResponse
 from tests.cases import fixed_weights, open_generator
 from tests.cases.embeddings import block_means, expected_means, two_embeddings
@@ -44,6 +44,22 @@ def test_both_clients_return_the_vectors_in_order(addresses, api):
             return await client.embed(FILES), await client.embed(FILES[1:2], "faces")
 
     assert asyncio.run(run()) == (vectors, vectors[1:2])
+
+
+def test_a_stream_goes_on_after_a_failure(addresses):
+    unread = BadImage("The image must be readable.", Code.INVALID_ARGUMENT, "gone")
+    sent = [FILES[0], b"no image", unread, FILES[1]]
+    with Client(addresses["grpc"], "vectors", in_flight=2) as client:
+        outcomes = list(client.embed_all(iter(sent), "faces"))
+        assert outcomes[::3] == client.embed(FILES[:2])
+        assert outcomes[2] is unread
+        assert isinstance(outcomes[1], BadImage)
+
+    async def run():
+        async with AsyncClient(addresses["grpc"], "vectors", in_flight=2) as client:
+            return [one async for one in client.embed_all(sent)]
+
+    assert [str(one) for one in asyncio.run(run())] == [str(one) for one in outcomes]
 
 
 def test_what_cannot_be_embedded_is_refused(addresses):
