@@ -37,7 +37,8 @@ class EmbeddingIndex:
     """Vectors of images of one or several domains, all by the weights of one model.
 
     It is searched exactly: by FAISS where that is installed, else by scikit-learn. It holds 4 bytes
-    a number, so that a million vectors of 256 numbers take a gigabyte.
+    a number, so that a million vectors of 256 numbers take a gigabyte, and another one for each
+    metric once that is asked for.
 
     Args:
         sha256: Hash of the weights, see `tfpix2pix.inference.embeddings_sha256`.
@@ -82,6 +83,8 @@ class EmbeddingIndex:
                 f"`[count, length]`. Received: {len(self.names)} names, {len(self.domains)} "
                 f"domains and vectors of shape {self.vectors.shape}. {_MADE_AGAIN}."
             )
+        self._known = sorted(set(self.domains.tolist()))
+        self._searches = {}  # (domain, metric) to what a query of it needs.
 
     def added(self, names: Iterable[str], domain: str, vectors: np.ndarray) -> "EmbeddingIndex":
         """Returns an index with more images; those of a domain that it has by name are replaced.
@@ -148,11 +151,11 @@ class EmbeddingIndex:
                 an option is wrong.
         """
         vectors = np.asarray(vectors, "float32")
-        domains = sorted(set(self.domains.tolist()))
-        if not domains or among not in (None, *domains):
+        if not self._known or among not in (None, *self._known):
             raise InputError(
-                f"The index has the domains {', '.join(domains) or '(none)'}. Received: {among!r}. "
-                f"{'Use one of them, or none for all' if domains else 'Add images to it'}."
+                f"The index has the domains {', '.join(self._known) or '(none)'}. Received: "
+                f"{among!r}. "
+                f"{'Use one of them, or none for all' if self._known else 'Add images to it'}."
             )
         if neighbours < 1 or metric not in METRICS:
             raise InputError(
@@ -162,10 +165,10 @@ class EmbeddingIndex:
         if vectors.shape[1:] != self.vectors.shape[1:]:
             raise self._of_another_length(vectors)
         answers = [{} for _ in vectors]
-        for domain in domains if among is None else [among]:
-            (places,) = np.nonzero(self.domains == domain)
+        for domain in self._known if among is None else [among]:
+            places, search = self._search(domain, metric)
             count = min(neighbours, len(places))
-            found = _nearest(self.vectors[places], vectors, count, metric) if len(vectors) else ()
+            found = search(vectors, count) if len(vectors) else ()
             for answer, distances, nearest in zip(answers, *found):
                 answer[domain] = [
                     Neighbour(str(self.names[places[place]]), domain, float(distance))
@@ -213,6 +216,12 @@ class EmbeddingIndex:
         sha256, *others = fields
         return cls(str(sha256), *others)
 
+    def _search(self, domain, metric):
+        if (domain, metric) not in self._searches:
+            (places,) = np.nonzero(self.domains == domain)
+            self._searches[domain, metric] = places, _search(self.vectors[places], metric)
+        return self._searches[domain, metric]
+
     def _of_another_length(self, vectors):
         return InputError(
             "Vectors must be as long as those of the index. Received: vectors of shape "
@@ -220,24 +229,27 @@ class EmbeddingIndex:
         )
 
 
-def _nearest(vectors, queries, count, metric):
-    """Returns `(distances, places)`, both `[queries, count]`, the nearest first."""
+def _search(vectors, metric):
+    """Returns a function of queries and a count to `(distances, places)`, the nearest first."""
     try:
         import faiss
     except ImportError:
-        return _by_scikit_learn(vectors, queries, count, metric)
-    if metric == "cosine":
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(_unit(vectors))
-        products, places = index.search(_unit(queries), count)
-        return np.clip(1 - products, 0, 2), places
-    index = faiss.IndexFlatL2(vectors.shape[1])
-    index.add(vectors)
-    squares, places = index.search(queries, count)
-    return np.sqrt(np.maximum(squares, 0)), places
+        return _search_by_scikit_learn(vectors, metric)
+    is_cosine = metric == "cosine"
+    index = (faiss.IndexFlatIP if is_cosine else faiss.IndexFlatL2)(vectors.shape[1])
+    index.add(_unit(vectors) if is_cosine else vectors)
+
+    def search(queries, count):
+        if is_cosine:
+            products, places = index.search(_unit(queries), count)
+            return np.clip(1 - products, 0, 2), places
+        squares, places = index.search(queries, count)
+        return np.sqrt(np.maximum(squares, 0)), places
+
+    return search
 
 
-def _by_scikit_learn(vectors, queries, count, metric):
+def _search_by_scikit_learn(vectors, metric):
     try:
         from sklearn.neighbors import NearestNeighbors
     except ImportError as error:
@@ -246,8 +258,8 @@ def _by_scikit_learn(vectors, queries, count, metric):
             f"{error.name}. Install it by `pip install tfpix2pix[index]`."
         ) from error
     names = {"cosine": "cosine", "l2": "euclidean"}
-    searched = NearestNeighbors(n_neighbors=count, algorithm="brute", metric=names[metric])
-    return searched.fit(vectors).kneighbors(queries)
+    searched = NearestNeighbors(algorithm="brute", metric=names[metric]).fit(vectors)
+    return searched.kneighbors
 
 
 def _unit(vectors):
