@@ -3,7 +3,7 @@
     python -m serving.demo
     python -m serving.demo --address HOST:PORT --model NAME
     python -m serving.demo --export FOLDER
-    python -m serving.demo --run FOLDER
+    python -m serving.demo --run FOLDER --index index.npz
 
 Besides the page, its programming interface is at `/gradio_api/call/translate`; the page's foot
 shows how to use it.
@@ -35,6 +35,7 @@ def main(
     model: Optional[str] = None,
     export: Optional[Path] = None,
     run: Optional[Path] = None,
+    index: Optional[Path] = None,
     host: str = "127.0.0.1",
     port: int = 7860,
     precision: Literal["float32", "auto_bfloat16"] = "float32",
@@ -46,6 +47,7 @@ def main(
         model: Name of the model at `address`.
         export: Folder of a served model instead, which a local server then serves.
         run: Folder of a run instead, exported to a temporary folder first.
+        index: NPZ file of an index that the model has made, from which the page shows look-alikes.
         host: Address of the page; other machines reach only 0.0.0.0 or an address of this one.
         port: Port of the page.
         precision: What the local server computes in; auto_bfloat16 is faster on processors that
@@ -76,7 +78,12 @@ def main(
             flags = () if precision == "float32" else ("--mixed_precision", "bfloat16")
             address = stack.enter_context(local_server(export, *QUIET, *flags)).address
         client = stack.enter_context(Client(address, model, patience=PATIENCE))
-        page = build(Translator(client, model))
+        gallery = None
+        if index is not None:
+            from serving.page.gallery import Gallery  # It takes seconds to import TensorFlow.
+
+            gallery = Gallery(client, index)
+        page = build(Translator(client, model), gallery)
         launch(page, host, port)
         stack.callback(page.close, verbose=False)
         computed = "" if precision == "float32" else f", in {precision}"

@@ -9,14 +9,9 @@ from typing import Optional
 from tqdm import tqdm
 
 from serving.client import image_files
-from serving.client.failures import (
-    BadArgument,
-    ClientError,
-    Code,
-    UnsuitableModel,
-)
+from serving.client.failures import ClientError, Code, UnsuitableModel
 from serving.client.index_files import Index, read_index, write_index
-from serving.client.selections import embedding_entry
+from serving.client.selections import embedding_entry, weights_sha256
 
 # Images after which the server is asked whether it still has the same model.
 CHECKED = 256
@@ -60,7 +55,7 @@ def indexing(
     def make(client):
         card = client.model_card()
         name = embedding_entry(card, domain)["name"]
-        sha256 = _sha256(card)
+        sha256 = weights_sha256(card)
         index = before or Index(sha256)
         index.check_model(sha256)
         asked = dict(files)
@@ -93,7 +88,7 @@ def _vectors(client, files, domain, sha256, half, failures):
                     failures.append(f"{path}: {outcome}")
                 else:
                     vectors[name] = outcome
-            if _sha256(client.model_card()) != sha256:
+            if weights_sha256(client.model_card()) != sha256:
                 raise UnsuitableModel(
                     "A model must stay the same while vectors are made by it.",
                     Code.FAILED_PRECONDITION,
@@ -101,13 +96,3 @@ def _vectors(client, files, domain, sha256, half, failures):
                     "Make the index again, in a new file, or name the version.",
                 )
             yield vectors
-
-
-def _sha256(card):
-    """Returns the hash of the weights that a model makes vectors by."""
-    if "embeddings_sha256" not in card:
-        raise BadArgument(
-            "An index needs a model whose card has the hash of the weights that vectors are made "
-            "by. Received: a card without it. Export the run again."
-        )
-    return card["embeddings_sha256"]

@@ -158,6 +158,27 @@ def embedding_entry(card: Mapping[str, Any], embedding: Optional[str]) -> dict[s
     return known[embedding or next(iter(known))]
 
 
+def weights_sha256(card: Mapping[str, Any]) -> str:
+    """Returns the hash of the weights by which a model makes vectors: by it an index is checked.
+
+    Args:
+        card: Model card.
+
+    Raises:
+        BadArgument: If the card has none.
+
+    Example:
+        >>> weights_sha256({"embeddings_sha256": "c0ffee"})
+        'c0ffee'
+    """
+    if "embeddings_sha256" not in card:
+        raise BadArgument(
+            "An index needs a model whose card has the hash of the weights that vectors are made "
+            "by. Received: a card without it. Export the run again."
+        )
+    return card["embeddings_sha256"]
+
+
 def known_controls(card: Mapping[str, Any], direction: Optional[str], names) -> tuple[dict, dict]:
     """Returns what a card says of a direction and of its controls.
 

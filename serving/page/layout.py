@@ -11,7 +11,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Nothing of a visitor leaves 
 import gradio as gr
 
 from serving.client.failures import BadArgument, ClientError
-from serving.page.widgets import Widgets
+from serving.page.widgets import Widgets, parts
 
 FOLDER = Path(__file__).parent
 MOST_SAMPLES = 6
@@ -25,11 +25,13 @@ HINTS = {
 }
 
 
-def build(translator):
+def build(translator, gallery=None):
     """Lays out the page.
 
     Args:
         translator: `serving.page.translator.Translator`.
+        gallery: `serving.page.gallery.Gallery` whose look-alikes to show; by default there are
+            none.
 
     Returns:
         `gradio.Blocks`; `launch` starts it.
@@ -39,6 +41,8 @@ def build(translator):
         hint = gr.Markdown(_hint(translator, next(iter(translator.directions))))
         direction = _direction_select(translator)
         canvas = _canvas(translator)
+        if gallery is not None:
+            gr.HTML(**parts("gallery"), elem_id="look-alikes")
         widgets, groups = _widgets(translator)
         noise, samples, seed = _noise(translator)
         answer = gr.Textbox(visible=False)
@@ -50,7 +54,7 @@ def build(translator):
                 samples.release,
                 *(event for widget in all_widgets for event in widget.events),
             ],
-            _translated(translator, widgets),
+            _translated(translator, widgets, gallery),
             [canvas, direction, seed, samples, *_components(all_widgets)],
             [answer],
             js=_script("send.js"),
@@ -113,13 +117,7 @@ def _canvas(translator):
     for name, shown in translator.directions.items():
         examples = [_encoded(file) for file in shown.convention.examples]
         conventions[name] = {**shown.convention._asdict(), "examples": examples}
-    return gr.HTML(
-        html_template=(FOLDER / "canvas.html").read_text("utf-8"),
-        css_template=(FOLDER / "canvas.css").read_text("utf-8"),
-        js_on_load=(FOLDER / "canvas.js").read_text("utf-8"),
-        elem_id="drawing",
-        conventions=conventions,
-    )
+    return gr.HTML(**parts("canvas"), elem_id="drawing", conventions=conventions)
 
 
 def _widgets(translator):
@@ -143,7 +141,7 @@ def _noise(translator):
     return row, samples, seed
 
 
-def _translated(translator, widgets):
+def _translated(translator, widgets, gallery):
     """Returns the function of an event to what `answer.js` shows then, as JSON: no file is kept."""
 
     def translated(drawing, direction, seed, samples, *values):
@@ -166,6 +164,10 @@ def _translated(translator, widgets):
             "seed": seed,
             "times": TIMES.format(translation),
         }
+        if gallery is not None:
+            answer["look_alikes"] = gallery.look_alikes(
+                direction, translation.sent, translation.translated
+            )
         return json.dumps(answer)
 
     return translated

@@ -139,9 +139,9 @@ class Translator:
         def answer(**options):
             return self._client.translate(sent, name, **values, **options)
 
-        translated, seconds = _timed(answer)
+        translated, seconds = timed(answer)
         # The card is an answer that takes the model no time; so is the refusal to give one.
-        _, network = _timed(self._card)
+        _, network = timed(self._card)
         values.pop(SEED, None)  # The samples have seeds of their own.
         noisy = [answer(seed=seed + index) for index in range(samples)]
         return Translation(sent, translated, noisy, max(seconds - network, 0), network)
@@ -162,7 +162,8 @@ class Translator:
         return True
 
 
-def _timed(function):
+def timed(function):
+    """Calls a function without arguments; returns `(result, milliseconds)`."""
     start = time.perf_counter()
     result = function()
     return result, 1000 * (time.perf_counter() - start)

@@ -15,6 +15,22 @@ FOLDER = Path(__file__).parent
 UNSET = "As the model chooses"
 
 
+def parts(name: str) -> dict[str, str]:
+    """Reads the files of which a component is made.
+
+    Args:
+        name: Their name, before `.html`, `.css` and `.js`.
+
+    Returns:
+        Dict of arguments of `gradio.HTML`.
+    """
+    suffixes = {"html_template": "html", "css_template": "css", "js_on_load": "js"}
+    return {
+        argument: (FOLDER / f"{name}.{suffix}").read_text("utf-8")
+        for argument, suffix in suffixes.items()
+    }
+
+
 class Widgets:
     """The widgets of one control; what a visitor leaves as it is asks for nothing.
 
@@ -90,9 +106,7 @@ class Widgets:
         name = f"surface-{self._direction}-{self.name}"
         component = gr.HTML(
             value=name,  # `send.js` puts what is painted in its place.
-            html_template=(FOLDER / "surface.html").read_text("utf-8"),
-            css_template=(FOLDER / "surface.css").read_text("utf-8"),
-            js_on_load=(FOLDER / "surface.js").read_text("utf-8"),
+            **parts("surface"),
             surface={**self._surface, "id": name, "title": self._title},
         )
 

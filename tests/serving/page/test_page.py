@@ -1,30 +1,26 @@
 """The demo page in a real browser, with real servers behind it."""
 
 import base64
-import gc
-import io
 import json
-import shutil
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from serving import demo
 from serving.client import Client
 from serving.client.failures import BadArgument, BadImage, UnknownModel, UnsuitableModel
 from serving.engine.manager import Manager
 from serving.engine.model_config import configuration
-from serving.page.layout import build, launch
 from serving.page.sketches import write
 from serving.page.translator import Translator
 from serving.page.widgets import Widgets
 from tests import cases
 from tests.cases.directions import HINTS, two_directions
 from tests.serving.local import picture, resting, serving
+from tests.serving.page.browsers import WAIT, Visitor, launched, pixels_of
 from tfpix2pix import inference
 from tfpix2pix.data import images
 from tfpix2pix.export import export
@@ -45,7 +41,6 @@ LINES = {
 }
 PALETTE = {"wall": [250, 20, 30], "door": [10, 200, 60], "window": [130, 110, 45]}
 LABELS = {"kind": "labels", "background": [250, 20, 30], "palette": PALETTE}
-WAIT = 10_000  # Milliseconds.
 # The upper half black, the left half, and the lower.
 EXAMPLES = [np.full((*SIZE, 3), 255, "uint8") for _ in range(3)]
 EXAMPLES[0][:16] = EXAMPLES[1][:, :32] = EXAMPLES[2][16:] = 0
@@ -101,10 +96,6 @@ def address(manager):
         yield address
 
 
-def pixels_of(encoded):
-    return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
-
-
 @pytest.mark.parametrize("api", ["grpc", "rest"])
 def test_the_client_brings_the_card_and_the_noise_of_a_seed(generator, manager, address, api):
     encoded, pixels = picture(0, SIZE)
@@ -148,91 +139,6 @@ def test_a_drawing_is_translated_with_samples_and_times(address):
 def test_an_unknown_model_is_reported_before_there_is_a_page(address):
     with pytest.raises(UnknownModel):
         demo.main(address, "nothing")
-
-
-@contextmanager
-def launched(address, model):
-    """Serves a page; yields its URL."""
-    with Client(address, model, patience=0) as client:
-        page = build(Translator(client, model))
-        launch(page, "127.0.0.1", None)
-        try:
-            yield page.local_url
-        finally:
-            page.close(verbose=False)
-            del page
-            gc.collect()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no /usr/bin/chromium")
-    with api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream"]
-        arguments.append("--use-fake-device-for-media-stream")
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
-
-
-class Visitor:
-    """A visitor with a browser of their own, who begins with a clear sheet."""
-
-    def __init__(self, chromium, url, *, clear=True, size=(1280, 720)):
-        viewport = {"width": size[0], "height": size[1]}
-        self.page = chromium.new_context(viewport=viewport).new_page()
-        self.page.set_default_timeout(WAIT)
-        self.hosts, self.errors = set(), []
-        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(url)
-        self.page.wait_for_selector("#drawing canvas")
-        if clear:
-            self.click("Clear")
-            self.result(lambda sent: (sent == sent[0, 0]).all())
-
-    def stroke(self, *points):
-        """Draws through points, in shares of the canvas."""
-        box = self.page.locator("#drawing canvas").bounding_box()
-        for index, (x, y) in enumerate(points):
-            at = (box["x"] + x * box["width"], box["y"] + y * box["height"])
-            self.page.mouse.move(*at, steps=3)
-            if index == 0:
-                self.page.mouse.down()
-        self.page.mouse.up()
-
-    def click(self, name):
-        self.page.locator("#drawing button", has_text=name).first.click()
-
-    def result(self, accepted=lambda sent: sent.min() < 128):
-        """Waits for a result of a drawing that is accepted, by default one with ink.
-
-        Returns `(sent, translated)`.
-        """
-        found = []
-
-        def ready():
-            images = ("sent img", "translated")
-            found[:] = [self.content(f"#drawing .{image}") for image in images]
-            return all(found) and accepted(pixels_of(found[0]))
-
-        self.until(ready)
-        return found
-
-    def content(self, image):
-        """Returns the bytes of the file that an image shows."""
-        source = self.page.locator(image).get_attribute("src")
-        return source and base64.b64decode(source.partition(",")[2])
-
-    def until(self, condition):
-        for _ in range(WAIT // 100):
-            if condition():
-                return
-            self.page.wait_for_timeout(100)
-        raise AssertionError("what was waited for did not come")
 
 
 @pytest.fixture
