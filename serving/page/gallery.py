@@ -16,6 +16,7 @@ from serving.page.sketches import read
 from serving.page.translator import timed
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import EmbeddingIndex
+from tfpix2pix.models.domain_paths import direction_name
 
 NEIGHBOURS = 5  # In each domain.
 TILE = 192  # Pixels of the longer side; screens show half of them.
@@ -59,9 +60,9 @@ class Gallery:
         """Finds the look-alikes of a picture and of its translation.
 
         Args:
-            direction: Name of the direction. Where it is that of two domains with "to" between
-                them, the pictures are taken as images of these. Else what was sent is taken as an
-                image of the model's first, and the translation has no look-alikes.
+            direction: Name of the direction. Where it goes from one domain of the model to another,
+                as `direction_name` says, the pictures are taken as images of these. Else what was
+                sent is taken as an image of the first, and the translation has no look-alikes.
             sent: bytes of an image file.
             translated: bytes of an image file.
 
@@ -107,7 +108,7 @@ class Gallery:
     def _ends(self, direction):
         for start in self._domains:
             for end in self._domains:
-                if direction == f"{start}to{end}":
+                if direction == direction_name(start, end):
                     return start, end
         return self._domains[0], None
 

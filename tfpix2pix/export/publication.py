@@ -72,8 +72,7 @@ def export(
         weights: What the variables are stored as. `"float16"` takes half the bytes: weights are
             rounded, cast in the graph, and computed with in float32. The version is then compared
             with the networks of rounded weights, and `rounding` in its card tells how far these
-            are from the networks. Its vectors are not those of the networks: the card has a
-            hash of their own, so that no index mixes them.
+            are from the networks; vectors by these have a hash of their own in the card.
         keep: How many of the newest versions stay, once the new one is in place; by default all.
         finish: Function of the folder of the new version that adds to it before it is published.
         tolerance: Largest difference allowed between the two, in the range [-1, 1].
