@@ -82,12 +82,13 @@ def judge_repetition(evidence: Evidence) -> Iterator[Finding]:
     items = defaultdict(list)
     for name, groups in (("duplicates", equal), ("near_duplicates", near), ("shared", shared)):
         for group in groups:
-            leaks = len({examples[index].split for index in group}) > 1
-            code = name.replace("duplicates", "leak").replace("shared", "shared_leak")
+            code = name
             if len({examples[index].pictures[0].side for index in group}) > 1:
-                name = code = "both_domains"
+                code = "both_domains"
+            elif len({examples[index].split for index in group}) > 1:
+                code = name.replace("duplicates", "leak").replace("shared", "shared_leak")
             files = tuple(file for index in group for file in examples[index].names[:1])
-            items[code if leaks else name].append(Item(files))
+            items[code].append(Item(files))
     for code, (severity, title, cure) in _REPETITIONS.items():
         yield Finding(code, severity, title, cure, items[code])
 

@@ -192,13 +192,15 @@ def test_equal_examples_are_found_whatever_their_encoding(folder):
     }
 
 
-@pytest.mark.parametrize("how", ["encoded", "smaller", "brighter", "noisy"])
+@pytest.mark.parametrize("how", ["encoded", "smaller", "brighter", "noisy", "mirrored"])
 def test_nearly_equal_examples_are_found(folder, how):
     def changed(pixels):
         if how == "encoded":
             return codecs.decode(codecs.encode(pixels, ".jpg")).pixels
         if how == "smaller":
             return combine.fit(pixels, (56, 56))
+        if how == "mirrored":
+            return pixels[:, ::-1]
         noise = np.random.default_rng(0).normal(0, 5, pixels.shape) if how == "noisy" else 9
         return np.clip(pixels.astype(int) + noise, 0, 255).astype("uint8")
 
@@ -362,13 +364,15 @@ def test_two_domains_are_compared(tmp_path):
     codecs.write(grey[::-1], tmp_path / "testB/0.png")
     codecs.write(PAIRS["train"][3][0] // 4, tmp_path / "testA/again.png")
     codecs.write(PAIRS["train"][4][0] // 4, tmp_path / "trainB/of_a.tiff")
+    codecs.write(PAIRS["train"][6][0] // 4, tmp_path / "trainA/twin.png")
     mean = np.mean([(photo // 4).mean((0, 1)) for photo, _ in PAIRS["train"]])
     told = findings(tmp_path)
     assert told["leak"] == ("error", ["trainA/3.png + testA/again.png"])
     assert told["both_domains"] == ("warning", ["trainA/4.png + trainB/of_a.tiff"])
+    assert told["duplicates"] == ("warning", ["trainA/6.png + trainA/twin.png"])
     assert told["uneven_domains"] == (
         "note",
-        [f"trainA/0.png + trainB/0.png ({len(PAIRS['train'])} of A, 101 of B)"],
+        [f"trainA/0.png + trainB/0.png ({len(PAIRS['train']) + 1} of A, 101 of B)"],
     )
     (text,) = told["brightness_of_domains"][1]
     a, b = map(int, re.search(r"\(mean (\d+) of A, (\d+) of B\)", text).groups())
