@@ -6,12 +6,14 @@ from typing import NamedTuple, Optional
 
 import imagehash
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tfpix2pix.data import formats
 from tfpix2pix.data.palettes import packed, unpacked
+from tfpix2pix.data.surroundings import bars
 
 SKETCH = 16  # Pixels of a side of the smallest picture by which an image can be recognized.
+HASHED = 32  # Pixels of a side of the picture that the perceptual hash is made of.
 MOST_SIDE = 512  # Larger images are measured on a grid of pixels, which makes no new colours.
 LOSSY_BLANK = 2.5  # Standard deviation in levels up to which a JPEG is blank.
 MOST_COLORS = 256
@@ -47,6 +49,7 @@ class Features(NamedTuple):
     Attributes:
         digest: Of all pixels; equal for equal images.
         hash: bool `[64]`, the perceptual hash.
+        mirrored_hash: That of its mirror image.
         sketch: uint8 `[16, 16, 3]`.
         mean: Mean of the three channels.
         spread: Their standard deviations.
@@ -63,6 +66,8 @@ class Features(NamedTuple):
         thick: Of the pixels far from `top`, the share at the centre of 5 x 5 such; 1 if none is.
         saturation: Mean difference of the greatest and the least channel.
         is_lossy: Whether the format of the file is lossy.
+        bars: Heights of the upper and the lower bar of one colour and widths of the left and the
+            right one, as shares of the sides; see `tfpix2pix.data.surroundings.bars`.
 
     Example:
         >>> features(np.zeros((16, 16, 3), "uint8")).top_share
@@ -71,6 +76,7 @@ class Features(NamedTuple):
 
     digest: bytes
     hash: np.ndarray
+    mirrored_hash: np.ndarray
     sketch: np.ndarray
     mean: tuple[float, ...]
     spread: tuple[float, ...]
@@ -86,6 +92,7 @@ class Features(NamedTuple):
     thick: float
     saturation: float
     is_lossy: bool
+    bars: tuple[float, ...]
 
     @property
     def is_blank(self) -> bool:
@@ -115,6 +122,7 @@ def features(
     """
     rgb = to_rgb(pixels, value_range)
     picture = Image.fromarray(rgb)
+    hashed = picture.convert("L").resize((HASHED, HASHED), Image.LANCZOS)
     small = rgb[tuple(slice(None, None, -(-side // MOST_SIDE)) for side in rgb.shape[:2])]
     # Channels first: NumPy is many times slower along an axis of 3.
     planes = np.ascontiguousarray(np.moveaxis(small, -1, 0))
@@ -128,7 +136,8 @@ def features(
     digest.update(np.ascontiguousarray(pixels))
     return Features(
         digest.digest(),
-        imagehash.phash(picture).hash.ravel(),
+        imagehash.phash(hashed).hash.ravel(),
+        imagehash.phash(ImageOps.mirror(hashed)).hash.ravel(),
         np.asarray(picture.resize((SKETCH, SKETCH), Image.BOX)),
         tuple(planes.mean(axis=(1, 2)).tolist()),
         tuple(planes.std(axis=(1, 2)).tolist()),
@@ -144,6 +153,7 @@ def features(
         _thick(from_top > THICK),
         float(np.ptp(planes, axis=0).mean()),
         is_lossy,
+        bars(planes),
     )
 
 

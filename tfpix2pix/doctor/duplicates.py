@@ -37,7 +37,7 @@ def equal(features: Sequence[tuple[Features, ...]]) -> list[list[int]]:
 
 
 def near(features: Sequence[tuple[Features, ...]]) -> list[list[int]]:
-    """Finds examples that are nearly alike: encoded again, resized or a little brighter.
+    """Finds examples that are nearly alike: encoded again, resized, mirrored or a little brighter.
 
     Args:
         features: As in `equal`, none equal in all images.
@@ -56,28 +56,44 @@ def near(features: Sequence[tuple[Features, ...]]) -> list[list[int]]:
     if not features:
         return []
     # The product of bits as +1 and -1 counts equal ones: many times faster than XOR in NumPy.
-    bits = np.array([np.concatenate([image.hash for image in images]) for images in features])
-    bits = bits.astype("float32") * 2 - 1
+    bits = _signs(features, "hash")
+    mirrored_bits = _signs(features, "mirrored_hash")
     least = bits.shape[1] - 2 * MOST_BITS * len(features[0])
-    sketches = np.array([[image.sketch.ravel() for image in images] for images in features])
+    sketches = np.array([[image.sketch for image in images] for images in features])
     spreads = np.array([[image.sketch.std() for image in images] for images in features])
     group = np.arange(len(features))
     for start in range(0, len(features), ROWS):
-        products = bits[start : start + ROWS] @ bits[: start + ROWS].T
-        for row in np.flatnonzero((products >= least).sum(axis=1) > 1):
+        known = bits[: start + ROWS].T
+        upright = bits[start : start + ROWS] @ known >= least
+        mirrored = mirrored_bits[start : start + ROWS] @ known >= least
+        for row in np.flatnonzero((upright | mirrored).sum(axis=1) > 1):
             index = start + row
-            others = np.flatnonzero(products[row, :index] >= least)
-            alike = _alike(sketches[index], sketches[others], spreads[index], spreads[others])
+            views = (
+                (upright[row], sketches[index]),
+                (mirrored[row], sketches[index][:, :, ::-1]),
+            )
+            alike = []
+            for near_hash, sketch in views:
+                others = np.flatnonzero(near_hash[:index])
+                is_alike = _alike(sketch, sketches[others], spreads[index], spreads[others])
+                alike += others[is_alike].tolist()
             # Each joins the first that it is near to, so that no set has more joints than examples.
-            group[index] = group[others[alike][0]] if alike.any() else index
+            group[index] = group[min(alike, default=index)]
     order = np.argsort(group, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
     return [part.tolist() for part in parts if len(part) > 1]
 
 
+def _signs(features, name):
+    bits = [np.concatenate([getattr(image, name) for image in images]) for images in features]
+    return np.array(bits).astype("float32") * 2 - 1
+
+
 def _alike(sketch, others, spread, spreads):
     """Returns which of the other examples look like one in all images, bool `[others]`."""
     least = CORRELATION if len(sketch) > 1 else CORRELATION_ALONE
+    sketch = sketch.reshape(len(sketch), -1)
+    others = others.reshape(len(others), *sketch.shape)
     centered = sketch - sketch.mean(axis=-1, keepdims=True)
     products = np.einsum("oip,ip->oi", others.astype("float32"), centered.astype("float32"))
     scale = spread * spreads * sketch.shape[-1]
