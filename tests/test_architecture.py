@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "translation": {"bfloat16", "data", "export", "inference", "report"},
     "export": {"data", "inference", "lines", "quiet"},
     "report": {"data"},
-    "doctor": {"data"},
+    "doctor": {"data", "datasets"},
     "datasets": {"data"},
     "checkpointing": {"models"},
     "callbacks": {"models", "report"},

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal, Optional, Union
 
@@ -227,9 +228,11 @@ def check(
     settings = {s.option: s.value for s in diagnosis.suggestions}
     preset = TWO_DOMAINS if diagnosis.layout == "unpaired" else PAIRS
     command = _command(settings, Path(data).stem, preset)
-    print(presentation.text(diagnosis, command))
+    mending = partial(_mending, data)
+    print(presentation.text(diagnosis, command, mending=mending))
     if to:
-        atomic.write_bytes(presentation.html(diagnosis, command).encode(), to / "check.html")
+        page = presentation.html(diagnosis, command, mending=mending)
+        atomic.write_bytes(page.encode(), to / "check.html")
         atomic.write_bytes(presentation.to_json(diagnosis).encode(), to / "check.json")
         print(f"\nLook at {to / 'check.html'}.")
     if not diagnosis.is_fit:
@@ -292,6 +295,27 @@ def _command(settings, name, preset=PAIRS):
     flags = [f"--{option} {shlex.quote(value)}" for option, value in settings.items()]
     flags = " ".join(flags).replace("--data.folder ", "--data ", 1)  # Its short form.
     return f"python -m training.train {preset} {flags} --run {shlex.quote(f'runs/{name}')}"
+
+
+def _mending(data, finding):
+    """Returns the commands that do as the cure of a finding says, one a line, in a new folder."""
+    mended = finding.preparation
+    if not mended:
+        return ""
+    data = data if data.name not in ("", "..") else data.resolve()
+    to = data.with_name(f"{data.name}-{mended.command}")
+    flags = " ".join(f"--{name} {shlex.quote(value)}" for name, value in mended.options.items())
+    program = f"python -m training.prepare {mended.command}"
+    commands = [
+        f"{program} {_quoted(data, folder)} --to {_quoted(to, folder)} {flags}"
+        for folder in mended.folders
+    ]
+    commands += [f"cp -r {_quoted(data, name)} {_quoted(to, name)}" for name in mended.others]
+    return "\n".join(commands)
+
+
+def _quoted(*parts):
+    return shlex.quote(str(Path(*parts)))
 
 
 def _report(done, to, command=None):

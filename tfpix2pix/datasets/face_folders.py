@@ -47,7 +47,7 @@ def cut_out_faces(
     *,
     size: tuple[int, int] = (256, 256),
     margin: float = 0.25,
-    smallest: int = 64,
+    smallest: int = faces.SMALLEST,
     progress: Progress = silent,
 ) -> Report:
     """Writes the faces of photos, each an upright image of one size.

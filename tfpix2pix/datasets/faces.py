@@ -7,7 +7,7 @@ cascade of cats is by Joseph Howse). Eyes, where a pair is found, decide angle a
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,7 @@ EYES = "haarcascade_eye.xml"
 # is equalized. Of 353 photos of cats the first shows no face in 48, all together in 17.
 VIEWS = ((0, False), (0, True), (-20, False), (20, False), (-20, True), (20, True))
 SEARCHED_SIDE = 1024  # Larger photos are reduced, to find faces; they are cut out of the whole one.
+SMALLEST = 64  # Least side in pixels of a face that is cut out.
 EYE_BOX = 200  # Side in pixels in which eyes are searched.
 # How far a pair of eyes may be from where eyes are, in parts of the box.
 EYE_TOLERANCE = 0.12
@@ -78,7 +79,13 @@ class Face(NamedTuple):
     has_eyes: bool
 
 
-def find_faces(photo: np.ndarray, of: str, *, smallest: int = 64) -> list[Face]:
+def find_faces(
+    photo: np.ndarray,
+    of: str,
+    *,
+    smallest: int = SMALLEST,
+    views: Sequence[tuple[int, bool]] = VIEWS,
+) -> list[Face]:
     """Finds the faces of a photo that look at the camera.
 
     Where the photo as it is shows none, it is searched with its histogram equalized, and turned by
@@ -88,6 +95,8 @@ def find_faces(photo: np.ndarray, of: str, *, smallest: int = 64) -> list[Face]:
         photo: uint8, uint16 or float32 `[height, width, channels]`, 1 to 4 channels.
         of: One of `KINDS`.
         smallest: Least side of a face in pixels.
+        views: What is searched, one after the other until one shows faces: by how many degrees the
+            photo is turned, and whether its histogram is equalized.
 
     Returns:
         List of `Face`, the largest first.
@@ -114,7 +123,7 @@ def find_faces(photo: np.ndarray, of: str, *, smallest: int = 64) -> list[Face]:
     grey = _grey(photo)
     least = max(round(smallest * scale), 24)
     height, width = grey.shape
-    for turn, is_equalized in VIEWS:
+    for turn, is_equalized in views:
         # Seen so, a face that is turned clockwise by `turn` is upright.
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, 1.0)
         view = cv2.equalizeHist(grey) if is_equalized else grey

@@ -2,7 +2,7 @@
 
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Optional, Union
 
 import numpy as np
@@ -11,10 +11,12 @@ from PIL import Image
 from tfpix2pix.data import formats
 from tfpix2pix.data.looks import to_rgb
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
-from tfpix2pix.doctor import findings, suspicions
+from tfpix2pix.doctor import domain_looks, findings, suspicions
+from tfpix2pix.doctor.domain_looks import Domain
 from tfpix2pix.doctor.domains import judge_domains
 from tfpix2pix.doctor.evidence import gather
 from tfpix2pix.doctor.findings import Finding
+from tfpix2pix.doctor.portraits import judge_faces
 
 SHOWN = 5  # Items of a finding that are named and pictured; JSON has all.
 _THUMBNAIL = (192, 96)  # Most width and height in pixels.
@@ -24,7 +26,7 @@ class Side(NamedTuple):
     """The images of one side, all together.
 
     Attributes:
-        side: `"A"` or `"B"`, or empty for photos.
+        side: `"A"` or `"B"`, the name of a domain, or empty for photos.
         count: Number of images that can be read.
         kind: `"photo"`, `"labels"` or `"drawing"`, as it seems.
         palette: For label maps, the list of their colours, RGB.
@@ -84,6 +86,7 @@ class Diagnosis:
         findings: List of `tfpix2pix.doctor.findings.Finding`, errors first.
         suggestions: List of `Suggestion`.
         thumbnails: dict of file name to a small PNG, bytes, for items that can be shown.
+        domains: dict of name to `tfpix2pix.doctor.domain_looks.Domain`; empty for other layouts.
 
     Example:
         >>> Diagnosis("cats", "photos", {"all": 1}, [], [], [], {}).is_fit
@@ -97,6 +100,7 @@ class Diagnosis:
     findings: list[Finding]
     suggestions: list[Suggestion]
     thumbnails: dict[str, bytes]
+    domains: dict[str, Domain] = field(default_factory=dict)
 
     @property
     def is_fit(self) -> bool:
@@ -134,6 +138,7 @@ def diagnose(
     """
     evidence = gather(data, layout, progress=progress)
     looks = suspicions.side_looks(evidence)
+    domains = domain_looks.domains(evidence)
     candidates = [
         *findings.judge_files(evidence),
         *findings.judge_storage(evidence),
@@ -141,7 +146,8 @@ def diagnose(
         *suspicions.judge_repetition(evidence),
         *suspicions.judge_pairs(evidence),
         *suspicions.judge_content(evidence, looks, classes),
-        *judge_domains(evidence),
+        *judge_domains(evidence, domains),
+        *judge_faces(evidence, looks),
     ]
     present = [finding for finding in candidates if finding.items]
     present.sort(key=lambda finding: findings.SEVERITIES.index(finding.severity))
@@ -158,6 +164,7 @@ def diagnose(
         present,
         _suggestions(data, evidence, sides),
         dict(zip(shown, thumbnails)),
+        domains,
     )
 
 
@@ -177,19 +184,21 @@ def _side(side, look, pictures):
 
 
 def _suggestions(data, evidence, sides):
-    """Returns the settings for pairs and for two domains; of photos the programs know best."""
-    if len(sides) != 2:
+    """Returns the settings for pairs and for domains; of photos the programs know best."""
+    if len(sides) < 2:
         return []
-    a, b = sides
     sizes = [min(p.record[:2]) for example in evidence.examples for p in example.pictures]
     side = 2 ** min(int(np.log2(max(np.median(sizes), 1))), 9)
-    image_size = Suggestion(
-        "data.image_size", str(side), "the power of two within the usual shorter side"
-    )
+    smaller = sum(size < side for size in sizes)
+    reason = "the power of two within the usual shorter side"
+    reason += f"; {smaller} images are smaller and will be enlarged" if smaller else ""
+    image_size = Suggestion("data.image_size", str(side), reason)
     if evidence.layout == "unpaired":
-        counts = f"{a.count} images of A and {b.count} of B, of all splits"
+        counts = " and ".join(f"{side.count} of {side.side}" for side in sides)
+        counts = f"{counts.replace(' ', ' images ', 1)}, of all splits"
         layout = Suggestion("data.layout", evidence.layout)
         return [Suggestion("data.folder", str(data), counts), layout, image_size]
+    a, b = sides
     # Drawings and label maps are what one translates from; of two of a kind, A is.
     direction = "BtoA" if a.kind == "photo" != b.kind else "AtoB"
     source, target = (b, a) if direction == "BtoA" else (a, b)

@@ -25,7 +25,7 @@ class Picture(NamedTuple):
 
     Attributes:
         name: Path of its file from the data's folder.
-        side: `"A"` or `"B"`, or empty for photos.
+        side: `"A"` or `"B"`, the name of a domain, or empty for photos.
         record: What the survey found, with the width of the half.
         features: `tfpix2pix.data.looks.Features`.
         is_turned: Whether EXIF data in the file turn or mirror it.
@@ -98,7 +98,7 @@ class Evidence(NamedTuple):
         return any(len(example.names) < len(example.pictures) for example in self.examples)
 
     def pictures(self, side: str) -> list[Picture]:
-        """Returns the pictures of a side: A, B or the empty one."""
+        """Returns the pictures of a side: A, B, a domain or the empty one."""
         return [p for example in self.examples for p in example.pictures if p.side == side]
 
     def sides(self) -> list[str]:
@@ -154,7 +154,7 @@ def gather(
             faults.update(wrong)
             if not wrong:
                 sides = "AB" if halves or len(files) == 2 else ""
-                sides = layouts.domain(names[index]) if layout == "unpaired" else sides
+                sides = (layouts.domain(names[index]),) if layout == "unpaired" else sides
                 readable.append((split, files, sides, records))
     ranges = _ranges(readable)
 

@@ -4,12 +4,14 @@ An error makes training impossible or its results wrong, and a warning probably 
 note is worth knowing.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from tfpix2pix.data import codecs, formats
+from tfpix2pix.datasets import face_folders
 from tfpix2pix.doctor.evidence import Evidence
 
 SEVERITIES = ("error", "warning", "note")
@@ -48,6 +50,26 @@ class Item(NamedTuple):
         return " + ".join(self.files) + (f" ({self.detail})" if self.detail else "")
 
 
+class Preparation(NamedTuple):
+    """What brings images of a data set into the form that a cure names.
+
+    Attributes:
+        command: What `tfpix2pix.datasets` calls it: `"faces"` or `"resize"`.
+        options: Dict of its options to values as text.
+        folders: Folders that it is for, from the data's folder; "." for all.
+        others: Those of other domains, which stay as they are.
+
+    Example:
+        >>> Preparation("faces", {"of": "people"}, ("trainA",), ("trainB",)).command
+        'faces'
+    """
+
+    command: str
+    options: dict[str, str]
+    folders: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+
 class Finding(NamedTuple):
     """Something about a data set that its owner should know.
 
@@ -57,6 +79,7 @@ class Finding(NamedTuple):
         title: What is wrong.
         cure: What to do.
         items: List of `Item`.
+        preparation: `Preparation` that does what the cure says, if there is one.
 
     Example:
         >>> Finding("blank", "warning", "Blank images", "Remove them.", [Item(("a.png",))]).count
@@ -68,11 +91,47 @@ class Finding(NamedTuple):
     title: str
     cure: str
     items: list[Item]
+    preparation: Optional[Preparation] = None
 
     @property
     def count(self) -> int:
         """Number of items."""
         return len(self.items)
+
+
+def preparation(
+    evidence: Evidence, side: str, command: str, options: dict[str, str]
+) -> Preparation:
+    """Returns a preparation of the images of a domain.
+
+    Args:
+        evidence: `tfpix2pix.doctor.evidence.Evidence`.
+        side: Name of the domain, or empty for photos.
+        command: As of `Preparation`.
+        options: The same.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.doctor.evidence import gather
+        >>> for name in ("elks/trainA/1.png", "elks/trainB/2.png"):
+        ...     codecs.write(np.zeros((4, 8, 3), "uint8"), name)
+        >>> preparation(gather("elks"), "B", "resize", {"size": "4"})[2:]
+        (('trainB',), ('trainA',))
+    """
+    if not side:
+        return Preparation(command, options, (".",))
+    folders = {}
+    for example in evidence.examples:
+        for picture in example.pictures:
+            folder = str(PurePath(picture.name).parent)
+            folders.setdefault((example.split, picture.side), set()).add(folder)
+    common = {key: os.path.commonpath(names) for key, names in folders.items()}
+    return Preparation(
+        command,
+        options,
+        tuple(folder for (_, of), folder in common.items() if of == side),
+        tuple(folder for (_, of), folder in common.items() if of != side),
+    )
 
 
 def judge_files(evidence: Evidence) -> Iterator[Finding]:
@@ -123,7 +182,7 @@ def judge_files(evidence: Evidence) -> Iterator[Finding]:
         "note",
         "Files in the folder that are not used",
         f"Images are {', '.join(codecs.SUFFIXES)} files at the places of the layout.",
-        [Item((name,)) for name in evidence.strays],
+        [Item((name,)) for name in evidence.strays if PurePath(name).name != face_folders.TABLE],
     )
 
 

@@ -3,11 +3,12 @@
 import base64
 import json
 from importlib import resources
-from typing import Optional
+from typing import Callable, Optional
 
 import jinja2
 
 from tfpix2pix.doctor.check import SHOWN, Diagnosis
+from tfpix2pix.doctor.findings import Finding
 
 _KINDS = {"photo": "photos", "labels": "label maps", "drawing": "drawings"}
 
@@ -17,12 +18,23 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 
 
-def text(diagnosis: Diagnosis, command: Optional[str] = None) -> str:
+def _unknown(finding: Finding) -> str:
+    return ""
+
+
+def text(
+    diagnosis: Diagnosis,
+    command: Optional[str] = None,
+    *,
+    mending: Callable[[Finding], str] = _unknown,
+) -> str:
     """Returns a diagnosis as some lines of text, with the first names of each finding.
 
     Args:
         diagnosis: `tfpix2pix.doctor.check.Diagnosis`.
         command: The command that trains by its suggestions, if there is one to show.
+        mending: Function of a finding to the commands that do as its cure says, one a line; empty
+            where there are none.
 
     Returns:
         str, without a last line break.
@@ -34,12 +46,16 @@ def text(diagnosis: Diagnosis, command: Optional[str] = None) -> str:
         No errors, no warnings.
     """
     lines = [f"{diagnosis.data}: {_heading(diagnosis)}"]
-    lines += [f"  {side.side or 'all'}: {_describe(side)}" for side in diagnosis.sides]
+    for side in diagnosis.sides:
+        lines += [f"  {side.side or 'all'}: {_describe(side)}"]
+        if side.side in diagnosis.domains:
+            lines += [f"     {_describe_domain(diagnosis.domains[side.side])}"]
     for finding in diagnosis.findings:
         lines += ["", f"{finding.severity.upper()}: {finding.title} ({finding.count})"]
         lines += [f"    {_short(item)}" for item in finding.items[:SHOWN]]
         lines += [f"    and {finding.count - SHOWN} more"] if finding.count > SHOWN else []
         lines += [f"  -> {finding.cure}"]
+        lines += [f"     {line}" for line in mending(finding).splitlines()]
     lines += [""] * bool(diagnosis.findings) + [_verdict(diagnosis)]
     if diagnosis.suggestions:
         lines += ["", "To train:"]
@@ -66,6 +82,7 @@ def to_json(diagnosis: Diagnosis) -> str:
     findings = [
         {
             **finding._asdict(),
+            "preparation": finding.preparation and finding.preparation._asdict(),
             "count": finding.count,
             "items": [item._asdict() for item in finding.items],
         }
@@ -80,6 +97,7 @@ def to_json(diagnosis: Diagnosis) -> str:
         "layout": diagnosis.layout,
         "is_fit": diagnosis.is_fit,
         "splits": diagnosis.splits,
+        "domains": {name: domain._asdict() for name, domain in diagnosis.domains.items()},
         "sides": [side._asdict() for side in diagnosis.sides],
         "findings": findings,
         "suggestions": suggestions,
@@ -87,12 +105,18 @@ def to_json(diagnosis: Diagnosis) -> str:
     return json.dumps(content, indent=2)
 
 
-def html(diagnosis: Diagnosis, command: Optional[str] = None) -> str:
+def html(
+    diagnosis: Diagnosis,
+    command: Optional[str] = None,
+    *,
+    mending: Callable[[Finding], str] = _unknown,
+) -> str:
     """Returns a diagnosis as one page with thumbnails, which needs no other file.
 
     Args:
         diagnosis: `tfpix2pix.doctor.check.Diagnosis`.
         command: As for `text`.
+        mending: The same.
 
     Returns:
         str.
@@ -109,6 +133,8 @@ def html(diagnosis: Diagnosis, command: Optional[str] = None) -> str:
         verdict=_verdict(diagnosis),
         command=command,
         describe=_describe,
+        describe_domain=_describe_domain,
+        mending=mending,
         base64=lambda content: base64.b64encode(content).decode(),
         shown=SHOWN,
     )
@@ -128,6 +154,16 @@ def _describe(side):
     return (
         f"{side.count} {_KINDS[side.kind]}{colors}, {side.size[0]} x {side.size[1]} pixels, "
         f"{side.channels} channels, mean {mean}, spread {spread}"
+    )
+
+
+def _describe_domain(domain):
+    counts = ", ".join(f"{count} {split}" for split, count in domain.counts.items())
+    height, width = domain.smallest
+    return (
+        f"{counts}; smallest {height} x {width} pixels; lightness {domain.lightness[0]:.0f}, "
+        f"deviation {domain.lightness[1]:.0f}, chroma {domain.chroma:.0f}; {domain.grey:.0%} grey, "
+        f"{domain.barred:.0%} with bars, {domain.plain:.0%} on a plain background"
     )
 
 
