@@ -8,7 +8,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,44 +42,41 @@ class Index(NamedTuple):
         domains = [domain for domain, _ in self.vectors]
         return {domain: domains.count(domain) for domain in sorted({*domains})}
 
-    def added(self, domain: str, vectors: Mapping[str, list]) -> "Index":
+    def added(self, domain: str, vectors: Mapping[str, Sequence[float]]) -> "Index":
         """Returns an index with more images; those of a domain that it has by name are replaced.
 
         Args:
             domain: Domain of all.
-            vectors: Dict of the name of each image to a list of float.
-
-        Raises:
-            BadArgument: If vectors are of different lengths.
+            vectors: Dict of the name of each image to its floats.
         """
         packed = {
             (domain, name): struct.pack(f"<{len(vector)}f", *vector)
             for name, vector in vectors.items()
         }
-        index = self._replace(vectors={**self.vectors, **packed})
-        lengths = {len(vector) // 4 for vector in index.vectors.values()}
-        if len(lengths) > 1:
-            raise BadArgument(
-                "Vectors of an index must be of one length. Received: "
-                f"{' and '.join(map(str, sorted(lengths)))} numbers. Make another index of the "
-                "other embedding."
-            )
-        return index
+        return self._replace(vectors={**self.vectors, **packed})
 
-    def check_model(self, sha256: str) -> None:
-        """Refuses vectors of another model, which cannot be compared.
+    def check_model(self, sha256: str, length: int) -> None:
+        """Refuses vectors of another model or embedding, which cannot be compared.
 
         Args:
             sha256: Hash of the weights, as the model card has it.
+            length: How many numbers a vector has.
 
         Raises:
-            BadArgument: If it is not that of the index.
+            BadArgument: If they are not those of the index.
         """
         if sha256 != self.sha256:
             raise BadArgument(
                 "An index must be of the model that it is used with, in the same weights. "
                 f"Received: an index of the weights {self.sha256[:8]}... for {sha256[:8]}.... Use "
                 "the model that made the index, or make an index of the images by this one."
+            )
+        lengths = {len(vector) // 4 for vector in self.vectors.values()} | {length}
+        if len(lengths) > 1:
+            raise BadArgument(
+                "Vectors of an index must be of one length. Received: "
+                f"{' and '.join(map(str, sorted(lengths)))} numbers. Make another index of the "
+                "other embedding."
             )
 
 
@@ -159,5 +156,5 @@ def _read(encoded):
     size = 4 * (int(kind[2:]) if is_text else length)
     if header["fortran_order"] or not (is_text or kind == "<f4") or len(content) != count * size:
         raise ValueError(f"its numbers are {kind} of shape {header['shape']}")
-    rows = [content[place * size :][:size] for place in range(count)]
+    rows = [content[place : place + size] for place in range(0, len(content), size or 1)]
     return [row.decode("utf-32-le").rstrip("\0") for row in rows] if is_text else rows

@@ -1,6 +1,7 @@
 """Makes an index of image files through a server, or adds them to one that is there."""
 
 import os
+from array import array
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -54,20 +55,23 @@ def indexing(
 
     def make(client):
         card = client.model_card()
-        name = embedding_entry(card, domain)["name"]
+        entry = embedding_entry(card, domain)
+        name = entry["name"]
         sha256 = weights_sha256(card)
         index = before or Index(sha256)
-        index.check_model(sha256)
+        index.check_model(sha256, entry["length"])
         asked = dict(files)
         if resume:
             asked = {key: asked[key] for key in asked if (name, key) not in index.vectors}
+        made = {}
         failures = []
         try:
             for vectors in _vectors(client, asked, name, sha256, half, failures):
-                index = index.added(name, vectors)
+                made.update(vectors)
         except ClientError as error:
             failures.append(str(error))
-        if index.vectors:
+        index = index.added(name, made)
+        if made:
             write_index(index, to)
         counts = " and ".join(f"{count} of {one}" for one, count in index.counts.items())
         return f"{to} has {counts or 'no images, and is not written'}.", failures
@@ -87,7 +91,7 @@ def _vectors(client, files, domain, sha256, half, failures):
                 if isinstance(outcome, ClientError):
                     failures.append(f"{path}: {outcome}")
                 else:
-                    vectors[name] = outcome
+                    vectors[name] = array("f", outcome)  # Floats of Python take eight times that.
             if weights_sha256(client.model_card()) != sha256:
                 raise UnsuitableModel(
                     "A model must stay the same while vectors are made by it.",

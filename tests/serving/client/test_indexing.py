@@ -126,7 +126,7 @@ def test_images_of_the_same_name_are_replaced_in_their_domain_alone():
     assert again.vectors["A", "1"] == np.float32([9.0]).tobytes()
     assert again.vectors["B", "1"] == np.float32([3.0]).tobytes()
     with pytest.raises(BadArgument) as caught:
-        index.added("B", {"2": [0.0, 1.0]})
+        index.check_model("c0ffee", 2)
     assert str(caught.value) == (
         "Vectors of an index must be of one length. Received: 1 and 2 numbers. Make another index "
         "of the other embedding."
