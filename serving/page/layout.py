@@ -108,8 +108,9 @@ def launch(page, host: str, port: Optional[int]):
 
 
 def _direction_select(translator):
-    names = list(translator.directions)
-    return gr.Dropdown(names, label="Direction", visible=len(names) > 1, elem_id="direction")
+    # Such as "faces to cats", for `faces_to_cats`.
+    choices = [(name.replace("_", " "), name) for name in translator.directions]
+    return gr.Dropdown(choices, label="Direction", visible=len(choices) > 1, elem_id="direction")
 
 
 def _canvas(translator):
