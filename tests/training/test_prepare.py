@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 
 from tfpix2pix import InputError, atomic
 from tfpix2pix.data import codecs, records, sources
@@ -210,3 +211,37 @@ def test_check_prints_writes_and_exits_by_its_finding(capsys):
     assert "ERROR: Files that cannot be decoded (1)\n    3.png (the file is empty)" in (
         capsys.readouterr().out
     )
+
+
+def test_the_commands_that_check_prints_mend_what_it_found(capsys):
+    astronaut = skimage.data.astronaut()  # Her face is 95 pixels wide.
+    random = np.random.default_rng(0)
+    for index in range(4):
+        photo = np.full((512, 600, 3), random.integers(0, 256, 3)).astype("uint8")
+        photo[:, 20 * index : 20 * index + 512] = astronaut
+        for folder in ("trainA", "testA"):
+            codecs.write(photo, f"my crew/{folder}/{folder}{index}.png")
+        anime = random.integers(0, 256, (64, 64, 3)).astype("uint8")
+        codecs.write(anime, f"my crew/trainB/{index}.png")
+        codecs.write(anime[::-1], f"my crew/testB/{index}.png")
+    with pytest.raises(SystemExit):  # The photos of both splits are alike.
+        prepare.main(["check", "my crew"])
+    printed = capsys.readouterr().out
+    (start,) = [index for index in range(len(printed)) if printed.startswith("cut them out", index)]
+    commands = re.findall(r"^     (\S.*)$", printed[start:].split("\n\n")[0], re.MULTILINE)
+    assert [shlex.split(command)[:4] for command in commands] == [
+        *[["python", "-m", "training.prepare", "faces"]] * 2,
+        *[["cp", "-r", f"my crew/{name}", f"my crew-faces/{name}"] for name in ("trainB", "testB")],
+    ]
+    for command in commands[:2]:
+        prepare.main(shlex.split(command)[3:])
+    for command in commands[2:]:
+        subprocess.run(shlex.split(command), check=True)
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        prepare.main(["check", "my crew-faces"])
+    printed = capsys.readouterr().out
+    assert "my crew-faces: unpaired, 8 train, 8 test\n" in printed
+    assert "faces are small" not in printed
+    assert "not used" not in printed
+    assert "will be enlarged" not in printed

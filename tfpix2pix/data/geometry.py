@@ -105,6 +105,22 @@ class Geometry:
             sizes = sizes + -sizes % self.multiple
         return sizes
 
+    def enlarged(self, sizes: np.ndarray) -> np.ndarray:
+        """Returns which images `load` enlarges beyond their pixels, to the size of a window.
+
+        The margin of a random crop does not count: images of `image_size` are none of them.
+
+        Args:
+            sizes: int `[..., 2]`, heights and widths in pixels.
+
+        Returns:
+            bool `[...]`.
+        """
+        sizes = np.asarray(sizes)
+        sides = {"resize_and_crop": [0, 1], "scale_width_and_crop": [0, 1], "scale_width": [1]}
+        sides = sides.get(self.preprocess, [])
+        return (sizes[..., sides] < np.array(self.image_size)[sides]).any(axis=-1)
+
     def load(self, image: tf.Tensor, place: int = 0) -> tf.Tensor:
         """Resizes or pads an image before the crop.
 

@@ -6,9 +6,10 @@ BAR_LEVELS = 12  # That JPEG changes in a bar beside a picture.
 BAR_LEAST = 0.02  # Of a side; what is thinner is a line.
 BAR_MOST = 0.45
 BAR_MOST_OFF = 0.02  # Share of the pixels of a line in a bar that have another colour.
-# Of the first lines beside a bar one is of other colours in at least this share of its pixels. On a
-# white background, a subject begins with a few pixels.
+# Of the first lines beside a bar one has at least this share of pixels that are so far from its
+# colour. On a white background, a subject begins with a few; a sky changes little by little.
 PICTURE_LEAST_OFF = 0.6
+PICTURE_LEVELS = 24
 EDGE = 3  # Lines in which a bar becomes the picture, where it was resized.
 PLAIN_LEVELS = 16  # Between pixels of a plain background, a paper or a wall.
 PLAIN_SHARE = 0.8  # Of the rim, which has to be nearly of one colour.
@@ -48,16 +49,17 @@ def _bar(planes, color):
     lines = planes.shape[1]
     if _off(planes[:, :1], color) > BAR_MOST_OFF:
         return 0
-    off = _off(planes[:, : int(lines * BAR_MOST) + EDGE + 1], color)
+    off = _off(planes[:, : int(lines * BAR_MOST) + 1], color)
     height = int((off > BAR_MOST_OFF).argmax())
-    is_edge = off[height : height + EDGE].max() >= PICTURE_LEAST_OFF
+    beside = _off(planes[:, height : height + EDGE], color, PICTURE_LEVELS)
+    is_edge = beside.max() >= PICTURE_LEAST_OFF
     return height if is_edge and BAR_LEAST * lines <= height <= BAR_MOST * lines else 0
 
 
-def _off(planes, color):
+def _off(planes, color, levels=BAR_LEVELS):
     """Returns the share of the pixels of each line that have another colour."""
     distance = np.abs(planes - color[:, None, None]).max(axis=0)
-    return (distance > BAR_LEVELS).mean(axis=1)
+    return (distance > levels).mean(axis=1)
 
 
 def plain_background(sketch: np.ndarray) -> np.ndarray:

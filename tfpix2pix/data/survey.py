@@ -212,7 +212,7 @@ def usable_examples(
             indices.append(index)
     if faults and (bad_files == "refuse" or not indices):
         count = len(unmatched) + len(records[0] if records else ())
-        raise InputError(_refusal(faults, count, halves))
+        raise InputError(_refusal(faults, count, halves, bool(indices)))
     records = [[column[index] for index in indices] for column in records]
     if halves:
         records = [[record._replace(width=record.width // 2) for record in records[0]]] * 2
@@ -276,14 +276,15 @@ def _fault(record, column, halves):
     return record.fault
 
 
-def _refusal(faults, count, halves):
+def _refusal(faults, count, halves, are_some_left):
     more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
+    cure = 'Replace or remove them, or leave them out by bad_files="skip".'
     width = " of even width, A in its left and B in its right half" if halves else ""
     return (
         f"Every file must be a readable image{width}, and have its partner where there are two. "
         f"Received {len(faults)} of {count} that are not: "
-        f"{'; '.join(faults[:MOST_NAMED])}{more}. Replace or remove them, or leave them "
-        'out by bad_files="skip".'
+        f"{'; '.join(faults[:MOST_NAMED])}{more}. "
+        f"{cure if are_some_left else 'Replace them: no example is left.'}"
     )
 
 

@@ -138,7 +138,7 @@ def diagnose(
     """
     evidence = gather(data, layout, progress=progress)
     looks = suspicions.side_looks(evidence)
-    domains = domain_looks.domains(evidence)
+    domains = domain_looks.domains(evidence, looks)
     candidates = [
         *findings.judge_files(evidence),
         *findings.judge_storage(evidence),

@@ -1,14 +1,14 @@
 """Domain looks: what the images of a domain look like together: sizes, colours, backgrounds."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from tfpix2pix.data import color
-from tfpix2pix.data.looks import NEAR
+from tfpix2pix.data.looks import NEAR, Look
 from tfpix2pix.data.surroundings import plain_background
 from tfpix2pix.doctor.evidence import Evidence, Picture
 
@@ -24,6 +24,7 @@ class Domain(NamedTuple):
 
     Attributes:
         name: Name of the domain, such as `"A"`.
+        kind: `"photo"`, `"labels"` or `"drawing"`, as it seems.
         counts: Dict of split to the number of images that can be read.
         size: `(height, width)`, the medians in pixels.
         smallest: `(height, width)` of the image with the least shorter side.
@@ -33,17 +34,19 @@ class Domain(NamedTuple):
         histogram: Shares of the pixels in ten equal ranges of lightness.
         colors: List of `(red, green, blue, share)` of colours that stand for all, frequent first.
         grey: Share of the images without colour.
-        barred: Share of the images with bars of one colour at opposite sides.
+        barred: Share of the images with bars of one colour at opposite sides; 0 but for photos,
+            since areas of label maps look like bars.
         plain: Share of the images with a background of one colour.
         background: Median of these colours, RGB; empty where there are none.
 
     Example:
-        >>> blank = Domain("A", {}, (4, 4), (4, 4), 1.0, (0.0, 0.0), 0.0, [], [], 0.0, 0.0, 0.0, [])
-        >>> blank.name
-        'A'
+        >>> sizes = ((4, 4), (4, 4), 1.0)
+        >>> Domain("A", "photo", {}, *sizes, (0.0, 0.0), 0.0, [], [], 0.0, 0.0, 0.0, []).grey
+        0.0
     """
 
     name: str
+    kind: str
     counts: dict[str, int]
     size: tuple[int, int]
     smallest: tuple[int, int]
@@ -58,11 +61,12 @@ class Domain(NamedTuple):
     background: list[float]
 
 
-def domains(evidence: Evidence) -> dict[str, Domain]:
+def domains(evidence: Evidence, side_looks: Mapping[str, Look]) -> dict[str, Domain]:
     """Measures each domain of an unpaired data set.
 
     Args:
         evidence: `tfpix2pix.doctor.evidence.Evidence`.
+        side_looks: Dict of side to `tfpix2pix.data.looks.Look`.
 
     Returns:
         Dict of name to `Domain`, in order; empty for other layouts.
@@ -70,17 +74,19 @@ def domains(evidence: Evidence) -> dict[str, Domain]:
     Example:
         >>> from tfpix2pix.data import codecs
         >>> from tfpix2pix.doctor.evidence import gather
+        >>> from tfpix2pix.doctor.suspicions import side_looks
         >>> for name in ("red/trainA/1.png", "red/trainB/2.png"):
         ...     codecs.write(np.full((8, 8, 3), (255, 0, 0), "uint8"), name)
-        >>> {name: round(domain.chroma) for name, domain in domains(gather("red")).items()}
-        {'A': 105, 'B': 105}
+        >>> red = gather("red")
+        >>> [round(domain.chroma) for domain in domains(red, side_looks(red)).values()]
+        [105, 105]
     """
     splits = {}
     for example in evidence.examples:
         for picture in example.pictures:
             splits.setdefault(picture.side, Counter())[example.split] += 1
     return {
-        name: _measured(name, dict(splits[name]), pictures)
+        name: _measured(name, side_looks[name].kind, dict(splits[name]), pictures)
         for name, pictures in trained_pictures(evidence).items()
     }
 
@@ -146,7 +152,7 @@ def has_bars(picture: Picture) -> bool:
     return all(bars) or (any(bars) and not len(plain_background(picture.features.sketch)))
 
 
-def _measured(name: str, counts: dict[str, int], pictures: Sequence[Picture]) -> Domain:
+def _measured(name, kind, counts, pictures):
     sizes = np.array([(p.record.height, p.record.width) for p in pictures])
     sketches = np.array([p.features.sketch for p in pictures])
     # A domain may have a hundred thousand images: the sketches are converted in parts.
@@ -157,6 +163,7 @@ def _measured(name: str, counts: dict[str, int], pictures: Sequence[Picture]) ->
     plain = [background for background in backgrounds if len(background)]
     return Domain(
         name,
+        kind,
         counts,
         tuple(np.median(sizes, axis=0).astype(int).tolist()),
         tuple(sizes[sizes.min(axis=1).argmin()].tolist()),
@@ -166,7 +173,7 @@ def _measured(name: str, counts: dict[str, int], pictures: Sequence[Picture]) ->
         (histogram / len(lab)).tolist(),
         _colors(sketches),
         float(np.mean([has_no_color(p) for p in pictures])),
-        float(np.mean([has_bars(p) for p in pictures])),
+        float(np.mean([has_bars(p) for p in pictures])) if kind == "photo" else 0.0,
         len(plain) / len(pictures),
         np.median(plain, axis=0).tolist() if plain else [],
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from tfpix2pix.data import layouts
 from tfpix2pix.doctor.domain_looks import (
     Domain,
     has_bars,
@@ -43,20 +44,48 @@ def judge_domains(evidence: Evidence, domains: Mapping[str, Domain]) -> Iterator
         >>> from tfpix2pix.data import codecs
         >>> from tfpix2pix.doctor import domain_looks
         >>> from tfpix2pix.doctor.evidence import gather
+        >>> from tfpix2pix.doctor.suspicions import side_looks
         >>> for name, level in (("night/trainA/1.png", 9), ("night/trainB/2.png", 200)):
         ...     codecs.write(np.full((4, 8, 3), level, "uint8"), name)
         >>> night = gather("night")
-        >>> found = judge_domains(night, domain_looks.domains(night))
+        >>> found = judge_domains(night, domain_looks.domains(night, side_looks(night)))
         >>> [str(finding.items[0]) for finding in found if finding.code == "brightness_of_domains"]
         ['trainA/1.png + trainB/2.png (mean 9 of A, 200 of B)']
     """
-    pictures = trained_pictures(evidence)
+    if evidence.layout == "unpaired":
+        yield from _judge_places(evidence, domains)
     if len(domains) < 2:
         return
+    pictures = trained_pictures(evidence)
     yield from _judge_counts(pictures)
     yield from _judge_sizes(pictures, domains, evidence)
-    yield from _judge_colors(pictures, domains)
-    yield from _judge_surroundings(pictures, domains)
+    yield from _judge_brightness(pictures)
+    # Drawings are grey and on white, as all know who train on them.
+    photos = {name: domain for name, domain in domains.items() if domain.kind == "photo"}
+    yield from _judge_colors(pictures, photos)
+    yield from _judge_surroundings(pictures, photos)
+
+
+def _judge_places(evidence, domains):
+    lost = {}
+    for file in evidence.faults:
+        if layouts.domain(file) not in domains:
+            lost.setdefault(layouts.domain(file), []).append(file)
+    yield Finding(
+        "lost_domains",
+        "error",
+        "Domains without an image to train on that can be read",
+        "Networks need images of each domain. Replace the files that cannot be decoded.",
+        [Item(tuple(files), name) for name, files in sorted(lost.items())],
+    )
+    yield Finding(
+        "unread_domains",
+        "warning",
+        "Folders of further domains, which are not read",
+        f"Of these data {' and '.join(domains)} are read. To train on another domain, put its "
+        "images in the place of one of them.",
+        [Item((folder,), f"{count} images") for folder, count in evidence.unread.items()],
+    )
 
 
 def _judge_counts(pictures):
@@ -109,7 +138,7 @@ def _judge_sizes(pictures, domains, evidence):
     )
 
 
-def _judge_colors(pictures, domains):
+def _judge_brightness(pictures):
     means = {name: np.mean([p.features.mean for p in images]) for name, images in pictures.items()}
     differ = max(means.values()) - min(means.values()) > _LEVELS
     shown = {name: f"{mean:.0f}" for name, mean in means.items()}
@@ -120,6 +149,9 @@ def _judge_colors(pictures, domains):
         "To invert all colours may be learnt for it: look at the first pictures of a training.",
         [Item(_first(pictures), f"mean {_of_each(shown)}")] if differ else [],
     )
+
+
+def _judge_colors(pictures, domains):
     yield Finding(
         "grey_domain",
         "note",

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tfpix2pix.data import codecs, layouts
+from tfpix2pix.data.further_domains import unread_domains
 from tfpix2pix.data.looks import Features, features, to_rgb
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.data.storage import stored
@@ -77,6 +78,7 @@ class Evidence(NamedTuple):
         strays: Names of the files in the folder that belong to no example.
         places: dict of file name to the `tfpix2pix.data.survey.Column` that reads it and its index
             there.
+        unread: dict of folder of a further domain, which is not read, to its number of images.
 
     Example:
         >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "dots/train/1.png")
@@ -91,6 +93,7 @@ class Evidence(NamedTuple):
     faults: dict[str, str]
     strays: list[str]
     places: dict[str, tuple[Column, int]]
+    unread: dict[str, int]
 
     @property
     def halves(self) -> bool:
@@ -182,7 +185,8 @@ def gather(
     examples = list(map_in_parallel(measure, readable, progress))
     unmatched = [name(file) for listing in listings.values() for file in listing.unmatched]
     strays = _files(data) - {*places, *unmatched} if layout not in ("manifest", "tfrecord") else ()
-    return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places)
+    unread = unread_domains(data, places) if layout == "unpaired" else {}
+    return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places, unread)
 
 
 def _ranges(readable):

@@ -182,7 +182,12 @@ def judge_files(evidence: Evidence) -> Iterator[Finding]:
         "note",
         "Files in the folder that are not used",
         f"Images are {', '.join(codecs.SUFFIXES)} files at the places of the layout.",
-        [Item((name,)) for name in evidence.strays if PurePath(name).name != face_folders.TABLE],
+        [
+            Item((name,))
+            for name in evidence.strays
+            if PurePath(name).name != face_folders.TABLE
+            and not any(PurePath(name).is_relative_to(folder) for folder in evidence.unread)
+        ],
     )
 
 

@@ -46,7 +46,7 @@ def judge_faces(evidence: Evidence, side_looks: Mapping[str, Look]) -> Iterator[
         >>> codecs.write(data.astronaut(), "crew/eileen.png")
         >>> crew = gather("crew", "photos")
         >>> [str(finding.items[0]) for finding in judge_faces(crew, side_looks(crew))]
-        ['eileen.png (33% of the width)']
+        ['eileen.png (19% of the width)']
     """
     if evidence.layout not in ("unpaired", "photos") or not _has_opencv():
         return

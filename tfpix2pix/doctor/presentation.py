@@ -18,7 +18,7 @@ _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 
 
-def _unknown(finding: Finding) -> str:
+def _no_commands(finding: Finding) -> str:
     return ""
 
 
@@ -26,7 +26,7 @@ def text(
     diagnosis: Diagnosis,
     command: Optional[str] = None,
     *,
-    mending: Callable[[Finding], str] = _unknown,
+    mending: Callable[[Finding], str] = _no_commands,
 ) -> str:
     """Returns a diagnosis as some lines of text, with the first names of each finding.
 
@@ -109,7 +109,7 @@ def html(
     diagnosis: Diagnosis,
     command: Optional[str] = None,
     *,
-    mending: Callable[[Finding], str] = _unknown,
+    mending: Callable[[Finding], str] = _no_commands,
 ) -> str:
     """Returns a diagnosis as one page with thumbnails, which needs no other file.
 

@@ -11,12 +11,13 @@ from tqdm import tqdm
 
 from tfpix2pix import runs
 from tfpix2pix.bfloat16 import check_precision, graph_precision
-from tfpix2pix.errors import InputError, listed
+from tfpix2pix.errors import InputError
 from tfpix2pix.families import Worker, get_family
 from training import progress
 from training.engine import devices
 from training.engine.batches import completed
 from training.engine.checkpoints import Checkpoints
+from training.engine.data_notes import data_notes
 from training.engine.fine_tuning import start_from
 from training.engine.monitor import Monitor
 from training.engine.resuming import check_same_experiment
@@ -106,13 +107,11 @@ def train(
     config, examples = completed(config)
     family = get_family(config.family)
     check_same_experiment(config, run)
-    if examples.skipped:
-        tqdm.write(f"{len(examples.skipped)} files are left out: {listed(examples.skipped)}")
     if config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
     training = _Training(family, config, run, strategy, examples)
     model = training.model
-    for note in model.notes:
+    for note in (*data_notes(config, examples, training.phases), *model.notes):
         tqdm.write(note)
     first = training.restore()
     last = min(config.train.steps, until or config.train.steps)

@@ -105,7 +105,7 @@ def test_json_equals_the_diagnosis(diagnosis):
     for name, kind in (("sides", check.Side), ("suggestions", check.Suggestion)):
         loaded = [[*map(tupled, kind(**values))] for values in content.pop(name)]
         assert loaded == [[*map(tupled, expected)] for expected in getattr(diagnosis, name)]
-    names = ("data", "layout", "splits", "is_fit")
+    names = ("data", "layout", "splits", "is_fit", "domains")
     assert content == {name: getattr(diagnosis, name) for name in names}
 
 
@@ -155,3 +155,51 @@ def test_large_and_deep_images_have_small_thumbnails(tmp_path, monkeypatch):
     with Image.open(io.BytesIO(thumbnail)) as picture:
         assert picture.size == (192, 96)
         assert min(high - low for low, high in picture.getextrema()) > 250
+
+
+@pytest.fixture
+def horses(tmp_path, monkeypatch):
+    """Two domains, one of which has bars and other proportions."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for index in range(3):
+        photo, _ = synthetic.facade((32, 32), index)
+        codecs.write(photo, tmp_path / f"horses/trainA/{index}.png")
+        wide = np.pad(synthetic.facade((48, 96), 9 + index)[0], ((8, 8), (0, 0), (0, 0)))
+        codecs.write(wide, tmp_path / f"horses/trainB/{index}.png")
+    return check.diagnose(tmp_path / "horses")
+
+
+def mending(finding):
+    prepared = finding.preparation
+    return f"{prepared.command} {' '.join(prepared.folders)}\ncp <others>" if prepared else ""
+
+
+def test_domains_are_described_and_commands_follow_the_cure(horses):
+    text = presentation.text(horses, mending=mending)
+    a, b = horses.domains.values()
+    assert (
+        f"     3 train; smallest 32 x 32 pixels; lightness {a.lightness[0]:.0f}, deviation "
+        f"{a.lightness[1]:.0f}, chroma {a.chroma:.0f}; 0% grey, 0% with bars, 0% on a plain "
+        "background\n"
+    ) in text
+    assert "0% grey, 100% with bars, 0% on a plain background\n" in text
+    assert (
+        "  -> Both are resized to one size, so that networks learn to stretch. Crop those of B to "
+        "squares.\n"
+        "     resize trainB\n"
+        "     cp <others>\n"
+    ) in text
+    page = Page(presentation.html(horses, mending=mending))
+    assert "resize trainB\ncp <others>" in page.text
+    styles = [span["style"] for span in page.all("span") if "title" in span]
+    for domain in (a, b):
+        heights = [f"height: {100 * s / max(domain.histogram)}%" for s in domain.histogram]
+        assert all(any(height in style for style in styles) for height in heights)
+        for *rgb, share in domain.colors:
+            color = f"background: rgb({', '.join(map(str, rgb))})"
+            assert any(f"width: {100 * share}%" in s and color in s for s in styles)
+    content = json.loads(presentation.to_json(horses))
+    assert content["domains"]["B"]["barred"] == 1
+    (resize,) = [f["preparation"] for f in content["findings"] if f["preparation"]]
+    assert resize["command"] == "resize"
+    assert resize["folders"] == ["trainB"]
