@@ -190,7 +190,7 @@ def judge_content(
             "exposure",
             "note",
             f"Images{side_phrase} that are much darker or brighter than the rest",
-            "Look at them.",
+            "Look at them, and remove those that are exposed wrongly.",
             _exposure(pictures) if look.kind == "photo" else [],
         )
         blurred = look.kind == "labels" and not look.exact
