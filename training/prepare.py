@@ -22,6 +22,7 @@ from tfpix2pix.runs import open_detector
 
 PAIRS = "facades"  # Presets that are named where a data set is ready.
 TWO_DOMAINS = "horse2zebra"
+MORE_DOMAINS = "twingan_small"
 OF_FACES = "edges2cats"
 Size = Union[int, tuple[int, int]]
 
@@ -215,6 +216,7 @@ def check(
     to: Optional[Path] = None,
     layout: Literal[("auto", *layouts.LAYOUTS)] = "auto",
     classes: Optional[int] = None,
+    domains: str = "",
 ):
     """Reports what is wrong with a data set, and how to train on it.
 
@@ -223,10 +225,15 @@ def check(
         to: Folder to write check.html, with pictures, and check.json to.
         layout: How the files are arranged in the folder; detected by default.
         classes: Number of classes, if the ids of label maps must be below it.
+        domains: Names of the domains of unpaired data, such as faces,anime,cats; by default A,B.
     """
-    diagnosis = diagnose(data, layout, classes=classes, progress=_bar)
+    names = domains.replace(",", " ").split()
+    diagnosis = diagnose(data, layout, domains=names, classes=classes, progress=_bar)
     settings = {s.option: s.value for s in diagnosis.suggestions}
     preset = TWO_DOMAINS if diagnosis.layout == "unpaired" else PAIRS
+    if names:
+        settings["model.domains"] = ",".join(names)
+        preset = MORE_DOMAINS
     command = _command(settings, Path(data).stem, preset)
     mending = partial(_mending, data)
     print(presentation.text(diagnosis, command, mending=mending))

@@ -211,7 +211,7 @@ def detect(data: Union[str, os.PathLike], places: Sequence[NamedPlace] = PAIR) -
     data = existing(data)
     if data.is_file():
         return "manifest"
-    if any((data / f"{split}A").is_dir() for split in SPLITS):
+    if any((data / f"{split}{letter}").is_dir() for split in SPLITS for letter in "AB"):
         return "unpaired"
     needed = [place for place in places if not place.optional]
     if any(_folder(data, split, place) for split in ("", *SPLITS) for place in needed):

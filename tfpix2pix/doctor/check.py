@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional, Union
 
@@ -112,6 +113,7 @@ def diagnose(
     data: Union[str, os.PathLike],
     layout: str = "auto",
     *,
+    domains: Sequence[str] = (),
     classes: Optional[int] = None,
     progress: Progress = silent,
 ) -> Diagnosis:
@@ -120,6 +122,7 @@ def diagnose(
     Args:
         data: Path of a folder or of a manifest.
         layout: As in `tfpix2pix.data.layouts.listing`.
+        domains: Names of the domains of unpaired data; by default A and B.
         classes: Number of classes of the label maps, if their ids must be below it.
         progress: As in `tfpix2pix.datasets.jobs.run`.
 
@@ -136,7 +139,7 @@ def diagnose(
         >>> diagnosis.is_fit, diagnosis.findings, str(diagnosis.suggestions[2])
         (True, [], 'data.direction BtoA')
     """
-    evidence = gather(data, layout, progress=progress)
+    evidence = gather(data, layout, domains=domains, progress=progress)
     looks = suspicions.side_looks(evidence)
     domains = domain_looks.domains(evidence, looks)
     candidates = [

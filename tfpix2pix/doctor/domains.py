@@ -69,8 +69,9 @@ def judge_domains(evidence: Evidence, domains: Mapping[str, Domain]) -> Iterator
 def _judge_places(evidence, domains):
     lost = {}
     for file in evidence.faults:
-        if layouts.domain(file) not in domains:
-            lost.setdefault(layouts.domain(file), []).append(file)
+        domain = layouts.domain(file, evidence.domain_places)
+        if domain not in domains:
+            lost.setdefault(domain, []).append(file)
     yield Finding(
         "lost_domains",
         "error",
@@ -83,7 +84,7 @@ def _judge_places(evidence, domains):
         "warning",
         "Folders of further domains, which are not read",
         f"Of these data {' and '.join(domains)} are read. To train on another domain, put its "
-        "images in the place of one of them.",
+        "images in the place of one of them; or name all of them, for a family of such models.",
         [Item((folder,), f"{count} images") for folder, count in evidence.unread.items()],
     )
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
@@ -13,6 +14,7 @@ from tfpix2pix.data import codecs, layouts
 from tfpix2pix.data.further_domains import unread_domains
 from tfpix2pix.data.looks import Features, features, to_rgb
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
+from tfpix2pix.data.places import NamedPlace, domain_places
 from tfpix2pix.data.storage import stored
 from tfpix2pix.data.survey import Column, Record, examine_images
 from tfpix2pix.doctor.alignment import Placement, placement
@@ -79,6 +81,7 @@ class Evidence(NamedTuple):
         places: dict of file name to the `tfpix2pix.data.survey.Column` that reads it and its index
             there.
         unread: dict of folder of a further domain, which is not read, to its number of images.
+        domain_places: `tfpix2pix.data.places.domain_places` of unpaired data.
 
     Example:
         >>> codecs.write(np.zeros((4, 8, 3), "uint8"), "dots/train/1.png")
@@ -94,6 +97,7 @@ class Evidence(NamedTuple):
     strays: list[str]
     places: dict[str, tuple[Column, int]]
     unread: dict[str, int]
+    domain_places: tuple[NamedPlace, ...] = domain_places()
 
     @property
     def halves(self) -> bool:
@@ -115,13 +119,18 @@ class Evidence(NamedTuple):
 
 
 def gather(
-    data: Union[str, os.PathLike], layout: str = "auto", *, progress: Progress = silent
+    data: Union[str, os.PathLike],
+    layout: str = "auto",
+    *,
+    domains: Sequence[str] = (),
+    progress: Progress = silent,
 ) -> Evidence:
     """Measures every image of a data set, on all cores; only the features are kept.
 
     Args:
         data: Path of a folder or of a manifest.
         layout: As in `tfpix2pix.data.layouts.listing`.
+        domains: Names of the domains of unpaired data; by default A and B.
         progress: As in `tfpix2pix.datasets.jobs.run`.
 
     Returns:
@@ -136,17 +145,21 @@ def gather(
         4
     """
     data = Path(data)
-    listings = {s: layouts.listing(data, s, layout) for s in layouts.splits(data) or ["all"]}
+    of_domains = domain_places(domains or ("A", "B"))
+    named = {"places": of_domains} if domains else {}
+    layout = "unpaired" if domains else layout
+    splits = layouts.splits(data, **named, layout=layout) or ["all"]
+    listings = {split: layouts.listing(data, split, layout, **named) for split in splits}
     layout = next(iter(listings.values())).layout
     name = partial(os.path.relpath, start=data if data.is_dir() else data.parent)
-    splits = {}
+    counts = {}
     faults = {}
     places = {}
     readable = []
     for split, listing in listings.items():
         names, columns, *_ = stored(listing)
         halves = len(columns) == 1 and layout not in ("unpaired", "photos")
-        splits[split] = len(names)
+        counts[split] = len(names)
         surveyed = [examine_images(column, progress=progress) for column in columns]
         for index, records in enumerate(zip(*surveyed)):
             files = [name(column.place(index)) for column in columns]
@@ -157,7 +170,8 @@ def gather(
             faults.update(wrong)
             if not wrong:
                 sides = "AB" if halves or len(files) == 2 else ""
-                sides = (layouts.domain(names[index]),) if layout == "unpaired" else sides
+                if layout == "unpaired":
+                    sides = (layouts.domain(names[index], of_domains),)
                 readable.append((split, files, sides, records))
     ranges = _ranges(readable)
 
@@ -186,7 +200,9 @@ def gather(
     unmatched = [name(file) for listing in listings.values() for file in listing.unmatched]
     strays = _files(data) - {*places, *unmatched} if layout not in ("manifest", "tfrecord") else ()
     unread = unread_domains(data, places) if layout == "unpaired" else {}
-    return Evidence(layout, splits, examples, unmatched, faults, sorted(strays), places, unread)
+    return Evidence(
+        layout, counts, examples, unmatched, faults, sorted(strays), places, unread, of_domains
+    )
 
 
 def _ranges(readable):

@@ -124,7 +124,7 @@ def test_domains_have_folders_of_their_names_or_of_their_letters(tmp_path):
     places = domain_places(("faces", "anime", "cats"))
     names = ["trainA/1.png", "train/anime/B/1.png", "cats/train/1.png"]
     make(tmp_path, *names, "testanime/1.png")
-    assert listed(tmp_path, layout="unpaired", places=places)[1] == names
+    assert layouts.listing(tmp_path, "train", "unpaired", places=places).names == names
     assert [layouts.domain(name, places) for name in names] == ["faces", "anime", "cats"]
     assert layouts.splits(tmp_path, places, layout="unpaired") == ["train", "test"]
     message = (
@@ -135,12 +135,10 @@ def test_domains_have_folders_of_their_names_or_of_their_letters(tmp_path):
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         layouts.listing(tmp_path, "test", "unpaired", places=places)
-    make(tmp_path, "trainx/1.png", "traincats/1.png")  # Where B is a name, it is no letter.
-    assert listed(tmp_path, layout="unpaired", places=domain_places(("x", "B", "cats")))[1] == [
-        "trainx/1.png",
-        "train/anime/B/1.png",
-        "traincats/1.png",
-    ]
+    make(tmp_path, "trainx/1.png", "trainB/2.png", "traincats/1.png")
+    of_x = layouts.listing(tmp_path, "train", "unpaired", places=domain_places(("x", "B", "cats")))
+    # Where B is a name, letters are no others.
+    assert of_x.names == ["trainx/1.png", "trainB/2.png", "traincats/1.png"]
 
 
 def test_unpaired_folders_without_splits_are_of_any_split(tmp_path):

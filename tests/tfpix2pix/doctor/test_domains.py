@@ -241,8 +241,14 @@ def test_a_third_domain_that_nobody_reads_is_named():
     }
     assert diagnosis.findings[0].cure == (
         "Of these data A and B are read. To train on another domain, put its images in the place "
-        "of one of them."
+        "of one of them; or name all of them, for a family of such models."
     )
+    named = check.diagnose("set", domains=("faces", "anime", "cats"))
+    assert {name: domain.counts for name, domain in named.domains.items()} == {
+        name: {"train": named.domains[name].counts["train"]} for name in ("faces", "anime", "cats")
+    }
+    assert named.domains["cats"].counts == {"train": 2}
+    assert "unread_domains" not in found(named)
 
 
 def test_more_than_two_domains_are_compared(monkeypatch):
