@@ -32,7 +32,8 @@ def step(
 
     Args:
         preset: Experiment to measure.
-        size: Side of the images in pixels, a power of 2 of at least 32; by default the preset's.
+        size: Side of the images in pixels, a power of 2 of at least 32, or 4 where networks grow,
+            of which the last phase is measured; by default the preset's.
         filters: Filters of the networks' first level; by default the preset's.
         batch: Images per step; by default the preset's.
         rounds: How often each contender is measured.

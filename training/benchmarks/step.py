@@ -31,6 +31,7 @@ from training.benchmarks.worker import (
     configured,
     contenders,
     experiment,
+    least_side,
 )
 
 PAUSE = 0.3  # Seconds until the threads of the one before stop spinning.
@@ -51,7 +52,8 @@ def measure(
 
     Args:
         name: Name of the preset whose family and options are measured.
-        size: Side of the images in pixels, a power of 2 of at least 32; by default the preset's.
+        size: Side of the images in pixels, a power of 2 from `least_side` on; by default the
+            preset's.
         filters: Filters of the networks' first level; by default the preset's.
         batch: Images per run; by default the preset's.
         rounds: How often each is measured.
@@ -63,14 +65,17 @@ def measure(
         "peak_megabytes": float}`; and of "left_out" to a dict of contenders to what they miss.
 
     Raises:
-        ValueError: If the preset is unknown, or the size no power of 2, or below 32.
+        ValueError: If the preset is unknown, or the size no power of 2, or too small.
     """
     config = configured(name, size, filters, batch)
     size = config.data.image_size[0]
-    if size < 32 or size & (size - 1):
-        above = 1 << max(size - 1, 31).bit_length()
-        cure = f"Use {above} or {above // 2}." if above > 32 else "Use 32."
-        raise InputError(f"`size` must be a power of 2, at least 32. Received: size={size}. {cure}")
+    least = least_side(config)
+    if size < least or size & (size - 1):
+        above = 1 << max(size - 1, least - 1).bit_length()
+        cure = f"Use {above} or {above // 2}." if above > least else f"Use {least}."
+        raise InputError(
+            f"`size` must be a power of 2, at least {least}. Received: size={size}. {cure}"
+        )
     rows = contenders(config.family)
     missing = {
         f"{kind}: {contender}": [need for need in needs if _misses(need)]

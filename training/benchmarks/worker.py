@@ -89,7 +89,7 @@ def configured(
     filters: Optional[int] = None,
     batch: Optional[int] = None,
 ):
-    """Returns the experiment of a preset with other sizes.
+    """Returns the experiment of a preset with other sizes; of networks that grow, their last phase.
 
     Args:
         name: Name of the preset.
@@ -103,14 +103,21 @@ def configured(
 
     config = preset(name)
     size = size or config.data.image_size[0]
-    filters = {"base_filters": filters} if filters else {}
+    changed = {"base_filters": filters} if filters else {}
+    if hasattr(config.model, "first_size"):
+        changed["first_size"] = size
     batch = batch or config.train.batch_size
     return replace(
         config,
         data=replace(config.data, image_size=(size, size), load_size=None),
-        model=replace(config.model, **filters),
+        model=replace(config.model, **changed),
         train=replace(config.train, batch_size=batch),
     )
+
+
+def least_side(config) -> int:
+    """Returns the least side in pixels that is measured: 4 of networks that grow, else 32."""
+    return 4 if hasattr(config.model, "first_size") else 32
 
 
 def experiment(options: Options):
@@ -179,10 +186,12 @@ def _pytorch(family, kind, options, channels_last=False, bfloat16=False, compile
 def _rounded(forward):
     """Lets PyTorch's autocast compute a pass, whose end forgets the rounded weights."""
     import torch
+    from torch.utils import _pytree as pytree
 
-    def in_bfloat16(images):
+    def in_bfloat16(*inputs):
         with torch.autocast("cpu", torch.bfloat16):
-            return forward(images).float()
+            outputs = forward(*inputs)
+        return pytree.tree_map(torch.Tensor.float, outputs)
 
     return in_bfloat16
 
