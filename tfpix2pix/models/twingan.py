@@ -129,16 +129,35 @@ class TwinGAN(DomainTranslationModel):
     def _gradients(self, targets, *batch):
         real = {domain: self.faded(images) for domain, images in zip(targets, batch)}
         translators = [player for player in self.translators if player in self.trained]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([self.players[player].trainable_variables for player in translators])
+        sources = {target: source for source, target in targets.items()}
+        judging = self._watching(self.discriminators.values())
+        with self._watching(translators) as tape:
             codes, same, made = self._passes(real, targets)
-            terms = self._terms(targets, real, codes, same, made)
+            fakes = {domain: [made[sources[domain]]] for domain in self.domains}
+            if self._judges_same:
+                fakes = {domain: [*fakes[domain], same[domain]] for domain in self.domains}
+            with judging:  # What discriminators say of fakes, all players learn from.
+                logits = {d: [self._judged(d, fake) for fake in fakes[d]] for d in self.domains}
+            terms = self._terms(targets, real, codes, same, made, logits)
             objective = self.joint_objective({"encoder": {}, "generator": terms})
         gradients = self.joint_gradients(tape, objective, translators)
-        for source, target in sorted(targets.items(), key=lambda ends: self.domains.index(ends[1])):
-            fakes = [made[source], same[target]] if self._judges_same else [made[source]]
-            gradients.update(self._discriminator_gradients(target, real[target], fakes))
-        return gradients
+        with judging:
+            terms = {
+                player: self._judges_terms(domain, real[domain], fakes[domain][0], logits[domain])
+                for domain, player in self.discriminators.items()
+            }
+            objective = self.joint_objective(terms)
+        return gradients | self.joint_gradients(judging, objective, terms)
+
+    def _watching(self, players):
+        """Returns a tape that watches the weights of players alone."""
+        tape = tf.GradientTape(watch_accessed_variables=False)
+        with tape:
+            tape.watch([self.players[player].trainable_variables for player in players])
+        return tape
+
+    def _judged(self, domain, images):
+        return self.players[self.discriminators[domain]](images, training=True)
 
     @property
     def _judges_same(self):
@@ -146,25 +165,19 @@ class TwinGAN(DomainTranslationModel):
         first = self.reconstruction_gan_from
         return first is not None and self.side >= first
 
-    def _terms(self, targets, real, codes, same, made):
+    def _terms(self, targets, real, codes, same, made, logits):
         """Returns the weighted terms of encoder and generator, the four losses of the article."""
         distance, content_distance = self.distances
-        sources = {target: source for source, target in targets.items()}
         terms = {}
         for domain, target in targets.items():
             weights = {term: of_each[domain] for term, of_each in self.weights_of_terms.items()}
-
-            def judged(fakes, player=self.discriminators[domain], weight=weights["gan"]):
-                return weight * self.adversarial.generator(
-                    self.players[player](fakes, training=True)
-                )
-
-            terms[f"gan_{domain}"] = judged(made[sources[domain]])
+            judged = [weights["gan"] * self.adversarial.generator(x) for x in logits[domain]]
+            terms[f"gan_{domain}"] = judged[0]
             terms[f"reconstruction_{domain}"] = weights["reconstruction"] * distance(
                 _unit(real[domain]), _unit(same[domain])
             )
             if self._judges_same:
-                terms[f"reconstruction_gan_{domain}"] = judged(same[domain])
+                terms[f"reconstruction_gan_{domain}"] = judged[1]
             if weights["content"] or weights["cycle"]:
                 again = self.encode(made[domain], target, made=True, training=True)
             if weights["content"]:
@@ -176,27 +189,30 @@ class TwinGAN(DomainTranslationModel):
                 terms[f"cycle_{domain}"] = weights["cycle"] * cycle
         return terms
 
-    def _discriminator_gradients(self, domain, real, fakes):
-        """Returns the gradients of one discriminator: tell real images from made ones."""
-        player = self.discriminators[domain]
-        judge = partial(self.players[player], training=True)
-        with tf.GradientTape() as tape:
-            real_logits = judge(real)
-            fake_logits = [judge(fake) for fake in fakes]
-            # As in the source, real images count once for every kind of fakes.
-            gan = sum(self.adversarial.discriminator(real_logits, logits) for logits in fake_logits)
-            terms = {"gan": gan}
-            if self.penalty:
-                weight, penalty = self.penalty
-                noise = self.noise.uniform(tf.shape(real))
-                of_unit = penalty(
-                    lambda unit: judge(2.0 * unit - 1.0), _unit(real), _unit(fakes[0]), noise
-                )
-                terms["penalty"] = weight * of_unit
-            objective = self.objective(player, **terms)
+    def _judges_terms(self, domain, real, fake, fake_logits):
+        """Returns the terms of one discriminator: tell real images from made ones."""
+        judged = {}
+
+        def judge(unit):
+            """Judges once: a penalty at real images differentiates the pass that the loss is of."""
+            if unit.ref() not in judged:
+                judged[unit.ref()] = self._judged(domain, 2.0 * unit - 1.0)
+            return judged[unit.ref()]
+
+        unit = _unit(real)
+        terms = {}
+        if self.penalty:
+            weight, penalty = self.penalty
+            noise = self.noise.uniform(tf.shape(real))
+            terms["penalty"] = weight * penalty(judge, unit, _unit(fake), noise)
+        real_logits = judge(unit)
+        # As in the source, real images count once for every kind of fakes.
+        terms["gan"] = sum(
+            self.adversarial.discriminator(real_logits, logits) for logits in fake_logits
+        )
         self.logits[f"{domain}_real"].update_state(real_logits)
         self.logits[f"{domain}_fake"].update_state(fake_logits[0])
-        return {player: self.gradients(tape, objective, player)}
+        return terms
 
     def validate(self, batch):
         """Measures reconstructions of all domains: L1 in [0, 2]."""
