@@ -127,8 +127,9 @@ LAYERS = {
     "OneHot": Case(partial(layers.OneHot, 1, 3, name="domain"), (IMAGE,), (2, 3)),
     "Fade": Case(partial(layers.Fade, name="fade"), (IMAGE, IMAGE), IMAGE),
     "PixelNormalization": Case(
-        partial(layers.PixelNormalization, 1e-3, name="pixel"), (IMAGE,), IMAGE
+        partial(layers.PixelNormalization, 1e-3, 0.3, name="pixel"), (IMAGE,), IMAGE
     ),
+    "ThriftyLeakyReLU": Case(partial(layers.ThriftyLeakyReLU, 0.3, name="leak"), (IMAGE,), IMAGE),
     "MinibatchDeviation": Case(
         partial(layers.MinibatchDeviation, name="deviation"), (IMAGE,), (2, 16, 24, 4)
     ),

@@ -14,6 +14,7 @@ from tfpix2pix.layers.growing import (
     Fade,
     MinibatchDeviation,
     PixelNormalization,
+    ThriftyLeakyReLU,
 )
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
 from tfpix2pix.layers.reflected import ReflectedConv2D
@@ -35,5 +36,6 @@ __all__ = [
     "PixelNormalization",
     "ReflectedConv2D",
     "SpectralConv2D",
+    "ThriftyLeakyReLU",
     "normalization",
 ]

@@ -158,12 +158,13 @@ class DomainNormalization(keras.layers.Layer):
 
     def _by_batch(self, x, gamma, beta, paths):
         """Normalizes by the statistics of the batch, and updates those of the path."""
-        scale = tf.ones_like(gamma[0])
-        shift = tf.zeros_like(scale)
+        if self.conditions:  # Images differ in scale and shift, which come afterwards.
+            scale, shift = tf.ones_like(gamma[0]), tf.zeros_like(beta[0])
+        else:
+            scale, shift = tf.squeeze(gamma, 0), tf.squeeze(beta, 0)
         if self.base == "batch_renorm":
-            scale, shift = self._corrections(x, paths)
-        if not self.conditions:
-            scale, shift = gamma[0] * scale, beta[0] + gamma[0] * shift
+            factor, summand = self._corrections(x, paths)
+            scale, shift = scale * factor, shift + scale * summand
         normalized, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             x, scale, shift, epsilon=self.epsilon
         )

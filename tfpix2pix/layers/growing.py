@@ -47,11 +47,38 @@ class Fade(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")
+class ThriftyLeakyReLU(keras.layers.LeakyReLU):
+    """Leaky ReLU whose gradient goes by its output, so that training need not keep its input.
+
+    Call: as `keras.layers.LeakyReLU`, of a positive slope.
+
+    Example:
+        >>> ThriftyLeakyReLU(0.2)(tf.constant([-5.0, 5.0])).numpy().tolist()
+        [-1.0, 5.0]
+    """
+
+    def call(self, inputs):
+        """Scales negative values."""
+        slope = float(self.alpha)
+
+        @tf.custom_gradient
+        def activated(x):
+            y = tf.nn.leaky_relu(x, slope)
+            return y, lambda upstream: _leaky_gradient(upstream, y, slope)
+
+        return activated(inputs)
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
 class PixelNormalization(keras.layers.Layer):
     """Divides the channels of each pixel by the root of their mean square.
 
+    In training it keeps its output alone, from which the gradient follows, that of the leaky ReLU
+    before it too.
+
     Args:
         epsilon: Added to the mean square.
+        negative_slope: Positive factor of negative values before they are normalized; 1 for none.
         **kwargs: Those of `keras.layers.Layer`.
 
     Call: float `[batch, height, width, channels]` to the same shape and dtype.
@@ -59,24 +86,47 @@ class PixelNormalization(keras.layers.Layer):
     Example:
         >>> PixelNormalization()(tf.constant([[[[3.0, 4.0]]]])).numpy().round(2)
         array([[[[0.85, 1.13]]]], dtype=float32)
+        >>> PixelNormalization(negative_slope=0.5)(tf.constant([[[[3.0, -8.0]]]])).numpy().round(2)
+        array([[[[ 0.85, -1.13]]]], dtype=float32)
 
     Reference:
         [Karras et al., 2017](https://arxiv.org/abs/1710.10196), section 4.2.
     """
 
-    def __init__(self, epsilon: float = 1e-6, **kwargs):
+    def __init__(self, epsilon: float = 1e-6, negative_slope: float = 1.0, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.negative_slope = negative_slope
 
     def call(self, inputs):
         """Normalizes each pixel, in float32."""
-        x = tf.cast(inputs, "float32")
-        power = tf.reduce_mean(tf.square(x), -1, keepdims=True)
-        return tf.cast(x * tf.math.rsqrt(power + self.epsilon), inputs.dtype)
+        slope = self.negative_slope
+
+        @tf.custom_gradient
+        def normalized(x):
+            if slope != 1.0:
+                x = tf.nn.leaky_relu(x, slope)
+            factor = tf.math.rsqrt(tf.reduce_mean(tf.square(x), -1, keepdims=True) + self.epsilon)
+            y = x * factor
+
+            def gradient(upstream):
+                along = tf.reduce_mean(upstream * y, -1, keepdims=True)
+                across = factor * (upstream - y * along)
+                return across if slope == 1.0 else _leaky_gradient(across, y, slope)
+
+            return y, gradient
+
+        return tf.cast(normalized(tf.cast(inputs, "float32")), inputs.dtype)
 
     def get_config(self):
         """Returns the arguments that rebuild the layer."""
-        return {**super().get_config(), "epsilon": self.epsilon}
+        own = {"epsilon": self.epsilon, "negative_slope": self.negative_slope}
+        return {**super().get_config(), **own}
+
+
+def _leaky_gradient(upstream, y, slope):
+    """Returns the gradient of a leaky ReLU, whose output has the signs of its input."""
+    return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=y, alpha=slope)
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")

@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.layers import DomainNormalization, EqualizedConv2D, Fade, PixelNormalization
+from tfpix2pix.layers import (
+    DomainNormalization,
+    EqualizedConv2D,
+    Fade,
+    PixelNormalization,
+    ThriftyLeakyReLU,
+)
 from tfpix2pix.layers.initialization import derived_seed
 
 SMALLEST = 4  # Pixels of a side of the embedding.
+LEAK = 0.2  # Slope of the leaky ReLUs.
 FADE = " fade"  # Ends the name of a phase that fades a resolution in.
 
 
@@ -146,8 +153,9 @@ class GrowingLayers:
         """Adds convolution, domain norm, leaky ReLU and pixel norm, in the source's order."""
         x = self.convolve(x, filters, size, use_bias=False, name=f"{name}_conv")
         x = self.normalize(x, self.options.norm, domain=domain, paths=paths, name=f"{name}_norm")
-        x = self.leak(x, name=f"{name}_activation")
-        return self(PixelNormalization, name=f"{name}_pixel")(x) if self.options.pixel_norm else x
+        if self.options.pixel_norm:
+            return self(PixelNormalization, negative_slope=LEAK, name=f"{name}_pixel")(x)
+        return self.leak(x, name=f"{name}_activation")
 
     def normalize(self, x, base, *, domain, paths, name):
         """Adds a domain norm."""
@@ -158,7 +166,7 @@ class GrowingLayers:
 
     def leak(self, x, *, name):
         """Adds the leaky ReLU."""
-        return self(keras.layers.LeakyReLU, 0.2, name=name)(x)
+        return self(ThriftyLeakyReLU, LEAK, name=name)(x)
 
     def shrink(self, x, *, name):
         """Halves the sides by the mean."""

@@ -1,9 +1,16 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import reference
 from tests.cases import smooth_images
-from tfpix2pix.layers import EqualizedConv2D, Fade, MinibatchDeviation, PixelNormalization
+from tfpix2pix.layers import (
+    EqualizedConv2D,
+    Fade,
+    MinibatchDeviation,
+    PixelNormalization,
+    ThriftyLeakyReLU,
+)
 
 IMAGES = smooth_images((3, 5, 4, 6))
 
@@ -22,6 +29,37 @@ def test_pixel_norm_divides_by_the_root_of_the_mean_square():
     images = IMAGES.numpy()
     expected = images / np.sqrt((images**2).mean(-1, keepdims=True) + 0.1)
     np.testing.assert_allclose(PixelNormalization(0.1)(IMAGES), expected, atol=1e-6)
+
+
+def leaky(x):
+    return tf.where(x > 0, x, 0.3 * x)
+
+
+def normalized(x):
+    return x / tf.sqrt(tf.reduce_mean(x**2, -1, keepdims=True) + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "plain"),
+    [
+        (ThriftyLeakyReLU(0.3), leaky),
+        (PixelNormalization(0.1), normalized),
+        (PixelNormalization(0.1, 0.3), lambda x: normalized(leaky(x))),
+    ],
+)
+def test_gradients_by_outputs_are_those_of_the_formula_and_so_are_the_second_ones(layer, plain):
+    def derivatives(function):
+        with tf.GradientTape() as outer:
+            outer.watch(IMAGES)
+            with tf.GradientTape() as inner:
+                inner.watch(IMAGES)
+                y = function(IMAGES)
+            slopes = inner.gradient(y, IMAGES, output_gradients=tf.cos(2 * IMAGES))
+            total = tf.reduce_sum(slopes**2)
+        return y, slopes, outer.gradient(total, IMAGES)
+
+    for found, expected in zip(tf.function(derivatives)(layer), derivatives(plain)):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_the_deviation_over_the_batch_is_one_number_in_a_channel_of_its_own():
