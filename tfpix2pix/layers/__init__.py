@@ -3,6 +3,7 @@
 from tfpix2pix.layers.conventions import CONVENTIONS, Conventions
 from tfpix2pix.layers.convolution import (
     AlignedConv2DTranspose,
+    DoublingConv2D,
     MatrixConv2D,
     MatrixConv2DTranspose,
     SpectralConv2D,
@@ -25,6 +26,7 @@ __all__ = [
     "BatchNormalization",
     "Conventions",
     "DomainNormalization",
+    "DoublingConv2D",
     "Dropout",
     "EqualizedConv2D",
     "Fade",

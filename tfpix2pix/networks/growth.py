@@ -135,11 +135,18 @@ class GrowingLayers:
         return self._made[name]
 
     def convolve(
-        self, x, filters: int, size: int = 3, *, name: str, deviation: float = 0.02, **keywords
+        self,
+        x,
+        filters: int,
+        size: int = 3,
+        *,
+        name: str,
+        deviation: float = 0.02,
+        kind=keras.layers.Conv2D,
+        **keywords,
     ):
         """Convolves; the deviation of the initial weights is as of `discriminator_deviation`."""
         seed = derived_seed(self.options.seed, f"{self._player}/{name}")
-        kind = keras.layers.Conv2D
         start = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
         if self.options.learning_rates == "equalized":
             kind = EqualizedConv2D
@@ -149,9 +156,9 @@ class GrowingLayers:
         keywords = {"padding": "same", "kernel_initializer": start, **keywords}
         return self(kind, filters, size, name=name, **keywords)(x)
 
-    def unit(self, x, filters: int, size: int = 3, *, domain, paths, name: str):
+    def unit(self, x, filters: int, size: int = 3, *, domain, paths, name: str, **keywords):
         """Adds convolution, domain norm, leaky ReLU and pixel norm, in the source's order."""
-        x = self.convolve(x, filters, size, use_bias=False, name=f"{name}_conv")
+        x = self.convolve(x, filters, size, use_bias=False, name=f"{name}_conv", **keywords)
         x = self.normalize(x, self.options.norm, domain=domain, paths=paths, name=f"{name}_norm")
         if self.options.pixel_norm:
             return self(PixelNormalization, negative_slope=LEAK, name=f"{name}_pixel")(x)

@@ -9,7 +9,7 @@ from functools import partial
 
 from tensorflow import keras
 
-from tfpix2pix.layers import Fade, MinibatchDeviation, OneHot
+from tfpix2pix.layers import DoublingConv2D, Fade, MinibatchDeviation, OneHot
 from tfpix2pix.networks.growth import (
     FADE,
     SMALLEST,
@@ -114,12 +114,16 @@ def twingan_generators(options: TwinNetworks, channels: int = 3) -> dict[str, ke
         while side < last:
             before = x
             side *= 2
-            x = layers.enlarge(x, name=f"up{side}_double")
+            # Where nothing is joined, a convolution doubles too, in less time and memory.
+            doubles = side > options.skip_size and options.learning_rates == "plain"
+            if not doubles:
+                x = layers.enlarge(x, name=f"up{side}_double")
             if side <= options.skip_size:
                 shape = (None, None, options.filters(side // 2))
                 skips.append(keras.Input(shape, name=f"skip{side}"))
                 x = layers(keras.layers.Concatenate, name=f"up{side}_join")([x, skips[-1]])
-            x = unit(x, options.filters(side), name=f"up{side}_first")
+            kind = DoublingConv2D if doubles else keras.layers.Conv2D
+            x = unit(x, options.filters(side), name=f"up{side}_first", kind=kind)
             x = unit(x, options.filters(side), name=f"up{side}_second")
         image = image_of(x, side)
         if phase.endswith(FADE):
