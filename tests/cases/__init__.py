@@ -88,6 +88,9 @@ NETWORKS = {
 }
 
 LAYERS = {
+    "DoublingConv2D": Case(
+        partial(layers.DoublingConv2D, 5, activation="relu", name="conv"), (IMAGE,), (2, 32, 48, 5)
+    ),
     "AlignedConv2DTranspose": Case(
         partial(layers.AlignedConv2DTranspose, 5, activation="relu", name="conv"),
         ((2, 3, 4, 6),),

@@ -64,6 +64,15 @@ def test_another_family_is_measured_by_its_preset():
     assert first_kernel.shape == (4, 4, 3, 2)
 
 
+def test_networks_that_grow_are_measured_in_the_phase_of_a_size():
+    pytest.importorskip("torch")
+    for contenders in worker.contenders("twingan").values():
+        for size, name in ((4, "tfpix2pix"), (16, "tfpix2pix"), (16, "PyTorch, bfloat16")):
+            options = options_of("twingan_small", size=size, filters=8, batch=2)
+            assert worker.experiment(options)[0].side == size
+            contenders[name].build(options)()
+
+
 def test_pytorch_s_gradients_in_bfloat16_are_those_of_float32_but_for_rounding():
     """Those of the generator; batch norm over few pixels makes much of the rounding, 0.12 here."""
     torch = pytest.importorskip("torch")
@@ -111,3 +120,6 @@ def test_the_step_benchmark_refuses_sizes_that_are_no_powers_of_2():
     message = "`size` must be a power of 2, at least 32. Received: size=100. Use 128 or 64."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         benchmark.step(size=100)
+    message = "`size` must be a power of 2, at least 4. Received: size=2. Use 4."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        benchmark.step("twingan_small", size=2)

@@ -10,7 +10,12 @@ from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference.graph import has_open_sides
-from tfpix2pix.layers import BatchNormalization, Dropout, InstanceNormalization
+from tfpix2pix.layers import (
+    BatchNormalization,
+    DoublingConv2D,
+    Dropout,
+    InstanceNormalization,
+)
 from tfpix2pix.layers.network_calls import calls
 
 NORMS = (BatchNormalization, InstanceNormalization)
@@ -68,6 +73,8 @@ def reach(layer: keras.layers.Layer) -> tuple[int, int, int]:
     if isinstance(layer, keras.layers.UpSampling2D):
         sharp = layer.interpolation in ("nearest", "bilinear")
         return layer.size[0], 1, 1 if sharp else WIDEST_KERNEL
+    if isinstance(layer, DoublingConv2D):
+        return 2, 1, 2
     if isinstance(layer, POOLINGS):
         return 1, layer.strides[0], -(-layer.pool_size[0] // layer.strides[0])
     if not isinstance(layer, CONVOLUTIONS):

@@ -15,6 +15,7 @@ from tfpix2pix.inference import strips, translate
 from tfpix2pix.layers import (
     AlignedConv2DTranspose,
     Conventions,
+    DoublingConv2D,
     InstanceNormalization,
     ReflectedConv2D,
     SpectralConv2D,
@@ -93,6 +94,7 @@ LAYERS = [
     keras.layers.UpSampling2D(3, interpolation="lanczos5"),
     ReflectedConv2D(4, 7),
     AlignedConv2DTranspose(4),
+    DoublingConv2D(4),
     keras.layers.DepthwiseConv2D(3, strides=2, padding="same"),
     keras.layers.SeparableConv2D(4, 5),
     keras.layers.AveragePooling2D(2),

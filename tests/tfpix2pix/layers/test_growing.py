@@ -1,10 +1,14 @@
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import reference
 from tests.cases import smooth_images
+from tfpix2pix import InputError
 from tfpix2pix.layers import (
+    DoublingConv2D,
     EqualizedConv2D,
     Fade,
     MinibatchDeviation,
@@ -87,3 +91,21 @@ def test_layers_of_a_discriminator_have_second_derivatives():
         slope = inner.gradient(logits, image)
         penalty = tf.reduce_sum(slope**2)
     assert np.abs(outer.gradient(penalty, conv.kernel)).min() > 0
+
+
+def test_a_doubling_convolution_is_that_of_the_doubled_map():
+    layer = DoublingConv2D(4, bias_initializer="ones", kernel_initializer="random_normal")
+    output = layer(IMAGES)
+    doubled = IMAGES.numpy().repeat(2, axis=1).repeat(2, axis=2)
+    expected = reference.convolution(doubled, layer.kernel.numpy(), 1) + 1
+    np.testing.assert_allclose(output, expected, atol=1e-5)
+
+
+def test_doubling_convolutions_of_other_sizes_are_refused():
+    message = (
+        'The kernel must be 3x3, the stride 1 and the padding "same". Received: '
+        "kernel_size=(3, 3), strides=(2, 2), padding='same'. Use UpSampling2D and Conv2D for "
+        "others."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        DoublingConv2D(3, strides=2)
