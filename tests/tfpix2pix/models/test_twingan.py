@@ -223,7 +223,7 @@ def test_by_the_losses_of_dtn_its_constancy_and_identity_fall_behind_a_frozen_en
 def test_every_penalty_reaches_all_weights_of_each_discriminator(kind):
     weight = 1e6  # All else is small beside it.
     model = tiny_twingan(sgd, size=8, penalty=(weight, losses.penalty(kind)))
-    gradients = model._gradients(*images(8))
+    gradients = model._gradients(model.turned(0), *images(8))
     for player in PLAYERS[2:]:
         for variable, gradient in zip(model.players[player].trainable_variables, gradients[player]):
             assert np.isfinite(gradient).all()

@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from tests.cases import smooth_images
-from tfpix2pix.models.twingan import PLAYERS
 from training.benchmarks import worker
 
 pytestmark = pytest.mark.torch
@@ -17,6 +16,7 @@ pytorch_twingan = pytest.importorskip("training.benchmarks.pytorch_twingan")
 
 torch.set_num_threads(1)  # As fast for maps this small, and threads wait for each other.
 BATCH = 4
+PLAYERS = ("encoder", "generator", "discriminator_A", "discriminator_B")
 LEARNING_RATES = {player: 1.2e-3 if "discriminator" in player else 3e-4 for player in PLAYERS}
 
 
