@@ -17,19 +17,31 @@ from tfpix2pix.layers.growing import (
     PixelNormalization,
     ThriftyLeakyReLU,
 )
+from tfpix2pix.layers.instances import (
+    AppearanceLookup,
+    FeatureChoice,
+    InstanceBoundaries,
+    InstanceMean,
+)
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
+from tfpix2pix.layers.pooling import BorderlessAveragePooling2D
 from tfpix2pix.layers.reflected import ReflectedConv2D
 
 __all__ = [
     "CONVENTIONS",
     "AlignedConv2DTranspose",
+    "AppearanceLookup",
     "BatchNormalization",
+    "BorderlessAveragePooling2D",
     "Conventions",
     "DomainNormalization",
     "DoublingConv2D",
     "Dropout",
     "EqualizedConv2D",
     "Fade",
+    "FeatureChoice",
+    "InstanceBoundaries",
+    "InstanceMean",
     "InstanceNormalization",
     "MatrixConv2D",
     "MatrixConv2DTranspose",
