@@ -10,12 +10,16 @@ from tensorflow import keras
 
 from tfpix2pix import CycleGAN, Pix2Pix, TwinGAN, layers, load_run, losses, metrics
 from tfpix2pix.families import Phase
+from tfpix2pix.models import Pix2PixHD
 from tfpix2pix.models.cyclegan import DISCRIMINATORS, GENERATORS
 from tfpix2pix.networks import (
     TwinNetworks,
+    enhanced_generator,
     image_discriminator,
+    multiscale_discriminator,
     patch_discriminator,
     resnet_generator,
+    scene_translator,
     twingan_discriminators,
     twingan_embedder,
     twingan_encoders,
@@ -44,7 +48,42 @@ def _embedding():
     return keras.Model(encoder.inputs, encoder.outputs[0])
 
 
+def _coarse_logits():
+    """Returns the coarser discriminator of two, its logits alone."""
+    judge = multiscale_discriminator(IMAGE[1:], 2, layers=1, base_filters=4, norm="none", seed=5)
+    return keras.Model(judge.inputs, judge.outputs[2])
+
+
+def _scenes():
+    """Returns the network of scenes, with all its controls."""
+    options = {"base_filters": 4, "blocks": 1, "norm": "none"}
+    generator = enhanced_generator((None, None, 6), halvings=1, enhancer_blocks=1, **options)
+    encoder = resnet_generator((None, None, 3), 2, base_filters=2, blocks=0, norm="none")
+    centroids = [[[0.1, 0.9], [0.5, -0.5]], [], [[-1.0, 0.3]]]
+    return scene_translator(
+        generator, source_channels=3, has_instances=True, encoder=encoder, centroids=centroids
+    )
+
+
 NETWORKS = {
+    "enhanced_generator": Case(
+        partial(
+            enhanced_generator,
+            IMAGE[1:],
+            2,
+            base_filters=8,
+            blocks=1,
+            halvings=1,
+            enhancers=2,
+            enhancer_blocks=1,
+            norm="none",
+            seed=5,
+        ),
+        (IMAGE,),
+        (2, 16, 24, 2),
+    ),
+    "multiscale_discriminator": Case(_coarse_logits, (IMAGE, (2, 16, 24, 2)), (2, 7, 9, 1)),
+    "scene_translator": Case(_scenes, (IMAGE, (2, 16, 24, 1), (2, 16, 24, 1), IMAGE), IMAGE),
     "unet_generator": Case(
         partial(unet_generator, IMAGE[1:], 2, depth=3, base_filters=4, norm="batch", seed=5),
         (IMAGE,),
@@ -96,6 +135,21 @@ LAYERS = {
         ((2, 3, 4, 6),),
         (2, 6, 8, 5),
     ),
+    "AppearanceLookup": Case(
+        partial(layers.AppearanceLookup, [[[0.1, 0.9], [0.5, -0.5]], [], [[-1.0, 0.3]]]),
+        (IMAGE, (2, 16, 24, 1), (2, 16, 24, 1)),
+        (2, 16, 24, 2),
+    ),
+    "BorderlessAveragePooling2D": Case(
+        partial(layers.BorderlessAveragePooling2D, name="pool"), ((2, 15, 24, 3),), (2, 8, 12, 3)
+    ),
+    "FeatureChoice": Case(
+        partial(layers.FeatureChoice, name="choice"), (IMAGE, IMAGE, IMAGE), IMAGE
+    ),
+    "InstanceBoundaries": Case(
+        partial(layers.InstanceBoundaries, name="boundaries"), ((2, 16, 24, 1),), (2, 16, 24, 1)
+    ),
+    "InstanceMean": Case(partial(layers.InstanceMean, name="mean"), (IMAGE, (2, 16, 24, 1)), IMAGE),
     "ReflectedConv2D": Case(
         partial(layers.ReflectedConv2D, 5, 7, activation="relu", name="conv"),
         (IMAGE,),
@@ -165,6 +219,11 @@ def _dragan_variance_alone(real, fake, noise):
     return losses.dragan_variance(_judge, real, fake, 0 * noise)
 
 
+def _matched(real, fake):
+    """Feature matching of two scales."""
+    return losses.feature_matching([[real, real], [real, fake, fake]], [[fake, fake]] * 2)
+
+
 LOSSES = {
     "cross_entropy": Case(lambda: losses.cross_entropy.discriminator, (LOGITS, LOGITS), (2,)),
     "cross_entropy_discriminator": Case(
@@ -198,6 +257,7 @@ LOSSES = {
     "dragan": Case(lambda: _dragan_alone, (IMAGE, IMAGE, IMAGE), (2,)),
     "dragan_variance": Case(lambda: _dragan_variance_alone, (IMAGE, IMAGE, IMAGE), (2,)),
     "r1": Case(lambda: partial(losses.r1, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
+    "feature_matching": Case(lambda: _matched, (IMAGE, IMAGE), (2,)),
     "l1": Case(lambda: losses.l1, (IMAGE, IMAGE), (2,)),
     "l2": Case(lambda: losses.l2, (IMAGE, IMAGE), (2,)),
 }
@@ -248,10 +308,34 @@ def tiny_twingan(optimizer=None, size=8, norm="batch", ema_decay=0.0, domains="A
     return model
 
 
+def tiny_pix2pixhd(optimizer=None, has_instances=False, encoded=False, enhanced=False, **options):
+    """Returns a compiled Pix2PixHD of three classes, for 16-pixel images."""
+    sizes = {"base_filters": 4, "norm": "none"}
+    condition = 3 + has_instances
+    judge = multiscale_discriminator((None, None, condition), layers=1, **sizes)
+    shape = (None, None, condition + 2 * encoded)
+    encoder = resnet_generator((None, None, 3), 2, blocks=0, **sizes) if encoded else None
+    if enhanced:
+        inner = {"halvings": 1, "enhancer_blocks": 1}
+        generator = enhanced_generator(shape, blocks=1, **inner, **sizes)
+    else:
+        generator = resnet_generator(shape, blocks=1, **sizes)
+    model = Pix2PixHD(
+        generator,
+        judge,
+        encoder,
+        has_instances=has_instances,
+        **options,
+    )
+    model.compile(optimizer and {player: optimizer() for player in model.players})
+    return model
+
+
 MODELS = {
     # Of one phase, since the model has the layers of all, and moves those of its phase.
     "TwinGAN": Case(partial(tiny_twingan, size=4), ((2, 4, 4, 3), (2, 4, 4, 3)), (2, 4, 4, 3)),
     "CycleGAN": Case(tiny_cyclegan, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
+    "Pix2PixHD": Case(tiny_pix2pixhd, ((2, 16, 16, 3), (2, 16, 16, 3)), (2, 16, 16, 3)),
     "Pix2Pix": Case(tiny_pix2pix, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
 }
 

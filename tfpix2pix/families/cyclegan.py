@@ -15,7 +15,7 @@ from tfpix2pix.layers import Dropout
 from tfpix2pix.layers.initialization import derived_seed
 from tfpix2pix.models import CycleGAN
 from tfpix2pix.models.cyclegan import DISCRIMINATORS
-from tfpix2pix.networks.resnet import MULTIPLE
+from tfpix2pix.networks.resnet import HALVINGS
 from tfpix2pix.networks.unet import checked_depth
 from tfpix2pix.optimizers import AdamSettings
 
@@ -97,7 +97,7 @@ class CycleGANConfig:
             ValueError: If they do not allow the depth of a unet.
         """
         if self.generator == "resnet":
-            return MULTIPLE
+            return 2**HALVINGS
         return 2 ** checked_depth((*image_size, 3), self.depth)
 
 
@@ -227,6 +227,7 @@ def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, 
     """
     judged = {"discriminator_A": "target", "discriminator_B": "source"}
     players, options, channels = imported_players(FILES, states, judged)
+    options.pop("halvings", None)  # Those of a ResNet of this kind are two.
     generator = importers.generator_kind(states["checkpoint"])
     model = dataclasses.replace(config.model, generator=generator, conventions="pytorch", **options)
     # A U-Net was trained at the size that its innermost level shrinks to one pixel.

@@ -1,5 +1,6 @@
 """Losses: pure functions, one float32 value per example, no weights and no batch reduction."""
 
+from tfpix2pix.losses.features import feature_matching
 from tfpix2pix.losses.gan import (
     AdversarialLoss,
     adversarial,
@@ -26,6 +27,7 @@ __all__ = [
     "cross_entropy_generator",
     "dragan",
     "dragan_variance",
+    "feature_matching",
     "hinge",
     "hinge_discriminator",
     "l1",

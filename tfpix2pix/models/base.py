@@ -153,7 +153,7 @@ class TranslationModel(DescendingModel):
         """
         return {player: player for player in self.players if player in other.players}
 
-    def taken(self, layer, other_layer, other: "TranslationModel") -> Optional[list]:
+    def starting_weights(self, layer, other_layer, other: "TranslationModel") -> Optional[list]:
         """Returns the weights of a counterpart's layer with which a layer may start.
 
         Args:

@@ -162,7 +162,7 @@ class DomainTranslationModel(TranslationModel):
             return images
         return faded(images, self.alpha)
 
-    def turned(self, turn: int) -> dict[str, str]:
+    def turn_targets(self, turn: int) -> dict[str, str]:
         """Returns what each domain is translated into in a turn: all others in all turns.
 
         Args:
@@ -196,7 +196,7 @@ class DomainTranslationModel(TranslationModel):
         def measure(*batch):
             real = {d: self.faded(images) for d, images in zip(self.domains, batch)}
             for turn in range(len(self.domains) - 1):
-                targets = self.turned(turn)
+                targets = self.turn_targets(turn)
                 _, _, made = self._passes(real, targets)
                 for domain, images in made.items():
                     self.encode(images, targets[domain], made=True, training=True)
@@ -231,7 +231,7 @@ class DomainTranslationModel(TranslationModel):
         origins = zip(self.discriminators.values(), self._origins(other))
         return {**named, **{own: f"{JUDGE}{origin}" for own, origin in origins if origin}}
 
-    def taken(self, layer, other_layer, other: TranslationModel) -> Optional[list]:
+    def starting_weights(self, layer, other_layer, other: TranslationModel) -> Optional[list]:
         """Returns the weights of another model's layer; of norms those of each domain.
 
         A domain that the other lacks starts with the mean of its domains; statistics start anew.
@@ -244,7 +244,7 @@ class DomainTranslationModel(TranslationModel):
         Returns:
             As of that.
         """
-        weights = super().taken(layer, other_layer, other)
+        weights = super().starting_weights(layer, other_layer, other)
         same = getattr(other, "domains", None) == self.domains
         if same or not isinstance(layer, DomainNormalization):
             return weights

@@ -123,7 +123,7 @@ class TwinGAN(DomainTranslationModel):
         return self.logs()
 
     def _turn(self, batch, turn):
-        gradients = partial(self._gradients, self.turned(turn))
+        gradients = partial(self._gradients, self.turn_targets(turn))
         return self.over_micro_batches(batch, gradients, self.trained)
 
     def _gradients(self, targets, *batch):
@@ -247,7 +247,7 @@ class TwinGAN(DomainTranslationModel):
     def passes(self, batch):
         """Lists the passes of a step: each image encoded, made, encoded again and judged."""
         found = []
-        for (source, target), images in zip(self.turned(0).items(), batch):
+        for (source, target), images in zip(self.turn_targets(0).items(), batch):
             real = self.faded(images)
             codes = self.encode(real, source)
             made = self.generate(codes, source, target)

@@ -6,6 +6,11 @@ from tfpix2pix.networks.patchgan import (
     patch_discriminator,
     receptive_field,
 )
+from tfpix2pix.networks.pix2pixhd import (
+    enhanced_generator,
+    multiscale_discriminator,
+    scene_translator,
+)
 from tfpix2pix.networks.resnet import resnet_generator
 from tfpix2pix.networks.twingan import (
     twingan_discriminators,
@@ -18,10 +23,13 @@ from tfpix2pix.networks.unet import unet_generator
 
 __all__ = [
     "TwinNetworks",
+    "enhanced_generator",
     "image_discriminator",
+    "multiscale_discriminator",
     "patch_discriminator",
     "receptive_field",
     "resnet_generator",
+    "scene_translator",
     "twingan_discriminators",
     "twingan_embedder",
     "twingan_encoders",

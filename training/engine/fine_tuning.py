@@ -54,7 +54,7 @@ def start_from(model, run: Union[str, Path]):
             if layer.name not in others:
                 result.missing.append(name)
                 continue
-            weights = model.taken(layer, others[layer.name], other)
+            weights = model.starting_weights(layer, others[layer.name], other)
             if weights is None:
                 result.different.append(name)
                 continue

@@ -167,13 +167,13 @@ def test_a_new_domain_starts_as_the_mean_of_those_that_there_are():
         "discriminator_B": "discriminator_B",
     }
     layers = [x.players["encoder"].get_layer("from4_norm") for x in (model, other)]
-    gamma, beta, mean, variance, seen = model.taken(*layers, other)
+    gamma, beta, mean, variance, seen = model.starting_weights(*layers, other)
     a, b = layers[1].gamma.numpy()
     np.testing.assert_allclose(gamma, [a, b, (a + b) / 2], rtol=1e-6)
     assert beta.shape == (3, len(a))
     assert (mean.any(), (variance == 1).all(), seen.any()) == (False, True, False)
     kernels = [x.players["encoder"].get_layer("from4_conv") for x in (model, other)]
-    np.testing.assert_array_equal(model.taken(*kernels, other)[0], kernels[1].kernel)
+    np.testing.assert_array_equal(model.starting_weights(*kernels, other)[0], kernels[1].kernel)
     with pytest.raises(InputError) as caught:
         tiny_twingan(size=8).counterparts(other)
     assert str(caught.value) == (
@@ -223,7 +223,7 @@ def test_by_the_losses_of_dtn_its_constancy_and_identity_fall_behind_a_frozen_en
 def test_every_penalty_reaches_all_weights_of_each_discriminator(kind):
     weight = 1e6  # All else is small beside it.
     model = tiny_twingan(sgd, size=8, penalty=(weight, losses.penalty(kind)))
-    gradients = model._gradients(model.turned(0), *images(8))
+    gradients = model._gradients(model.turn_targets(0), *images(8))
     for player in PLAYERS[2:]:
         for variable, gradient in zip(model.players[player].trainable_variables, gradients[player]):
             assert np.isfinite(gradient).all()
@@ -241,7 +241,7 @@ def test_statistics_are_those_of_one_path_each():
     codes = [encode(images, domain)[0] for images, domain in ((a, "A"), (b, "B"))]
     model = tiny_twingan(sgd, size=4)  # The same weights, which have seen nothing.
     encoder, generator = model.players["encoder"], model.players["generator"]
-    model._passes({"A": a, "B": b}, model.turned(0))
+    model._passes({"A": a, "B": b}, model.turn_targets(0))
 
     def moments(x, kernel):
         convolved = tf.nn.conv2d(x, kernel, 1, "SAME").numpy()
@@ -263,7 +263,7 @@ def test_a_recalibrated_model_translates_as_by_the_batch_that_it_saw():
     model = tiny_twingan(sgd, size=8)
     a, b = images(8, 16)
     for _ in range(2):
-        model._passes({"A": 9 * a, "B": -3 * b}, model.turned(0))
+        model._passes({"A": 9 * a, "B": -3 * b}, model.turn_targets(0))
     before = model.translate(a, "AtoB")
     model.recalibrate([(a, b)])
     encode, generate = passes(model, training=True)

@@ -209,9 +209,9 @@ def run_file(file, source):
     [
         (
             (),
-            {"blocks": 0},
-            "`blocks` must be at least 1. Received: blocks=0. Use 6 for 128 pixels, 9 from 256 "
-            "pixels on.",
+            {"blocks": -1, "halvings": 0},
+            "`halvings` must be at least 1, and `blocks` at least 0. Received: halvings=0, "
+            "blocks=-1. Use 6 blocks for 128 pixels, 9 from 256 pixels on.",
         ),
         (
             ((30, 5, 3),),
