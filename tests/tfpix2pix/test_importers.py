@@ -263,8 +263,8 @@ def test_what_is_no_generator_or_patchgan_is_refused():
     for shape in ((64, 3, 3, 3), (64, 3)):
         message = (
             "The state dict of a U-Net or ResNet has a kernel model.model.0.weight of 4x4 or "
-            "model.1.weight of 7x7. Received: one that starts with 'model.1.weight' of shape "
-            f"{shape}. Give a file such as latest_net_G.pth."
+            "model1_1.1.weight of 7x7 or model.1.weight of 7x7. Received: one that starts with "
+            f"'model.1.weight' of shape {shape}. Give a file such as latest_net_G.pth."
         )
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             importers.imported_generator({"model.1.weight": np.zeros(shape)})

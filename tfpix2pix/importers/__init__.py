@@ -1,10 +1,14 @@
 """Importers: build our networks from PyTorch checkpoints of other implementations.
 
-They read those of pytorch-CycleGAN-and-pix2pix: its U-Nets, ResNets and PatchGANs. Names and shapes
-in a file give the options of its network, and everything in it finds its place or is refused.
+They read those of pytorch-CycleGAN-and-pix2pix, its U-Nets, ResNets and PatchGANs, and those of
+pix2pixHD. Names and shapes in a file give the options of its network, and everything in it finds
+its place or is refused.
 """
 
-from tfpix2pix.importers.discriminators import imported_discriminator
+from tfpix2pix.importers.discriminators import (
+    imported_discriminator,
+    imported_multiscale_discriminator,
+)
 from tfpix2pix.importers.generators import generator_kind, imported_generator
 from tfpix2pix.importers.state_dicts import idle_statistics, plain_state, read_state_dict
 
@@ -13,6 +17,7 @@ __all__ = [
     "idle_statistics",
     "imported_discriminator",
     "imported_generator",
+    "imported_multiscale_discriminator",
     "plain_state",
     "read_state_dict",
 ]

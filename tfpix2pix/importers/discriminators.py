@@ -1,4 +1,4 @@
-"""PatchGANs from the state dicts of pytorch-CycleGAN-and-pix2pix."""
+"""PatchGANs from the state dicts of pytorch-CycleGAN-and-pix2pix and of pix2pixHD."""
 
 from collections.abc import Mapping
 from typing import Optional
@@ -9,7 +9,11 @@ from tensorflow import keras
 from tfpix2pix.errors import InputError
 from tfpix2pix.importers.assignment import assign, conventions, normalized_as, with_norms
 from tfpix2pix.importers.state_dicts import plain_state
-from tfpix2pix.networks import image_discriminator, patch_discriminator
+from tfpix2pix.networks import (
+    image_discriminator,
+    multiscale_discriminator,
+    patch_discriminator,
+)
 from tfpix2pix.networks.patchgan import STRIDED_LAYERS
 
 
@@ -65,6 +69,65 @@ def imported_discriminator(
     # The last layer of the discriminator of single pixels has no bias without norm.
     biased = ["patch1_conv"] if receptive_field == 1 else ["patch1_conv", "head_conv"]
     assign(discriminator, state, modules, always_biased=biased)
+    return discriminator, options
+
+
+def imported_multiscale_discriminator(
+    state: Mapping[str, np.ndarray], *, target_channels: int
+) -> tuple[keras.Model, dict]:
+    """Builds the discriminators of several scales of a state dict of pix2pixHD, with their weights.
+
+    Args:
+        state: Dict of name to array or tensor; see `plain_state`.
+        target_channels: Channels of the generator's output.
+
+    Returns:
+        `(discriminator, options)`: a `keras.Model` with open sides, and `base_filters`, `scales`,
+        `layers`, `norm`, and `bias` and `affine_instance` as of `imported_discriminator`.
+
+    Raises:
+        ValueError: If the state dict is not that of such discriminators; names the first layer that
+            differs.
+
+    Example:
+        >>> imported_multiscale_discriminator({"a": np.zeros(3)}, target_channels=3)
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: ...
+    """
+    state = plain_state(state)
+    first = state.get("scale0_layer0.0.weight")
+    if first is None or first.ndim != 4:
+        raise InputError(
+            "A state dict of discriminators of several scales has a kernel scale0_layer0.0.weight. "
+            f"Received: one that starts with {next(iter(state))!r}. Give a file such as "
+            "latest_net_D.pth of pix2pixHD."
+        )
+    scales = 1
+    while f"scale{scales}_layer0.0.weight" in state:
+        scales += 1
+    layers = 1  # Of stride 2; one more has stride 1, and the last makes the logits.
+    while f"scale0_layer{layers + 2}.0.weight" in state:
+        layers += 1
+    options = {
+        "base_filters": first.shape[0],
+        "scales": scales,
+        "layers": layers,
+        **normalized_as(state, "scale0_layer1.0"),
+    }
+    discriminator = multiscale_discriminator(
+        (None, None, first.shape[1] - target_channels),
+        target_channels,
+        **{name: options[name] for name in ("base_filters", "scales", "layers", "norm")},
+        conventions=conventions(options),
+    )
+    levels, ends = {}, {}
+    for scale in range(scales):
+        ends[f"scale{scale}_patch1_conv"] = f"scale{scale}_layer0.0"
+        ends[f"scale{scale}_head_conv"] = f"scale{scale}_layer{layers + 1}.0"
+        for level in range(1, layers + 1):
+            levels[f"scale{scale}_patch{level + 1}_conv"] = f"scale{scale}_layer{level}.0"
+    assign(discriminator, state, {**with_norms(levels), **ends}, always_biased=list(ends))
     return discriminator, options
 
 

@@ -1,4 +1,4 @@
-"""U-Nets and ResNets from the state dicts of pytorch-CycleGAN-and-pix2pix."""
+"""U-Nets and ResNets from the state dicts of pytorch-CycleGAN-and-pix2pix and of pix2pixHD."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,12 +8,19 @@ from tensorflow import keras
 from tfpix2pix.errors import InputError
 from tfpix2pix.importers.assignment import assign, conventions, normalized_as, with_norms
 from tfpix2pix.importers.state_dicts import plain_state
-from tfpix2pix.networks import resnet_generator, unet_generator
+from tfpix2pix.networks import enhanced_generator, resnet_generator, unet_generator
 
 UNET = "unet"
 RESNET = "resnet"
-# What a state dict of each has that no other has: a kernel of this name and side.
-STEMS = {UNET: ("model.model.0.weight", 4), RESNET: ("model.1.weight", 7)}
+GLOBAL = "global"  # A ResNet of more than two halvings.
+ENHANCED = "enhanced"
+# What a state dict of each has that none after it has: a kernel of this name and side.
+STEMS = {
+    UNET: ("model.model.0.weight", 4),
+    ENHANCED: ("model1_1.1.weight", 7),
+    RESNET: ("model.1.weight", 7),
+}
+RESIDUAL = ("base_filters", "blocks", "halvings", "norm")
 
 
 def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, dict]:
@@ -24,9 +31,10 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
 
     Returns:
         `(generator, options)`: a `keras.Model` with open sides, and what describes it:
-        `source_channels`, `target_channels`, `base_filters`, `norm`; `depth` of a U-Net, `blocks`
-        and `dropout` of a ResNet; and `bias` and `affine_instance` where they are not those of the
-        conventions `"pytorch"`. Whether a U-Net had dropout, its weights do not tell.
+        `source_channels`, `target_channels`, `base_filters`, `norm`; `depth` of a U-Net, `blocks`,
+        `halvings` and `dropout` of a ResNet, `enhancers` and `enhancer_blocks` of pix2pixHD's local
+        one; and `bias` and `affine_instance` where they are not those of the conventions
+        `"pytorch"`. Whether a U-Net had dropout, its weights do not tell.
 
     Raises:
         ValueError: If the state dict is that of no such network; names the first layer that
@@ -39,7 +47,8 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
         tfpix2pix.errors.InputError: ...
     """
     state = plain_state(state)
-    return {UNET: _unet, RESNET: _resnet}[generator_kind(state)](state)
+    build = {UNET: _unet, RESNET: _resnet, GLOBAL: _resnet, ENHANCED: _enhanced}
+    return build[generator_kind(state)](state)
 
 
 def generator_kind(state: Mapping[str, np.ndarray]) -> str:
@@ -49,10 +58,10 @@ def generator_kind(state: Mapping[str, np.ndarray]) -> str:
         state: Dict of name to array or tensor; see `plain_state`.
 
     Returns:
-        `"unet"` or `"resnet"`.
+        `"unet"`, `"resnet"`, or `"global"` or `"enhanced"` of pix2pixHD.
 
     Raises:
-        ValueError: If it is of neither.
+        ValueError: If it is of none.
 
     Example:
         >>> generator_kind({"module.model.1.weight": np.zeros((64, 3, 7, 7))})
@@ -61,7 +70,8 @@ def generator_kind(state: Mapping[str, np.ndarray]) -> str:
     state = plain_state(state)
     for kind, (name, side) in STEMS.items():
         if name in state and state[name].ndim == 4 and state[name].shape[-1] == side:
-            return kind
+            is_global = kind == RESNET and _residual_levels(state, "model")[1]["halvings"] > 2
+            return GLOBAL if is_global else kind
     stems = " or ".join(f"{name} of {side}x{side}" for name, side in STEMS.values())
     name, value = next(iter(state.items()))
     raise InputError(
@@ -114,46 +124,90 @@ def _unet_modules(prefixes: Sequence[str]) -> dict[str, str]:
 
 
 def _resnet(state):
-    blocks = 1  # If there is none, the first weight that differs is its.
-    while any(name.startswith(f"{_block(blocks + 1)}.") for name in state):
-        blocks += 1
-    # The second convolution of a block is its module 5; or, behind a dropout, 6.
-    fifth, sixth = (f"{_block(1)}.{number}.weight" in state for number in (5, 6))
-    has_dropout = sixth and not fifth
-    modules = _resnet_modules(blocks, has_dropout)
-    options = {
-        **_sides(state, modules["stem_conv"], modules["head_conv"], channel_axis=0),
-        "blocks": blocks,
-        "dropout": 0.5 if has_dropout else 0.0,
-        **normalized_as(state, modules["stem_conv"]),
-    }
+    levels, options = _residual_levels(state, "model")
+    head = f"model.{_count(options) + 1}"
+    options |= _sides(state, levels["stem_conv"], head, channel_axis=0)
+    options |= normalized_as(state, levels["stem_conv"])
     generator = resnet_generator(
         (None, None, options["source_channels"]),
         options["target_channels"],
-        base_filters=options["base_filters"],
-        blocks=blocks,
-        norm=options["norm"],
+        **{name: options[name] for name in RESIDUAL},
         dropout=options["dropout"],
         conventions=conventions(options),
     )
+    modules = {**with_norms(levels), "head_conv": head}
     assign(generator, state, modules, always_biased=["head_conv"])
     return generator, options
 
 
-def _block(number):
-    """Returns the name of a residual block, counted from 1."""
-    return f"model.{9 + number}.conv_block"
+def _enhanced(state):
+    levels, options = _residual_levels(state, "model")
+    enhancers = 1
+    while f"model{enhancers + 1}_1.1.weight" in state:
+        enhancers += 1
+    blocks = _blocks_from(state, "model1_2", 0)
+    for number in range(1, enhancers + 1):
+        prefix = f"enhancer{number}"
+        levels[f"{prefix}_stem_conv"] = f"model{number}_1.1"
+        levels[f"{prefix}_down_conv"] = f"model{number}_1.4"
+        for block in range(blocks):
+            name = f"model{number}_2.{block}.conv_block"
+            levels[f"{prefix}_block{block + 1}_first_conv"] = f"{name}.1"
+            levels[f"{prefix}_block{block + 1}_second_conv"] = f"{name}.5"
+        levels[f"{prefix}_up_conv"] = f"model{number}_2.{blocks}"
+    head = f"model{enhancers}_2.{blocks + 4}"
+    options |= _sides(state, levels["stem_conv"], head, channel_axis=0)
+    options |= normalized_as(state, levels["stem_conv"])
+    options |= {"enhancers": enhancers, "enhancer_blocks": blocks}
+    generator = enhanced_generator(
+        (None, None, options["source_channels"]),
+        options["target_channels"],
+        **{name: options[name] for name in (*RESIDUAL, "enhancers", "enhancer_blocks")},
+        conventions=conventions(options),
+    )
+    name = f"enhancer{enhancers}_head_conv"
+    assign(generator, state, {**with_norms(levels), name: head}, always_biased=[name])
+    return generator, options
 
 
-def _resnet_modules(blocks: int, has_dropout: bool) -> dict[str, str]:
-    """Maps the names of our layers to those of PyTorch's modules."""
-    levels = {"stem_conv": "model.1", "down1_conv": "model.4", "down2_conv": "model.7"}
-    for block in range(1, blocks + 1):
-        levels[f"block{block}_first_conv"] = f"{_block(block)}.1"
-        levels[f"block{block}_second_conv"] = f"{_block(block)}.{6 if has_dropout else 5}"
-    levels["up2_conv"] = f"model.{10 + blocks}"
-    levels["up1_conv"] = f"model.{13 + blocks}"
-    return {**with_norms(levels), "head_conv": f"model.{17 + blocks}"}
+def _residual_levels(state, prefix):
+    """Maps our convolutions to PyTorch's modules, all but the head, and returns their options."""
+    halvings = 0
+    filters = len(state[f"{prefix}.1.weight"])
+    while _doubles(state.get(f"{prefix}.{4 + 3 * halvings}.weight"), filters * 2**halvings):
+        halvings += 1
+    first = 4 + 3 * halvings
+    blocks = _blocks_from(state, prefix, first)
+    # The second convolution of a block is its module 5; or, behind a dropout, 6.
+    block_names = [f"{prefix}.{first + number}.conv_block" for number in range(blocks)]
+    fifth, sixth = (f"{prefix}.{first}.conv_block.{number}.weight" in state for number in (5, 6))
+    has_dropout = sixth and not fifth
+    levels = {"stem_conv": f"{prefix}.1"}
+    for level in range(halvings):
+        levels[f"down{level + 1}_conv"] = f"{prefix}.{4 + 3 * level}"
+        levels[f"up{halvings - level}_conv"] = f"{prefix}.{first + blocks + 3 * level}"
+    for number, name in enumerate(block_names, start=1):
+        levels[f"block{number}_first_conv"] = f"{name}.1"
+        levels[f"block{number}_second_conv"] = f"{name}.{6 if has_dropout else 5}"
+    options = {"blocks": blocks, "halvings": halvings, "dropout": 0.5 if has_dropout else 0.0}
+    return levels, options
+
+
+def _doubles(kernel, filters):
+    """Whether a kernel is that of a halving, to twice as many channels."""
+    return kernel is not None and kernel.shape[:2] == (2 * filters, filters)
+
+
+def _blocks_from(state, prefix, first):
+    count = 0
+    while any(name.startswith(f"{prefix}.{first + count}.conv_block.") for name in state):
+        count += 1
+    return count
+
+
+def _count(options):
+    """Returns how many modules of a ResNet come before its head."""
+    return 4 + 6 * options["halvings"] + options["blocks"]
 
 
 def _sides(state, stem, head, *, channel_axis):
