@@ -108,6 +108,7 @@ def distances(moves, others):
     return [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(moves, others)]
 
 
+@pytest.mark.slow
 def test_steps_are_rounded_and_the_same_by_fit(prepared):
     exact = moved(prepared, "float32")
     rounded = moved(prepared, AUTO_BFLOAT16)
@@ -117,6 +118,7 @@ def test_steps_are_rounded_and_the_same_by_fit(prepared):
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["two replicas", "two micro-batches"])
 def test_replicas_and_micro_batches_are_rounded_too(prepared, mirrored, way):
     options = {"strategy": mirrored} if way == "two replicas" else {"micro_batches": 2}
@@ -211,6 +213,7 @@ def exports(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_server_and_the_program_compute_alike(exports, photo):
     path, _ = photo
     flags = {"float32": (), AUTO_BFLOAT16: ("--mixed_precision", "bfloat16")}

@@ -172,7 +172,7 @@ def test_skipped_examples_do_not_shift_the_rest(tmp_path):
 def test_only_the_first_of_many_faults_are_named(tmp_path):
     for index in range(8):
         (tmp_path / f"{index}.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"Received 8 of 8 .* and 3 more\. Replace or remove them"):
+    with pytest.raises(InputError, match=r"Received 8 of 8 .* and 3 more\. Replace them: no"):
         sources.pairs(tmp_path)
     with pytest.raises(InputError, match="Received 8 of 8"):  # Nothing would be left.
         sources.pairs(tmp_path, bad_files="skip")

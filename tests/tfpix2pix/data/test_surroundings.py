@@ -29,6 +29,8 @@ def measured(pixels):
     st.booleans(),
 )
 def test_bars_are_as_wide_as_they_were_made(widths, level, is_upright, is_jpeg):
+    if is_jpeg:  # It changes the whole of bars that are thinner than its blocks.
+        widths = tuple(max(width, 9) for width in widths)
     pixels = np.pad(picture(60, 80), (widths, (0, 0), (0, 0)), constant_values=level)
     if is_jpeg:
         pixels = codecs.decode(codecs.encode(pixels, ".jpg")).pixels

@@ -170,6 +170,7 @@ def test_domains_are_names_of_their_own():
         assert refused(domains, lambda names: options(domains=names)) == message
 
 
+@pytest.mark.slow
 def test_a_run_of_three_domains_has_all_directions_by_name(tmp_path):
     folder = tmp_path / "data"
     config = twingan(folder, domains=("faces", "anime", "cats"))

@@ -43,6 +43,7 @@ def layers(run, player="AtoB"):
     return [layer.name for layer in run.model.players[player].layers]
 
 
+@pytest.mark.slow
 def test_a_run_is_opened_translated_and_exported_in_the_phase_of_its_checkpoint(config, tmp_path):
     run = load_run(save_untrained(config, tmp_path / "run", step=2))
     assert (run.phase.name, run.image_size) == ("rising", (16, 16))

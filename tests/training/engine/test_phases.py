@@ -74,6 +74,7 @@ def test_phases_of_other_names_are_refused(config, tmp_path):
         run_phases(config, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_made_longer_takes_the_same_steps(config, tmp_path):
     strategy = tf.distribute.get_strategy()
     loop.train(config, tmp_path / "whole", strategy)
@@ -87,6 +88,7 @@ def test_a_run_that_is_made_longer_takes_the_same_steps(config, tmp_path):
         np.testing.assert_array_equal(other[name], one[name], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_best_and_patience_count_within_a_phase(config, tmp_path):
     train = {"learning_rate": 0.0, "validate_every": 1, "patience": 3, "checkpoint_every": 2}
