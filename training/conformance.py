@@ -3,6 +3,8 @@
 import numpy as np
 
 from tfpix2pix.data import codecs
+from tfpix2pix.data.images import displayed
+from tfpix2pix.inference import translate_in
 from tfpix2pix.testing import Check
 from training.evaluate import evaluate
 from training.rating import real_or_fake, stimuli
@@ -21,12 +23,13 @@ def _evaluated(case):
         needed |= {"cycle_l1"} if direction.reverse else set()
         assert needed <= set(judged["mean"])
         assert all(np.isfinite(value) for value in judged["mean"].values())
-        for index in range(result["count"]):
-            source, output = (
-                codecs.read(to / f"pictures/{place}/{index:05d}.png")
-                for place in ("input", "output")
-            )
-            assert np.abs(output.astype(int) - run.translate(source, name)).max() <= 1
+        task = direction.task
+        for index, batch in enumerate(run.held_out(examples).take(result["count"])):
+            output = codecs.read(to / f"pictures/output/{index:05d}.png")
+            source, _, controls, _ = direction.example(batch)
+            made = task.picture(source, translate_in(direction, source, controls))
+            expected = displayed(made, task.target_format.value_range)[0]
+            assert np.abs(output.astype(int) - expected).max() <= 1
 
 
 def _rated(case):

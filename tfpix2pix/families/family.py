@@ -173,7 +173,8 @@ class Family:
         finish: `run -> None`, if there is state that directions need and training does not make: it
             assigns the variables of `run.model.state` from what the training data say, such as
             `run.held_out(run.examples("train"))`. `tfpix2pix.runs.finish_run` calls it after a
-            training and saves the state; the model is a checkpoint's, with all of its weights.
+            training and saves the state; the model is a checkpoint's, with all of its weights. A
+            model without state is left alone.
         embeddings: `(config, model) -> ` dict of name, such as that of a domain, to
             `tfpix2pix.inference.Embedding`, the default one first, if the model makes vectors of
             images; the model is that of `directions`.

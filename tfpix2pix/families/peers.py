@@ -26,8 +26,8 @@ def peer_files() -> dict[str, list[str]]:
     files = {}
     for importer in _importers(FAMILIES).values():
         for file, peer_file in importer.files.items():
-            if file != CHECKPOINT:
-                files.setdefault(file, []).append(peer_file.name)
+            if file != CHECKPOINT and peer_file.name not in files.setdefault(file, []):
+                files[file].append(peer_file.name)
     return files
 
 

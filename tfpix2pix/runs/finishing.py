@@ -37,7 +37,7 @@ def finish_run(folder: Union[str, Path], data: Union[str, Path, None] = None) ->
     folder = Path(folder)
     config = load_config(folder)
     family = checked_family(config)
-    if family.finish is None:
+    if family.finish is None or not Run(folder).model.state:
         return []
     bests = (False, True) if any((folder / BEST).glob("*.index")) else (False,)
     kinds = (False, True) if config.train.ema_decay else (False,)

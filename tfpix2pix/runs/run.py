@@ -167,7 +167,7 @@ class Run:
     def _made(self, make):
         """Returns what a family makes of the model by names, of networks that have weights."""
         model = self.model
-        if self.family.finish is not None:
+        if self.family.finish is not None and model.state:
             self._restore_finished(model)
         made = make(self.config, model)
         if self.step > 0:

@@ -14,6 +14,7 @@ from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.export import export
 from tfpix2pix.families import Family, Worker, get_family
+from tfpix2pix.inference import Direction
 
 SIDES = (37, 30)  # Of an image that hardly any network takes as it is.
 
@@ -73,17 +74,20 @@ class Case:
         """A batch of held-out examples, as that run's networks see them."""
         return next(iter(self.run.held_out(self.run.examples("held_out"))))
 
-    def pixels(self, channels: int, seed: int = 0) -> np.ndarray:
-        """Returns an image of noise.
+    def pixels(self, direction: Direction, seed: int = 0) -> np.ndarray:
+        """Returns an image of noise that a direction, or an embedding, takes.
 
         Args:
-            channels: How many it has.
+            direction: `tfpix2pix.inference.Direction` or `tfpix2pix.inference.Embedding`.
             seed: Another seed gives another one.
 
         Returns:
-            uint8 `[37, 30, channels]`.
+            Pixels `[37, 30, channels]` of the format of its sources.
         """
-        return np.random.default_rng(seed).integers(0, 256, (*SIDES, channels)).astype("uint8")
+        source = direction.task.source_format
+        low, high = source.value_range
+        noise = np.random.default_rng(seed).uniform(low, high, (*SIDES, source.channels))
+        return noise.round().astype(source.dtype)
 
     @cached_property
     def trained(self) -> ExperimentConfig:

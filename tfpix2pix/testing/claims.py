@@ -55,7 +55,7 @@ def _presets(case):
 def _columns(case):
     columns = case.run.model.columns(case.held_out)
     for title, column in columns.items():
-        deviation = float(tf.math.reduce_std(column.images))
+        deviation = float(np.std(column.images))
         _require(deviation > 0, "A column of the picture must show something.", f"{title!r}, even")
 
 
@@ -86,9 +86,8 @@ def _non_finite(case):
 
 def _any_size(case):
     for name, direction in case.run.directions.items():
-        source = direction.task.source_format.channels
         channels = direction.task.target_format.channels
-        for pixels in (case.pixels(source), case.pixels(source)[:9, :7]):
+        for pixels in (case.pixels(direction), case.pixels(direction)[:9, :7]):
             shape = case.run.translate(pixels, name).shape
             expected = (*pixels.shape[:2], channels)
             _require(shape == expected, f"{name} must translate to {expected}.", shape)
@@ -107,7 +106,7 @@ def _values(direction):
 
 def _controls(case):
     for name, direction in case.run.directions.items():
-        pixels = case.pixels(direction.task.source_format.channels)
+        pixels = case.pixels(direction)
         plain = case.run.translate(pixels, name)
         asked = [{control: value} for control, value in _values(direction).items()]
         asked += [{SEED.name: 3}] if direction.has_seed else []
@@ -124,7 +123,7 @@ def _export(case):
     named = [entry["name"] for entry in read_card(version)["directions"]]
     _require(named == list(case.run.directions), "A card must list all directions.", named)
     for name, direction in case.run.directions.items():
-        pixels = case.pixels(direction.task.source_format.channels)
+        pixels = case.pixels(direction)
         for values in ({}, _values(direction)):
             translator = export_translator(version.parent, direction=name, controls=values)
             (served,) = translator.translate(pixels)
@@ -154,8 +153,7 @@ def _embeddings(case):
     _require(told == embeddings_sha256(run.embeddings), rule, told)
     for entry in card["embeddings"]:
         embedding = run.embeddings[entry["name"]]
-        channels = embedding.task.source_format.channels
-        images = [case.pixels(channels, seed) for seed in (0, 1)]
+        images = [case.pixels(embedding, seed) for seed in (0, 1)]
         vectors = run.embed(images, entry["name"])
         shape = (2, embedding.length)
         _require(vectors.shape == shape, f"Vectors must be {shape}.", vectors.shape)
