@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.cases import toy
-from tests.cases.families import write_domains
+from tests.cases.families import write_domains, write_streets
 from tfpix2pix import InputError, families, preset, presets, runs
 from tfpix2pix.data import codecs
 from tfpix2pix.datasets import synthetic
@@ -52,18 +52,22 @@ def folders(tmp_path_factory):
         photo, _ = synthetic.facade((40, 40), number)
         codecs.write(np.ascontiguousarray(photo), folder / f"photos/train/{number}.png")
     write_domains(folder / "unpaired")
+    write_streets(folder / "scenes")
     return folder
 
 
-def _kind(data):
-    if data.task != "pairs":
+def _kind(config):
+    if config.family == "pix2pixhd":
+        return "scenes"
+    if config.data.task != "pairs":
         return "photos"
-    return "unpaired" if data.layout == "unpaired" else "pairs"
+    return "unpaired" if config.data.layout == "unpaired" else "pairs"
 
 
 def _small(options):
     """Returns the options of a family that make its networks small."""
-    small = {"base_filters": 2, "receptive_field": 16}
+    small = {"base_filters": 2, "receptive_field": 16, "blocks": 1}
+    small |= {"discriminator_filters": 2} if hasattr(options, "scales") else {}
     return {name: value for name, value in small.items() if hasattr(options, name)}
 
 
@@ -71,7 +75,7 @@ def _small(options):
 def test_an_experiment_trains_on_tiny_data(name, folders):
     config = preset(name)
     config = dataclasses.replace(
-        config.with_data(folders / _kind(config.data)),
+        config.with_data(folders / _kind(config)),
         model=dataclasses.replace(config.model, **_small(config.model)),
     )
     data = dataclasses.replace(config.data, image_size=(16, 16), load_size=None)
