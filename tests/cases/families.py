@@ -83,7 +83,11 @@ def write_streets(folder, splits=(("train", 5), ("test", 2))):
         for index in range(count):
             random = np.random.default_rng((index, len(split)))
             label = random.integers(0, 5, (4, 8, 1)).repeat(8, 0).repeat(8, 1).astype("uint8")
-            instance = label + 33_000 + random.integers(0, 2, (2, 2, 1)).repeat(16, 0).repeat(32, 1)
+            instance = (
+                label.astype("uint16")
+                + 33_000
+                + random.integers(0, 2, (2, 2, 1)).repeat(16, 0).repeat(32, 1)
+            )
             photo = (40 * label + random.integers(0, 40, (32, 64, 3))).astype("uint8")
             scene = {"label": label, "inst": instance.astype("uint16"), "img": photo}
             for place, pixels in scene.items():
