@@ -81,12 +81,15 @@ class DomainTranslationModel(TranslationModel):
     @property
     def caption(self) -> str:
         """The phase and its blend, for the sample picture."""
-        return f"phase {self._entered or self.side}, alpha {float(self.alpha):.2f}"
+        alpha = float(tf.convert_to_tensor(self.alpha))  # Of several devices one variable.
+        return f"phase {self._entered or self.side}, alpha {alpha:.2f}"
 
     def enter(self, phase, share: float) -> None:
         """Takes the networks of a phase, whose averages start anew, and blends its layers in."""
         is_other = phase.name != self._entered
         super().enter(phase, share)
+        # A step of several domains reads it: not there, where several devices could not make it.
+        self.updates_taken("generator")
         if is_other:
             for player, network in self.growing[phase.name].items():
                 self.replace(player, network)

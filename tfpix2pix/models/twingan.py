@@ -118,8 +118,11 @@ class TwinGAN(DomainTranslationModel):
     def train_step(self, batch):
         """Trains on one batch of each domain: all players from one state."""
         turns = [partial(self._turn, batch, turn) for turn in range(len(self.domains) - 1)]
+        if len(turns) == 1:
+            self.apply(turns[0]())
+            return self.logs()
         turn = tf.cast(self.updates_taken("generator") % len(turns), "int32")
-        self.apply(tf.switch_case(turn, turns) if len(turns) > 1 else turns[0]())
+        self.apply(tf.switch_case(turn, turns))
         return self.logs()
 
     def _turn(self, batch, turn):
