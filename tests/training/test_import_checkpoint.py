@@ -182,7 +182,8 @@ def test_names_of_files_decide_where_a_network_fits_two_families(tmp_path):
             {"encoder": True},
             "The files must be those of one family: pix2pix takes checkpoint, discriminator with a "
             "unet; cyclegan takes checkpoint, reverse, discriminator_A, discriminator_B with a "
-            "resnet or unet. Received: checkpoint, encoder with a unet. Leave out what is not of "
+            "resnet or unet; pix2pixhd takes checkpoint, discriminator, encoder with a global or "
+            "enhanced. Received: checkpoint, encoder with a unet. Leave out what is not of "
             "the family.",
         ),
         (
@@ -194,7 +195,8 @@ def test_names_of_files_decide_where_a_network_fits_two_families(tmp_path):
         (
             {"reverse": True},
             "The state dict of a U-Net or ResNet has a kernel model.model.0.weight of 4x4 or "
-            "model.1.weight of 7x7. Received: one that starts with 'model.0.weight' of shape (4, "
+            "model1_1.1.weight of 7x7 or model.1.weight of 7x7. Received: one that starts with "
+            "'model.0.weight' of shape (4, "
             "6, 4, 4). Give a file such as latest_net_G.pth.",
         ),
         (

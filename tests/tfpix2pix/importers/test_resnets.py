@@ -37,6 +37,7 @@ def test_a_resnet_of_full_width_gives_pytorch_s_output(blocks, side):
         "target_channels": 3,
         "base_filters": 64,
         "blocks": blocks,
+        "halvings": 2,
         "dropout": 0.0,
         "norm": "instance",
     }
@@ -78,6 +79,7 @@ def test_other_norms_and_dropout_are_found_out(name, dropout):
         "target_channels": 3,
         "base_filters": 8,
         "blocks": 2,
+        "halvings": 2,
         "dropout": 0.5 if dropout else 0.0,
         **expected,
     }
@@ -107,8 +109,8 @@ def without(state, *names):
         ),
         (
             lambda state: without(state, *(name for name in state if "conv_block" in name)),
-            "that differs: block1_first_conv/kernel of shape (3, 3, 16, 16), for which the "
-            "checkpoint has nothing under 'model.10.conv_block.1.weight'",
+            "that differs: up2_conv/kernel of shape (3, 3, 8, 16), for which the checkpoint has "
+            "nothing under 'model.10.weight'",
         ),
         (
             lambda state: without(state, "model.19.weight"),
