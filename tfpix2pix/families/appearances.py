@@ -34,7 +34,7 @@ def empty_state(classes: int, options) -> dict[str, tf.Variable]:
     }
 
 
-def listed(state: dict[str, tf.Variable]) -> list[list[list[float]]]:
+def centroid_lists(state: dict[str, tf.Variable]) -> list[list[list[float]]]:
     """Returns the centroids of each class.
 
     Args:
@@ -45,7 +45,7 @@ def listed(state: dict[str, tf.Variable]) -> list[list[list[float]]]:
 
     Example:
         >>> from types import SimpleNamespace
-        >>> listed(empty_state(2, SimpleNamespace(clusters=4, instance_features=3)))
+        >>> centroid_lists(empty_state(2, SimpleNamespace(clusters=4, instance_features=3)))
         [[], []]
     """
     centroids, counts = (state[name].numpy() for name in ("centroids", "counts"))
@@ -71,7 +71,7 @@ def fill(state: dict[str, tf.Variable], examples: Iterable, seed: int) -> None:
         >>> ids = np.arange(4).reshape(2, 2)
         >>> features = np.array([[[0.0], [0.0]], [[0.0], [1.0]]])
         >>> fill(state, [(np.zeros((2, 2), int), ids, features)], seed=0)
-        >>> listed(state)
+        >>> centroid_lists(state)
         [[[0.0], [1.0]]]
     """
     vectors = [[] for _ in range(state["counts"].shape[0])]

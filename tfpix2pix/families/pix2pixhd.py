@@ -18,7 +18,12 @@ from tfpix2pix.models import Pix2PixHD
 from tfpix2pix.models.pix2pixhd import ENHANCER
 from tfpix2pix.optimizers import AdamSettings
 
-FEED = scenes.feed(NamedPlace("label"), (INSTANCE._replace(optional=True),), PHOTO)
+FEED = scenes.feed(
+    NamedPlace("label"),
+    (INSTANCE._replace(optional=True),),
+    PHOTO,
+    ignored={"data.attributes": "pix2pixHD ignores it: its networks take no table"},
+)
 
 
 @dataclass(frozen=True)
@@ -223,7 +228,7 @@ def directions(config: ExperimentConfig, model: Pix2PixHD) -> dict[str, Directio
         has_labels=model.has_labels,
         has_instances=model.has_instances,
         encoder=encoder,
-        centroids=appearances.listed(model.state) if encoder is not None else (),
+        centroids=appearances.centroid_lists(model.state) if encoder is not None else (),
     )
     controls = (scene_controls.instances(model.has_labels),) if model.has_instances else ()
     if encoder is not None:
@@ -274,7 +279,7 @@ STREETS = ExperimentConfig(
     python -m training.train streets --data DATA --run RUN
     Not measured.
     """,
-    # Half of 400 epochs each, the second with a falling rate (section 4).
+    # 100 epochs, and 100 with a falling rate (its code).
     data=DataConfig(image_size=(512, 1024), load_size=(512, 1024), source_labels=35),
     model=Pix2PixHDConfig(),
     train=TrainConfig(epochs=200, schedule="linear", checkpoint_every=1000),

@@ -1,6 +1,6 @@
 """pix2pixHD: a conditional GAN of large images, of labels, instances and features of these."""
 
-from typing import Callable, ClassVar, Optional
+from typing import ClassVar, Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -36,7 +36,6 @@ class Pix2PixHD(TranslationModel):
         has_instances: Whether batches have maps of instances.
         gan_weight: Weight of the generator's adversarial term.
         feature_weight: Weight of the feature matching.
-        perceptual: Function of `(target, translated)` to float32 `[batch]`, weighted, or `None`.
         adversarial: A `tfpix2pix.losses.AdversarialLoss`; it is summed over scales.
         name: Name of the model.
 
@@ -70,7 +69,6 @@ class Pix2PixHD(TranslationModel):
         has_instances: bool = False,
         gan_weight: float = 1.0,
         feature_weight: float = 10.0,
-        perceptual: Optional[Callable] = None,
         adversarial: losses.AdversarialLoss = losses.least_squares,
         name: str = "pix2pixhd",
     ):
@@ -85,7 +83,6 @@ class Pix2PixHD(TranslationModel):
         players |= {"encoder": encoder} if encoder is not None else {}
         terms = ["generator_gan", "discriminator_gan"]
         terms += ["generator_features"] if feature_weight else []
-        terms += ["generator_perceptual"] if perceptual else []
         translators = tuple(player for player in players if player != "discriminator")
         super().__init__(players, terms, translators=translators, name=name)
         self.scales = scales
@@ -93,7 +90,6 @@ class Pix2PixHD(TranslationModel):
         self.has_instances = has_instances
         self.gan_weight = gan_weight
         self.feature_weight = feature_weight
-        self.perceptual = perceptual
         self.adversarial = adversarial
         self.boundaries = InstanceBoundaries(name="source_boundaries")
         self.means = InstanceMean(name="features_mean")
@@ -188,7 +184,7 @@ class Pix2PixHD(TranslationModel):
             with of_image.stop_recording():
                 real = self._by_scale(discriminator([condition, target], training=True))
                 judged = self._discriminator_objective(real, fake)
-            objective = self._generator_objective(target, translated, real, fake)
+            objective = self._generator_objective(real, fake)
         upstream = of_image.gradient(objective, translated)
         return {
             **self.joint_gradients(
@@ -214,14 +210,12 @@ class Pix2PixHD(TranslationModel):
     def _discriminator_loss(self, real_logits, fake_logits):
         return 0.5 * self.adversarial.discriminator(real_logits, fake_logits)
 
-    def _generator_objective(self, target, translated, real, fake):
+    def _generator_objective(self, real, fake):
         """The generator's objective: be taken for real, and have the features of real images."""
         gan = tf.add_n([self.adversarial.generator(outputs[-1]) for outputs in fake])
         terms = {"gan": self.gan_weight * gan}
         if self.feature_weight:
             terms["features"] = self.feature_weight * losses.feature_matching(real, fake)
-        if self.perceptual:
-            terms["perceptual"] = self.perceptual(target, translated)
         players = {player: {} for player in self.translators}
         return self.joint_objective({**players, "generator": terms})
 

@@ -1,13 +1,15 @@
 """pix2pixHD: counts, stages, features, and what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow import keras
 
 from tests.cases import sgd, smooth_images, tiny_pix2pixhd
-from tfpix2pix import InputError, losses
-from tfpix2pix.families import Phase, appearances
+from tfpix2pix import InputError, losses, preset
+from tfpix2pix.families import Phase, appearances, checked_family
 from tfpix2pix.networks import enhanced_generator, multiscale_discriminator, resnet_generator
 
 OPEN = (None, None)
@@ -128,7 +130,7 @@ def test_appearances_are_centroids_of_large_instances_the_most_frequent_first():
         one[8:] = value
         images.append((classes, ids, one))
     appearances.fill(state, images, seed=1)
-    zeros, both, none = appearances.listed(state)
+    zeros, both, none = appearances.centroid_lists(state)
     assert (zeros, none) == ([[0.0]], [])
     np.testing.assert_allclose(both, [[0.5], [-0.5]], atol=1e-6)
 
@@ -139,4 +141,15 @@ def test_an_encoder_needs_instances():
     assert str(caught.value) == (
         "An encoder needs instances, and the discriminator as many outputs for each scale. "
         "Received: has_instances=False, scales=2 and 6 outputs. Change one of them."
+    )
+
+
+def test_a_table_that_nothing_reads_is_refused():
+    config = preset("streets_tiny")
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, attributes="a.csv"))
+    with pytest.raises(InputError) as caught:
+        checked_family(config)
+    assert str(caught.value) == (
+        "The options of a training must be ones that pix2pixhd reads. Received: data.attributes="
+        "'a.csv' (pix2pixHD ignores it: its networks take no table). Leave them out."
     )
