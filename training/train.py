@@ -71,6 +71,14 @@ def parse(arguments: Optional[list]):
         parsed[f"train.{name}"] = value
     sections = parser.instantiate(parsed)
     config = dataclasses.replace(start, **{name: sections[name] for name in _sections(start)})
+    load_size = config.data.load_size
+    named = {argument.partition("=")[0] for argument in arguments}
+    if load_size and load_size == start.data.load_size and "--data.load_size" not in named:
+        # The margin of the random crop stays in proportion, as in the phases of a training.
+        sides = zip(load_size, config.data.image_size, start.data.image_size)
+        load_size = tuple(round(load * side / full) for load, side, full in sides)
+        data = dataclasses.replace(config.data, load_size=load_size)
+        config = dataclasses.replace(config, data=data)
     return config, parsed
 
 

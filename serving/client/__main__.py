@@ -205,7 +205,7 @@ def run(arguments: Optional[list] = None):
         metavar="NAME=JSON",
         help="Value of an input beside the image, such as seed=7 or style=[0.5,1]; NAME=@FILE "
         "reads it from a PNG, NPY or JSON file, NAME=@FOLDER from one for each image, of its "
-        "name. Repeat it for other inputs.",
+        "name or stem. Repeat it for other inputs.",
     )
     parser.add_function_arguments(main, skip={"images", "controls"}, as_positional=False)
     options = parser.parse_args(arguments).as_dict()

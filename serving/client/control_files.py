@@ -8,8 +8,10 @@ import base64
 import io
 import json
 import math
+import re
 import sys
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -21,6 +23,7 @@ from serving.client import decoding
 from serving.client.failures import BadArgument, BadImage, Code
 
 SUFFIXES = (".png", ".npy", ".json")
+_PARTS = re.compile(r"[_\-. ]")  # Begin another part of a name.
 MOST_NAMED = 5  # Of the files that are missing.
 # NPY's name of a type -> that of `memoryview`.
 NUMBERS = {"f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q"}
@@ -74,23 +77,53 @@ def files_by_name(control: str, folder: Path, names: Iterable[str]) -> dict[str,
     """
     if folder.is_file():
         return dict.fromkeys(names, folder)
+    names = list(names)
     found = {}
-    faults = []
     for name in names:
         path = folder / name
         files = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
-        files = [file for file in files if file.is_file()]
-        if len(files) != 1:
-            faults.append(f"{' and '.join(file.name for file in files) or 'none'} for {name}")
-        found[name] = files and files[0]
+        found[name] = [file for file in files if file.is_file()]
+    if not any(found.values()):
+        found = _files_by_stem(folder, names)
+    faults = [
+        f"{' and '.join(file.name for file in files) or 'none'} for {name}"
+        for name, files in found.items()
+        if len(files) != 1
+    ]
     if faults:
         more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
         raise BadArgument(
             f"Each image must have one file with a value of the control {control!r}, of its name "
-            f"and with {', '.join(SUFFIXES)}. Received: in {str(folder)!r} "
+            f"or stem and with {', '.join(SUFFIXES)}. Received: in {str(folder)!r} "
             f"{', '.join(faults[:MOST_NAMED])}{more}. Add or remove files."
         )
-    return found
+    return {name: file for name, (file,) in found.items()}
+
+
+def _files_by_stem(folder, names):
+    """Returns the files of images by what their names share, as `tfpix2pix/data/stems.py` does."""
+    ours, theirs = defaultdict(list), defaultdict(list)
+    for name in names:
+        for stem in _stems(name):
+            ours[stem].append(name)
+    for parent in {(folder / name).parent for name in names}:
+        for file in sorted(parent.glob("*")):
+            if file.suffix in SUFFIXES:
+                for stem in _stems(file.relative_to(folder).with_suffix("").as_posix()):
+                    theirs[stem].append(file)
+    shared = {name: next((s for s in _stems(name) if s in theirs), None) for name in names}
+    return {name: theirs[stem] if len(ours[stem]) == 1 else [] for name, stem in shared.items()}
+
+
+def _stems(name):
+    """Yields a name, and what is before each of its parts but the first, the longest first."""
+    yield name
+    end = len(name)
+    for part in reversed(list(_PARTS.finditer(name, name.rfind("/") + 2))):
+        if name[part.end() : end].isdigit():
+            return
+        end = part.start()
+        yield name[:end]
 
 
 def read_value(file: Path, control: Mapping[str, Any]) -> Any:

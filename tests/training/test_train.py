@@ -33,6 +33,16 @@ def test_a_preset_keeps_what_is_not_overridden():
     assert config.train.batch_size == 4
 
 
+def test_another_image_size_keeps_the_margin_of_the_random_crop():
+    named = ["--data=d", "--run=r"]
+    larger, _ = parse(["streets_tiny", *named, "--data.image_size=[64, 128]"])
+    assert larger.data.load_size == (96, 192)
+    smaller, _ = parse(["twingan_small", *named, "--data.image_size=32"])
+    assert smaller.data.load_size == (33, 33)
+    asked, _ = parse(["twingan_small", *named, "--data.image_size=32", "--data.load_size=66"])
+    assert asked.data.load_size == (66, 66)
+
+
 def test_print_config_shows_the_whole_configuration(capsys):
     with pytest.raises(SystemExit) as caught:
         parse(["facades", "--data", "d", "--run", "r", "--train.steps", "5", "--print_config"])

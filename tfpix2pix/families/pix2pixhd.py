@@ -291,13 +291,15 @@ STREETS_TINY = ExperimentConfig(
     summary="""Streets of 64 x 32 pixels, to see within minutes whether all works.
 
     python -m training.train streets_tiny --data DATA --run RUN
-    Not measured.
+    Eight scenes, with features of instances: 1:19 minutes on two cores beside two trainings, L1
+    0.125 of these scenes; the second stage, of 128 x 64 pixels, 2:57 minutes, L1 0.111.
     """,
-    data=DataConfig(image_size=(32, 64), load_size=(32, 64), source_labels=35),
+    # Windows of larger scenes: whole ones, when they are few, are recognized rather than drawn.
+    data=DataConfig(image_size=(32, 64), load_size=(48, 96), source_labels=35),
     model=Pix2PixHDConfig(
         base_filters=16, blocks=3, halvings=3, discriminator_filters=16, discriminator_layers=2
     ),
-    train=TrainConfig(steps=600, batch_size=2, checkpoint_every=100, log_every=20),
+    train=TrainConfig(steps=1500, batch_size=2, checkpoint_every=100, log_every=20),
     family="pix2pixhd",
 )
 

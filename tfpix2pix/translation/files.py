@@ -15,6 +15,7 @@ from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.images import displayed, resize, to_pixels, to_signed
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
+from tfpix2pix.inference.translation import has_open_sides
 from tfpix2pix.translation import animations
 from tfpix2pix.translation.translators import Translator
 from tfpix2pix.translation.value_files import read_value
@@ -82,7 +83,8 @@ def translate_files(
         format: Of the translations; by default png, or tiff for what png cannot hold.
         frames: Whether frames become files in a folder, or an animation in the same format with the
             same durations, which is in memory while it is translated.
-        size: Pixels that the longer side is resized to before; by default it stays.
+        size: Pixels that the longer side is resized to before, with the maps of the image; by
+            default it stays.
         overwrite: Whether to translate again what is there already.
         grid: PNG file for a picture of the first images beside their translations.
         progress: See `tfpix2pix.data.parallel.silent`; counts files.
@@ -248,6 +250,7 @@ class _Work(NamedTuple):
         if 0 in pixels.shape:
             raise InputError(f"An image must have pixels. Received: {pixels.shape}. Replace it.")
         if self.size:
+            values = self._scaled_maps(values, pixels.shape[:2])
             pixels = _scaled(pixels, self.size, self.translator.kernel)
         translations = self.translator.translate(pixels, *([values] if values else []))
         channels = pixels.shape[-1]
@@ -256,6 +259,17 @@ class _Work(NamedTuple):
             return translations
         alpha = to_pixels(to_signed(pixels[..., -1:]), self.translator.target.dtype)
         return [np.concatenate([translated, alpha], axis=-1) for translated in translations]
+
+    def _scaled_maps(self, values, sides):
+        """Returns the values of controls, those that are as high and wide as the image resized."""
+        scaled = dict(values)
+        for control, _ in self.value_files:
+            value = np.asarray(values[control.name])
+            if has_open_sides(control.spec.shape) and value.shape[:-1] == sides:
+                is_image = control.about.get("kind") == "image"
+                kernel = self.translator.kernel if is_image else "nearest"
+                scaled[control.name] = _scaled(value, self.size, kernel)
+        return scaled
 
 
 def _named_files(source, to):

@@ -16,8 +16,8 @@ CONTROL = {
     "default": [],
     "metavar": "NAME=JSON",
     "help": "Value of an input beside the image, such as seed=7 or style=[0.5,1]; NAME=@FILE reads "
-    "it from a PNG, NPY or JSON file, NAME=@FOLDER from one for each image, of its name. Repeat it "
-    "for other inputs.",
+    "it from a PNG, NPY or JSON file, NAME=@FOLDER from one for each image, of its name or stem. "
+    "Repeat it for other inputs.",
 }
 
 

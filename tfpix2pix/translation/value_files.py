@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfpix2pix.data import codecs
+from tfpix2pix.data import codecs, stems
+from tfpix2pix.data.folders import by_name
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import Control
 
@@ -17,7 +18,7 @@ MOST_NAMED = 5  # Of the files that are missing.
 
 
 class ValueFolder(NamedTuple):
-    """A folder with a file of a control's value for each image, under the image's name.
+    """A folder with a file of a control's value for each image, of its name or stem.
 
     Attributes:
         control: `tfpix2pix.inference.Control`.
@@ -46,23 +47,37 @@ class ValueFolder(NamedTuple):
         Raises:
             ValueError: If files are missing, or two have one name; names them.
         """
+        names = list(names)
         found = {}
-        faults = []
         for name in names:
             path = self.folder / name
             files = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
-            files = [file for file in files if file.is_file()]
-            if len(files) != 1:
-                faults.append(f"{' and '.join(file.name for file in files) or 'none'} for {name}")
-            found[name] = files and files[0]
+            found[name] = [file for file in files if file.is_file()]
+        if not any(found.values()):
+            found = self._by_stem(names)
+        faults = [
+            f"{' and '.join(file.name for file in files) or 'none'} for {name}"
+            for name, files in found.items()
+            if len(files) != 1
+        ]
         if faults:
             more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
             raise InputError(
                 f"Each image must have one file with a value of the control {self.control.name!r}, "
-                f"of its name and with {', '.join(SUFFIXES)}. Received: in {str(self.folder)!r} "
-                f"{', '.join(faults[:MOST_NAMED])}{more}. Add or remove files."
+                f"of its name or stem and with {', '.join(SUFFIXES)}. Received: in "
+                f"{str(self.folder)!r} {', '.join(faults[:MOST_NAMED])}{more}. Add or remove files."
             )
-        return found
+        return {name: file for name, (file,) in found.items()}
+
+    def _by_stem(self, names):
+        """Returns the files of images by what their names share, such as `sea_7_instances`."""
+        named = {name: self.folder / name for name in names}
+        folders = sorted({path.parent for path in named.values()})
+        files = [file for folder in folders for file in sorted(folder.glob("*"))]
+        files = [file for file in files if file.suffix in SUFFIXES]
+        examples, _ = stems.matched([named, by_name(self.folder, files)])
+        partners = {path: [file] for path, file in examples.values()}
+        return {name: partners.get(path, []) for name, path in named.items()}
 
 
 def read_value(file: Path, control: Control) -> Any:

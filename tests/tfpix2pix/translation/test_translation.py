@@ -15,7 +15,9 @@ from tfpix2pix.data import codecs, images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.tasks import Colorization, Labels, Pairs
 from tfpix2pix.export import export, named_directions
+from tfpix2pix.inference import Control
 from tfpix2pix.translation import Translator, animations
+from tfpix2pix.translation.value_files import ValueFolder
 
 RANDOM = np.random.default_rng(0)
 COLOR, GREY = PixelFormat(3, "uint8", (0.0, 255.0)), PixelFormat(1, "uint8", (0.0, 255.0))
@@ -401,6 +403,24 @@ def test_the_longer_side_is_resized_before(tmp_path, negative):
     translation.translate_files(negative[0], tmp_path / "in", tmp_path / "out", size=20)
     assert codecs.read(tmp_path / "out/wide.png").shape == (5, 20, 3)
     assert codecs.read(tmp_path / "out/high.png").shape == (20, 1, 3)
+
+
+def test_maps_of_an_image_are_resized_with_it(tmp_path):
+    about = {"range": [0, 999]}
+    control = Control("ids", tf.TensorSpec((None, None, 1), tf.int32), about=about)
+    ids = np.repeat(np.repeat([[7, 300], [65535, 0]], 4, axis=0), 4, axis=1)[..., np.newaxis]
+    codecs.write(noise(8, 8, 1), tmp_path / "in/a.png")
+    codecs.write(ids.astype("uint16"), tmp_path / "ids/a.png")
+    received = []
+
+    def translate(pixels, values):
+        received.append(values["ids"])
+        return [pixels]
+
+    folders = (ValueFolder(control, tmp_path / "ids"),)
+    translator = Translator(translate, GREY, GREY, folders=folders)
+    translation.translate_files(translator, tmp_path / "in", tmp_path / "out", size=2)
+    assert received[0].tolist() == [[[7], [300]], [[65535], [0]]]
 
 
 def test_only_a_few_files_are_read_ahead(tmp_path):

@@ -111,10 +111,10 @@ def test_missing_and_ambiguous_files_are_named_before_anything_is_done(tmp_path)
     found = {"in/b": tmp_path / "in/b.npy"}
     assert ValueFolder(control(()), tmp_path).files(["in/b"]) == found
     assert client_files.files_by_name("map", tmp_path, ["in/b"]) == found
-    rule = "Each image must have one file with a value of the control 'map', of its name and with "
+    rule = "Each image must have one file with a value of the control 'map', of its name or stem"
     message = (
-        f"{rule}.png, .npy, .json. Received: in {str(tmp_path)!r} a.png and a.json for a, none "
-        "for 0, none for 1, none for 2, none for 3 and 1 more. Add or remove files."
+        f"{rule} and with .png, .npy, .json. Received: in {str(tmp_path)!r} a.png and a.json for a, "
+        "none for 0, none for 1, none for 2, none for 3 and 1 more. Add or remove files."
     )
     names = ["a", "in/b", *"01234"]
     with refused(message):
@@ -151,3 +151,26 @@ def test_each_file_has_values_of_its_own(tmp_path):
         "The control 'hints' must have the shape (1, 6, 8, 4) for these images. Received: "
         "(1, 4, 10, 4). Give a value for each image."
     )
+
+
+def test_files_of_a_scene_share_a_stem_and_never_by_guess(tmp_path):
+    names = ["ulm/ulm_000_019_gtFine_labelIds", "ulm/ulm_001_019_gtFine_labelIds"]
+    files = [tmp_path / f"ulm/ulm_00{k}_019_gtFine_instanceIds.png" for k in range(3)]
+    for file in files:
+        atomic.write_bytes(b"", file)
+    expected = dict(zip(names, files))
+    assert ValueFolder(control(()), tmp_path).files(names) == expected
+    assert client_files.files_by_name("map", tmp_path, names) == expected
+    # A number is what tells examples apart, so that "sea_8" is no partner of "sea_7".
+    atomic.write_bytes(b"", tmp_path / "sea_8.png")
+    of_number = r"Received: in '.*' none for sea_7\. Add or remove files\.$"
+    with pytest.raises(InputError, match=of_number):
+        ValueFolder(control(()), tmp_path).files(["sea_7"])
+    with pytest.raises(BadArgument, match=of_number):
+        client_files.files_by_name("map", tmp_path, ["sea_7"])
+    # Two files of one stem are named, whichever would have been first.
+    atomic.write_bytes(b"", tmp_path / "ulm/ulm_000_019_gtFine_color.png")
+    with pytest.raises(InputError, match=r"Received: .*color\.png, .*instanceIds\.png, which all"):
+        ValueFolder(control(()), tmp_path).files(names)
+    with pytest.raises(BadArgument, match=r"color\.png and .*instanceIds\.png for ulm/ulm_000"):
+        client_files.files_by_name("map", tmp_path, names)
