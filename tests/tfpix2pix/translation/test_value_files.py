@@ -113,8 +113,8 @@ def test_missing_and_ambiguous_files_are_named_before_anything_is_done(tmp_path)
     assert client_files.files_by_name("map", tmp_path, ["in/b"]) == found
     rule = "Each image must have one file with a value of the control 'map', of its name or stem"
     message = (
-        f"{rule} and with .png, .npy, .json. Received: in {str(tmp_path)!r} a.png and a.json for a, "
-        "none for 0, none for 1, none for 2, none for 3 and 1 more. Add or remove files."
+        f"{rule} and with .png, .npy, .json. Received: in {str(tmp_path)!r} a.png and a.json for "
+        "a, none for 0, none for 1, none for 2, none for 3 and 1 more. Add or remove files."
     )
     names = ["a", "in/b", *"01234"]
     with refused(message):
