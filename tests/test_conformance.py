@@ -39,8 +39,9 @@ def test_model(name):
 
 
 def test_every_public_name_has_a_case():
-    # What is neither is tested with what it describes, in test_networks.
-    assert set(cases.NETWORKS) == set(networks.__all__) - {"TwinNetworks", "receptive_field"}
+    # What is neither is tested with what it describes, in test_networks and test_perceptual.
+    others = {"PerceptualFeatures", "TwinNetworks", "receptive_field"}
+    assert set(cases.NETWORKS) == set(networks.__all__) - others
     assert set(cases.LAYERS) == set(layers.__all__) - {"CONVENTIONS", "Conventions"}
     assert set(cases.LOSSES) == set(losses.__all__)
     # A feature model, a baseline over two data sets, and what takes no pair of images.

@@ -224,6 +224,11 @@ def _matched(real, fake):
     return losses.feature_matching([[real, real], [real, fake, fake]], [[fake, fake]] * 2)
 
 
+def _perceptual(real, fake):
+    """The perceptual loss of two layers."""
+    return losses.perceptual([real, real], [fake, real])
+
+
 LOSSES = {
     "cross_entropy": Case(lambda: losses.cross_entropy.discriminator, (LOGITS, LOGITS), (2,)),
     "cross_entropy_discriminator": Case(
@@ -258,6 +263,7 @@ LOSSES = {
     "dragan_variance": Case(lambda: _dragan_variance_alone, (IMAGE, IMAGE, IMAGE), (2,)),
     "r1": Case(lambda: partial(losses.r1, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
     "feature_matching": Case(lambda: _matched, (IMAGE, IMAGE), (2,)),
+    "perceptual": Case(lambda: _perceptual, (IMAGE, IMAGE), (2,)),
     "l1": Case(lambda: losses.l1, (IMAGE, IMAGE), (2,)),
     "l2": Case(lambda: losses.l2, (IMAGE, IMAGE), (2,)),
 }

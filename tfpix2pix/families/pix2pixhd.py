@@ -53,6 +53,9 @@ class Pix2PixHDConfig:
         discriminator_filters: Filters of their first layers.
         gan_weight: Weight of the generator's adversarial term.
         feature_weight: Weight of the matching of the discriminators' features.
+        perceptual: Network by whose features translations are compared with targets too: vgg19 for
+            the weights in the Keras cache, or a file, see `tfpix2pix.networks.PerceptualFeatures`.
+        perceptual_weight: Weight of that.
         adversarial: The adversarial loss.
     """
 
@@ -77,6 +80,8 @@ class Pix2PixHDConfig:
     discriminator_filters: int = 64
     gan_weight: float = 1.0
     feature_weight: float = 10.0
+    perceptual: Optional[str] = None
+    perceptual_weight: float = 10.0
     adversarial: Literal["cross_entropy", "least_squares", "hinge", "wasserstein"] = "least_squares"
 
     def multiple(self, image_size: tuple) -> int:
@@ -194,6 +199,8 @@ def model(config: ExperimentConfig) -> Pix2PixHD:
         has_instances=has_instances,
         gan_weight=options.gan_weight,
         feature_weight=options.feature_weight,
+        perceptual=options.perceptual and networks.PerceptualFeatures(options.perceptual),
+        perceptual_weight=options.perceptual_weight,
         adversarial=losses.adversarial(options.adversarial),
     )
     if encoder is not None:

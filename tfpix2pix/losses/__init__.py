@@ -1,6 +1,6 @@
 """Losses: pure functions, one float32 value per example, no weights and no batch reduction."""
 
-from tfpix2pix.losses.features import feature_matching
+from tfpix2pix.losses.features import feature_matching, perceptual
 from tfpix2pix.losses.gan import (
     AdversarialLoss,
     adversarial,
@@ -37,6 +37,7 @@ __all__ = [
     "least_squares_generator",
     "linear_generator",
     "penalty",
+    "perceptual",
     "r1",
     "wasserstein",
     "wasserstein_discriminator",

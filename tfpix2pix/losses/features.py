@@ -32,11 +32,46 @@ def feature_matching(real: Sequence[Sequence], fake: Sequence[Sequence]) -> tf.T
     """
     scales = []
     for real_outputs, fake_outputs in zip(real, fake):
-        errors = [
-            tf.reduce_mean(
-                tf.abs(tf.cast(tf.stop_gradient(a), "float32") - tf.cast(b, "float32")), (1, 2, 3)
-            )
-            for a, b in zip(real_outputs[:-1], fake_outputs[:-1])
-        ]
+        errors = [_difference(a, b)[0] for a, b in zip(real_outputs[:-1], fake_outputs[:-1])]
         scales.append(LAYERS * tf.add_n(errors) / len(errors))
     return tf.add_n(scales) / len(scales)
+
+
+def perceptual(real: Sequence, fake: Sequence) -> tf.Tensor:
+    """Returns how much the features of a frozen network differ, deeper ones weighted more.
+
+    The L1 of each layer is divided by the mean of its features' sizes on the real image, so that a
+    weight means the same for any network; the reference leaves that to VGG19's features. Weights
+    are 1 for the last layer and 1/4, 1/8, 1/16, ... for those before it.
+
+    Args:
+        real: For each layer its outputs on real images, float `[batch, height, width, channels]`,
+            the first one first. No gradient goes through them.
+        fake: The same of translated images.
+
+    Returns:
+        float32 `[batch]`.
+
+    Example:
+        >>> real = [tf.fill((1, 4, 4, 8), 2.0), tf.fill((1, 2, 2, 8), 4.0)]
+        >>> fake = [tf.fill((1, 4, 4, 8), 1.0), tf.fill((1, 2, 2, 8), 3.0)]
+        >>> perceptual(real, fake).numpy().tolist()
+        [0.375]
+
+    Reference:
+        [Wang et al., 2018](https://arxiv.org/abs/1711.11585), appendix.
+    """
+    count = len(real)
+    terms = []
+    for number, (a, b) in enumerate(zip(real, fake)):
+        difference, size = _difference(a, b)
+        weight = 1.0 if number == count - 1 else 0.5 ** (count - number)
+        terms.append(weight * tf.math.divide_no_nan(difference, size))
+    return tf.add_n(terms)
+
+
+def _difference(real, fake):
+    """Returns the means of the difference and of the real features' sizes, of each example."""
+    real, fake = tf.cast(tf.stop_gradient(real), "float32"), tf.cast(fake, "float32")
+    axes = (1, 2, 3)
+    return tf.reduce_mean(tf.abs(real - fake), axes), tf.reduce_mean(tf.abs(real), axes)

@@ -1,6 +1,6 @@
 """pix2pixHD: a conditional GAN of large images, of labels, instances and features of these."""
 
-from typing import ClassVar, Optional
+from typing import Callable, ClassVar, Optional
 
 import tensorflow as tf
 from tensorflow import keras
@@ -11,6 +11,7 @@ from tfpix2pix.layers import InstanceBoundaries, InstanceMean
 from tfpix2pix.models.base import TranslationModel
 from tfpix2pix.models.columns import Column
 
+TRIAL_SIDE = 64  # Pixels that every network of features has layers for.
 ENHANCER = "enhancer"  # Begins the names of layers that a second stage adds.
 
 
@@ -36,6 +37,9 @@ class Pix2PixHD(TranslationModel):
         has_instances: Whether batches have maps of instances.
         gan_weight: Weight of the generator's adversarial term.
         feature_weight: Weight of the feature matching.
+        perceptual: Function of images to a list of features by which translations are compared
+            with targets too, such as `tfpix2pix.networks.PerceptualFeatures`; by default none.
+        perceptual_weight: Weight of that.
         adversarial: A `tfpix2pix.losses.AdversarialLoss`; it is summed over scales.
         name: Name of the model.
 
@@ -69,6 +73,8 @@ class Pix2PixHD(TranslationModel):
         has_instances: bool = False,
         gan_weight: float = 1.0,
         feature_weight: float = 10.0,
+        perceptual: Optional[Callable] = None,
+        perceptual_weight: float = 10.0,
         adversarial: losses.AdversarialLoss = losses.least_squares,
         name: str = "pix2pixhd",
     ):
@@ -83,6 +89,7 @@ class Pix2PixHD(TranslationModel):
         players |= {"encoder": encoder} if encoder is not None else {}
         terms = ["generator_gan", "discriminator_gan"]
         terms += ["generator_features"] if feature_weight else []
+        terms += ["generator_perceptual"] if perceptual else []
         translators = tuple(player for player in players if player != "discriminator")
         super().__init__(players, terms, translators=translators, name=name)
         self.scales = scales
@@ -90,9 +97,25 @@ class Pix2PixHD(TranslationModel):
         self.has_instances = has_instances
         self.gan_weight = gan_weight
         self.feature_weight = feature_weight
+        self.perceptual = perceptual
+        self.perceptual_weight = perceptual_weight
         self.adversarial = adversarial
         self.boundaries = InstanceBoundaries(name="source_boundaries")
         self.means = InstanceMean(name="features_mean")
+
+    @property
+    def notes(self):
+        """Which network's features translations are compared by; it is tried so before a training.
+
+        Raises:
+            ValueError: If the network cannot be read, or does not take such images.
+        """
+        if self.perceptual is None:
+            return ()
+        channels = self.players["generator"].output_shape[-1]
+        self.perceptual(tf.zeros((1, TRIAL_SIDE, TRIAL_SIDE, channels)))
+        name = getattr(self.perceptual, "name", "a network")
+        return (f"Translations are compared with targets by features of {name} too.",)
 
     @property
     def discriminator_losses(self):
@@ -184,7 +207,7 @@ class Pix2PixHD(TranslationModel):
             with of_image.stop_recording():
                 real = self._by_scale(discriminator([condition, target], training=True))
                 judged = self._discriminator_objective(real, fake)
-            objective = self._generator_objective(real, fake)
+            objective = self._generator_objective(real, fake, target, translated)
         upstream = of_image.gradient(objective, translated)
         return {
             **self.joint_gradients(
@@ -210,12 +233,15 @@ class Pix2PixHD(TranslationModel):
     def _discriminator_loss(self, real_logits, fake_logits):
         return 0.5 * self.adversarial.discriminator(real_logits, fake_logits)
 
-    def _generator_objective(self, real, fake):
+    def _generator_objective(self, real, fake, target, translated):
         """The generator's objective: be taken for real, and have the features of real images."""
         gan = tf.add_n([self.adversarial.generator(outputs[-1]) for outputs in fake])
         terms = {"gan": self.gan_weight * gan}
         if self.feature_weight:
             terms["features"] = self.feature_weight * losses.feature_matching(real, fake)
+        if self.perceptual:
+            features = self.perceptual(target), self.perceptual(translated)
+            terms["perceptual"] = self.perceptual_weight * losses.perceptual(*features)
         players = {player: {} for player in self.translators}
         return self.joint_objective({**players, "generator": terms})
 

@@ -6,6 +6,7 @@ from tfpix2pix.networks.patchgan import (
     patch_discriminator,
     receptive_field,
 )
+from tfpix2pix.networks.perceptual import PerceptualFeatures
 from tfpix2pix.networks.pix2pixhd import (
     enhanced_generator,
     multiscale_discriminator,
@@ -22,6 +23,7 @@ from tfpix2pix.networks.twingan import (
 from tfpix2pix.networks.unet import unet_generator
 
 __all__ = [
+    "PerceptualFeatures",
     "TwinNetworks",
     "enhanced_generator",
     "image_discriminator",
