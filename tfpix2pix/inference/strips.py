@@ -155,6 +155,10 @@ def _applied(layer, inputs, rows, statistics, seed):
         return _Map(
             x.shape, lambda a, b: x.read(a, b) * tf.cast(factors[:, a:b], layer.compute_dtype)
         )
+    if hasattr(layer, "needs_whole_maps"):
+        wholes = [_rows_of(value, 0, x.shape[1]) for value in inputs]
+        output = layer(wholes if len(wholes) > 1 else wholes[0])
+        return _Map(tuple(output.shape), lambda a, b: output[:, a:b])
     shapes = [tuple(value.shape) for value in inputs]
     shape = tuple(layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0]))
     if isinstance(layer, keras.layers.Cropping2D):

@@ -3,7 +3,8 @@
 A layer of one's own takes part if it says how it looks: by an attribute `reach`, by how many rows
 beyond its own a row of its output looks at maps as high as itself, 0 for pixels alone; or, a norm,
 by a method `normalized(inputs, mean, variance)`, which normalizes rows of its (first) input by the
-moments of each channel of each whole image, float32 `[batch, 1, 1, channels]`.
+moments of each channel of each whole image, float32 `[batch, 1, 1, channels]`; or by an attribute
+`needs_whole_maps`, if it is called on whole maps, which must be of few channels then.
 """
 
 from tensorflow import keras
@@ -116,7 +117,7 @@ def check_strips(network: keras.Model) -> None:
 
 
 def _can_be_cut(layer):
-    if hasattr(layer, "reach") or hasattr(layer, "normalized"):
+    if any(hasattr(layer, name) for name in ("reach", "normalized", "needs_whole_maps")):
         return True
     if isinstance(layer, keras.layers.PReLU):
         return 1 in (layer.shared_axes or ())

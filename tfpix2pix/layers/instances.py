@@ -48,6 +48,9 @@ class InstanceMean(keras.layers.Layer):
     Call: `[x, ids]`, float `[batch, height, width, channels]` and int or float `[batch, height,
     width, 1]`, to the shape of x.
 
+    Attributes:
+        needs_whole_maps: `True`, since an instance may be anywhere.
+
     Example:
         >>> x = tf.constant([[[[1.0], [3.0], [8.0]]]])
         >>> InstanceMean()([x, tf.constant([[[[4], [4], [2]]]])]).numpy().ravel().tolist()
@@ -56,6 +59,8 @@ class InstanceMean(keras.layers.Layer):
     Reference:
         [Wang et al., 2018](https://arxiv.org/abs/1711.11585), section 3.4.
     """
+
+    needs_whole_maps = True
 
     def __init__(self, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
