@@ -3,9 +3,7 @@
 const MOMENT = 120; // Milliseconds.
 const MOST_STEPS = 40; // To undo.
 
-const find = (selector) => element.querySelector(selector);
 const css = (color) => `rgb(${color.join(",")})`;
-const canvas = find("canvas");
 const video = find("video");
 const file = find("input[type=file]");
 const pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -22,10 +20,14 @@ let future = [];
 let timer = null;
 
 const note = (text) => { find("[role=status]").textContent = text; };
-const snapshot = () => pen.getImageData(0, 0, canvas.width, canvas.height);
+const content = (context) => context.getImageData(0, 0, canvas.width, canvas.height);
+const snapshot = () => ({ pixels: content(pen), ...objectsSnapshot() });
 
 // What is sent, whenever that is: never a stroke that is still being drawn.
-const keep = () => { canvas.drawing = canvas.toDataURL("image/png"); };
+function keep() {
+  canvas.drawing = canvas.toDataURL("image/png");
+  canvas.strokes = strokesText();
+}
 
 function announce() {
   find("[data-action=undo]").disabled = past.length === 0;
@@ -45,27 +47,35 @@ function remember() {
 function step(from, to) {
   if (from.length === 0) return;
   to.push(snapshot());
-  pen.putImageData(from.pop(), 0, 0);
+  restore(from.pop());
   announce();
+}
+
+function restore(sheet) {
+  pen.putImageData(sheet.pixels, 0, 0);
+  restoreObjects(sheet);
 }
 
 function fill() {
   pen.fillStyle = css(convention.background);
   pen.fillRect(0, 0, canvas.width, canvas.height);
+  clearObjects();
 }
 
-function place(image, imageWidth, imageHeight) {
+function place(image, imageWidth, imageHeight, marks) {
   remember();
-  put(image, imageWidth, imageHeight);
+  put(image, imageWidth, imageHeight, marks);
   announce();
 }
 
-function put(image, imageWidth, imageHeight) {
+function put(image, imageWidth, imageHeight, marks) {
   fill();
   const enlarged = Math.min(canvas.width / imageWidth, canvas.height / imageHeight);
   const [w, h] = [imageWidth * enlarged, imageHeight * enlarged];
   pen.imageSmoothingEnabled = convention.kind === "picture"; // Colours of classes must not be mixed.
   pen.drawImage(image, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
+  recolor();
+  if (marks) marker.drawImage(marks, 0, 0, canvas.width, canvas.height);
 }
 
 async function load(blob) {
@@ -86,21 +96,25 @@ function point(event) {
   return [x, ((event.clientY - box.top) * canvas.height) / box.height];
 }
 
+const ink = () => (tool === "pen" ? color : css(convention.background));
+
 function draw(event) {
   const next = point(event);
-  pen.strokeStyle = tool === "pen" ? color : css(convention.background);
-  pen.lineWidth = find(".size").value * scale * (tool === "pen" ? 1 : 2);
-  pen.lineCap = pen.lineJoin = "round";
-  line(last, next);
-  if (isMirrored) line(...[last, next].map(([x, y]) => [canvas.width - x, y]));
+  pen.strokeStyle = ink();
+  for (const context of [pen, trace]) {
+    context.lineWidth = find(".size").value * scale * (tool === "pen" ? 1 : 2);
+    context.lineCap = context.lineJoin = "round";
+    line(context, last, next);
+    if (isMirrored) line(context, ...[last, next].map(([x, y]) => [canvas.width - x, y]));
+  }
   last = next;
 }
 
-function line(from, to) {
-  pen.beginPath();
-  pen.moveTo(...from);
-  pen.lineTo(to[0] + 0.01, to[1]); // A line of no length would leave no dot.
-  pen.stroke();
+function line(context, from, to) {
+  context.beginPath();
+  context.moveTo(...from);
+  context.lineTo(to[0] + 0.01, to[1]); // A line of no length would leave no dot.
+  context.stroke();
 }
 
 canvas.addEventListener("pointerdown", (event) => {
@@ -109,30 +123,17 @@ canvas.addEventListener("pointerdown", (event) => {
   canvas.setPointerCapture(event.pointerId);
   remember();
   last = point(event);
+  trace.clearRect(0, 0, canvas.width, canvas.height);
   draw(event);
 });
 canvas.addEventListener("pointermove", (event) => last && draw(event));
-// Browsers smooth the borders of strokes; between the colours of two classes may lie a third's.
-function sharpen() {
-  const [before, now] = [past.at(-1).data, snapshot()];
-  const data = now.data;
-  const drawn = (tool === "pen" ? color : css(convention.background)).match(/\d+/g).map(Number);
-  for (let i = 0; i < data.length; i += 4) {
-    let [fromDrawn, fromBefore] = [0, 0];
-    for (let j = 0; j < 3; j++) {
-      fromDrawn += Math.abs(data[i + j] - drawn[j]);
-      fromBefore += Math.abs(data[i + j] - before[i + j]);
-    }
-    for (let j = 0; j < 3; j++) data[i + j] = fromDrawn < fromBefore ? drawn[j] : before[i + j];
-  }
-  pen.putImageData(now, 0, 0);
-}
-
 for (const end of ["pointerup", "pointercancel"]) {
   canvas.addEventListener(end, () => {
     if (!last) return;
     last = null;
-    if (convention.kind === "labels") sharpen();
+    const mask = content(trace).data; // Opaque where the stroke is.
+    if (convention.kind === "labels") sharpen(mask);
+    mark(mask, tool === "pen" ? ink() : null);
     announce();
   });
 }
@@ -190,6 +191,7 @@ const ACTIONS = {
   redo: () => step(future, past),
   clear: () => { remember(); fill(); announce(); },
   mirror: () => mirror(!isMirrored),
+  same: () => find("[data-action=same]").setAttribute("aria-pressed", !isSame()),
   again: () => trigger("input"),
   random: () => {
     const others = exampleButtons().filter((_, index) => index !== exampleShown);
@@ -251,9 +253,10 @@ function showExamples(examples) {
     image.src = pngSource(example);
     image.alt = `Example ${index + 1}`;
     button.append(image);
+    image.marks = exampleMarks(index);
     button.addEventListener("click", () => {
       exampleShown = index;
-      place(image, image.naturalWidth, image.naturalHeight);
+      place(image, image.naturalWidth, image.naturalHeight, image.marks);
     });
     find(".examples").append(button);
   });
@@ -263,21 +266,22 @@ function showExamples(examples) {
 async function begin(direction) {
   const image = find(".examples img");
   if (!image) return;
-  await image.decode();
+  await Promise.all([image.decode(), image.marks?.decode()]);
   if (canvas.direction !== direction || past.length || last) return;
   exampleShown = 0;
-  put(image, image.naturalWidth, image.naturalHeight);
+  put(image, image.naturalWidth, image.naturalHeight, image.marks);
   announce();
 }
 
 function show(direction) {
-  if (canvas.direction) sheets[canvas.direction] = { past, future, pixels: snapshot() };
+  if (canvas.direction) sheets[canvas.direction] = { past, future, ...snapshot() };
   canvas.direction = direction;
   convention = props.conventions[direction];
   const [height, width] = convention.size;
   scale = Math.max(1, Math.round(512 / Math.max(height, width)));
   canvas.width = width * scale;
   canvas.height = height * scale;
+  showObjects();
   find(".result").style.aspectRatio = `${width} / ${height}`;
   color = convention.kind === "lines" ? css(convention.line_color) : find(".color input").value;
   find(".color").hidden = convention.kind !== "picture";
@@ -290,7 +294,7 @@ function show(direction) {
   past = sheet?.past ?? [];
   future = sheet?.future ?? [];
   if (sheet) {
-    pen.putImageData(sheet.pixels, 0, 0);
+    restore(sheet);
   } else {
     fill();
     begin(direction);
@@ -307,6 +311,7 @@ canvas.showAnswer = (answer) => {
   find(".translated").src = find(".actions a").href = pngSource(answer.translated);
   find(".sent img").src = pngSource(answer.sent);
   find(".times").textContent = answer.times;
+  pickFrom(answer.objects);
   find(".result .note").hidden = true;
   for (const name of [".translated", ".actions a", ".sent"]) find(name).hidden = false;
   find(".samples").replaceChildren(...answer.samples.map((sample, index) => {

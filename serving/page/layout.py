@@ -11,6 +11,9 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Nothing of a visitor leaves 
 import gradio as gr
 
 from serving.client.failures import BadArgument, ClientError
+from serving.page.display import shown_palette
+from serving.page.objects import Strokes
+from serving.page.sketches import shown_file
 from serving.page.widgets import Widgets, parts
 
 FOLDER = Path(__file__).parent
@@ -23,6 +26,7 @@ HINTS = {
     "labels": "Pick a class, and paint where it shall be.",
     "picture": "Draw, or bring a picture.",
 }
+OBJECTS = "Each stroke is an object of its own."
 
 
 def build(translator, gallery=None):
@@ -46,6 +50,7 @@ def build(translator, gallery=None):
         widgets, groups = _widgets(translator)
         noise, samples, seed = _noise(translator)
         answer = gr.Textbox(visible=False)
+        strokes = gr.Textbox(visible=False)
         all_widgets = [widget for shown in widgets.values() for widget in shown]
         translated = gr.on(
             [
@@ -55,7 +60,7 @@ def build(translator, gallery=None):
                 *(event for widget in all_widgets for event in widget.events),
             ],
             _translated(translator, widgets, gallery),
-            [canvas, direction, seed, samples, *_components(all_widgets)],
+            [canvas, direction, strokes, seed, samples, *_components(all_widgets)],
             [answer],
             js=_script("send.js"),
             trigger_mode="always_last",
@@ -114,11 +119,36 @@ def _direction_select(translator):
 
 
 def _canvas(translator):
-    conventions = {}
-    for name, shown in translator.directions.items():
-        examples = [_encoded(file) for file in shown.convention.examples]
-        conventions[name] = {**shown.convention._asdict(), "examples": examples}
-    return gr.HTML(**parts("canvas"), elem_id="drawing", conventions=conventions)
+    conventions = {name: _shown(one) for name, one in translator.directions.items()}
+    board = parts("canvas")
+    board["js_on_load"] = _script("labels.js") + _script("objects.js") + board["js_on_load"]
+    return gr.HTML(**board, elem_id="drawing", conventions=conventions)
+
+
+def _shown(direction):
+    """Returns the convention of a direction as the canvas has it, in the colours of the page."""
+    convention, objects = direction.convention, direction.objects
+    palette = shown_palette(convention.palette)
+    # The background is a class, if there are any.
+    names = {tuple(color): name for name, color in convention.palette.items()}
+    background = palette.get(names.get(tuple(convention.background)), convention.background)
+    shown = {
+        **convention._asdict(),
+        "palette": palette,
+        "background": background,
+        "own_palette": convention.palette,
+        "examples": [_encoded(shown_file(one, convention)) for one in convention.examples],
+        "objects": None,
+    }
+    if objects is not None:
+        begun = [objects.marks(values) for values in direction.example_controls]
+        shown["objects"] = {
+            "known": len(objects.known),
+            "marks": [marks and _encoded(marks) for marks in begun],
+            "appearances": objects.appearances,
+            "chance": objects.chance,
+        }
+    return shown
 
 
 def _widgets(translator):
@@ -145,9 +175,10 @@ def _noise(translator):
 def _translated(translator, widgets, gallery):
     """Returns the function of an event to what `answer.js` shows then, as JSON: no file is kept."""
 
-    def translated(drawing, direction, seed, samples, *values):
+    def translated(drawing, direction, strokes, seed, samples, *values):
         seed = int(seed or 0)
-        count = int(samples) if translator.directions[direction].has_samples else 0
+        shown = translator.directions[direction]
+        count = int(samples) if shown.has_samples else 0
         try:
             translation = translator.translate(
                 base64.b64decode(drawing.partition(",")[2]),
@@ -155,16 +186,20 @@ def _translated(translator, widgets, gallery):
                 seed=seed,
                 samples=count,
                 controls=_controls(widgets, direction, values),
+                strokes=_strokes(strokes) if shown.objects else None,
             )
         except (BadArgument, ClientError) as error:
             return json.dumps({"failure": str(error)})
         answer = {
-            "sent": _encoded(translation.sent),
+            "sent": _encoded(shown_file(translation.sent, shown.convention)),
             "translated": _encoded(translation.translated),
             "samples": [_encoded(sample) for sample in translation.samples],
             "seed": seed,
             "times": TIMES.format(translation),
         }
+        if translation.objects is not None:
+            places = _encoded(translation.objects["places"])
+            answer["objects"] = {**translation.objects, "places": places}
         if gallery is not None:
             answer["look_alikes"] = gallery.look_alikes(
                 direction, translation.sent, translation.translated
@@ -242,12 +277,20 @@ def _controls(widgets, direction, values):
     return controls
 
 
+def _strokes(text):
+    """Reads what `objects.js` says of a drawing."""
+    told = json.loads(text)
+    return Strokes(base64.b64decode(told["marks"].partition(",")[2]), told["appearances"])
+
+
 def _components(widgets):
     return [component for widget in widgets for component in widget.components]
 
 
 def _hint(translator, direction):
-    return f"{HINTS[translator.directions[direction].convention.kind]} {KEPT_NOWHERE}"
+    shown = translator.directions[direction]
+    objects = [OBJECTS] if shown.objects else []
+    return " ".join([HINTS[shown.convention.kind], *objects, KEPT_NOWHERE])
 
 
 def _script(name):

@@ -1,12 +1,12 @@
 """Maps: what is painted on a control's surface, turned into the control's value."""
 
-import colorsys
 from collections.abc import Mapping
 from typing import Any, Optional
 
 import numpy as np
 from PIL import Image
 
+from serving.page.display import distinct_colors
 from serving.page.sketches import read
 
 MOST_CLASSES = 12  # Of a map of whole numbers without names.
@@ -104,9 +104,4 @@ def _palette(control):
     elif names is None:
         _, high = about.get("range", (0, MOST_CLASSES - 1))
         names = range(min(int(high), MOST_CLASSES - 1) + 1)
-    # Neighbours are a golden angle apart.
-    hues = [(0.618 * index) % 1 for index in range(len(names))]
-    return {
-        str(name): [round(255 * level) for level in colorsys.hsv_to_rgb(hue, 0.75, 0.9)]
-        for name, hue in zip(names, hues)
-    }
+    return dict(zip(map(str, names), distinct_colors(len(names))))

@@ -10,6 +10,7 @@ from scipy import ndimage
 from skimage.morphology import skeletonize
 
 from serving.client.decoding import decoded
+from serving.page.display import recolored, shown_palette
 
 SURE = 32  # Levels from a colour of the palette within which a pixel was meant to have it.
 LEAST_INK = 0.2  # Of a line's contrast: thinner than a pixel, lines are pale.
@@ -78,6 +79,21 @@ def write(pixels):
     return encoded.getvalue()
 
 
+def shown_file(encoded, convention):
+    """Returns an image file in the colours of the page.
+
+    Args:
+        encoded: bytes of a file in the colours that the model knows.
+        convention: `Convention`.
+
+    Returns:
+        bytes of a file; the same where the colours are.
+    """
+    if shown_palette(convention.palette) == convention.palette:
+        return encoded
+    return write(recolored(read(encoded)[..., :3], convention.palette))
+
+
 def normalized(drawing, convention):
     """Turns any drawing into a source like the training images.
 
@@ -88,7 +104,8 @@ def normalized(drawing, convention):
 
     Returns:
         uint8 `[*convention.size, 3]`: lines of the model's colours, and as wide as its lines
-        whatever pen drew them; of labels only colours of the palette.
+        whatever pen drew them; of labels only colours of the palette, for these and for those
+        in which the page shows them.
     """
     pixels = _on_background(drawing, convention)
     reduced = _resized(pixels, convention.size, Image.Resampling.BOX)
@@ -96,6 +113,21 @@ def normalized(drawing, convention):
         if np.array_equal(reduced, read(example)[..., :3]):
             return reduced  # Drawing it anew would only blur it.
     return NORMALIZERS[convention.kind](pixels, convention)
+
+
+def class_numbers(source, convention):
+    """Returns the class of each pixel.
+
+    Args:
+        source: uint8 `[height, width, 3]`, as `normalized` returns it.
+        convention: `Convention`; without a palette all is class 0.
+
+    Returns:
+        int64 `[height, width]`, places in the palette.
+    """
+    if not convention.palette:
+        return np.zeros(source.shape[:2], "int64")
+    return np.argmin(_distances(source, convention.palette.values()), 0)
 
 
 def _on_background(drawing, convention):
@@ -130,8 +162,10 @@ def _lines(pixels, convention):
 
 def _labels(pixels, convention):
     palette = np.array(list(convention.palette.values()), "uint8")
-    distances = _distances(pixels, palette)
-    classes = np.argmin(distances, 0)
+    shown = shown_palette(convention.palette)
+    others = [] if shown == convention.palette else shown.values()
+    distances = _distances(pixels, [*palette, *others])
+    classes = np.argmin(distances, 0) % len(palette)
     sure = np.min(distances, 0) <= SURE
     if sure.any():
         # A border that a browser smoothed has colours between two classes, often those of a third.

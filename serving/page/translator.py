@@ -10,6 +10,7 @@ from PIL import Image
 from serving.client.control_files import example_values
 from serving.client.failures import BadImage, Code, UnsuitableModel
 from serving.client.selections import ONLY, card_directions
+from serving.page.objects import CONTROLS, Objects, Strokes
 from serving.page.sketches import Convention, normalized, read, write
 
 SEED = "seed"  # Kind of control for which the page has samples.
@@ -24,6 +25,7 @@ class Translation(NamedTuple):
         samples: List of bytes of PNG files, with noise.
         model: Milliseconds that the model took for `translated`.
         network: Milliseconds that the question and the answer travelled.
+        objects: What `Objects.shown` returns of a drawing with strokes, else `None`.
     """
 
     sent: bytes
@@ -31,6 +33,7 @@ class Translation(NamedTuple):
     samples: list
     model: float
     network: float
+    objects: Optional[dict] = None
 
 
 class ShownDirection(NamedTuple):
@@ -41,12 +44,14 @@ class ShownDirection(NamedTuple):
         controls: List of what the card says of each control, the seed left out.
         has_samples: Whether it makes samples by seeds.
         example_controls: List of a dict of the names of controls to values for each example.
+        objects: `serving.page.objects.Objects`, if it takes instances.
     """
 
     convention: Convention
     controls: list
     has_samples: bool
     example_controls: list = []  # noqa: RUF012, nobody changes it.
+    objects: Optional[Objects] = None
 
     def own_controls(self, pixels) -> dict[str, Any]:
         """Returns the values that an example of the card has, and of any other drawing none.
@@ -91,8 +96,12 @@ class Translator:
             has_samples = len(controls) < len(entry["controls"]) and (
                 "directions" in card or self._samples(convention)
             )
+            examples = example_values(entry)
+            objects = Objects.from_card(controls, convention, examples)
+            if objects is not None:
+                controls = [c for c in controls if c["name"] not in CONTROLS]
             self.directions[direction] = ShownDirection(
-                convention, controls, has_samples, example_values(entry)
+                convention, controls, has_samples, examples, objects
             )
 
     def translate(
@@ -103,6 +112,7 @@ class Translator:
         seed: int = 0,
         samples: int = 0,
         controls: Optional[Mapping[str, Any]] = None,
+        strokes: Optional[Strokes] = None,
     ) -> Translation:
         """Translates a drawing.
 
@@ -113,6 +123,7 @@ class Translator:
             samples: How many translations with noise to make, besides the one without.
             controls: Dict of the names of controls to values; `None` asks for nothing, or of an
                 example for the value that it has in the card.
+            strokes: Of a drawing whose objects the model shall see, in a direction with `objects`.
 
         Returns:
             `Translation`.
@@ -134,17 +145,22 @@ class Translator:
         # The first direction needs no card, which the model may not have.
         name = None if direction == first else direction
         asked = {key: value for key, value in (controls or {}).items() if value is not None}
-        values = {**shown.own_controls(source), **asked}
+        drawn = {} if strokes is None else shown.objects.controls(source, strokes)
+        values = {**shown.own_controls(source), **drawn, **asked}
 
         def answer(**options):
-            return self._client.translate(sent, name, **values, **options)
+            return self._client.translate(sent, name, **{**values, **options})
 
         translated, seconds = timed(answer)
         # The card is an answer that takes the model no time; so is the refusal to give one.
         _, network = timed(self._card)
         values.pop(SEED, None)  # The samples have seeds of their own.
-        noisy = [answer(seed=seed + index) for index in range(samples)]
-        return Translation(sent, translated, noisy, max(seconds - network, 0), network)
+        noisy = []
+        for number in range(seed, seed + samples):
+            chance = {} if strokes is None else shown.objects.sample(drawn, strokes, number)
+            noisy.append(answer(seed=number, **chance))
+        objects = None if strokes is None else shown.objects.shown(source, drawn)
+        return Translation(sent, translated, noisy, max(seconds - network, 0), network, objects)
 
     def _card(self):
         try:
