@@ -204,7 +204,9 @@ TWINGAN_SMALL = ExperimentConfig(
     summary="""Two folders of faces at 64 pixels, for a machine without a GPU.
 
     python -m training.train twingan_small --data DATA --run RUN
-    Not measured.
+    620 portraits and 1,500 anime faces: 2:46 hours on two cores beside as much as five times other
+    work (at 64 pixels 3 steps a second without); reconstruction L1 0.074 and 0.096, translations
+    taken for the other domain 0.99 and 0.95.
     """,
     data=DataConfig(layout="unpaired", image_size=64, load_size=66),
     model=dataclasses.replace(
