@@ -32,8 +32,9 @@ def step(
 
     Args:
         preset: Experiment to measure.
-        size: Side of the images in pixels, a power of 2 of at least 32, or 4 where networks grow,
-            of which the last phase is measured; by default the preset's.
+        size: Height of the images in pixels, of which the width follows: a power of 2 of at least
+            32, or 4 where networks grow, of which the last phase is measured; by default the
+            preset's.
         filters: Filters of the networks' first level; by default the preset's.
         batch: Images per step; by default the preset's.
         rounds: How often each contender is measured.
@@ -42,7 +43,7 @@ def step(
     """
     results = step_benchmark.measure(preset, size, filters, batch, rounds=rounds, other=other)
     options = results["options"]
-    print("{preset}: {size} pixels, batches of {batch}".format(**options))
+    print("{preset}: {size[1]}x{size[0]} pixels, batches of {batch}".format(**options))
     print("\n".join(step_benchmark.table(results)))
     if to:
         atomic.write_bytes(json.dumps(results, indent=1).encode(), to)

@@ -1,7 +1,6 @@
 import json
 import re
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ MODES = ((), ("channels_last",), ("compiled",), ("bfloat16",), ("bfloat16", "com
 
 
 def options_of(preset, **sizes):
-    config = worker.configured(preset, **sizes)
-    size = config.data.image_size[0]
-    return worker.Options(preset, size, config.train.batch_size, asdict(config.model))
+    return worker.options_of(worker.configured(preset, **sizes))
 
 
 def test_the_step_benchmark_measures_all_contenders_in_turns(tmp_path, capsys):
@@ -71,6 +68,23 @@ def test_networks_that_grow_are_measured_in_the_phase_of_a_size():
             options = options_of("twingan_small", size=size, filters=8, batch=2)
             assert worker.experiment(options)[0].side == size
             contenders[name].build(options)()
+
+
+def test_scenes_are_measured_with_labels_and_instances():
+    pytest.importorskip("torch")
+    options = options_of("streets_tiny", size=32, filters=4)
+    assert (options.size, options.classes) == ([32, 64], 35)
+    model, _ = worker.experiment(options)
+    for player, count in (("generator", 36), ("discriminator", 39)):
+        first_kernel = model.players[player].trainable_variables[0]
+        assert tuple(first_kernel.shape[2:]) == (count, 4), player
+    for kind, contenders in worker.contenders("pix2pixhd").items():
+        for name in ("tfpix2pix", "PyTorch", "PyTorch, bfloat16"):
+            made = contenders[name].build(options)()
+            shape = made.shape if kind == "translate" else None
+            assert shape in (None, (2, 32, 64, 3), (2, 3, 32, 64)), name
+            if kind == "step" and name != "tfpix2pix":
+                assert set(made) == {"discriminator_gan", "generator_gan", "generator_features"}
 
 
 def test_pytorch_s_gradients_in_bfloat16_are_those_of_float32_but_for_rounding():

@@ -74,7 +74,7 @@ def networks(filters: int = 64, blocks: int = 9, strided: int = 3) -> dict[str, 
 
 def restated(options):
     """Returns the training step and the first translator, see `training.benchmarks`."""
-    blocks = options.model["blocks"] or (9 if options.size >= 256 else 6)
+    blocks = options.model["blocks"] or (9 if options.size[0] >= 256 else 6)
     step = Step(networks(options.model["base_filters"], blocks))
     return step, step.networks["G_A"]
 

@@ -94,7 +94,7 @@ class PatchGAN(nn.Module):
 def restated(options):
     """Returns the training step and the translator, see `training.benchmarks`."""
     filters = options.model["base_filters"]
-    generator = UNet(options.size.bit_length() - 1, filters)
+    generator = UNet(options.size[0].bit_length() - 1, filters)
     return Step({"G": generator, "D": PatchGAN(6, filters)}), generator
 
 

@@ -138,6 +138,11 @@ def boundaries(instances):
     return found.float()
 
 
+def shown(labels, instances):
+    """Returns what networks see of one-hot classes, 1 and -1, and of ids."""
+    return torch.cat([(labels + 1) / 2, boundaries(instances)], 1)
+
+
 def instance_means(features, instances):
     """Returns the mean of features over each instance of each image."""
     means = features.clone()
@@ -152,7 +157,7 @@ def restated(options):
     """Returns the training step and the translator, see `training.benchmarks`."""
     model = options.model
     sizes = {name: model[name] for name in ("halvings", "blocks")}
-    channels = options.channels + 1
+    channels = options.classes + 1
     if model["enhancers"]:
         generator = LocalEnhancer(
             channels,
@@ -166,7 +171,11 @@ def restated(options):
     discriminator = MultiscaleDiscriminator(
         channels + 3, model["discriminator_filters"], model["discriminator_layers"], model["scales"]
     )
-    return Step(generator, discriminator), generator
+
+    def translate(labels, instances):
+        return generator(shown(labels, instances))
+
+    return Step(generator, discriminator), translate
 
 
 class Step:
@@ -180,6 +189,8 @@ class Step:
     """
 
     def __init__(self, generator, discriminator, encoder=None, *, feature_weight=10.0):
+        self.networks = {"generator": generator, "discriminator": discriminator}
+        self.networks |= {"encoder": encoder} if encoder else {}
         self.generator = generator.train()
         self.discriminator = discriminator.train()
         self.encoder = encoder and encoder.train()
@@ -191,12 +202,12 @@ class Step:
         ]
 
     def __call__(self, labels, instances, photo) -> dict[str, torch.Tensor]:
-        """Trains on one batch: one-hot 0 and 1, ids, photos in [-1, 1], `[batch, *, h, w]`.
+        """Trains on one batch: one-hot 1 and -1, ids, photos in [-1, 1], `[batch, *, h, w]`.
 
         Returns:
             Dict of term to its weighted loss.
         """
-        condition = torch.cat([labels, boundaries(instances)], 1)
+        condition = shown(labels, instances)
         features = [instance_means(self.encoder(photo), instances)] if self.encoder else []
         fake = self.generator(torch.cat([condition, *features], 1))
         of_detached = self.discriminator(torch.cat([condition, fake.detach()], 1))
@@ -221,6 +232,6 @@ class Step:
         )
         for optimizer, objective in zip(self.optimizers, objectives):
             optimizer.zero_grad()
-            objective.backward(retain_graph=objective is objectives[0])
+            objective.backward()
             optimizer.step()
         return {name: term.detach() for name, term in terms.items()}

@@ -173,7 +173,7 @@ def restated(options):
     """Returns the training step and the translator from A to B, see `training.benchmarks`."""
     model = options.model
     made = networks(
-        options.size,
+        options.size[0],
         base=model["base_filters"],
         most=model["most_filters"],
         skip_size=model["skip_size"],

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Optional
 
@@ -27,11 +26,11 @@ from training import progress
 from training.benchmarks.worker import (
     BFLOAT16,
     OURS,
-    Options,
     configured,
     contenders,
     experiment,
     least_side,
+    options_of,
 )
 
 PAUSE = 0.3  # Seconds until the threads of the one before stop spinning.
@@ -52,8 +51,8 @@ def measure(
 
     Args:
         name: Name of the preset whose family and options are measured.
-        size: Side of the images in pixels, a power of 2 from `least_side` on; by default the
-            preset's.
+        size: Height of the images in pixels, a power of 2 from `least_side` on, of which the width
+            follows; by default the preset's.
         filters: Filters of the networks' first level; by default the preset's.
         batch: Images per run; by default the preset's.
         rounds: How often each is measured.
@@ -83,7 +82,7 @@ def measure(
         for contender, (_, needs) in rows[kind].items()
     }
     left_out = {contender: needs for contender, needs in missing.items() if needs}
-    options = Options(name, size, config.train.batch_size, asdict(config.model))
+    options = options_of(config)
     results = {"options": options._asdict(), "left_out": left_out}
     with tempfile.TemporaryDirectory() as folder:
         if not _misses("tf2onnx"):
@@ -130,7 +129,7 @@ def table(results):
 
 def _write_onnx(options):
     _, directions = experiment(options)
-    convert(directions, options.onnx, size=(options.size, options.size))
+    convert(directions, options.onnx, size=tuple(options.size))
 
 
 def _misses(need):

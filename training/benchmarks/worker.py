@@ -26,16 +26,18 @@ class Options(NamedTuple):
 
     Attributes:
         preset: Name of the experiment whose family, losses and options are measured.
-        size: Side of the images in pixels, a power of 2.
+        size: `[height, width]` of the images in pixels.
         batch: Images per run.
         model: Dict of the options of the family's networks and losses.
+        classes: Classes of the label maps of scenes, which have maps of instances too; of images 0.
         onnx: File of our translator for those who run such.
     """
 
     preset: str
-    size: int
+    size: list
     batch: int
     model: dict
+    classes: int = 0
     onnx: str = ""
 
 
@@ -77,10 +79,18 @@ def _peak_megabytes():
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def _images(options):
+def _examples(options):
+    """Returns a batch as trainings have it: source, maps of instances if there are any, target."""
     random = np.random.default_rng(0)
-    shape = (options.batch, options.size, options.size, 3)
-    return [random.uniform(-1, 1, shape).astype("float32") for _ in range(2)]
+    sides = (options.batch, *options.size)
+    source, target = (random.uniform(-1, 1, (*sides, 3)).astype("float32") for _ in range(2))
+    if not options.classes:
+        return [source, target]
+    # Instances of 8x8 pixels.
+    blocks = random.integers(0, options.classes, (options.batch, *(s // 8 for s in options.size)))
+    labels = blocks.repeat(8, 1).repeat(8, 2)
+    one_hot = 2 * np.eye(options.classes, dtype="float32")[labels] - 1
+    return [one_hot, labels[..., np.newaxis].astype("int32"), target]
 
 
 def configured(
@@ -93,26 +103,45 @@ def configured(
 
     Args:
         name: Name of the preset.
-        size: Side of the images in pixels; by default the preset's.
+        size: Height of the images in pixels, of which the width follows; by default the preset's.
         filters: Filters of the networks' first level; by default the preset's.
         batch: Examples per step; by default the preset's.
     """
     from dataclasses import replace
 
+    from tfpix2pix.config import PlaceConfig
+    from tfpix2pix.data.places import IDS, INSTANCE
     from tfpix2pix.families import preset
 
     config = preset(name)
-    size = size or config.data.image_size[0]
-    changed = {"base_filters": filters} if filters else {}
+    height, width = config.data.image_size
+    height, width = size or height, (size or height) * width // height
+    changed = {}
+    for option in ("base_filters", "discriminator_filters") if filters else ():
+        # Where it is open, discriminators have as many as generators.
+        if getattr(config.model, option, None):
+            changed[option] = filters
     if hasattr(config.model, "first_size"):
-        changed["first_size"] = size
-    batch = batch or config.train.batch_size
+        changed["first_size"] = height
+    data = replace(config.data, image_size=(height, width), load_size=None)
+    if data.source_labels:
+        data = replace(data, places={INSTANCE.name: PlaceConfig(*IDS, kernel=INSTANCE.kernel)})
     return replace(
         config,
-        data=replace(config.data, image_size=(size, size), load_size=None),
+        data=data,
         model=replace(config.model, **changed),
-        train=replace(config.train, batch_size=batch),
+        train=replace(config.train, batch_size=batch or config.train.batch_size),
     )
+
+
+def options_of(config) -> Options:
+    """Returns what is measured of an experiment as `configured` returns it."""
+    from dataclasses import asdict
+
+    data = config.data
+    model = asdict(config.model)
+    batch = config.train.batch_size
+    return Options(config.name, list(data.image_size), batch, model, data.source_labels or 0)
 
 
 def least_side(config) -> int:
@@ -125,7 +154,7 @@ def experiment(options: Options):
     from tfpix2pix.families import get_family
 
     filters = options.model.get("base_filters")
-    config = configured(options.preset, options.size, filters, options.batch)
+    config = configured(options.preset, options.size[0], filters, options.batch)
     family = get_family(config.family)
     model = family.model(config)
     return model, family.directions(config, model)
@@ -138,10 +167,10 @@ def _step(options, precision="float32"):
     import tensorflow as tf
 
     model, _ = experiment(options)
-    images = tf.data.Dataset.from_tensors(tuple(_images(options))).repeat()
+    examples = tf.data.Dataset.from_tensors(tuple(_examples(options))).repeat()
     strategy = tf.distribute.get_strategy()
     step = loop.training_step(model, strategy, precision)
-    batches = loop.distributed_batches(strategy, lambda worker: images)
+    batches = loop.distributed_batches(strategy, lambda worker: examples)
     return lambda: step(next(batches))
 
 
@@ -153,12 +182,12 @@ def _translation(options, precision="float32"):
 
     _, directions = experiment(options)
     network = next(iter(directions.values())).network
-    translate = tf.function(lambda images: network(images, training=False))
-    source = tf.constant(_images(options)[0])
+    translate = tf.function(lambda *inputs: network(inputs if inputs[1:] else inputs[0]))
+    inputs = [tf.constant(images) for images in _examples(options)[:-1]]
 
     def run():
         with graph_precision(precision):
-            return translate(source).numpy()
+            return translate(*inputs).numpy()
 
     return run
 
@@ -176,11 +205,11 @@ def _pytorch(family, kind, options, channels_last=False, bfloat16=False, compile
             network.forward = _rounded(network.forward)
         if compiled:
             network.compile()
-    batches = (torch.from_numpy(images.transpose(0, 3, 1, 2)) for images in _images(options))
-    source, target = (batch.contiguous(memory_format=layout) for batch in batches)
+    batch = (torch.from_numpy(images.transpose(0, 3, 1, 2)) for images in _examples(options))
+    *inputs, target = (images.contiguous(memory_format=layout) for images in batch)
     if kind == "step":
-        return lambda: step(source, target)
-    return torch.inference_mode()(lambda: translate(source).numpy())
+        return lambda: step(*inputs, target)
+    return torch.inference_mode()(lambda: translate(*inputs).numpy())
 
 
 def _rounded(forward):
@@ -200,7 +229,7 @@ def _openvino(options, precision="f32"):
     import openvino
 
     core = openvino.Core()
-    (source, _) = _images(options)
+    source = _examples(options)[0]
     model = core.read_model(options.onnx)
     model.reshape(list(source.shape))
     hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
@@ -213,7 +242,7 @@ def _onnx_runtime(options):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(options.onnx, providers=["CPUExecutionProvider"])
-    (source, _) = _images(options)
+    source = _examples(options)[0]
     return lambda: session.run(None, {"image": source})[0]
 
 
