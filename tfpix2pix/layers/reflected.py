@@ -24,6 +24,10 @@ class ReflectedConv2D(keras.layers.Conv2D):
     forward and 11.8 ms backward on two cores, where the direct convolution takes 11.2 and 21.9. Its
     outputs are within 1e-4 of their deviation. Translations and exports are computed directly.
 
+    On a CPU, where oneDNN computes 16 filters at a time, kernels of few filters, as those of an
+    image's head, are computed row by row: 32 to 3 channels by 7x7 on 256x512 pixels take 6.5 ms
+    forward and 11.5 ms backward, directly 13.8 and 18.7.
+
     Args:
         filters: Channels of the result.
         kernel_size: Side of the kernel, odd.
@@ -59,7 +63,9 @@ class ReflectedConv2D(keras.layers.Conv2D):
             outputs = winograd.convolve(inputs, kernel, _shown)
         else:
             padded = reflected(inputs, self.kernel_size[0] // 2)
-            outputs = tf.nn.conv2d(padded, kernel, 1, "VALID")
+            is_narrow = self.filters * self.kernel_size[0] <= inputs.shape[-1]
+            convolved = _convolved_by_rows if is_narrow and _on_cpu() else _convolved
+            outputs = convolved(padded, kernel)
         outputs = tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
         return self.activation(outputs) if self.activation else outputs
 
@@ -70,13 +76,30 @@ class ReflectedConv2D(keras.layers.Conv2D):
         _, height, width, channels = inputs.shape
         wide = min(channels, self.filters) >= winograd.LEAST_CHANNELS
         large = height * width >= winograd.LEAST_PIXELS
-        on_cpu = not tf.config.list_physical_devices("GPU")
         # Its transforms would lose all that bfloat16 has of digits.
-        return self.kernel_size == (3, 3) and wide and large and on_cpu and not is_rewritten()
+        return self.kernel_size == (3, 3) and wide and large and _on_cpu() and not is_rewritten()
 
     def compute_output_shape(self, input_shape):
         """Returns the shape of the output, with the sides of the input."""
         return tf.TensorShape((*input_shape[:3], self.filters))
+
+
+def _on_cpu():
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _convolved(padded, kernel):
+    return tf.nn.conv2d(padded, kernel, 1, "VALID")
+
+
+def _convolved_by_rows(padded, kernel):
+    """Convolves by each row of the kernel as filters of its own, and adds these at their rows."""
+    side, _, channels, filters = kernel.shape
+    count = side * filters
+    rows = tf.reshape(tf.transpose(kernel, (1, 2, 0, 3)), (1, side, channels, count))
+    # A second convolution adds them: it takes from row y what the row y of the kernel has made.
+    places = np.eye(count, dtype="float32").reshape(count, side, 1, filters).transpose(1, 2, 0, 3)
+    return _convolved(_convolved(padded, rows), tf.constant(places, padded.dtype))
 
 
 def reflected(images, padding: int):
