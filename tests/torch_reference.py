@@ -7,7 +7,7 @@ from torch import nn
 from training.benchmarks.pytorch_cyclegan import ResNet
 from training.benchmarks.pytorch_pix2pix import PatchGAN, UNet, norm_layer
 
-__all__ = ["PatchGAN", "PixelGAN", "ResNet", "UNet", "randomized", "translated"]
+__all__ = ["PatchGAN", "PixelGAN", "ResNet", "UNet", "randomized", "saved", "translated"]
 
 
 class PixelGAN(nn.Module):
@@ -41,6 +41,16 @@ def randomized(network, seed=0, *, deviation=0.05):
                 if value.dim() == 1 and ("running_var" in name or name.endswith("weight")):
                     value.add_(1.0).abs_()
     return network
+
+
+def saved(folder, **networks):
+    """Draws networks anew and saves them under the reference's names; returns the paths."""
+    paths = []
+    for name, network in networks.items():
+        path = folder / f"latest_net_{name}.pth"
+        torch.save(randomized(network).state_dict(), path)
+        paths.append(path)
+    return paths
 
 
 def translated(network, *images, training=True):

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tfpix2pix import checkpointing, importers, runs
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.families.peers import CHECKPOINT, imported_model, peer_files
+from tfpix2pix.families import get_family
+from tfpix2pix.families.peers import CHECKPOINT, imported_model, peer_files, read_files
 
 
 def main(
@@ -38,21 +39,27 @@ def main(
         )
     paths = {CHECKPOINT: checkpoint, "discriminator": discriminator, **others}
     paths = {file: path for file, path in paths.items() if path is not None}
-    states = {file: importers.read_state_dict(path) for file, path in paths.items()}
+    states = read_files(paths)
     names = {file: path.name for file, path in paths.items()}
-    config, model = imported_model(states, names, start=preset)
+    config, model, filled = imported_model(states, names, start=preset)
     content = checkpointing.checkpoint(model, tf.Variable(0, dtype="int64"))
     manager = tf.train.CheckpointManager(content, to / checkpointing.CHECKPOINTS, max_to_keep=1)
     manager.save(checkpoint_number=0)
     runs.save_config(config, to)
+    if filled:
+        runs.keep_state(model, to, 0)
     print(f"{to} is a run of {config.family}.")
     for player, network in model.players.items():
         if player not in config.untrained:
             print(f"{player}: {network.name} of {network.count_params():,} parameters, imported.")
+    for file in filled:
+        print(f"{file}: of {names[file]}, imported.")
     if any(map(importers.idle_statistics, states.values())):
         print("Statistics of instance norm are left out: as in the reference, nothing uses them.")
     if config.untrained:
         print(f"Untrained, for no file was given for them: {', '.join(config.untrained)}.")
+    if model.state and not filled and get_family(config.family).finish:
+        print(f"Before it translates: python -m training.finish --run {to} --data DATA")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra [torch] is not installed"
 from tests import torch_reference as reference
 from tests.cases import restored_generator, smooth_images
 from tests.cases.families import write_domains
+from tests.torch_reference import saved
 from tfpix2pix import InputError, importers, load_run, read_card, runs
 from tfpix2pix.checkpointing import saved_values
 from tfpix2pix.datasets import synthetic
@@ -25,16 +26,6 @@ from training.engine import loop
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.torch
-
-
-def saved(folder, **networks):
-    """Saves networks as the reference names them; returns the paths."""
-    paths = []
-    for name, network in networks.items():
-        path = folder / f"latest_net_{name}.pth"
-        torch.save(reference.randomized(network).state_dict(), path)
-        paths.append(path)
-    return paths
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance", "none", (torch.nn.BatchNorm2d, True)])
@@ -182,9 +173,9 @@ def test_names_of_files_decide_where_a_network_fits_two_families(tmp_path):
             {"encoder": True},
             "The files must be those of one family: pix2pix takes checkpoint, discriminator with a "
             "unet; cyclegan takes checkpoint, reverse, discriminator_A, discriminator_B with a "
-            "resnet or unet; pix2pixhd takes checkpoint, discriminator, encoder with a global or "
-            "enhanced. Received: checkpoint, encoder with a unet. Leave out what is not of "
-            "the family.",
+            "resnet or unet; pix2pixhd takes checkpoint, discriminator, encoder, appearances with "
+            "a global or enhanced. Received: checkpoint, encoder with a unet. Leave out what is "
+            "not of the family.",
         ),
         (
             {"discriminator": True},

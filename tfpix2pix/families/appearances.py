@@ -1,10 +1,16 @@
 """Appearances: what instances of each class look like, as few vectors of their features."""
 
-from collections.abc import Iterable
+import os
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Union
 
 import numpy as np
 import tensorflow as tf
 from scipy.cluster.vq import kmeans2
+
+from tfpix2pix.errors import InputError
 
 # Of height times width / 32: instances of less say little of what their class looks like.
 LEAST_SHARE = 0.5
@@ -52,6 +58,93 @@ def centroid_lists(state: dict[str, tf.Variable]) -> list[list[list[float]]]:
     return [rows[:count].tolist() for rows, count in zip(centroids, counts)]
 
 
+def read_centroids(path: Union[str, os.PathLike]) -> dict[str, np.ndarray]:
+    """Reads the centroids of classes from a file of NumPy, and runs no code that it may contain.
+
+    pix2pixHD's own file is a pickled dict of class to array, which is refused; the error says how
+    to make an `.npz` of one.
+
+    Args:
+        path: Path of an `.npy`, `[classes, clusters, features]` with rows of NaN where a class has
+            fewer clusters; or of an `.npz`, `[clusters, features]` under the number of each class.
+
+    Returns:
+        Dict of the number of each class that has any, such as `"7"`, to float32 `[clusters,
+        features]`, in the order of the file.
+
+    Raises:
+        ValueError: If the file holds anything else.
+
+    Example:
+        >>> np.save("centroids.npy", [[[0.5, 1.0], [np.nan, np.nan]]])
+        >>> read_centroids("centroids.npy")["0"].tolist()
+        [[0.5, 1.0]]
+    """
+    rule = (
+        "Appearances must be numbers alone: an .npy of [classes, clusters, features], or an .npz "
+        "of [clusters, features] by the number of each class. Received: "
+    )
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.lib.npyio.NpzFile):
+            arrays = {str(int(name)): content[name] for name in content.files}
+        else:
+            arrays = {str(number): rows for number, rows in enumerate(content)}
+    except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        if "allow_pickle" in str(error):
+            to = str(Path(path).with_suffix(".npz"))
+            raise InputError(
+                f"{rule}{str(path)!r}, which holds pickled objects. Reading these runs whatever "
+                "is in them; if you trust the file, give what this makes of it: "
+                f'python -c "import numpy as np; found = np.load({str(path)!r}, '
+                f"allow_pickle=True).item(); np.savez({to!r}, "
+                '**{str(k): v for k, v in found.items()})"'
+            ) from error
+        raise InputError(f"{rule}{str(path)!r} ({error}). Give such a file.") from error
+    kept = {}
+    for number, rows in arrays.items():
+        if rows.ndim == 2 and rows.dtype.kind in "fiu":
+            rows = rows[~np.isnan(rows).all(1)]
+        if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
+            raise InputError(
+                f"{rule}{str(path)!r}, where class {number} has {rows.dtype} of shape "
+                f"{rows.shape}, or numbers that are not finite. Give such a file."
+            )
+        if len(rows):
+            kept[number] = rows.astype("float32")
+    lengths = sorted({rows.shape[1] for rows in kept.values()})
+    if len(lengths) != 1:
+        raise InputError(
+            f"{rule}{str(path)!r}, whose classes have {' and '.join(map(str, lengths)) or 'no'} "
+            "features. Give such a file, with as many features of each class."
+        )
+    return kept
+
+
+def assign(state: dict[str, tf.Variable], centroids: Mapping[str, np.ndarray]) -> None:
+    """Puts centroids into the state of a model.
+
+    Args:
+        state: As of `empty_state`.
+        centroids: Dict of the number of a class to float `[clusters, features]`, the most frequent
+            first; of others there are none.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> state = empty_state(2, SimpleNamespace(clusters=2, instance_features=1))
+        >>> assign(state, {"1": [[0.5]]})
+        >>> centroid_lists(state)
+        [[], [[0.5]]]
+    """
+    table = np.zeros(state["centroids"].shape, "float32")
+    counts = np.zeros(len(table), "int32")
+    for number, rows in centroids.items():
+        counts[int(number)] = len(rows)
+        table[int(number), : len(rows)] = rows
+    state["centroids"].assign(table)
+    state["counts"].assign(counts)
+
+
 def fill(state: dict[str, tf.Variable], examples: Iterable, seed: int) -> None:
     """Finds the centroids of each class by k-means.
 
@@ -81,17 +174,13 @@ def fill(state: dict[str, tf.Variable], examples: Iterable, seed: int) -> None:
         for first, count in zip(firsts, pixels):
             place = np.unravel_index(first, classes.shape)
             vectors[classes[place]].append((count > least, features[place]))
-    centroids = np.zeros(state["centroids"].shape, "float32")
-    counts = np.zeros(len(vectors), "int32")
+    centroids = {}
     for number, found in enumerate(vectors):
         large = [vector for is_large, vector in found if is_large]
         kept = np.array(large or [vector for _, vector in found], "float64")
         if len(kept):
-            made = _centroids(kept, centroids.shape[1], seed)
-            counts[number] = len(made)
-            centroids[number, : len(made)] = made
-    state["centroids"].assign(centroids)
-    state["counts"].assign(counts)
+            centroids[str(number)] = _centroids(kept, state["centroids"].shape[1], seed)
+    assign(state, centroids)
 
 
 def _centroids(vectors, most, seed):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Callable, NamedTuple, Optional
 
 from tfpix2pix.config import ExperimentConfig
+from tfpix2pix.importers import read_state_dict
 
 
 class Phase(NamedTuple):
@@ -113,19 +114,23 @@ def whole(config: ExperimentConfig) -> tuple[Phase, ...]:
 
 
 class PeerFile(NamedTuple):
-    """A file of another implementation, which has the weights of a player.
+    """A file of another implementation, which has the weights of a player or what is in the state.
 
     Attributes:
-        player: Name of the player.
+        player: Name of the player; `None` of what is in the model's state.
         name: What the other implementation calls the file.
+        read: Function of a path to the content, a dict of name to array.
+        fill: `(model, content) -> None`: puts the content into the state, of files of no player.
 
     Example:
         >>> PeerFile("generator", "latest_net_G.pth").player
         'generator'
     """
 
-    player: str
+    player: Optional[str]
     name: str
+    read: Callable = read_state_dict
+    fill: Optional[Callable] = None
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,8 @@ class Importer:
     Attributes:
         files: Dict of what a file is called here to `PeerFile`; the first one must be given.
         generators: What that one may hold, as `tfpix2pix.importers.generator_kind` calls it.
-        imported: `(config, states) -> (config, players)`: from a dict of file to state dict to the
-            configuration that fits them, and a dict of those players to `keras.Model`.
+        imported: `(config, states) -> (config, players)`: from a dict of file to what it holds to
+            the configuration that fits them, and a dict of those players to `keras.Model`.
 
     Example:
         >>> from tfpix2pix.families import FAMILIES

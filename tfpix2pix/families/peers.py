@@ -1,8 +1,9 @@
 """Peers: which family the files of another implementation are of, and the model they make."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
-from typing import Optional
+from typing import Optional, Union
 
 from tfpix2pix import importers
 from tfpix2pix.config import ExperimentConfig
@@ -31,23 +32,46 @@ def peer_files() -> dict[str, list[str]]:
     return files
 
 
+def read_files(paths: Mapping[str, Union[str, os.PathLike]]) -> dict[str, dict]:
+    """Reads files of another implementation.
+
+    Args:
+        paths: Dict of what files are called here to their paths.
+
+    Returns:
+        Dict of the same to what they hold, a dict of name to array.
+
+    Raises:
+        ValueError: If one cannot be read.
+
+    Example:
+        >>> read_files({"checkpoint": "no-such-file.pth"})
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: ...
+    """
+    importers_of = _importers(FAMILIES).values()
+    read = {file: one.read for importer in importers_of for file, one in importer.files.items()}
+    return {file: read[file](path) for file, path in paths.items()}
+
+
 def imported_model(
     states: Mapping[str, Mapping], names: Mapping[str, str], *, start: Optional[str] = None
-) -> tuple[ExperimentConfig, TranslationModel]:
+) -> tuple[ExperimentConfig, TranslationModel, tuple[str, ...]]:
     """Builds the model that files of another implementation are of, with their weights.
 
     Where files fit several families, it is the one whose files are called as these are; else the
     first.
 
     Args:
-        states: Dict of what the files are called here to their state dicts.
+        states: Dict of what the files are called here to what they hold, as of `read_files`.
         names: Dict of the same to what they are called on the disk.
         start: Name of the preset whose family it is and which decides what files do not; by default
             the family is that of the files, and all else has its default.
 
     Returns:
-        `(config, model)`: the configuration names the players that no file was given for, which
-        have their initial weights, as `untrained`.
+        `(config, model, filled)`: the configuration names the players that no file was given for,
+        which have their initial weights, as `untrained`; and which files are in the model's state.
 
     Raises:
         ValueError: If the files are of no family, do not belong together, or are of other networks.
@@ -74,8 +98,12 @@ def imported_model(
         for networks in (model.players, model.averaged):
             if player in networks:
                 networks[player].set_weights(network.get_weights())
+    files = {file: family.importer.files[file] for file in states}
+    filled = tuple(file for file, peer_file in files.items() if peer_file.fill)
+    for file in filled:
+        files[file].fill(model, states[file])
     untrained = tuple(player for player in model.players if player not in players)
-    return dataclasses.replace(config, untrained=untrained), model
+    return dataclasses.replace(config, untrained=untrained), model, filled
 
 
 def _importers(names):

@@ -1,6 +1,6 @@
 """Runs: the folder of a training, what is in it, and how to use it."""
 
-from tfpix2pix.runs.finishing import drop_finished, finish_run
+from tfpix2pix.runs.finishing import drop_finished, finish_run, keep_state
 from tfpix2pix.runs.float32 import float32_model
 from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, PHASES, load_config, save_config
 from tfpix2pix.runs.phases import phase_at, run_phases, save_phases
@@ -16,6 +16,7 @@ __all__ = [
     "examples",
     "finish_run",
     "float32_model",
+    "keep_state",
     "load_config",
     "load_run",
     "open_detector",

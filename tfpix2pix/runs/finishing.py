@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Union
 
 from tfpix2pix import atomic
-from tfpix2pix.checkpointing import BEST, save_state
+from tfpix2pix.checkpointing import AVERAGED, BEST, save_state
 from tfpix2pix.families import checked_family
+from tfpix2pix.models import TranslationModel
 from tfpix2pix.runs.folder import FINISHED, load_config
 from tfpix2pix.runs.run import Run
 
@@ -53,6 +54,25 @@ def finish_run(folder: Union[str, Path], data: Union[str, Path, None] = None) ->
                     save_state(run.model, part / name)
                     filled.append(name)
     return filled
+
+
+def keep_state(model: TranslationModel, folder: Union[str, Path], step: int) -> None:
+    """Saves the state of a model as that by which its run translates, where no data made it.
+
+    Args:
+        model: `tfpix2pix.models.TranslationModel` with all of its state.
+        folder: Folder of the run.
+        step: Number of steps after which the checkpoint was saved.
+
+    Example:
+        >>> from tfpix2pix import runs, preset
+        >>> keep_state(runs.float32_model(preset("quickstart")), "runs/kept", 0)
+        >>> sorted(file.suffix for file in Path("runs/kept", FINISHED).iterdir())
+        ['.data-00000-of-00001', '.index']
+    """
+    with atomic.replacing(Path(folder) / FINISHED) as part:
+        for kind in ("", AVERAGED) if model.averaged else ("",):
+            save_state(model, part / f"{kind}{step}")
 
 
 def drop_finished(folder: Union[str, Path], step: int) -> None:
