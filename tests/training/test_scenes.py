@@ -7,12 +7,14 @@ import tensorflow as tf
 from serving import export
 from serving.client import Client
 from serving.client import __main__ as client
-from tests.cases.families import write_streets
+from tests.cases.families import pix2pixhd, write_streets
 from tests.serving.local import managed, serving
 from tfpix2pix import InputError, load_run
 from tfpix2pix.data import codecs
+from tfpix2pix.testing import save_untrained
 from training import cluster_features, translate
 from training.engine import loop
+from training.evaluation.results import evaluate
 from training.train import parse
 
 LABELS = 5
@@ -25,6 +27,37 @@ def trained(data, run, *options):
     arguments = ["pix2pixhd_debug", "--data", str(data), "--run", str(run), *TINY, *options]
     loop.train(parse(arguments)[0], run)
     return run
+
+
+class ByBrightness(tf.Module):
+    """Takes a pixel for the class that `write_streets` gives its brightness."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])
+    def __call__(self, pictures):
+        levels = tf.reduce_mean((pictures + 1) * 127.5, -1, keepdims=True)
+        return -tf.abs(levels - 40.0 * tf.range(LABELS, dtype="float32") - 20.0)
+
+
+def test_a_segmenter_judges_by_the_maps_of_ids(tmp_path):
+    run = save_untrained(pix2pixhd(tmp_path / "data"), tmp_path / "run")
+    tf.saved_model.save(ByBrightness(), str(tmp_path / "segmenter"))
+    result = evaluate(run, tmp_path / "to", segmenter=tmp_path / "segmenter")
+    assert result["targets"]["pixel_accuracy"] == pytest.approx(1.0, abs=0.02)
+    network = load_run(run).directions["translate"].network
+    right = []
+    for index in range(2):
+        label, ids = (
+            codecs.read(tmp_path / f"data/test_{n}/town_{index}_{n}Ids.png")[np.newaxis]
+            for n in ("label", "inst")
+        )
+        source = 2 * tf.one_hot(label[..., 0], LABELS) - 1
+        zeros, photo = tf.zeros(ids.shape, "int32"), tf.fill((1, 32, 64, 3), -2.0)
+        made = network([source, tf.constant(ids.astype("int32")), zeros, photo]).numpy()
+        pixels = np.round((made + 1) * 127.5).mean(-1)
+        right.append(np.abs(pixels - 40 * label[..., 0] - 20) < 20)
+    accuracy = result["runs"][0]["mean"]["pixel_accuracy"]
+    assert accuracy == pytest.approx(np.mean(right), abs=0.02)
+    assert 0 < accuracy < 0.9
 
 
 @pytest.mark.slow
