@@ -15,14 +15,10 @@ try:
         warnings.simplefilter("ignore", UserWarning)
         from tensorflow_addons.layers import InstanceNormalization as _Base
 except ImportError:
-    # It ends with TensorFlow 2.15. Keras has a layer of the same weights and arguments, which gives
-    # zeros in float16 from deviations of 256 on.
+    # It ends with TensorFlow 2.15. Keras has a layer of the same weights and arguments.
     class _Base(keras.layers.GroupNormalization):
         def __init__(self, **kwargs):
             super().__init__(groups=-1, **kwargs)
-
-        def call(self, inputs):
-            return _normalized(inputs, self.gamma, self.beta, self.epsilon)
 
 
 EPSILON = 1e-5  # Torch's and PyTorch's; Keras and TF Addons default to 1e-3.
@@ -34,7 +30,7 @@ LEAST_FUSED_PIXELS = 256
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class InstanceNormalization(_Base):
-    """Instance normalization: TF Addons' layer, on the fused kernel where that is faster.
+    """Instance normalization: TF Addons' layer, computed by the fused kernel where that is faster.
 
     It brings each channel of each image to mean 0 and variance 1 over height and width, then
     scales it by `gamma` and shifts it by `beta`. Over a batch of one image these are the batch's
@@ -67,9 +63,7 @@ class InstanceNormalization(_Base):
             gamma = self.gamma if self.scale else tf.ones(channels)
             beta = self.beta if self.center else tf.zeros(channels)
             return _fused(inputs, gamma, beta, self.epsilon)
-        if inputs.dtype == "float32":
-            return super().call(inputs)
-        # In float16 the gradient of TF Addons' variance overflows.
+        # Not TF Addons' own: in float16 the gradient of its variance overflows.
         return _normalized(inputs, self.gamma, self.beta, self.epsilon)
 
     def get_config(self):
@@ -113,7 +107,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=True)
         if _fused_is_faster(inputs):
             return _fused(inputs, self.gamma, self.beta, self.epsilon)
-        mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
+        mean, variance = _moments(tf.cast(inputs, "float32"))
         scale = tf.math.rsqrt(variance + self.epsilon) * self.gamma
         return inputs * tf.cast(scale, inputs.dtype) + tf.cast(
             self.beta - mean * scale, inputs.dtype
@@ -130,9 +124,25 @@ def _fused_is_faster(inputs):
     return (height or 0) * (width or 0) >= LEAST_FUSED_PIXELS
 
 
+def _moments(images):
+    """Returns mean and variance of each channel of each image.
+
+    Sums over rows, then over their sums, round 10 times less than `tf.nn.moments`, which adds all
+    pixels one after the other: of 256x512, up to 1e-6 instead of 1e-5 of the deviation. A deep
+    network makes 3e-3 of the latter.
+    """
+
+    def mean_of(maps):
+        return tf.reduce_mean(tf.reduce_mean(maps, 2, keepdims=True), 1, keepdims=True)
+
+    mean = mean_of(images)
+    # As in `tf.nn.moments`: the gradient by way of the mean is zero.
+    return mean, mean_of(tf.math.squared_difference(images, tf.stop_gradient(mean)))
+
+
 def _normalized(inputs, gamma, beta, epsilon):
     """Normalizes each image by its own statistics, in float32; `None` is no scale or no shift."""
-    mean, variance = tf.nn.moments(tf.cast(inputs, "float32"), axes=(1, 2), keepdims=True)
+    mean, variance = _moments(tf.cast(inputs, "float32"))
     scale = tf.math.rsqrt(variance + epsilon)
     scale = scale if gamma is None else scale * tf.cast(gamma, "float32")
     shift = -mean * scale + (0.0 if beta is None else tf.cast(beta, "float32"))

@@ -30,6 +30,18 @@ def with_weights(layer):
     return layer
 
 
+@pytest.mark.parametrize("layer", [InstanceNormalization(), BatchNormalization()])
+def test_norms_of_large_images_round_as_little_as_those_of_small_ones(layer):
+    """Where the size of batches is open; one sum over all pixels would be 1e-5 off."""
+    images = np.random.default_rng(0).normal(0.3, 0.5, (1, 256, 512, 4)).astype("float32")
+    exact = images.astype("float64")
+    mean, variance = exact.mean((1, 2)), exact.var((1, 2))
+    compute = tf.function(layer, [tf.TensorSpec((None, None, None, 4))])
+    np.testing.assert_allclose(
+        compute(images), (exact - mean) / np.sqrt(variance + 1e-5), atol=3e-6
+    )
+
+
 # The fused kernel takes one image, and each of a few large ones.
 @pytest.mark.parametrize("shape", [(1, 5, 4, 2), (3, 5, 4, 2), (3, 16, 17, 2), (17, 16, 16, 2)])
 def test_instance_norm_is_the_formula_on_both_of_its_paths(shape):
