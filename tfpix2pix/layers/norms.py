@@ -15,10 +15,14 @@ try:
         warnings.simplefilter("ignore", UserWarning)
         from tensorflow_addons.layers import InstanceNormalization as _Base
 except ImportError:
-    # It ends with TensorFlow 2.15. Keras has a layer of the same weights and arguments.
+    # It ends with TensorFlow 2.15. Keras has a layer of the same weights and arguments, which gives
+    # zeros in float16 from deviations of 256 on.
     class _Base(keras.layers.GroupNormalization):
         def __init__(self, **kwargs):
             super().__init__(groups=-1, **kwargs)
+
+        def call(self, inputs):
+            return _normalized(inputs, self.gamma, self.beta, self.epsilon)
 
 
 EPSILON = 1e-5  # Torch's and PyTorch's; Keras and TF Addons default to 1e-3.
@@ -26,11 +30,12 @@ EPSILON = 1e-5  # Torch's and PyTorch's; Keras and TF Addons default to 1e-3.
 # saves.
 MOST_FUSED_IMAGES = 16
 LEAST_FUSED_PIXELS = 256
+MOST_SUMMED_PIXELS = 128 * 128  # One after the other, in float32.
 
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class InstanceNormalization(_Base):
-    """Instance normalization: TF Addons' layer, computed by the fused kernel where that is faster.
+    """Instance normalization: TF Addons' layer, on the fused kernel where that is faster.
 
     It brings each channel of each image to mean 0 and variance 1 over height and width, then
     scales it by `gamma` and shifts it by `beta`. Over a batch of one image these are the batch's
@@ -63,7 +68,9 @@ class InstanceNormalization(_Base):
             gamma = self.gamma if self.scale else tf.ones(channels)
             beta = self.beta if self.center else tf.zeros(channels)
             return _fused(inputs, gamma, beta, self.epsilon)
-        # Not TF Addons' own: in float16 the gradient of its variance overflows.
+        if inputs.dtype == "float32" and _is_small(inputs):
+            return super().call(inputs)
+        # In float16 the gradient of TF Addons' variance overflows.
         return _normalized(inputs, self.gamma, self.beta, self.epsilon)
 
     def get_config(self):
@@ -124,13 +131,21 @@ def _fused_is_faster(inputs):
     return (height or 0) * (width or 0) >= LEAST_FUSED_PIXELS
 
 
+def _is_small(inputs):
+    """Whether images have so few pixels that one sum over all of them rounds little."""
+    height, width = inputs.shape[1:3]
+    return height is not None and width is not None and height * width <= MOST_SUMMED_PIXELS
+
+
 def _moments(images):
     """Returns mean and variance of each channel of each image.
 
-    Sums over rows, then over their sums, round 10 times less than `tf.nn.moments`, which adds all
-    pixels one after the other: of 256x512, up to 1e-6 instead of 1e-5 of the deviation. A deep
-    network makes 3e-3 of the latter.
+    Of large images, sums over rows and then over their sums round 10 times less than
+    `tf.nn.moments`, which adds all pixels one after the other: of 256x512, up to 1e-6 instead of
+    1e-5 of the deviation. A deep network makes 3e-3 of the latter.
     """
+    if _is_small(images):
+        return tf.nn.moments(images, axes=(1, 2), keepdims=True)
 
     def mean_of(maps):
         return tf.reduce_mean(tf.reduce_mean(maps, 2, keepdims=True), 1, keepdims=True)
