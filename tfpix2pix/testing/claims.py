@@ -178,8 +178,8 @@ def _finished(case):
 
 def _importer(case):
     files = case.family.importer.files
-    players = {file.player for file in files.values()}
-    unknown = sorted(players - set(case.run.model.players))
+    players = {file.player for file in files.values() if file.fill is None}
+    unknown = sorted(players - set(case.run.model.players), key=str)
     _require(not unknown, "An importer must fill players of the model.", unknown)
 
 
