@@ -1,6 +1,5 @@
 """Objects: which instance each pixel of a drawing belongs to, and how each instance shall look."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -167,15 +166,15 @@ class Objects:
 
         Returns:
             Dict of `places`, bytes of a PNG file of numbers as in `Strokes.marks`: the place of
-            each pixel's object in `ids`, a list; and `names`, the class of each.
+            each pixel's object in `ids`, a list; and `names`, the most frequent class of each.
         """
         ids, places = np.unique(np.array(controls[INSTANCES]), return_inverse=True)
         places = places.reshape(source.shape[:2])
         classes = class_numbers(source, self._convention)
-        names = []
-        for place in range(len(ids)):
-            ((frequent, _),) = Counter(classes[places == place].tolist()).most_common(1)
-            names.append(self._names[frequent])
+        pairs = np.ravel(places * len(self._names) + classes)
+        counts = np.bincount(pairs, minlength=len(ids) * len(self._names))
+        frequent = counts.reshape(len(ids), -1).argmax(1)
+        names = [self._names[number] for number in frequent]
         return {"places": packed(places), "ids": ids.tolist(), "names": names}
 
 

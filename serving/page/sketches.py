@@ -127,7 +127,7 @@ def class_numbers(source, convention):
     """
     if not convention.palette:
         return np.zeros(source.shape[:2], "int64")
-    return np.argmin(_distances(source, convention.palette.values()), 0)
+    return _nearest(source, convention.palette.values())[0]
 
 
 def _on_background(drawing, convention):
@@ -164,9 +164,9 @@ def _labels(pixels, convention):
     palette = np.array(list(convention.palette.values()), "uint8")
     shown = shown_palette(convention.palette)
     others = [] if shown == convention.palette else shown.values()
-    distances = _distances(pixels, [*palette, *others])
-    classes = np.argmin(distances, 0) % len(palette)
-    sure = np.min(distances, 0) <= SURE
+    places, distance = _nearest(pixels, [*palette, *others])
+    classes = places % len(palette)
+    sure = distance <= SURE
     if sure.any():
         # A border that a browser smoothed has colours between two classes, often those of a third.
         nearest = ndimage.distance_transform_edt(~sure, return_distances=False, return_indices=True)
@@ -178,8 +178,18 @@ def _picture(pixels, convention):
     return _resized(pixels, convention.size, Image.Resampling.LANCZOS)
 
 
+def _nearest(pixels, colors):
+    """Returns the place of the nearest colour, and how far it is, int `[height, width]` each."""
+    keys = (pixels.astype("int32") << np.array([16, 8, 0], "int32")).sum(-1)
+    # Label maps have few colours.
+    _, firsts, places = np.unique(keys, return_index=True, return_inverse=True)
+    distances = _distances(pixels.reshape(-1, 3)[firsts], colors)
+    places = places.reshape(keys.shape)
+    return np.argmin(distances, 0)[places], np.min(distances, 0)[places]
+
+
 def _distances(pixels, colors):
-    """Returns the largest difference of a channel, int16 `[colors, height, width]`."""
+    """Returns the largest difference of a channel, int16 `[colors, *sides]`."""
     signed = pixels.astype("int16")
     return np.stack([np.abs(signed - np.array(color, "int16")).max(-1) for color in colors])
 
