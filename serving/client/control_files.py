@@ -22,7 +22,8 @@ from PIL import Image
 from serving.client import decoding
 from serving.client.failures import BadArgument, BadImage, Code
 
-SUFFIXES = (".png", ".npy", ".json")
+PHOTOS = (".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # Of controls that are images alone.
+SUFFIXES = (".png", ".npy", ".json", *PHOTOS)
 _PARTS = re.compile(r"[_\-. ]")  # Begin another part of a name.
 MOST_NAMED = 5  # Of the files that are missing.
 # NPY's name of a type -> that of `memoryview`.
@@ -130,8 +131,9 @@ def read_value(file: Path, control: Mapping[str, Any]) -> Any:
     """Reads the value of a control from a file.
 
     Args:
-        file: PNG of a map, NPY or JSON. Pixels of a PNG are integers as they are, and floats from
-            black to white in the control's range; colours of a palette in `about` are classes.
+        file: PNG of a map, NPY or JSON; of a control that is an image, also a photo such as JPEG.
+            Pixels are integers as they are, and floats from black to white in the control's range;
+            colours of a palette in `about` are classes.
         control: What the card says of the control: dict of `name`, `dtype`, `shape`, `about`.
 
     Returns:
@@ -146,8 +148,12 @@ def read_value(file: Path, control: Mapping[str, Any]) -> Any:
             return json.loads(encoded)
         if file.suffix.lower() == ".npy":
             return _array(encoded, control)
-        with Image.open(io.BytesIO(encoded), formats=["PNG"]) as image:
-            if encoded[24] > 8 and encoded[25] != 0:  # Pillow would reduce them to 8.
+        is_photo = file.suffix.lower() in PHOTOS
+        if is_photo and control["about"].get("kind") != "image":
+            raise ValueError("it may have lost what a map's numbers are")
+        with Image.open(io.BytesIO(encoded), formats=None if is_photo else ["PNG"]) as image:
+            if image.format == "PNG" and encoded[24] > 8 and encoded[25] != 0:
+                # Pillow would reduce them to 8.
                 raise ValueError("it has more than 8 bits of colour, which NPY files can hold")
             return image_value(decoding.decoded(image, encoded), control)
     except (OSError, SyntaxError, ValueError, BadImage, Image.DecompressionBombError) as error:

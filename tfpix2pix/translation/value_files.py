@@ -13,7 +13,8 @@ from tfpix2pix.data.folders import by_name
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import Control
 
-SUFFIXES = (".png", ".npy", ".json")
+PHOTOS = (".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # Of controls that are images alone.
+SUFFIXES = (".png", ".npy", ".json", *PHOTOS)
 MOST_NAMED = 5  # Of the files that are missing.
 
 
@@ -84,8 +85,9 @@ def read_value(file: Path, control: Control) -> Any:
     """Reads the value of a control from a file.
 
     Args:
-        file: PNG of a map, NPY or JSON. Pixels of a PNG are integers as they are, and floats from
-            black to white in the control's range; colours of a palette in `about` are classes.
+        file: PNG of a map, NPY or JSON; of a control that is an image, also a photo such as JPEG.
+            Pixels are integers as they are, and floats from black to white in the control's range;
+            colours of a palette in `about` are classes.
         control: `tfpix2pix.inference.Control`.
 
     Returns:
@@ -109,6 +111,8 @@ def read_value(file: Path, control: Control) -> Any:
             value = np.load(io.BytesIO(encoded), allow_pickle=False)
             has_no_channels = value.ndim == 2 and len(control.spec.shape) == 3
             return value[..., np.newaxis] if has_no_channels else value
+        if file.suffix.lower() in PHOTOS and control.about.get("kind") != "image":
+            raise ValueError("it may have lost what a map's numbers are")
         return pixel_values(codecs.decode(encoded).pixels, control)
     except (OSError, ValueError) as error:
         raise InputError(

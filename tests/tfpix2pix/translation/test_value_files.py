@@ -113,8 +113,9 @@ def test_missing_and_ambiguous_files_are_named_before_anything_is_done(tmp_path)
     assert client_files.files_by_name("map", tmp_path, ["in/b"]) == found
     rule = "Each image must have one file with a value of the control 'map', of its name or stem"
     message = (
-        f"{rule} and with .png, .npy, .json. Received: in {str(tmp_path)!r} a.png and a.json for "
-        "a, none for 0, none for 1, none for 2, none for 3 and 1 more. Add or remove files."
+        f"{rule} and with .png, .npy, .json, .jpg, .jpeg, .webp, .bmp, .tif, .tiff. Received: in "
+        f"{str(tmp_path)!r} a.png and a.json for a, none for 0, none for 1, none for 2, none for 3 "
+        "and 1 more. Add or remove files."
     )
     names = ["a", "in/b", *"01234"]
     with refused(message):
@@ -174,3 +175,18 @@ def test_files_of_a_scene_share_a_stem_and_never_by_guess(tmp_path):
         ValueFolder(control(()), tmp_path).files(names)
     with pytest.raises(BadArgument, match=r"color\.png and .*instanceIds\.png for ulm/ulm_000"):
         client_files.files_by_name("map", tmp_path, names)
+
+
+def test_photos_are_values_of_images_and_not_of_maps(tmp_path):
+    pixels = np.full((8, 8, 3), (200, 100, 50), "uint8")
+    file = tmp_path / "photo.jpg"
+    codecs.write(pixels, file)
+    photo = control((None, None, 3), kind="image", range=[-1.0, 1.0])
+    expected = codecs.read(file) / 127.5 - 1
+    np.testing.assert_allclose(read_value(file, photo), expected, atol=1e-6)
+    np.testing.assert_allclose(client_files.read_value(file, described(photo)), expected, atol=1e-6)
+    lost = r"photo\.jpg('.*)?: it may have lost what a map's numbers are\. Replace"
+    number = control(())
+    for read, value in ((read_value, number), (client_files.read_value, described(number))):
+        with pytest.raises((InputError, BadImage), match=lost):
+            read(file, value)
