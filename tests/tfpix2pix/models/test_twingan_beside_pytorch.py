@@ -1,7 +1,5 @@
 """TwinGAN's training step beside PyTorch's, from the same weights on the same batches."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -62,8 +60,7 @@ def variables(model, player, network):
 
 def built(side):
     """Returns `(model, step, translate)` of the preset, but narrower, of the same weights."""
-    options = worker.configured("twingan_small", side, 32, BATCH)
-    options = worker.Options("twingan_small", side, BATCH, asdict(options.model))
+    options = worker.options_of(worker.configured("twingan_small", side, 32, BATCH))
     model, _ = worker.experiment(options)
     step, translate = pytorch_twingan.restated(options)
     for seed, (player, network) in enumerate(step.networks.items()):
