@@ -27,9 +27,8 @@ def main(run: Path, data: Optional[Path] = None):
             f"{str(run)!r}, without. Train one of pix2pixHD with --model.instance_features 3."
         )
     runs.finish_run(run, data)
-    trained = runs.load_run(run)
-    assert trained.directions  # Which read what was stored.
-    counts = trained.model.state["counts"].numpy().tolist()
+    network = runs.load_run(run).directions["translate"].network
+    counts = [len(vectors) for vectors in network.get_layer("features_lookup").centroids]
     for number, count in enumerate(counts):
         if count:
             print(f"class {number:<6} {count:3}")
