@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfpix2pix import inference
 from tfpix2pix.export.directions import SET
 from tfpix2pix.inference import SEED, Control, Direction
+from tfpix2pix.inference.controls import prepared_batch
 
 
 def batch_spec(control: Control) -> tf.TensorSpec:
@@ -120,7 +121,7 @@ def chosen_batches(
         is_set: Dict of the same to a bool each.
 
     Returns:
-        List of tensors `[1, *shape]`.
+        List of tensors as the network takes them.
 
     Example:
         >>> neutral = lambda source: tf.zeros((len(source), 2))
@@ -143,6 +144,6 @@ def chosen_batches(
     def batch(control):
         value = values[control.name][tf.newaxis]
         chosen = tf.cond(is_set[control.name], lambda: value, lambda: unset(control))
-        return tf.ensure_shape(chosen, (1, *control.spec.shape))
+        return prepared_batch(control, tf.ensure_shape(chosen, (1, *control.spec.shape)), source)
 
     return [batch(control) for control in direction.inputs]

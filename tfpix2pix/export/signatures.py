@@ -105,7 +105,7 @@ class DirectionSignatures:
         self._read = read
         channels = direction.network.inputs[0].shape[-1]
         self._floats = tf.TensorSpec((None, None, None, channels), name="image")
-        specs = [batch_spec(control) for control in direction.inputs]
+        specs = [tf.TensorSpec(x.shape, x.dtype) for x in direction.network.inputs[1:]]
         # One trace for all signatures without noise, and one for those with it.
         translate = _graph(self._translate, self._floats, *specs)
         self._translated = translate.get_concrete_function()

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference.direction import Control, Direction
+from tfpix2pix.inference.points import point_rows
 from tfpix2pix.layers.initialization import derived_seed
 
 _NOTHING = MappingProxyType({})
@@ -27,7 +28,7 @@ def control_batches(
             `sample` are drawn where they are not asked for; `None` for no chance.
 
     Returns:
-        Tuple of a tensor `[batch, *shape]` for each of `direction.inputs`.
+        Tuple of a tensor for each of `direction.inputs`, as the network takes it.
 
     Raises:
         ValueError: If the direction has no such input, or a value does not fit its shape.
@@ -51,11 +52,37 @@ def control_batches(
                 f"Received: {name!r}. Leave it out."
             )
     return tuple(
-        control_batch(control, values[name], source.shape[0] or tf.shape(source)[0])
-        if name in values
-        else unset_batch(control, source, seed)
+        prepared_batch(
+            control,
+            control_batch(control, values[name], source.shape[0] or tf.shape(source)[0])
+            if name in values
+            else unset_batch(control, source, seed),
+            source,
+        )
         for name, control in inputs.items()
     )
+
+
+def prepared_batch(control: Control, values, source):
+    """Returns what a network takes of the values of a control.
+
+    Args:
+        control: `Control` that is an input of the network.
+        values: Tensor `[batch, *shape]`.
+        source: float `[batch, height, width, channels]` in [-1, 1].
+
+    Returns:
+        Tensor `[batch, ...]`.
+
+    Raises:
+        ValueError: If the values do not fit the images; in a graph an error of TensorFlow.
+
+    Example:
+        >>> half = Control("style", tf.TensorSpec(()), tf.zeros_like, prepared=lambda x, _: x / 2)
+        >>> prepared_batch(half, tf.constant([3.0]), tf.zeros((1, 8, 8, 3))).numpy().tolist()
+        [1.5]
+    """
+    return values if control.prepared is None else control.prepared(values, source)
 
 
 def unset_batch(control: Control, source, seed=None) -> tf.Tensor:
@@ -106,6 +133,8 @@ def control_batch(control: Control, value, count) -> tf.Tensor:
         [7, 7]
     """
     shape = control.spec.shape
+    if control.about.get("kind") == "points" and not tf.is_tensor(value):
+        value = point_rows(value)
     try:
         tensor = tf.cast(tf.convert_to_tensor(value), control.spec.dtype)
     except (TypeError, ValueError, tf.errors.OpError) as error:

@@ -26,11 +26,18 @@ class Control(NamedTuple):
             without it there is no noise.
         about: What the model card and the page say of it: `kind` of widget ("seed", "slider",
             "choice", "numbers", "weights", "text", "map", "points" or "image"), `title`, `range`,
-            `names`; see `serving/README.md` for what each kind shows.
+            `names`; see `serving/README.md` for what each kind shows. "points" are rows as of
+            `tfpix2pix.inference.points.point_rows`.
         sample: TensorFlow function of a seed, int64 `[2]` as of `tf.random.stateless_normal`, and
             of a batch of sources to a batch of values drawn by it, one for each image, which
             depends on no other; `None` where chance means nothing. By it a seed decides this
             control where it is not set.
+        prepared: TensorFlow function of a batch of values as of `spec`, and of their sources, to
+            what the network takes; it refuses what does not fit the images. `None` for values that
+            the network takes as they are.
+        reveal: TensorFlow function of pixels of targets as people see them, float `[batch, height,
+            width, 3]` in [0, 255], of a count and a key, int64 `[2]`, to values that show so many
+            places of them; `None` of controls that show nothing of a target.
 
     Example:
         >>> SEED.name, SEED.spec.dtype
@@ -42,6 +49,8 @@ class Control(NamedTuple):
     neutral: Optional[Callable] = None
     about: Mapping[str, Any] = _NOTHING
     sample: Optional[Callable] = None
+    prepared: Optional[Callable] = None
+    reveal: Optional[Callable] = None
 
 
 class Example(NamedTuple):

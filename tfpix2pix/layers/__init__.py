@@ -24,6 +24,7 @@ from tfpix2pix.layers.instances import (
     InstanceMean,
 )
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
+from tfpix2pix.layers.points import ImageSize, PointMap, WorkingSize
 from tfpix2pix.layers.pooling import BorderlessAveragePooling2D
 from tfpix2pix.layers.reflected import ReflectedConv2D
 
@@ -40,6 +41,7 @@ __all__ = [
     "EqualizedConv2D",
     "Fade",
     "FeatureChoice",
+    "ImageSize",
     "InstanceBoundaries",
     "InstanceMean",
     "InstanceNormalization",
@@ -48,8 +50,10 @@ __all__ = [
     "MinibatchDeviation",
     "OneHot",
     "PixelNormalization",
+    "PointMap",
     "ReflectedConv2D",
     "SpectralConv2D",
     "ThriftyLeakyReLU",
+    "WorkingSize",
     "normalization",
 ]

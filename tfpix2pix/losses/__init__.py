@@ -17,7 +17,7 @@ from tfpix2pix.losses.gan import (
     wasserstein_discriminator,
 )
 from tfpix2pix.losses.penalties import dragan, dragan_variance, penalty, r1, wgan_gp
-from tfpix2pix.losses.reconstruction import l1, l2
+from tfpix2pix.losses.reconstruction import l1, l2, masked_l1
 
 __all__ = [
     "AdversarialLoss",
@@ -36,6 +36,7 @@ __all__ = [
     "least_squares_discriminator",
     "least_squares_generator",
     "linear_generator",
+    "masked_l1",
     "penalty",
     "perceptual",
     "r1",

@@ -3,9 +3,19 @@
 from tfpix2pix.models.base import TranslationModel
 from tfpix2pix.models.columns import Column
 from tfpix2pix.models.cyclegan import CycleGAN
+from tfpix2pix.models.hinted import HintedPix2Pix
 from tfpix2pix.models.image_pool import ImagePool
 from tfpix2pix.models.pix2pix import Pix2Pix
 from tfpix2pix.models.pix2pixhd import Pix2PixHD
 from tfpix2pix.models.twingan import TwinGAN
 
-__all__ = ["Column", "CycleGAN", "ImagePool", "Pix2Pix", "Pix2PixHD", "TranslationModel", "TwinGAN"]
+__all__ = [
+    "Column",
+    "CycleGAN",
+    "HintedPix2Pix",
+    "ImagePool",
+    "Pix2Pix",
+    "Pix2PixHD",
+    "TranslationModel",
+    "TwinGAN",
+]

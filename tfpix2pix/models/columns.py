@@ -11,9 +11,9 @@ class Column(NamedTuple):
     Attributes:
         role: `"source"`, `"translation"`, `"target"`, `"reconstruction"` (there and back), or
             `"identity"` (what the direction back makes of a source, which is to be the same). Or
-            what stands beside them: `"instances"`, ids; `"mask"`, from 0, black, to 1; or
-            `"hints"`, shown on their sources, with their mask as the last channel, above 0 where
-            there is a hint.
+            what stands beside them: `"variant"`, another translation, such as without controls;
+            `"instances"`, ids; `"mask"`, from 0, black, to 1; or `"hints"`, shown on their sources,
+            with their mask as the last channel, above 0 where there is a hint.
         direction: Name of the direction whose task makes pixels of it.
         images: float32 `[batch, height, width, channels]` in [-1, 1]; translations, targets and
             hints as the direction's network gives them, others as it takes them; ids int32

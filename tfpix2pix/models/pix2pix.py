@@ -130,6 +130,14 @@ class Pix2Pix(TranslationModel):
         """
         return self.generator(source, training=False)
 
+    def judged(self, source):
+        """Returns what the discriminator sees of a source: all of it.
+
+        Args:
+            source: float `[batch, height, width, channels]`.
+        """
+        return source
+
     def train_step(self, batch):
         """Trains on one batch of pairs: the discriminator first, then the generator against it.
 
@@ -157,7 +165,7 @@ class Pix2Pix(TranslationModel):
             tapes = {player: stack.enter_context(tf.GradientTape()) for player in players}
             for tape in tapes.values():
                 tape.watch(translated)
-            fake_logits = self.discriminator([source, translated], training=True)
+            fake_logits = self.discriminator([self.judged(source), translated], training=True)
             objectives = {
                 player: self._objectives[player](source, target, translated, fake_logits)
                 for player in players
@@ -183,7 +191,7 @@ class Pix2Pix(TranslationModel):
 
     def _discriminator_objective(self, source, target, translated, fake_logits):
         """The discriminator's objective: tell real pairs from translated ones."""
-        real_logits = self.discriminator([source, target], training=True)
+        real_logits = self.discriminator([self.judged(source), target], training=True)
         self.logits["real"].update_state(real_logits)
         self.logits["fake"].update_state(fake_logits)
         terms = {"gan": self._discriminator_loss(real_logits, fake_logits)}
@@ -192,7 +200,7 @@ class Pix2Pix(TranslationModel):
             noise = self.noise.uniform(tf.shape(target))
 
             def judge(image):
-                return self.discriminator([source, image], training=True)
+                return self.discriminator([self.judged(source), image], training=True)
 
             terms["penalty"] = weight * penalty(judge, target, tf.stop_gradient(translated), noise)
         return self.objective("discriminator", **terms)

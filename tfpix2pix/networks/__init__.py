@@ -1,6 +1,7 @@
 """Networks: the papers' architectures, as functions that return functional Keras models."""
 
 from tfpix2pix.networks.growth import TwinNetworks
+from tfpix2pix.networks.hinted import hinted_translator
 from tfpix2pix.networks.patchgan import (
     image_discriminator,
     patch_discriminator,
@@ -26,6 +27,7 @@ __all__ = [
     "PerceptualFeatures",
     "TwinNetworks",
     "enhanced_generator",
+    "hinted_translator",
     "image_discriminator",
     "multiscale_discriminator",
     "patch_discriminator",

@@ -91,12 +91,12 @@ def direction_translator(
     source_format = task.source_format
     controls, folders = _read_controls(direction.controls, controls)
 
-    def translate(pixels, values=_NOTHING):
+    def translated(pixels, values):
         source = task.source(formats.fitting(pixels, source_format))[tf.newaxis]
         translations = inference.translate_in(
             direction,
             source,
-            {**controls, **values},
+            values,
             statistics=statistics,
             samples=samples,
             seed=seed,
@@ -107,7 +107,14 @@ def direction_translator(
 
     least = source_format.value_range[0]
     shape = (*_size_of_trial(direction, controls), source_format.channels)
-    translate(np.full(shape, least, source_format.dtype))
+    # What is set at places of an image may be outside of a trial.
+    placed = {control.name for control in direction.inputs if control.prepared is not None}
+    trial = {name: value for name, value in controls.items() if name not in placed}
+    translated(np.full(shape, least, source_format.dtype), trial)
+
+    def translate(pixels, values=_NOTHING):
+        return translated(pixels, {**controls, **values})
+
     return Translator(
         translate, source_format, task.target_format, direction.kernel, samples, folders
     )
