@@ -10,11 +10,12 @@ from tensorflow import keras
 
 from tfpix2pix import CycleGAN, Pix2Pix, TwinGAN, layers, load_run, losses, metrics
 from tfpix2pix.families import Phase
-from tfpix2pix.models import Pix2PixHD
+from tfpix2pix.models import HintedPix2Pix, Pix2PixHD
 from tfpix2pix.models.cyclegan import DISCRIMINATORS, GENERATORS
 from tfpix2pix.networks import (
     TwinNetworks,
     enhanced_generator,
+    hinted_translator,
     image_discriminator,
     multiscale_discriminator,
     patch_discriminator,
@@ -82,6 +83,16 @@ NETWORKS = {
         (IMAGE,),
         (2, 16, 24, 2),
     ),
+    "hinted_translator": Case(
+        lambda: hinted_translator(
+            unet_generator((None, None, 6), 2, depth=2, base_filters=4),
+            source_channels=3,
+            shorter_side=12,
+            multiple=4,
+        ),
+        (IMAGE, (2, 5, 5)),
+        (2, 16, 24, 2),
+    ),
     "multiscale_discriminator": Case(_coarse_logits, (IMAGE, (2, 16, 24, 2)), (2, 7, 9, 1)),
     "scene_translator": Case(_scenes, (IMAGE, (2, 16, 24, 1), (2, 16, 24, 1), IMAGE), IMAGE),
     "unet_generator": Case(
@@ -146,6 +157,9 @@ LAYERS = {
     "FeatureChoice": Case(
         partial(layers.FeatureChoice, name="choice"), (IMAGE, IMAGE, IMAGE), IMAGE
     ),
+    "ImageSize": Case(partial(layers.ImageSize, 8, 12), ((2, 12, 12, 2), IMAGE), (2, 16, 24, 2)),
+    "PointMap": Case(partial(layers.PointMap, 8, 12), ((2, 5, 7), IMAGE), (2, 12, 12, 5)),
+    "WorkingSize": Case(partial(layers.WorkingSize, 8, 12), (IMAGE,), (2, 12, 12, 3)),
     "InstanceBoundaries": Case(
         partial(layers.InstanceBoundaries, name="boundaries"), ((2, 16, 24, 1),), (2, 16, 24, 1)
     ),
@@ -266,6 +280,7 @@ LOSSES = {
     "perceptual": Case(lambda: _perceptual, (IMAGE, IMAGE), (2,)),
     "l1": Case(lambda: losses.l1, (IMAGE, IMAGE), (2,)),
     "l2": Case(lambda: losses.l2, (IMAGE, IMAGE), (2,)),
+    "masked_l1": Case(lambda: losses.masked_l1, (IMAGE, IMAGE, (2, 16, 24, 1)), (2,)),
 }
 
 
@@ -337,11 +352,21 @@ def tiny_pix2pixhd(optimizer=None, has_instances=False, encoded=False, enhanced=
     return model
 
 
+def tiny_hints(optimizer=None, **options):
+    """Returns a compiled HintedPix2Pix of one channel to two, for 32-pixel images."""
+    generator = unet_generator((32, 32, 4), 2, depth=3, base_filters=4, dropout_levels=0)
+    discriminator = patch_discriminator((32, 32, 1), 2, receptive_field=16, base_filters=4)
+    model = HintedPix2Pix(generator, discriminator, **options)
+    model.compile(optimizer and {player: optimizer() for player in model.players})
+    return model
+
+
 MODELS = {
     # Of one phase, since the model has the layers of all, and moves those of its phase.
     "TwinGAN": Case(partial(tiny_twingan, size=4), ((2, 4, 4, 3), (2, 4, 4, 3)), (2, 4, 4, 3)),
     "CycleGAN": Case(tiny_cyclegan, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
     "Pix2PixHD": Case(tiny_pix2pixhd, ((2, 16, 16, 3), (2, 16, 16, 3)), (2, 16, 16, 3)),
+    "HintedPix2Pix": Case(tiny_hints, ((2, 32, 32, 1), (2, 4, 5), (2, 32, 32, 2)), (2, 32, 32, 2)),
     "Pix2Pix": Case(tiny_pix2pix, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
 }
 

@@ -273,6 +273,8 @@ def other_values(control: Control, source):
         return tf.fill([source.shape[0]], tf.constant(SEED_OF_SAMPLES, dtype))
     if dtype == tf.string:
         return control.neutral(source)
+    if control.about.get("kind") == "points":
+        return _random_points(source, shape[-1])
     if has_open_sides(shape):
         shape[:2] = source.shape[1:3]
     shape = (source.shape[0], *shape)
@@ -283,6 +285,16 @@ def other_values(control: Control, source):
     highest = len(control.about.get("names", ())) - 1 if control.spec.shape.rank == 0 else 1
     low, high = control.about.get("range", (0, max(highest, 1)))
     return tf.constant(random.integers(low, high, shape, endpoint=True), dtype)
+
+
+def _random_points(source, numbers, count=3):
+    """Returns points of a radius of 2 within images, of any colours."""
+    random = np.random.default_rng(1)
+    height, width = source.shape[1:3]
+    highest = [height - 1, width - 1, *[255] * (numbers - 3), 2]
+    lowest = [0] * (numbers - 1) + [2]
+    shape = (source.shape[0], count, numbers)
+    return tf.constant(random.uniform(lowest, highest, shape), "float32")
 
 
 def check_parity(difference: float, tolerance: float, folder):
