@@ -6,7 +6,7 @@ import tensorflow as tf
 from skimage.color import lab2rgb, rgb2lab
 
 from tfpix2pix import load_run
-from tfpix2pix.data import codecs, edges, hints
+from tfpix2pix.data import codecs, edges, hint_points
 from training.engine import loop
 from training.train import parse
 
@@ -95,7 +95,7 @@ def test_more_hints_are_nearer_to_the_photo(photos_run):
         squares = []
         for number, photo in enumerate(photos):
             key = tf.constant([5, number], "int64")
-            points = hints.revealed(photo[np.newaxis], count, key)[0].numpy()
+            points = hint_points.revealed(photo[np.newaxis], count, key)[0].numpy()
             made = run.translate(photo, hints=points).astype(float)
             squares.append(((made - photo) ** 2).mean())
         errors[count] = 10 * np.log10(255**2 / np.mean(squares))

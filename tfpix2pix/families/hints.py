@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.data import hints
+from tfpix2pix.data import hint_points
 from tfpix2pix.families import pairs, pixels
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
 from tfpix2pix.families.family import Family, debug_experiment
@@ -153,7 +153,7 @@ def directions(config: ExperimentConfig, model: HintedPix2Pix) -> dict[str, Dire
     network = networks.hinted_translator(
         generator,
         source_channels=task.channels[0],
-        shorter_side=min(config.data.image_size) if isinstance(task, hints.Hints) else None,
+        shorter_side=min(config.data.image_size) if isinstance(task, hint_points.Hints) else None,
         multiple=config.model.multiple(config.data.image_size),
     )
     direction = Direction(
@@ -171,7 +171,7 @@ def points_control(task) -> Control:
     """Returns the control of hints; by default there are none.
 
     Args:
-        task: `tfpix2pix.data.hints.Hints` or `LineArt`.
+        task: `tfpix2pix.data.hint_points.Hints` or `LineArt`.
 
     Returns:
         `tfpix2pix.inference.Control`.
@@ -196,10 +196,10 @@ def points_control(task) -> Control:
         "title": "Hints",
         "range": [0, 255],
         "most": MOST_POINTS,
-        "strokes": isinstance(task, hints.LineArt),
+        "strokes": isinstance(task, hint_points.LineArt),
     }
     spec = tf.TensorSpec((None, POINT))
-    return Control("hints", spec, neutral, about, prepared=prepared, reveal=hints.revealed)
+    return Control("hints", spec, neutral, about, prepared=prepared, reveal=hint_points.revealed)
 
 
 def _example(batch):
@@ -207,7 +207,7 @@ def _example(batch):
     return Example(source, target)
 
 
-FEED = dataclasses.replace(pairs.FEED, tasks=(hints.Hints.name, hints.LineArt.name))
+FEED = dataclasses.replace(pairs.FEED, tasks=(hint_points.Hints.name, hint_points.LineArt.name))
 
 HINTS = ExperimentConfig(
     name="hints",
@@ -216,7 +216,7 @@ HINTS = ExperimentConfig(
     python -m training.train hints --data PHOTOS --run RUN
     Not measured.
     """,
-    data=DataConfig(task=hints.Hints.name),
+    data=DataConfig(task=hint_points.Hints.name),
     model=HintsConfig(),
     train=TrainConfig(epochs=200),
     family="hints",
@@ -229,7 +229,7 @@ HINTS_SMALL = ExperimentConfig(
     python -m training.train hints_small --data PHOTOS --run RUN
     Not measured.
     """,
-    data=DataConfig(task=hints.Hints.name, image_size=(128, 128)),
+    data=DataConfig(task=hint_points.Hints.name, image_size=(128, 128)),
     model=HintsConfig(base_filters=32),
     train=TrainConfig(steps=20_000),
     family="hints",
@@ -242,7 +242,7 @@ HINTS_TINY = ExperimentConfig(
     python -m training.train hints_tiny --data PHOTOS --run RUN
     Not measured.
     """,
-    data=DataConfig(task=hints.Hints.name, image_size=(64, 64)),
+    data=DataConfig(task=hint_points.Hints.name, image_size=(64, 64)),
     model=HintsConfig(base_filters=16, receptive_field=34),
     train=TrainConfig(steps=3000, batch_size=2, checkpoint_every=200, log_every=20),
     family="hints",

@@ -24,7 +24,7 @@ from tfpix2pix.layers.instances import (
     InstanceMean,
 )
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
-from tfpix2pix.layers.points import ImageSize, PointMap, WorkingSize
+from tfpix2pix.layers.point_maps import ImageSize, PointMap, WorkingSize
 from tfpix2pix.layers.pooling import BorderlessAveragePooling2D
 from tfpix2pix.layers.reflected import ReflectedConv2D
 

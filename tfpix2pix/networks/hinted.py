@@ -5,7 +5,7 @@ from typing import Optional
 from tensorflow import keras
 
 from tfpix2pix.layers import ImageSize, PointMap, WorkingSize
-from tfpix2pix.layers.points import PLACE
+from tfpix2pix.layers.point_maps import PLACE
 
 
 def hinted_translator(

@@ -7,7 +7,7 @@ from scipy import stats
 from skimage import color as reference
 
 from tfpix2pix import InputError
-from tfpix2pix.data import color, edges, hints, tasks
+from tfpix2pix.data import color, edges, hint_points, tasks
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.datasets import synthetic
 
@@ -46,7 +46,7 @@ def draws():
     """10,000 draws of points on an image of 64 x 48 pixels."""
     image = tf.constant(RANDOM.uniform(-1, 1, (64, 48, 2)), "float32")
     keys = tf.data.Dataset.range(10_000).map(lambda n: tf.stack([n * 0 + 7, n]))
-    drawn = keys.map(lambda key: hints.drawn_points(image, key), 2).batch(10_000)
+    drawn = keys.map(lambda key: hint_points.drawn_points(image, key), 2).batch(10_000)
     return image.numpy(), next(iter(drawn)).numpy()
 
 
@@ -91,11 +91,11 @@ def test_points_lie_about_the_middle_and_have_the_means_of_their_squares(draws):
 
 def test_points_follow_from_their_key_alone_and_fit_in_small_images():
     image = tf.constant(RANDOM.uniform(-1, 1, (3, 5, 2)), "float32")
-    first = hints.drawn_points(image, KEY).numpy()
-    np.testing.assert_array_equal(hints.drawn_points(image, KEY), first)
-    assert (hints.drawn_points(image, KEY + 1).numpy() != first).any()
+    first = hint_points.drawn_points(image, KEY).numpy()
+    np.testing.assert_array_equal(hint_points.drawn_points(image, KEY), first)
+    assert (hint_points.drawn_points(image, KEY + 1).numpy() != first).any()
     for number in range(50):
-        points = hints.drawn_points(image, KEY + number).numpy()
+        points = hint_points.drawn_points(image, KEY + number).numpy()
         y, x, radius = points[points[:, 2] >= 0][:, :3].T
         corners = np.concatenate([y - radius, 2 - (y + radius), x - radius, 4 - (x + radius)])
         assert (corners >= 0).all()
@@ -106,7 +106,7 @@ def test_strokes_go_on_as_long_as_the_image_is_like_their_start():
     halves[:, :32] = -1
     seen = 0
     for number in range(60):
-        rows = hints.drawn_points(tf.constant(halves), KEY + number, strokes=True).numpy()
+        rows = hint_points.drawn_points(tf.constant(halves), KEY + number, strokes=True).numpy()
         for stroke in rows.reshape(8, 8, 6):
             points = stroke[stroke[:, 2] >= 0]
             if not len(points):
@@ -128,7 +128,7 @@ def test_hints_learn_ab_from_l_and_points_of_ab():
     lab = reference.rgb2lab(image.numpy())
     np.testing.assert_allclose(source, lab[..., :1] / 50 - 1, atol=1e-4)
     np.testing.assert_allclose(target, lab[..., 1:] / 110, atol=1e-4)
-    np.testing.assert_array_equal(points, hints.drawn_points(target, KEY))
+    np.testing.assert_array_equal(points, hint_points.drawn_points(target, KEY))
     # Judged by the same points each time, others for another photo.
     still = task.still((image,))[1].numpy()
     np.testing.assert_array_equal(task.still((image,))[1], still)
@@ -152,7 +152,7 @@ def test_line_art_learns_a_photo_from_its_lines_and_strokes():
     source, points, target = task.example((tf.constant(image),), KEY)
     np.testing.assert_array_equal(source, edges.sampled(image, (3, 5))[..., :1] / 127.5 - 1)
     np.testing.assert_allclose(target, image / 127.5 - 1, atol=1e-6)
-    np.testing.assert_array_equal(points, hints.drawn_points(target, KEY, strokes=True))
+    np.testing.assert_array_equal(points, hint_points.drawn_points(target, KEY, strokes=True))
     still, _, _ = task.still((tf.constant(image),))
     np.testing.assert_array_equal(still, edges.extract(image)[..., :1] / 127.5 - 1)
     assert (task.channels, task.source_format.channels) == ((1, 3), 1)
@@ -160,7 +160,7 @@ def test_line_art_learns_a_photo_from_its_lines_and_strokes():
 
 def test_what_is_revealed_is_the_mean_colour_of_a_square():
     images = RANDOM.uniform(0, 255, (2, 20, 30, 3)).astype("float32")
-    rows = hints.revealed(images, 40, KEY, side=5).numpy()
+    rows = hint_points.revealed(images, 40, KEY, side=5).numpy()
     assert rows.shape == (2, 40, 6)
     assert (rows[0, :, :2] != rows[1, :, :2]).any()
     for image, points in zip(images, rows):
