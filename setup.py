@@ -53,6 +53,7 @@ setup(
         "pillow>=10.1",
         "scikit-image>=0.22",
         "tifffile>=2023.9",
+        "imagecodecs>=2023.9",
         "scipy>=1.10",
         "ImageHash>=4.3",
         "platformdirs>=3",

@@ -17,6 +17,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from tfpix2pix import atomic
+from tfpix2pix.data import tiffs
 from tfpix2pix.errors import InputError
 
 # What is read, and never written.
@@ -55,11 +56,7 @@ _PNG_BITS = 24  # Place of the byte; so is the next one.
 _PNG_COLOR = 25
 # Tags.
 _EXIF_ORIENTATION = 0x0112
-# Orientation -> quarters to turn left, and whether it is mirrored before, left to right.
-_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (1, True)}
-_TURNS |= {6: (3, False), 7: (3, True), 8: (1, False)}
-_TIFF_SAMPLE_BITS = 258
-_TIFF_SAMPLES = 277
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class UnreadableError(InputError):
@@ -81,6 +78,7 @@ class Decoded(NamedTuple):
         format: Name of the format, such as `"PNG"`.
         frames: Number of images in the file; only the first is decoded.
         native: Whether `tfpix2pix.data.images.decode` gives the same pixels.
+        alpha: Whether the last channel is alpha, by the file's own word.
 
     Example:
         >>> decode(encode(np.zeros((2, 4, 3), "uint8"), ".png")).native
@@ -91,6 +89,7 @@ class Decoded(NamedTuple):
     format: str
     frames: int
     native: bool
+    alpha: bool = False
 
 
 def read(path: Union[str, os.PathLike]) -> np.ndarray:
@@ -137,8 +136,8 @@ def decode(encoded: bytes) -> Decoded:
     try:
         if encoded.startswith(b"\x93NUMPY"):
             return _decode_npy(encoded)
-        if encoded[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and _is_deep_tiff(encoded):
-            return _decode_deep_tiff(encoded)
+        if encoded[:4] in _TIFF_STARTS:
+            return _decode_tiff(encoded)
         if (header := _NETPBM_HEADER.match(encoded)) and int(header["largest"]) > 255:
             return _decode_deep_netpbm(encoded, header)
         with Image.open(io.BytesIO(encoded)) as image:
@@ -244,7 +243,8 @@ def _decode_by_pillow(image, encoded):
             alike = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
             mode = alike.get(mode, "RGBA" if transparent else "RGB")
         pixels = np.asarray(image.convert(mode))
-    return Decoded(pixels if pixels.ndim == 3 else pixels[..., np.newaxis], kind, frames, native)
+    pixels = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    return Decoded(pixels, kind, frames, native, pixels.shape[-1] in (2, 4))
 
 
 def _is_deep_png(encoded, kind):
@@ -256,9 +256,9 @@ def _decode_deep_png(encoded, image):
     image.load()  # TensorFlow overlooks wrong checksums.
     pixels = tf.io.decode_png(encoded, dtype="uint16").numpy()
     pixels = _keyed(pixels, image.info.get("transparency"))
-    quarters, mirrored = _TURNS.get(image.getexif().get(_EXIF_ORIENTATION), (0, False))
-    turned = np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters)
-    return Decoded(np.ascontiguousarray(turned), "PNG", 1, not (quarters or mirrored))
+    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    pixels = tiffs.turned(pixels, orientation)
+    return Decoded(pixels, "PNG", 1, orientation == 1, pixels.shape[-1] in (2, 4))
 
 
 def _keyed(pixels, key):
@@ -270,25 +270,10 @@ def _keyed(pixels, key):
     return np.concatenate([pixels, opaque * np.uint16(65535)], axis=-1)
 
 
-def _is_deep_tiff(encoded):
-    """Whether it is a TIFF that Pillow does not know, or reads with fewer bits or channels."""
-    try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            samples = image.tag_v2.get(_TIFF_SAMPLES, 1)
-            deep = max(image.tag_v2.get(_TIFF_SAMPLE_BITS, (1,))) > 8 and samples > 1
-            return deep or samples not in (1, 3, 4)
-    except Image.UnidentifiedImageError:
-        return True
-
-
-def _decode_deep_tiff(encoded):
-    with tifffile.TiffFile(io.BytesIO(encoded)) as file:
-        page = file.pages[0]
-        _check_pixels(page.imagelength, page.imagewidth)
-        pixels = page.asarray()
-        if page.axes == "SYX":  # Channels that lie behind each other.
-            pixels = np.moveaxis(pixels, 0, -1)
-        return Decoded(_supported(pixels), "TIFF", len(file.pages), False)
+def _decode_tiff(encoded):
+    count, pages = tiffs.read_pages(encoded, MOST_PIXELS)
+    first = next(pages)
+    return Decoded(supported(first.pixels), "TIFF", count, False, first.alpha)
 
 
 def _decode_deep_netpbm(encoded, header):
@@ -317,7 +302,7 @@ def _decode_npy(encoded):
         raise ValueError(f"an array of shape {shape}, which must be [height, width, channels]")
     _check_pixels(*shape[:2])
     file.seek(0)
-    return Decoded(_supported(np.load(file, allow_pickle=False)), "NPY", 1, False)
+    return Decoded(supported(np.load(file, allow_pickle=False)), "NPY", 1, False)
 
 
 def _check_pixels(height, width):
@@ -328,7 +313,22 @@ def _check_pixels(height, width):
         )
 
 
-def _supported(pixels):
+def supported(pixels: np.ndarray) -> np.ndarray:
+    """Converts numbers of any type to one of those that there are.
+
+    Args:
+        pixels: `[height, width]` or `[height, width, channels]`.
+
+    Returns:
+        uint8, uint16 or float32 `[height, width, channels]`.
+
+    Raises:
+        ValueError: If they are no numbers.
+
+    Example:
+        >>> supported(np.array([[-70]], "int8")).dtype
+        dtype('float32')
+    """
     kind = pixels.dtype.kind
     size = pixels.dtype.itemsize
     if kind == "b":

@@ -173,7 +173,8 @@ def _oriented_lines(photo, sigma, low, high):
 
 
 def _quantile_lines(photo, method, sigma, low, high):
-    luminance = formats.convert(photo.astype("float32"), 1, "float32")[..., 0]
+    alpha = formats.assumed_alpha(photo.shape[-1], str(photo.dtype))
+    luminance = formats.convert(photo.astype("float32"), 1, "float32", alpha=alpha)[..., 0]
     # Borders are repeated: by skimage's default, mere rounding noise there is an edge.
     if method == "canny":
         edges = feature.canny(luminance, sigma, low, high, use_quantiles=True, mode="nearest")

@@ -45,23 +45,27 @@ def full_range(dtype) -> tuple[float, float]:
     return (0.0, float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0)
 
 
-def without_alpha(channels: int) -> int:
-    """Returns the number of channels without alpha, which images of 2 or 4 channels have.
+def assumed_alpha(channels: int, dtype: str) -> bool:
+    """Whether the last channel is taken for alpha, where no file says: of 2 or 4 of integers.
 
     Args:
-        channels: Number of channels.
-
-    Returns:
-        int.
+        channels: Channels of an image.
+        dtype: Its type.
 
     Example:
-        >>> [without_alpha(channels) for channels in (1, 2, 3, 4, 5)]
-        [1, 1, 3, 3, 5]
+        >>> assumed_alpha(4, "uint8"), assumed_alpha(4, "float32")
+        (True, False)
     """
-    return {2: 1, 4: 3}.get(channels, channels)
+    return channels in (2, 4) and dtype != "float32"
 
 
-def convertible(channels: int, dtype: str, wanted_channels: int, wanted_dtype: str) -> bool:
+def convertible(
+    channels: int,
+    dtype: str,
+    wanted_channels: int,
+    wanted_dtype: str,
+    alpha: Optional[bool] = None,
+) -> bool:
     """Whether `convert` can convert an image.
 
     Args:
@@ -69,6 +73,7 @@ def convertible(channels: int, dtype: str, wanted_channels: int, wanted_dtype: s
         dtype: Its type.
         wanted_channels: Channels wanted.
         wanted_dtype: Type wanted.
+        alpha: Whether its last channel is alpha; by default as of `assumed_alpha`.
 
     Returns:
         bool.
@@ -77,7 +82,9 @@ def convertible(channels: int, dtype: str, wanted_channels: int, wanted_dtype: s
         >>> convertible(6, "uint16", 3, "uint16")
         False
     """
-    channels_fit = channels == wanted_channels or max(channels, wanted_channels) <= 4
+    alpha = assumed_alpha(channels, dtype) if alpha is None else alpha
+    has_color = channels - alpha in (1, 3)
+    channels_fit = channels == wanted_channels or (has_color and wanted_channels <= 4)
     return channels_fit and (dtype == wanted_dtype or (dtype, wanted_dtype) == ("uint8", "uint16"))
 
 
@@ -99,7 +106,9 @@ def luma(red, green, blue):
     return (299 * red + 587 * green + 114 * blue + 500) // 1000
 
 
-def convert(pixels: np.ndarray, channels: int, dtype: str) -> np.ndarray:
+def convert(
+    pixels: np.ndarray, channels: int, dtype: str, *, alpha: Optional[bool] = None
+) -> np.ndarray:
     """Converts an image to other channels and more bits, so that white stays white.
 
     Grey becomes RGB by repetition and RGB grey by its luma (ITU-R BT.601); alpha is dropped or
@@ -109,6 +118,7 @@ def convert(pixels: np.ndarray, channels: int, dtype: str) -> np.ndarray:
         pixels: uint8, uint16 or float32 `[height, width, channels]`.
         channels: Channels wanted.
         dtype: Type wanted; the same, or `"uint16"` for uint8.
+        alpha: Whether the last channel of the image is alpha; by default as of `assumed_alpha`.
 
     Returns:
         `dtype` `[height, width, channels]`.
@@ -122,19 +132,20 @@ def convert(pixels: np.ndarray, channels: int, dtype: str) -> np.ndarray:
     """
     old_channels = pixels.shape[-1]
     old_dtype = str(pixels.dtype)
-    if not convertible(old_channels, old_dtype, channels, dtype):
+    if not convertible(old_channels, old_dtype, channels, dtype, alpha):
         raise InputError(
-            "Images of 1 to 4 channels can be converted to each other, and 8 bits to 16. Received: "
-            f"{old_channels} channels of {old_dtype} for {channels} of {dtype}. Use images of one "
-            "kind."
+            "Grey and RGB, with and without alpha, can be converted to each other, and 8 bits to "
+            f"16. Received: {old_channels} channels of {old_dtype} for {channels} of {dtype}. Use "
+            "images of one kind."
         )
     if dtype != old_dtype:
         pixels = pixels.astype(dtype) * 257
     if old_channels == channels:
         return pixels
-    color_channels = without_alpha(old_channels)
-    color = pixels[..., :color_channels]
-    alpha = pixels[..., color_channels:] if old_channels in (2, 4) else None
+    if alpha is None:
+        alpha = assumed_alpha(old_channels, old_dtype)
+    color = pixels[..., : old_channels - alpha]
+    opacity = pixels[..., -1:] if alpha else None
     if color.shape[-1] == 3 and channels < 3:
         if dtype == "float32":
             color = (color @ np.array([[0.299], [0.587], [0.114]])).astype(dtype)
@@ -144,9 +155,9 @@ def convert(pixels: np.ndarray, channels: int, dtype: str) -> np.ndarray:
         color = np.repeat(color, 3, axis=-1)
     if channels in (1, 3):
         return color
-    if alpha is None:
-        alpha = np.full_like(color[..., :1], 1 if dtype == "float32" else np.iinfo(dtype).max)
-    return np.concatenate([color, alpha], axis=-1)
+    if opacity is None:
+        opacity = np.full_like(color[..., :1], 1 if dtype == "float32" else np.iinfo(dtype).max)
+    return np.concatenate([color, opacity], axis=-1)
 
 
 def fitting(pixels: np.ndarray, pixel_format: PixelFormat) -> np.ndarray:

@@ -81,7 +81,8 @@ def decode_any(
 
     def by_libraries(encoded):
         encoded = encoded if isinstance(encoded, bytes) else encoded.item()
-        return formats.convert(codecs.decode(encoded).pixels, channels, dtype)
+        decoded = codecs.decode(encoded)
+        return formats.convert(decoded.pixels, channels, dtype, alpha=decoded.alpha)
 
     def anything():
         image = tf.numpy_function(by_libraries, [encoded], dtype, stateful=False)

@@ -18,12 +18,12 @@ import platformdirs
 
 from tfpix2pix import atomic
 from tfpix2pix.data import codecs
-from tfpix2pix.data.formats import PixelFormat, convertible, full_range, without_alpha
+from tfpix2pix.data.formats import PixelFormat, convertible, full_range
 from tfpix2pix.data.ids import decode_ids
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.errors import MOST_NAMED, InputError
 
-VERSION = 2  # Of the cached records; those of other versions are made anew.
+VERSION = 3  # Of the cached records; those of other versions are made anew.
 BAD_FILES = ("refuse", "skip")
 
 
@@ -38,6 +38,7 @@ class Record(NamedTuple):
         format: Name of the format, such as `"PNG"`.
         frames: How many images the file holds.
         native: Whether `tfpix2pix.data.images.decode` gives the same pixels.
+        alpha: Whether the last channel is alpha.
         low: Least value of its pixels.
         high: Greatest value of its pixels.
         fault: Why it cannot be decoded, or `None`; if it cannot, the rest means nothing.
@@ -54,6 +55,7 @@ class Record(NamedTuple):
     format: str = ""
     frames: int = 0
     native: bool = False
+    alpha: bool = False
     low: float = 0.0
     high: float = 0.0
     fault: Optional[str] = None
@@ -74,7 +76,7 @@ def examine(encoded: bytes, *, ids: bool = False) -> Record:
         pixels, *properties = codecs.decode(encoded)
         if ids:
             pixels = decode_ids(encoded)
-            properties[-1] = False  # By no operation of TensorFlow.
+            properties[-2:] = False, False  # By no operation of TensorFlow, and without alpha.
     except codecs.UnreadableError as error:
         return Record(fault=str(error))
     if not np.isfinite(pixels).all():
@@ -242,13 +244,13 @@ def common_format(
         >>> common_format([grey, color], PixelFormat())
         PixelFormat(channels=3, dtype='uint8', value_range=(0.0, 255.0))
     """
-    counts = Counter((record.channels, record.dtype) for record in records)
-    dtype = wanted.dtype or max((dtype for _, dtype in counts), key=codecs.DTYPES.index)
-    channels = wanted.channels or max(without_alpha(channels) for channels, _ in counts)
-    if not all(convertible(*stored, channels, dtype) for stored in counts):
-        listed = ", ".join(f"{n} of {c} channels of {d}" for (c, d), n in counts.most_common())
+    counts = Counter((record.channels, record.dtype, record.alpha) for record in records)
+    dtype = wanted.dtype or max((dtype for _, dtype, _ in counts), key=codecs.DTYPES.index)
+    channels = wanted.channels or max(channels - alpha for channels, _, alpha in counts)
+    if not all(convertible(c, d, channels, dtype, alpha) for c, d, alpha in counts):
+        listed = ", ".join(f"{n} of {c} channels of {d}" for (c, d, _), n in counts.most_common())
         raise InputError(
-            "The images of one place must be of one kind, or of 1 to 4 channels of 8 and 16 bits. "
+            "The images of one place must be of one kind, or grey and RGB of 8 and 16 bits. "
             f"Received: {listed}, for {channels} channels of {dtype}. Save all alike; a check of "
             "the data set names those that differ."
         )

@@ -214,7 +214,8 @@ def _room(middle, turn, proportions, shape):
 
 def _grey(photo):
     """Returns uint8 `[height, width]`, which is all that cascades take."""
-    luma = formats.convert(photo.astype("float32"), 1, "float32")[..., 0]
+    alpha = formats.assumed_alpha(photo.shape[-1], str(photo.dtype))
+    luma = formats.convert(photo.astype("float32"), 1, "float32", alpha=alpha)[..., 0]
     return np.rint(np.clip(luma * (255 / formats.full_range(photo.dtype)[1]), 0, 255)).astype(
         "uint8"
     )

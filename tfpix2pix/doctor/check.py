@@ -9,7 +9,6 @@ from typing import NamedTuple, Optional, Union
 import numpy as np
 from PIL import Image
 
-from tfpix2pix.data import formats
 from tfpix2pix.data.looks import to_rgb
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.doctor import domain_looks, findings, suspicions
@@ -180,7 +179,7 @@ def _side(side, look, pictures):
         look.palette.tolist(),
         look.exact,
         tuple(np.median(sizes, axis=0).astype(int).tolist()),
-        max(formats.without_alpha(p.record.channels) for p in pictures),
+        max(p.record.channels - p.record.alpha for p in pictures),
         tuple(np.mean([p.features.mean for p in pictures], axis=0).round(1).tolist()),
         tuple(np.mean([p.features.spread for p in pictures], axis=0).round(1).tolist()),
     )

@@ -282,9 +282,10 @@ def judge_formats(evidence: Evidence) -> Iterator[Finding]:
         counts = Counter((p.record.channels, p.record.dtype) for p in pictures)
         ((usual, _),) = counts.most_common(1)
         unlike = [p for p in pictures if (p.record.channels, p.record.dtype) != usual]
-        channels = max(formats.without_alpha(channels) for channels, _ in counts)
+        channels = max(p.record.channels - p.record.alpha for p in pictures)
         deepest = max((dtype for _, dtype in counts), key=codecs.DTYPES.index)
-        fit = all(formats.convertible(*stored, channels, deepest) for stored in counts)
+        stored = {(p.record.channels, p.record.dtype, p.record.alpha) for p in pictures}
+        fit = all(formats.convertible(c, d, channels, deepest, alpha) for c, d, alpha in stored)
         yield Finding(
             "mixed_kinds" if fit else "unfit_kinds",
             "warning" if fit else "error",

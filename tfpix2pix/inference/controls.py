@@ -133,7 +133,8 @@ def control_batch(control: Control, value, count) -> tf.Tensor:
         [7, 7]
     """
     shape = control.spec.shape
-    if control.about.get("kind") == "points" and not tf.is_tensor(value):
+    is_rows = control.about.get("kind") == "points" and shape.rank == 2
+    if is_rows and not tf.is_tensor(value):
         value = point_rows(value)
     try:
         tensor = tf.cast(tf.convert_to_tensor(value), control.spec.dtype)

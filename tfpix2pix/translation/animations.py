@@ -4,11 +4,10 @@ import io
 from collections.abc import Iterable
 from typing import NamedTuple, Optional
 
-import numpy as np
 import tifffile
 from PIL import Image, ImageOps, ImageSequence
 
-from tfpix2pix.data import codecs, formats
+from tfpix2pix.data import codecs, formats, tiffs
 from tfpix2pix.errors import InputError
 
 # Format of what holds frames -> suffix. A JPEG's further images are other views of the same.
@@ -58,13 +57,11 @@ def read(encoded: bytes) -> Animation:
     first = codecs.decode(encoded)
     if first.frames == 1 or first.format not in SUFFIXES:
         return Animation(first.format, 1, [(first.pixels, 0)])
-    channels = first.pixels.shape[-1]
-    deep = first.format == "TIFF" and channels > 1 and first.pixels.dtype != "uint8"
-    if deep or channels > 4:  # As in `codecs`: Pillow would read them with fewer bits or channels.
-        return Animation("TIFF", first.frames, _decoded(_pages(encoded)))
+    if first.format == "TIFF":
+        return Animation("TIFF", first.frames, _named(_pages(encoded)))
     with Image.open(io.BytesIO(encoded)) as image:
         loop = image.info.get("loop")
-    return Animation(first.format, first.frames, _decoded(_frames(encoded)), loop)
+    return Animation(first.format, first.frames, _named(_frames(encoded)), loop)
 
 
 def encode(frames: list, format: str, *, loop: Optional[int] = None) -> bytes:
@@ -122,7 +119,7 @@ def _encoded_pages(pages, channels, dtype):
 
 
 def _frames(encoded):
-    """Yields each frame as bytes of a file, and its duration."""
+    """Yields each frame, and its duration."""
     with Image.open(io.BytesIO(encoded)) as image:
         for frame in ImageSequence.Iterator(image):
             frame.load()  # WebP knows the duration only then.
@@ -131,24 +128,21 @@ def _frames(encoded):
                 frame = frame.convert("RGBA")
             file = io.BytesIO()
             ImageOps.exif_transpose(frame).save(file, "tiff", compression="raw")
-            yield file.getvalue(), duration
+            yield codecs.decode(file.getvalue()).pixels, duration
 
 
 def _pages(encoded):
-    with tifffile.TiffFile(io.BytesIO(encoded)) as tiff:
-        for page in tiff.pages:
-            pixels = page.asarray()
-            file = io.BytesIO()
-            # Channels may lie behind each other.
-            np.save(file, np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels)
-            yield file.getvalue(), 0
+    _, pages = tiffs.read_pages(encoded, codecs.MOST_PIXELS)
+    for page in pages:
+        yield codecs.supported(page.pixels), 0
 
 
-def _decoded(files):
+def _named(frames):
+    """Yields frames, and says which one cannot be decoded."""
     number = 1
     try:
-        for file, duration in files:
-            yield codecs.decode(file).pixels, duration
+        for frame in frames:
+            yield frame
             number += 1
     # Decoders raise whatever they meet.
     except Exception as error:

@@ -199,7 +199,7 @@ def test_kinds_that_cannot_be_reconciled_are_refused(tmp_path):
     for i, channels in enumerate((3, 3, 6)):
         codecs.write(noise(4, 4, channels), tmp_path / f"{i}.tiff")
     message = (
-        "The images of one place must be of one kind, or of 1 to 4 channels of 8 and 16 bits. "
+        "The images of one place must be of one kind, or grey and RGB of 8 and 16 bits. "
         "Received: 2 of 3 channels of uint8, 1 of 6 channels of uint8, for 6 channels of uint8. "
         "Save all alike; a check of the data set names those that differ."
     )

@@ -130,7 +130,8 @@ FAULTY = {
     "truncated.png": (ODD["noise"][:-40], "it cannot be decoded: "),
     "deep.png": (
         codecs.encode(noise(4, 4, 1, dtype="uint16"), ".png"),
-        "Images of 1 to 4 channels can be converted to each other, and 8 bits to 16. Received: "
+        "Grey and RGB, with and without alpha, can be converted to each other, and 8 bits to 16. "
+        "Received: "
         "1 channels of uint16 for 3 of uint8. Use images of one kind.",
     ),
     "void.npy": (
