@@ -106,7 +106,7 @@ def test_one_rule_for_every_depth(dtype, most):
         rgb = codecs.decode(tiff(stored, photometric="cielab")).pixels
     away = np.abs(rgb - np.asarray(lab.convert("RGB")).astype(float))
     # Dark and saturated colours are near the border of what a screen shows.
-    assert (away.mean() < 1, away.max() < 20) == (True, True)
+    assert (away.mean() < 3, away.max() < 20) == (True, True)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
