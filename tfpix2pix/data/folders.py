@@ -1,6 +1,7 @@
 """Folders: lists the images of a folder, and names them."""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Union
@@ -136,7 +137,8 @@ def by_name(folder: Union[str, os.PathLike], files: Sequence[Path]) -> dict[str,
     """
     named = {}
     for file in files:
-        name = file.relative_to(folder).with_suffix("").as_posix()
+        # macOS writes accents as characters of their own.
+        name = unicodedata.normalize("NFC", file.relative_to(folder).with_suffix("").as_posix())
         if name in named:
             raise InputError(
                 "The images of a folder must differ in more than their suffix, since partners and "

@@ -8,10 +8,11 @@ from typing import NamedTuple, Union
 from tfpix2pix.data import codecs, manifests, stems
 from tfpix2pix.data.folders import by_name, image_files
 from tfpix2pix.data.places import PAIR, NamedPlace, domain_places, present
+from tfpix2pix.data.split_names import SPLITS, check_folders
 from tfpix2pix.errors import InputError
 
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
-SPLITS = ("train", "val", "test")
+_LEFTOVERS = ("Thumbs.db", "desktop.ini", "Icon\r", "__MACOSX")  # Of Windows and macOS.
 HELD_OUT = "held_out"  # Stands for the first that there is of test, val and train.
 _STARTS = ("", *SPLITS, *(f"{split}_" for split in SPLITS))  # Of the name of a domain's folder.
 
@@ -124,6 +125,9 @@ def listing(
         raise InputError(
             f"`layout` must be auto or one of {', '.join(LAYOUTS)}. Received: {layout!r}."
         )
+    if data.is_dir():
+        parents = [data, *(data / name for place in places for name in place.folder_names)]
+        check_folders(data, [path.name for parent in parents for path in _folders_in(parent)])
     available = splits(data, places, layout=layout)
     chosen = _chosen_split(data, split, available)
     examples = Listing(layout, *_LISTINGS[layout](data, chosen, tuple(places)))
@@ -179,7 +183,8 @@ def existing(data: Union[str, os.PathLike]) -> Path:
         PosixPath('.')
     """
     data = Path(data)
-    if not data.is_dir() and not (data.is_file() and data.suffix in manifests.SUFFIXES):
+    is_manifest = data.is_file() and data.suffix.lower() in manifests.SUFFIXES
+    if not data.is_dir() and not is_manifest:
         content = "a file" if data.exists() else "nothing"
         raise InputError(
             "The data must be a folder of images or a manifest (.csv, .jsonl). Received: "
@@ -225,7 +230,8 @@ def detect(data: Union[str, os.PathLike], places: Sequence[NamedPlace] = PAIR) -
 def _folder(data, split, place):
     """Returns the folder of a place in a split, or in data without splits; `None` if none is."""
     for name in place.folder_names:
-        names = (f"{split}/{name}", f"{name}/{split}", f"{split}_{name}") if split else (name,)
+        names = (f"{split}/{name}", f"{name}/{split}", f"{split}_{name}", f"{split}{name}")
+        names = names if split else (name,)
         for path in map(data.joinpath, names):
             if path.is_dir():
                 return path
@@ -253,7 +259,13 @@ def _has_split(data, split, places, belong_together):
 
 
 def _entries(folder):
-    return folder.iterdir() if folder.is_dir() else iter(())
+    """Yields what is in a folder, but not what systems leave in empty ones."""
+    paths = folder.iterdir() if folder.is_dir() else iter(())
+    return (path for path in paths if not (path.name.startswith(".") or path.name in _LEFTOVERS))
+
+
+def _folders_in(folder):
+    return filter(Path.is_dir, _entries(folder))
 
 
 def _chosen_split(data, split, available):

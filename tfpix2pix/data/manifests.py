@@ -2,14 +2,17 @@
 
 import csv
 import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
 from tfpix2pix.data.places import NamedPlace, present
+from tfpix2pix.data.split_names import SPLITS, meant_split
 from tfpix2pix.errors import InputError
 
 SUFFIXES = (".csv", ".jsonl")
+SEPARATORS = ",;\t|"
 
 
 def splits(manifest: Path, places: Sequence[NamedPlace]) -> set:
@@ -67,23 +70,48 @@ def listed(
     if chosen and (wrong or not columns):
         needed = [place.name for place in places if not place.optional]
         names = ", ".join(place.name for place in places)
+        cure = "Fill it in, or remove it."
+        if not columns:
+            cure = (
+                f"Its columns are {', '.join(rows[0]) or 'none'}; name them {names} and, if there "
+                "are splits, split."
+            )
         raise InputError(
             "Each row of a manifest must name its files in the columns "
             f"{' and '.join(f'`{name}`' for name in needed)}. Received: {manifest}, where "
             f"{len(wrong or chosen)} of {len(chosen)} rows do not, the first of them row "
-            f"{(wrong or chosen)[0] + 1}. Name the columns {names} and, if there are splits, split."
+            f"{(wrong or chosen)[0] + 1}. {cure}"
         )
     names = []
     files = []
     missing = []
     for row in (rows[i] for i in chosen):
-        paths = tuple(str(manifest.parent / row[column]) for column in columns.values())
+        paths = tuple(_file(manifest.parent, row[column]) for column in columns.values())
         absent = [path for path in paths if not Path(path).is_file()]
         missing += absent
         if not absent:
-            names.append(row[next(iter(columns.values()))])
+            names.append(row[next(iter(columns.values()))].replace("\\", "/"))
             files.append(paths)
+    _check_missing(manifest, files, missing)
     return names, files, missing, tuple(columns)
+
+
+def _file(folder, name):
+    """Returns the path of a file; of Windows' separators and of another form of accents too."""
+    forms = [name, name.replace("\\", "/")]
+    forms += [unicodedata.normalize(kind, one) for one in forms for kind in ("NFC", "NFD")]
+    paths = [str((folder / form).expanduser()) for form in forms]
+    return next((path for path in paths if Path(path).is_file()), paths[0])
+
+
+def _check_missing(manifest, files, missing):
+    """Refuses a manifest of which no file is there."""
+    if missing and not files:
+        raise InputError(
+            "The files of a manifest must be there; their paths are taken from its folder. "
+            f"Received: {manifest}, of whose {len(missing)} files none is, the first of them "
+            f"{missing[0]}. Write paths from {manifest.parent} on, or whole paths of this machine."
+        )
 
 
 def _columns(rows, places):
@@ -98,18 +126,39 @@ def _is_whole(row, columns):
 
 
 def _rows(manifest):
-    with manifest.open(newline="", encoding="utf-8") as file:
+    with manifest.open(newline="", encoding="utf-8-sig") as file:
         try:
-            rows = (
-                list(csv.DictReader(file))
-                if manifest.suffix == ".csv"
-                else [json.loads(line) for line in file if line.strip()]
-            )
-            for row in rows:
-                row.get("split")
-        except (ValueError, AttributeError) as error:
+            if manifest.suffix.lower() == ".csv":
+                rows = _table(file)
+            else:
+                rows = [json.loads(line) for line in file if line.strip()]
+            rows = [{name.strip().lower(): value for name, value in row.items()} for row in rows]
+        except (ValueError, AttributeError, csv.Error) as error:
             raise InputError(
                 "A manifest must be CSV with a first line of column names, or JSON, an object a "
                 f"line. Received: {manifest}, which is not ({error}). Mend it."
             ) from error
+    for number, row in enumerate(rows):
+        if row.get("split"):
+            row["split"] = _split(manifest, number, row["split"])
     return rows
+
+
+def _table(file):
+    """Reads CSV of any usual separator, without the empty rows of spreadsheets."""
+    header = file.readline()
+    file.seek(0)
+    separator = max(SEPARATORS, key=header.count)
+    rows = csv.DictReader(file, delimiter=separator, skipinitialspace=True, restval="")
+    filled = [{name: value for name, value in row.items() if name} for row in rows]
+    return [row for row in filled if any((value or "").strip() for value in row.values())]
+
+
+def _split(manifest, number, name):
+    split = meant_split(name)
+    if split is None:
+        raise InputError(
+            f"The column split of a manifest must hold {', '.join(SPLITS)}. Received: {name!r} in "
+            f"row {number + 1} of {manifest}. Correct it."
+        )
+    return split

@@ -113,7 +113,8 @@ def _check_together(listing, data):
     if listing.layout in ("unpaired", "photos"):
         raise InputError(
             f"Pairs must belong together. Received: {str(data)!r} in the layout "
-            f"{listing.layout!r}. Give pairs, or a task that makes its sources of photos."
+            f"{listing.layout!r}. Give pairs, or a task that makes its sources of photos; if "
+            "images of equal names in trainA and trainB belong together, use layout='folders'."
         )
 
 

@@ -83,8 +83,7 @@ def test_a_manifest_of_other_columns_is_refused(tmp_path):
     manifest.write_text("a,b\n1.png,2.png\n3.png,\n")
     message = (
         "Each row of a manifest must name its files in the columns `a` and `b`. Received: "
-        f"{manifest}, where 1 of 2 rows do not, the first of them row 2. Name the columns a, b "
-        "and, if there are splits, split."
+        f"{manifest}, where 1 of 2 rows do not, the first of them row 2. Fill it in, or remove it."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         layouts.listing(manifest, "train")

@@ -165,8 +165,8 @@ def test_a_manifest_without_a_needed_column_is_refused(tmp_path):
     manifest.write_text("label,inst\n1.png,2.png\n3.png,4.png")
     message = (
         "Each row of a manifest must name its files in the columns `label` and `photo`. Received: "
-        f"{manifest}, where 2 of 2 rows do not, the first of them row 1. Name the columns label, "
-        "instance, photo and, if there are splits, split."
+        f"{manifest}, where 2 of 2 rows do not, the first of them row 1. Its columns are label, "
+        "inst; name them label, instance, photo and, if there are splits, split."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         sources.scenes(manifest, "train", SCENE)

@@ -236,7 +236,8 @@ def test_unpaired_folders_are_no_pairs(tmp_path):
         codecs.write(noise(4, 4, 3), tmp_path / name)
     message = (
         f"Pairs must belong together. Received: {str(tmp_path)!r} in the layout 'unpaired'. Give "
-        "pairs, or a task that makes its sources of photos."
+        "pairs, or a task that makes its sources of photos; if images of equal names in trainA and "
+        "trainB belong together, use layout='folders'."
     )
     with refuses(message):
         sources.pairs(tmp_path)
