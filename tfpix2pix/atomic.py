@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Union
 
+MOST_OF_NAME = 200  # Bytes.
+
 
 def write_bytes(content: bytes, path: Union[str, Path]) -> None:
     """Writes a file, whole or not at all.
@@ -47,14 +49,16 @@ def replacing(path: Union[str, Path], *, flush: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Part of the name alone: with all of it, one of the 255 bytes that systems take would not fit.
+    start = os.fsdecode(os.fsencode(path.name)[:MOST_OF_NAME])
+    part = path.with_name(f".{start}.{os.getpid()}.part")
     try:
         yield part
         if flush:
             for written in (*part.rglob("*"), part):
                 _flush(written)
         if part.is_dir() and path.is_dir():
-            old = path.with_name(f".{path.name}.{os.getpid()}.old")
+            old = path.with_name(f".{start}.{os.getpid()}.old")
             os.replace(path, old)  # A folder with content cannot be replaced.
             os.replace(part, path)
             shutil.rmtree(old)

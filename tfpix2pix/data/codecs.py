@@ -52,6 +52,8 @@ _SPACE = rb"(?:\s|#[^\n]*\n)+"  # Comments stand where white space may.
 _NETPBM_HEADER = re.compile(
     rb"P(?P<kind>[2356])%s(?P<width>\d+)%s(?P<height>\d+)%s(?P<largest>\d+)\s" % ((_SPACE,) * 3)
 )
+_BANDS = 4  # At most so many bands before rows and columns are plainly bands.
+_MOST_BANDS = 32  # Channels; of more in a square the first axis may be slices.
 _PNG_BITS = 24  # Place of the byte; so is the next one.
 _PNG_COLOR = 25
 # Tags.
@@ -109,7 +111,31 @@ def read(path: Union[str, os.PathLike]) -> np.ndarray:
         >>> read("six.tiff").shape
         (2, 4, 6)
     """
-    return decode(Path(path).read_bytes()).pixels
+    try:
+        encoded = Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadableError(unread(path, error)) from error
+    return decode(encoded).pixels
+
+
+def unread(path: Union[str, os.PathLike], error: OSError) -> str:
+    """Says why a file cannot be read.
+
+    Args:
+        path: Path of the file.
+        error: What was raised.
+
+    Returns:
+        str.
+
+    Example:
+        >>> unread("cat.png", OSError(13, "Permission denied"))
+        'it cannot be read: Permission denied'
+    """
+    path = Path(path)
+    if path.is_symlink() and not path.exists():
+        return f"it cannot be read: it is a link to {os.readlink(path)}, where there is nothing"
+    return f"it cannot be read: {error.strerror}"
 
 
 def decode(encoded: bytes) -> Decoded:
@@ -300,9 +326,19 @@ def _decode_npy(encoded):
     shape, _, _ = read_header[version[0]](file)
     if len(shape) not in (2, 3):
         raise ValueError(f"an array of shape {shape}, which must be [height, width, channels]")
-    _check_pixels(*shape[:2])
+    # PyTorch and rasterio put bands first; in files of many bands no channel is as long as a side.
+    has_bands_first = len(shape) == 3 and shape[0] <= _BANDS < shape[2] and shape[1] > _BANDS
+    if len(shape) == 3 and not has_bands_first and shape[2] > _MOST_BANDS and shape[1] >= shape[2]:
+        raise ValueError(
+            f"an array of shape {shape} may be a volume [slices, height, width]; save each slice "
+            "as a file of its own, and images as [height, width, channels]"
+        )
+    _check_pixels(*(shape[1:] if has_bands_first else shape[:2]))
     file.seek(0)
-    return Decoded(supported(np.load(file, allow_pickle=False)), "NPY", 1, False)
+    pixels = np.load(file, allow_pickle=False)
+    if has_bands_first:
+        pixels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
+    return Decoded(supported(pixels), "NPY", 1, False)
 
 
 def _check_pixels(height, width):

@@ -65,7 +65,7 @@ def input_images(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -
             "The folder to write to must not lie in one that is read, or it would be read the "
             f"next time. Received: {str(to)!r} in {str(folder)!r}. Use another."
         )
-    files = [file for file in image_files(folder) if file.is_file()]
+    files = image_files(folder)
     if not files:
         raise InputError(
             f"What is prepared must be a folder of images, {', '.join(codecs.SUFFIXES)} files. "

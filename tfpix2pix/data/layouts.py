@@ -1,6 +1,7 @@
 """Layouts: detects how a data set is arranged, and lists which files belong together."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Union
@@ -9,7 +10,7 @@ from tfpix2pix.data import codecs, manifests, stems
 from tfpix2pix.data.folders import by_name, image_files
 from tfpix2pix.data.places import PAIR, NamedPlace, domain_places, present
 from tfpix2pix.data.split_names import SPLITS, check_folders
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, listed
 
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
 _LEFTOVERS = ("Thumbs.db", "desktop.ini", "Icon\r", "__MACOSX")  # Of Windows and macOS.
@@ -347,7 +348,29 @@ def _listed(words):
 def _tfrecords(data, split, places):
     shards = sorted(data.glob(f"{split or ''}*.tfrecord"))
     shards += sorted((data / split).glob("*.tfrecord")) if split else []
+    _check_shards(shards)
     return [shard.name for shard in shards], [(str(shard),) for shard in shards], [], places
+
+
+def _check_shards(shards):
+    """Refuses a set of numbered files of which some did not arrive."""
+    numbers = {}
+    for shard in shards:
+        numbered = re.fullmatch(r"(.*)-(\d{5})-of-(\d{5})", shard.stem)
+        if numbered:
+            start, number, count = numbered.groups()
+            numbers.setdefault((start, int(count)), set()).add(int(number))
+    missing = [
+        f"shard {number} of {count} of {start!r}"
+        for (start, count), present_ones in numbers.items()
+        for number in range(count)
+        if number not in present_ones
+    ]
+    if missing:
+        raise InputError(
+            f"All shards of a split must be there. Received: {shards[0].parent}, without "
+            f"{listed(missing)}, counted from 0. Copy what is missing, or write them again."
+        )
 
 
 _LISTINGS = {

@@ -1,5 +1,6 @@
 """Reading: examples of a data set, one image or several each, to be read in any order."""
 
+from collections.abc import Sequence
 from typing import Callable, NamedTuple, Optional
 
 import numpy as np
@@ -88,6 +89,7 @@ def examples(
     *,
     halves: bool = False,
     direction: str = "AtoB",
+    range_options: Sequence[str] = ("source_range", "target_range"),
     bad_files: str = "refuse",
     progress: Progress = silent,
 ) -> Examples:
@@ -101,6 +103,7 @@ def examples(
             right one.
         direction: `"AtoB"`, or `"BtoA"` for the right half before the left one; images in files of
             their own stay in the order of their places.
+        range_options: Names of the options that give the ranges of the first and the last image.
         bad_files: `"refuse"` raises an error if files cannot be used, `"skip"` leaves them out.
         progress: See `tfpix2pix.data.survey.examine_images`.
 
@@ -139,9 +142,12 @@ def examples(
             f"{len(surveyed)} in the layout {listing.layout!r}. Use another layout or task."
         )
     are_ids = [column.ids for column in columns] * (2 if halves else 1)
+    options = [range_options[0], *["value_range"] * (len(formats) - 2), range_options[-1]]
     formats = tuple(
-        _format_of_ids(wanted) if ids else survey.common_format(column, wanted, halves=halves)
-        for column, wanted, ids in zip(surveyed, formats, are_ids)
+        _format_of_ids(wanted)
+        if ids
+        else survey.common_format(column, wanted, halves=halves, option=option)
+        for column, wanted, ids, option in zip(surveyed, formats, are_ids, options)
     )
     if halves and formats[0][:2] != formats[1][:2]:
         raise InputError(

@@ -22,6 +22,8 @@ from tfpix2pix.errors import InputError
 NAME = "name"  # The feature that is no image.
 _HEADER = 12  # Bytes: the length of the content, and the checksum of the length.
 _FOOTER = 4  # Bytes: the checksum of the content.
+_GZIP = b"\x1f\x8b"
+_BUFFER = 2**20  # Bytes that are read at once.
 
 
 def write_shards(
@@ -110,6 +112,11 @@ def places(shard: Union[str, os.PathLike]) -> np.ndarray:
     contents = []
     size = os.path.getsize(shard)
     with open(shard, "rb") as file:
+        if file.read(2) == _GZIP:
+            raise InputError(
+                "Shards must not be compressed, so that any record can be read. Received: "
+                f"{shard}, a GZIP file. Unpack it, and name it .tfrecord."
+            )
         offset = 0
         while offset < size:
             file.seek(offset)
@@ -122,7 +129,22 @@ def places(shard: Union[str, os.PathLike]) -> np.ndarray:
             f"A shard must be a whole TFRecord file. Received: {shard} of {size} bytes, whose "
             f"records {'need more' if contents else 'are missing'}. Write it again from the images."
         )
+    _check_sums(shard, contents)
     return np.array(contents, "int64")
+
+
+def _check_sums(shard, contents):
+    """Refuses a shard of which a record differs from its checksum."""
+    whole = 0
+    try:
+        for _ in tf.data.TFRecordDataset(str(shard), buffer_size=_BUFFER):
+            whole += 1
+    except tf.errors.DataLossError as error:
+        raise InputError(
+            f"The records of a shard must agree with their checksums. Received: {shard}, whose "
+            f"record {whole + 1} of {len(contents)}, at byte {contents[whole][0] - _HEADER}, does "
+            "not. Copy the file again, or write it again from the images."
+        ) from error
 
 
 def image_names(shard: Union[str, os.PathLike], offset: int, length: int) -> list[str]:

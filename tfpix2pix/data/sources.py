@@ -50,6 +50,7 @@ def pairs(
     _check_together(listing, data)
     if direction == "AtoB":
         return examples(listing, formats, halves=True, **options)
+    options["range_options"] = ("target_range", "source_range")
     return examples(listing, formats[::-1], halves=True, **options).reversed
 
 
@@ -146,7 +147,8 @@ def photos(
         1
     """
     layout = "tfrecord" if layouts.detect(data) == "tfrecord" else "photos"
-    return examples(layouts.listing(data, split, layout), (pixel_format,), **options)
+    listing = layouts.listing(data, split, layout)
+    return examples(listing, (pixel_format,), range_options=("target_range",), **options)
 
 
 def unpaired(
@@ -202,8 +204,9 @@ def unpaired(
         examples(
             layouts.Listing("photos", list(files), list(files.values()), []),
             (wanted,),
+            range_options=("target_range" if number else "source_range",),
             bad_files=bad_files,
             progress=progress,
         )
-        for files, wanted in zip(files_of_domains.values(), formats)
+        for number, (files, wanted) in enumerate(zip(files_of_domains.values(), formats))
     )

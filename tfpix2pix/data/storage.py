@@ -6,7 +6,7 @@ from typing import Callable, NamedTuple
 import tensorflow as tf
 
 from tfpix2pix.data import layouts, records
-from tfpix2pix.data.places import NamedPlace, present
+from tfpix2pix.data.places import PAIR, NamedPlace, present
 from tfpix2pix.data.survey import Column
 from tfpix2pix.errors import InputError
 
@@ -100,12 +100,13 @@ def _images(places, shard, offset, length):
     there = present(places, named.get)
     if there:
         return {place: named[place] for place in there}
-    if len(images) == 1:  # A photo, or both halves of a pair.
+    if images == [PAIR[0].name]:  # A photo, or both halves of a pair.
         return {places[0]: images[0]}
     raise InputError(
         "The records of a shard must hold the images of an example by the names of their places, "
         f"{', '.join(place.name for place in places if not place.optional)}. Received: {shard}, "
-        f"whose records hold {', '.join(images) or 'none'}. Write them again with these places."
+        f"whose records hold {', '.join(images) or 'none'}. Write them again with these features, "
+        "each the bytes of an image file, and the feature name."
     )
 
 

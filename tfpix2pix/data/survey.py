@@ -5,9 +5,11 @@ hour nine. The user's cache folder keeps the record of each file until its size 
 """
 
 import contextlib
+import decimal
 import hashlib
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +17,10 @@ from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import platformdirs
+import tensorflow as tf
 
 from tfpix2pix import atomic
-from tfpix2pix.data import codecs
+from tfpix2pix.data import codecs, images
 from tfpix2pix.data.formats import PixelFormat, convertible, full_range
 from tfpix2pix.data.ids import decode_ids
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
@@ -25,6 +28,15 @@ from tfpix2pix.errors import MOST_NAMED, InputError
 
 VERSION = 3  # Of the cached records; those of other versions are made anew.
 BAD_FILES = ("refuse", "skip")
+NO_DATA = (
+    -9999.0,
+    9999.0,
+    -99999.0,
+    -32768.0,
+    32767.0,
+    1e20,
+)  # What maps have where they have no data.
+FAR = 100.0  # Times as far from all other values as these are apart.
 
 
 class Record(NamedTuple):
@@ -79,10 +91,21 @@ def examine(encoded: bytes, *, ids: bool = False) -> Record:
             properties[-2:] = False, False  # By no operation of TensorFlow, and without alpha.
     except codecs.UnreadableError as error:
         return Record(fault=str(error))
+    if properties[2]:
+        properties[2] = _is_read_alike(encoded)
     if not np.isfinite(pixels).all():
         return Record(fault="it holds values that are not finite")
     values = float(pixels.min()), float(pixels.max())
     return Record(*pixels.shape, str(pixels.dtype), *properties, *values)
+
+
+def _is_read_alike(encoded):
+    """Whether TensorFlow's decoder takes a file too: it refuses some that Pillow reads."""
+    try:
+        images.decode(encoded)
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 class Column(NamedTuple):
@@ -115,6 +138,13 @@ class Column(NamedTuple):
         return f"{self.files[index]} at {self.parts[index]}" if self.parts else self.files[index]
 
 
+def _examined(column, index):
+    try:
+        return examine(column.content(index), ids=column.ids)
+    except OSError as error:
+        return Record(fault=codecs.unread(column.files[index], error))
+
+
 def examine_images(column: Column, *, progress: Progress = silent) -> list[Record]:
     """Examines images, except those whose cached record is still valid.
 
@@ -139,9 +169,7 @@ def examine_images(column: Column, *, progress: Progress = silent) -> list[Recor
     changed = [i for i, key in enumerate(keys) if cached.get(key, [None])[0] != stamps[i]]
     if changed:
         try:
-            records = map_in_parallel(
-                lambda index: examine(column.content(index), ids=column.ids), changed, progress
-            )
+            records = map_in_parallel(lambda index: _examined(column, index), changed, progress)
             for index, record in zip(changed, records):
                 cached[keys[index]] = [stamps[index], *record]
         finally:  # Ctrl-C in the middle of a large set loses nothing.
@@ -222,7 +250,11 @@ def usable_examples(
 
 
 def common_format(
-    records: Sequence[Record], wanted: PixelFormat, *, halves: bool = False
+    records: Sequence[Record],
+    wanted: PixelFormat,
+    *,
+    halves: bool = False,
+    option: str = "source_range or target_range",
 ) -> PixelFormat:
     """Chooses the pixel format to which all images can be converted.
 
@@ -232,6 +264,7 @@ def common_format(
             and the channels without alpha, RGB where some images are grey and some in colour.
         halves: Whether the range of values of a record is that of two images side by side, so that
             nothing is known of one of them.
+        option: Name of the option that gives the range of these images.
 
     Returns:
         `PixelFormat`.
@@ -262,10 +295,42 @@ def common_format(
     if outside and not (halves and wanted.value_range):
         raise InputError(
             f"All pixels must be in their range, for {dtype} {full_range(dtype)} by default. "
-            f"Received: values from {low:g} to {high:g} for {value_range}. Give source_range or "
-            f"target_range, such as [{low:g},{high:g}]; of label maps, the right number of classes."
+            f"Received: values from {low:g} to {high:g} for {value_range}. "
+            f"{_cure_of_range(records, low, high, option)}"
         )
     return PixelFormat(channels, dtype, value_range)
+
+
+def _cure_of_range(records, low, high, option):
+    ends = [end for record in records for end in (record.low, record.high)]
+    for value, place in ((low, "below"), (high, "above")):
+        if _is_no_data(ends, value):
+            count = sum(value in (record.low, record.high) for record in records)
+            return (
+                f"The value {value:.9g} of {count} of {len(records)} files is far {place} all "
+                "others, and probably stands for pixels without data. Fill these, or leave the "
+                f"files out, and give {option} of what is left."
+            )
+    return (
+        f"Give {option}, such as [{_outward(low, -1)},{_outward(high, 1)}]; of label maps, the "
+        "right number of classes."
+    )
+
+
+def _is_no_data(ends, value):
+    """Whether a value is one that people use for no data, or much farther than others are apart."""
+    others = [end for end in ends if end != value]
+    apart = max(others) - min(others) if others else 0.0
+    gap = min((abs(end - value) for end in others), default=0.0)
+    return (value in NO_DATA and gap > apart) or (len(others) > 1 and 0 < FAR * apart < gap)
+
+
+def _outward(value, sign):
+    """Returns a number of six digits that is not within a bound."""
+    with decimal.localcontext() as context:
+        context.prec = 6
+        context.rounding = decimal.ROUND_CEILING if sign > 0 else decimal.ROUND_FLOOR
+        return f"{float(context.create_decimal_from_float(value)):.9g}"
 
 
 def _fault(record, column, halves):
@@ -291,7 +356,10 @@ def _refusal(faults, count, halves, are_some_left):
 
 
 def _stamp(file):
-    status = os.stat(file)
+    try:
+        status = os.stat(file)
+    except OSError:  # A link to nothing; it may be there the next time.
+        return [VERSION, None, time.time_ns()]
     return [VERSION, status.st_size, status.st_mtime_ns]
 
 
