@@ -53,7 +53,7 @@ _NETPBM_HEADER = re.compile(
     rb"P(?P<kind>[2356])%s(?P<width>\d+)%s(?P<height>\d+)%s(?P<largest>\d+)\s" % ((_SPACE,) * 3)
 )
 _BANDS = 4  # At most so many bands before rows and columns are plainly bands.
-_MOST_BANDS = 32  # Channels; of more in a square the first axis may be slices.
+_MOST_BANDS = 32  # Channels; a last axis of more is rather the columns.
 _PNG_BITS = 24  # Place of the byte; so is the next one.
 _PNG_COLOR = 25
 # Tags.
@@ -327,7 +327,7 @@ def _decode_npy(encoded):
     if len(shape) not in (2, 3):
         raise ValueError(f"an array of shape {shape}, which must be [height, width, channels]")
     # PyTorch and rasterio put bands first; in files of many bands no channel is as long as a side.
-    has_bands_first = len(shape) == 3 and shape[0] <= _BANDS < shape[2] and shape[1] > _BANDS
+    has_bands_first = len(shape) == 3 and shape[0] <= _BANDS and min(shape[1:]) > _MOST_BANDS
     if len(shape) == 3 and not has_bands_first and shape[2] > _MOST_BANDS and shape[1] >= shape[2]:
         raise ValueError(
             f"an array of shape {shape} may be a volume [slices, height, width]; save each slice "

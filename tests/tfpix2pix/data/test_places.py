@@ -186,7 +186,7 @@ def test_records_hold_as_many_images_as_there_are_places(tmp_path):
     message = (
         "The records of a shard must hold the images of an example by the names of their places, "
         f"a, b. Received: {shard}, whose records hold instance, label, photo. Write them again "
-        "with these places."
+        "with these features, each the bytes of an image file, and the feature name."
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         sources.pairs(tmp_path / "shards")

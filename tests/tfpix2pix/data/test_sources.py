@@ -211,7 +211,7 @@ def test_floats_need_a_range_unless_they_are_fractions(tmp_path):
     codecs.write(np.array([[[-3.0], [9.5]]], "float32"), tmp_path / "1.npy")
     message = (
         "All pixels must be in their range, for float32 (0.0, 1.0) by default. Received: values "
-        "from -3 to 9.5 for (0.0, 1.0). Give source_range or target_range, such as [-3,9.5]; of "
+        "from -3 to 9.5 for (0.0, 1.0). Give target_range, such as [-3,9.5]; of "
         "label maps, the right number of classes."
     )
     with refuses(message):
