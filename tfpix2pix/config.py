@@ -63,6 +63,8 @@ class DataConfig:
         source_labels: If sources are label maps, the count of classes, or their names and RGB
             colours, or cmp_facades; networks then see them one-hot.
         target_labels: The same of targets.
+        ignored_label: Number in label maps of pixels of no class, such as 255; networks see them in
+            none of the classes.
         source_dtype: Type of the sources' pixels; by default that of the files.
         target_dtype: Type of the targets' pixels; translations are written with it.
         source_range: Pixel values that networks see as -1 and 1; by default all that fit the type.
@@ -99,6 +101,7 @@ class DataConfig:
     target_kernel: Optional[Kernel] = None
     source_labels: Optional[Labels] = None
     target_labels: Optional[Labels] = None
+    ignored_label: Optional[int] = None
     source_dtype: Optional[Dtype] = None
     target_dtype: Optional[Dtype] = None
     source_range: Optional[tuple[float, float]] = None

@@ -55,6 +55,11 @@ class Task:
         return self.source_format.channels, self.target_format.channels
 
     @property
+    def has_ids(self) -> bool:
+        """Whether sources are maps of numbers, which files are read as by `decode_ids`."""
+        return False
+
+    @property
     def source_format(self) -> PixelFormat:
         """The `PixelFormat` of files that can be translated."""
         return self.formats[0]

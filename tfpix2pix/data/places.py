@@ -16,7 +16,9 @@ class NamedPlace(NamedTuple):
             `label/train`; by default as the place. Columns may be called so too.
         format: `PixelFormat` wanted; the files decide what is left open.
         ids: Whether files hold whole numbers, which are read as they are: grey of 8, 16 and 32
-            bits, and the indices of palettes. The upper end of the format's range is the greatest.
+            bits, and the indices of palettes.
+        greatest: The greatest id; by default the upper end of the format's range.
+        ignored: Id of pixels without one, beyond the greatest.
         kernel: How its images are resized; `"nearest"` for ids and label maps.
         optional: Whether data may be without it.
 
@@ -29,6 +31,8 @@ class NamedPlace(NamedTuple):
     folders: tuple[str, ...] = ()
     format: PixelFormat = PixelFormat()
     ids: bool = False
+    greatest: Optional[int] = None
+    ignored: Optional[int] = None
     kernel: str = "bilinear"
     optional: bool = False
 

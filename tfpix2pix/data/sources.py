@@ -7,7 +7,7 @@ from typing import Any, Union
 from tfpix2pix.data import layouts
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.parallel import Progress, silent
-from tfpix2pix.data.places import NamedPlace, domain_places
+from tfpix2pix.data.places import PAIR, NamedPlace, domain_places
 from tfpix2pix.data.reading import Examples, examples
 from tfpix2pix.errors import InputError
 
@@ -21,6 +21,7 @@ def pairs(
     *,
     layout: str = "auto",
     direction: str = "AtoB",
+    maps: tuple[NamedPlace, NamedPlace] = PAIR,
     **options: Any,
 ) -> Examples:
     """Finds image pairs in any layout, and checks every file once.
@@ -31,6 +32,8 @@ def pairs(
         formats: `PixelFormat` of the source and of the target; the files decide what is left open.
         layout: One of `tfpix2pix.data.layouts.LAYOUTS` that holds pairs, or `"auto"`.
         direction: `"AtoB"` when A (the left half) is the source, `"BtoA"` when B is.
+        maps: `tfpix2pix.data.places.NamedPlace`s of source and target, of which one whose `ids` is
+            set is a map of numbers, if it is a file of its own.
         **options: `bad_files` and `progress` of `tfpix2pix.data.reading.examples`.
 
     Returns:
@@ -48,6 +51,12 @@ def pairs(
     _check_direction(direction)
     listing = layouts.listing(data, split, layout)
     _check_together(listing, data)
+    ordered = maps if direction == "AtoB" else maps[::-1]
+    kinds = [
+        {name: getattr(one, name) for name in ("ids", "greatest", "ignored")} for one in ordered
+    ]
+    places = tuple(place._replace(**kind) for place, kind in zip(listing.places, kinds))
+    listing = listing._replace(places=places)
     if direction == "AtoB":
         return examples(listing, formats, halves=True, **options)
     options["range_options"] = ("target_range", "source_range")

@@ -112,5 +112,8 @@ def _images(places, shard, offset, length):
 
 def _kind(place):
     """Returns what a column says of the ids of its place."""
+    if not place.ids:
+        return {}
     high = place.format.value_range and int(place.format.value_range[1])
-    return {"ids": True, "greatest": high} if place.ids else {}
+    greatest = high if place.greatest is None else place.greatest
+    return {"ids": True, "greatest": greatest, "ignored": place.ignored}

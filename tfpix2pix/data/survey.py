@@ -36,6 +36,7 @@ NO_DATA = (
     32767.0,
     1e20,
 )  # What maps have where they have no data.
+WHITE = 255.0
 FAR = 100.0  # Times as far from all other values as these are apart.
 
 
@@ -73,12 +74,13 @@ class Record(NamedTuple):
     fault: Optional[str] = None
 
 
-def examine(encoded: bytes, *, ids: bool = False) -> Record:
+def examine(encoded: bytes, *, ids: bool = False, ignored: Optional[int] = None) -> Record:
     """Decodes the bytes of a file and returns their `Record`.
 
     Args:
         encoded: Content of the file.
         ids: Whether it is a map of ids, read as `tfpix2pix.data.ids.decode_ids` does.
+        ignored: Id that counts for no value of its pixels.
 
     Example:
         >>> examine(codecs.encode(np.full((2, 4, 3), 7, "uint8"), ".png")).high
@@ -95,7 +97,8 @@ def examine(encoded: bytes, *, ids: bool = False) -> Record:
         properties[2] = _is_read_alike(encoded)
     if not np.isfinite(pixels).all():
         return Record(fault="it holds values that are not finite")
-    values = float(pixels.min()), float(pixels.max())
+    counted = pixels if ignored is None else pixels[pixels != ignored]
+    values = (float(counted.min()), float(counted.max())) if counted.size else (0.0, 0.0)
     return Record(*pixels.shape, str(pixels.dtype), *properties, *values)
 
 
@@ -117,6 +120,7 @@ class Column(NamedTuple):
         read: Function of an index to the bytes of that image, where files hold many images.
         ids: Whether they are maps of ids.
         greatest: The greatest id that they may have, if there is one.
+        ignored: Id beyond it that pixels without one have.
 
     Example:
         >>> Column(["a.png", "b.png"]).place(1)
@@ -128,6 +132,7 @@ class Column(NamedTuple):
     read: Optional[Callable[[int], bytes]] = None
     ids: bool = False
     greatest: Optional[int] = None
+    ignored: Optional[int] = None
 
     def content(self, index: int) -> bytes:
         """Returns the bytes of an image."""
@@ -140,7 +145,7 @@ class Column(NamedTuple):
 
 def _examined(column, index):
     try:
-        return examine(column.content(index), ids=column.ids)
+        return examine(column.content(index), ids=column.ids, ignored=column.ignored)
     except OSError as error:
         return Record(fault=codecs.unread(column.files[index], error))
 
@@ -164,7 +169,7 @@ def examine_images(column: Column, *, progress: Progress = silent) -> list[Recor
     stamps = {file: _stamp(file) for file in set(column.files)}
     stamps = [stamps[file] for file in column.files]
     cached, path = _cached(column.files)
-    kind = " as ids" if column.ids else ""
+    kind = f" as ids but {column.ignored}" if column.ids else ""
     keys = [os.path.abspath(column.place(index)) + kind for index in range(len(stamps))]
     changed = [i for i, key in enumerate(keys) if cached.get(key, [None])[0] != stamps[i]]
     if changed:
@@ -336,11 +341,27 @@ def _outward(value, sign):
 def _fault(record, column, halves):
     if record.fault is None and halves and record.width % 2:
         return f"it is {record.width} pixels wide"
-    if record.fault is None and column.greatest is not None and record.high > column.greatest:
+    is_beyond = column.greatest is not None and record.high > column.greatest
+    if record.fault is None and is_beyond and not is_mask(column.greatest, record):
         return (
-            f"it has the id {record.high:.0f}, and the greatest of its place is {column.greatest}"
+            f"it has the id {record.high:.0f}, and the greatest of its place is {column.greatest}; "
+            "of pixels of no class give ignored_label"
         )
     return record.fault
+
+
+def is_mask(greatest: Optional[int], record: Record) -> bool:
+    """Whether a map of two classes has 255 for the second one, as masks have.
+
+    Args:
+        greatest: The greatest id.
+        record: `Record` of a map of ids.
+
+    Example:
+        >>> is_mask(1, Record(low=0.0, high=255.0))
+        True
+    """
+    return greatest == 1 and record.high == WHITE
 
 
 def _refusal(faults, count, halves, are_some_left):

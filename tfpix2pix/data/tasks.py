@@ -66,6 +66,11 @@ class Labels(Pairs):
             for kind, labels in zip((self.source_format, self.target_format), self.labels)
         )
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether sources are maps of numbers."""
+        return isinstance(self.labels[0], int)
+
     def source(self, pixels):
         """Converts the pixels of a file to a network's input."""
         return (
@@ -213,6 +218,8 @@ def task(name: str, formats: tuple[PixelFormat, ...], labels: tuple = (None, Non
 def _one_hot(pixels, labels):
     if isinstance(labels, int):
         ids = tf.cast(pixels[..., 0], "int32")
+        if labels == 2:  # Masks have 255 for the second class.
+            ids = tf.where(ids == 255, 1, ids)
     else:
         colors = tf.constant(list(labels.values()), "float32")
         # The nearest colour c of a pixel x: |x|^2 is the same in all |x - c|^2.

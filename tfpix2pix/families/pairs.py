@@ -8,9 +8,10 @@ from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import pipeline, sources, tasks
 from tfpix2pix.data.base_task import kind_of
 from tfpix2pix.data.parallel import silent
+from tfpix2pix.data.places import PAIR
 from tfpix2pix.families.family import Feed, Phase, Worker
 from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
-from tfpix2pix.families.pixels import PLACES, filled, geometry, open_formats, task
+from tfpix2pix.families.pixels import PLACES, ends, filled, geometry, open_formats, task
 
 IGNORED = {
     "data.serial_batches": "pairs ignore it: the images of a pair belong together",
@@ -44,14 +45,13 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
     """
     data = config.data
     folder = stated_folder(data)
-    formats = open_formats(data)
     options = {"bad_files": data.bad_files, "progress": progress}
     if kind_of(data.task).of_photos:
-        found = sources.photos(folder, split, formats[-1], **options)
+        found = sources.photos(folder, split, open_formats(data)[-1], **options)
     else:
-        found = sources.pairs(
-            folder, split, formats, layout=data.layout, direction=data.direction, **options
-        )
+        source, target = ends(data, *PAIR)
+        options |= {"maps": (source, target), "layout": data.layout, "direction": data.direction}
+        found = sources.pairs(folder, split, (source.format, target.format), **options)
     return with_attributes(found, data)
 
 

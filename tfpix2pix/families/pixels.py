@@ -7,9 +7,12 @@ from tfpix2pix.data import tasks
 from tfpix2pix.data.base_task import kind_of
 from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.data.places import NamedPlace
+from tfpix2pix.data.survey import WHITE
 from tfpix2pix.errors import InputError
 
 PLACES = ("source", "target")
+MOST_OF_8_BITS = 256  # Classes.
 
 
 def filled(config: ExperimentConfig, places, formats, channels) -> ExperimentConfig:
@@ -88,22 +91,59 @@ def open_formats(data: DataConfig) -> tuple[PixelFormat, ...]:
         return (PixelFormat(channels, data.target_dtype, data.target_range),)
     others = (data.places or {}).values()
     return (
-        _open_format(
-            data.source_channels, data.source_dtype, data.source_range, data.source_labels
-        ),
+        _open_format(data, "source"),
         *(PixelFormat(place.channels, place.dtype, place.value_range) for place in others),
-        _open_format(
-            data.target_channels, data.target_dtype, data.target_range, data.target_labels
-        ),
+        _open_format(data, "target"),
     )
 
 
-def _open_format(channels, dtype, value_range, labels):
+def _open_format(data, place):
+    channels, dtype, value_range, labels = (
+        getattr(data, f"{place}_{name}") for name in ("channels", "dtype", "range", "labels")
+    )
     if labels is None:
         return PixelFormat(channels, dtype, value_range)
     if isinstance(labels, int):
-        return PixelFormat(1, dtype, (0.0, labels - 1.0))
+        # Masks have 255 for the second of two classes.
+        high = max(labels - 1, data.ignored_label or 0, WHITE if labels == 2 else 0)
+        return PixelFormat(1, dtype, (0.0, float(high)))
     return PixelFormat(3, dtype, value_range)
+
+
+def ends(data: DataConfig, source: NamedPlace, target: NamedPlace) -> tuple[NamedPlace, NamedPlace]:
+    """Returns the places of source and target, with what a configuration says of their images.
+
+    Args:
+        data: `tfpix2pix.config.DataConfig`.
+        source: `tfpix2pix.data.places.NamedPlace`.
+        target: The same.
+
+    Returns:
+        Two `tfpix2pix.data.places.NamedPlace`.
+
+    Example:
+        >>> label, photo = NamedPlace("label"), NamedPlace("photo")
+        >>> ends(DataConfig(source_labels=35), label, photo)[0].format
+        PixelFormat(channels=1, dtype='uint8', value_range=(0.0, 34.0))
+    """
+    formats = open_formats(data)
+    sides = (
+        (source, formats[0], data.source_labels, kernels(data)[0]),
+        (target, formats[-1], data.target_labels, kernels(data)[-1]),
+    )
+    made = []
+    for place, pixel_format, labels, kernel in sides:
+        place = place._replace(format=pixel_format, kernel=kernel)
+        if isinstance(labels, int):
+            dtype = pixel_format.dtype or ("uint8" if labels <= MOST_OF_8_BITS else "uint16")
+            place = place._replace(
+                format=pixel_format._replace(dtype=dtype),
+                ids=True,
+                greatest=labels - 1,
+                ignored=data.ignored_label,
+            )
+        made.append(place)
+    return tuple(made)
 
 
 def closed_format(pixel_format: PixelFormat) -> PixelFormat:

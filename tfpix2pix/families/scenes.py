@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Callable, Optional
 
-from tfpix2pix.config import DataConfig, ExperimentConfig, PlaceConfig
+from tfpix2pix.config import ExperimentConfig, PlaceConfig
 from tfpix2pix.data import sources, tasks
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.parallel import silent
@@ -14,10 +14,8 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.families import pairs
 from tfpix2pix.families.family import Feed
 from tfpix2pix.families.feeding import stated_folder, with_attributes
-from tfpix2pix.families.pixels import PLACES, filled, kernels, open_formats
+from tfpix2pix.families.pixels import PLACES, ends, filled
 from tfpix2pix.inference.direction import Example
-
-MOST_OF_8_BITS = 256  # Classes.
 
 
 def feed(
@@ -72,36 +70,6 @@ def feed(
 
     own = {"data.serial_batches": pairs.IGNORED["data.serial_batches"], **(ignored or {})}
     return Feed(examples, completed, pairs.training, pairs.held_out, own, tasks)
-
-
-def ends(data: DataConfig, source: NamedPlace, target: NamedPlace) -> tuple[NamedPlace, NamedPlace]:
-    """Returns the places of source and target, with what a configuration says of their images.
-
-    Args:
-        data: `tfpix2pix.config.DataConfig`.
-        source: `tfpix2pix.data.places.NamedPlace`.
-        target: The same.
-
-    Returns:
-        Two `tfpix2pix.data.places.NamedPlace`.
-
-    Example:
-        >>> label, photo = NamedPlace("label"), NamedPlace("photo")
-        >>> ends(DataConfig(source_labels=35), label, photo)[0].format
-        PixelFormat(channels=1, dtype='uint8', value_range=(0.0, 34.0))
-    """
-    formats = open_formats(data)
-    sides = (
-        (source, formats[0], data.source_labels, kernels(data)[0]),
-        (target, formats[-1], data.target_labels, kernels(data)[-1]),
-    )
-    made = []
-    for place, pixel_format, labels, kernel in sides:
-        if isinstance(labels, int):
-            dtype = pixel_format.dtype or ("uint8" if labels <= MOST_OF_8_BITS else "uint16")
-            pixel_format = pixel_format._replace(dtype=dtype)
-        made.append(place._replace(format=pixel_format, kernel=kernel, ids=isinstance(labels, int)))
-    return tuple(made)
 
 
 def scene_example(config: ExperimentConfig, controls: Mapping[str, str]) -> Callable:

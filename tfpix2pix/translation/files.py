@@ -12,6 +12,7 @@ from PIL import Image
 from tfpix2pix import atomic, report
 from tfpix2pix.data import codecs, folders
 from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.ids import decode_ids
 from tfpix2pix.data.images import displayed, resize, to_pixels, to_signed
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
@@ -193,9 +194,20 @@ class _Work(NamedTuple):
         if self._is_done(self._outputs(name)):
             return None
         try:
-            return animations.read(file.read_bytes())
-        except (InputError, OSError) as error:
+            return self._animation_of(file.read_bytes())
+        except codecs.UnreadableError as error:
             return error
+        except OSError as error:
+            return codecs.UnreadableError(codecs.unread(file, error))
+
+    def _animation_of(self, encoded):
+        if not self.translator.ids:
+            return animations.read(encoded)
+        ids = decode_ids(encoded)
+        high = np.iinfo(self.translator.source.dtype).max
+        if ids.max() > high:
+            raise codecs.UnreadableError(f"it has the id {ids.max()}, and the greatest is {high}")
+        return animations.Animation("PNG", 1, [(ids.astype(self.translator.source.dtype), 0)])
 
     def outcomes(self, name, file, animation):
         """Yields for each image of a file the paths of its translations, and whether it is new."""

@@ -34,6 +34,7 @@ class Translator(NamedTuple):
         kernel: How files are resized, see `tfpix2pix.data.images.resize`.
         samples: How many translations a file has; `None` for one without chance.
         folders: `ValueFolder`s of the controls whose values differ by file.
+        ids: Whether files are maps of numbers, see `tfpix2pix.data.ids.decode_ids`.
 
     Example:
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
@@ -48,6 +49,7 @@ class Translator(NamedTuple):
     kernel: str = "bilinear"
     samples: Optional[int] = None
     folders: tuple[ValueFolder, ...] = ()
+    ids: bool = False
 
 
 def direction_translator(
@@ -116,7 +118,13 @@ def direction_translator(
         return translated(pixels, {**controls, **values})
 
     return Translator(
-        translate, source_format, task.target_format, direction.kernel, samples, folders
+        translate,
+        source_format,
+        task.target_format,
+        direction.kernel,
+        samples,
+        folders,
+        task.has_ids,
     )
 
 
@@ -223,7 +231,9 @@ def _card_translator(signatures, entry, task, controls, kernel):
         return [task.picture(source, signature(image=source, **inputs)["output"])[0].numpy()]
 
     _inputs(known, controls, takes_all)  # So that values that do not fit are refused at once.
-    return Translator(translate, source_format, task.target_format, kernel, folders=folders)
+    return Translator(
+        translate, source_format, task.target_format, kernel, folders=folders, ids=task.has_ids
+    )
 
 
 def _chosen_signature(entry, asked):

@@ -220,7 +220,8 @@ def test_ids_above_the_classes_are_refused_with_the_file(tmp_path):
     write_scenes(tmp_path)
     faulty = tmp_path / f"train_label/{TOWNS[2]}_gtFine_labelIds.png"
     codecs.write(np.full((12, 24, 1), 34, "uint8"), faulty)
-    message = f"{faulty}: it has the id 34, and the greatest of its place is 33"
+    message = f"{faulty}: it has the id 34, and the greatest of its place is 33; of pixels of "
+    message += "no class give ignored_label"
     with pytest.raises(InputError, match=re.escape(message)):
         sources.scenes(tmp_path, "train", SCENE)
     kept = sources.scenes(tmp_path, "train", SCENE, bad_files="skip")
