@@ -2,12 +2,17 @@
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Union
 
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
+
+# What people have beside images that are read: photos of phones, scans, volumes, videos.
+UNREAD = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".psd", ".tga", ".exr", ".hdr", ".dng")
+UNREAD += (".dcm", ".nii", ".gz", ".nrrd", ".mha", ".h5", ".mat", ".npz", ".mp4", ".mov", ".avi")
 
 
 def images_by_name(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -> dict[str, Path]:
@@ -97,8 +102,8 @@ def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
     return sorted(_visible_images(folder, ())) if folder.is_dir() else []
 
 
-def _visible_images(folder, entered):
-    """Yields the images in a folder and the folders in it; `entered` ends a loop of links."""
+def _visible_images(folder, entered, suffixes=codecs.SUFFIXES):
+    """Yields the files of some suffixes in a folder and in its folders, but not in a loop."""
     resolved = folder.resolve()
     if resolved in entered:
         return
@@ -113,9 +118,29 @@ def _visible_images(folder, entered):
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _visible_images(path, (*entered, resolved))
-        elif path.suffix.lower() in codecs.SUFFIXES:
+            yield from _visible_images(path, (*entered, resolved), suffixes)
+        elif path.suffix.lower() in suffixes:
             yield path
+
+
+def unread_formats(folder: Union[str, os.PathLike]) -> dict[str, int]:
+    """Counts the files of formats of images, volumes and videos that are not read.
+
+    Args:
+        folder: Path of a folder.
+
+    Returns:
+        Dict of suffix to the number of files, sorted; empty for most folders.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "scans/1.dcm")
+        >>> unread_formats("scans")
+        {'.dcm': 1}
+    """
+    folder = Path(folder)
+    found = _visible_images(folder, (), UNREAD) if folder.is_dir() else ()
+    return dict(sorted(Counter(path.suffix.lower() for path in found).items()))
 
 
 def by_name(folder: Union[str, os.PathLike], files: Sequence[Path]) -> dict[str, Path]:

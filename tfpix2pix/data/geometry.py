@@ -175,7 +175,12 @@ class Geometry:
             return
         odd = (sizes % self.multiple).any(axis=(1, 2))
         rule = f"sides that are multiples of {self.multiple}"
-        self._refuse(odd, examples, rule, 'preprocess="pad"')
+        padded = sizes + -sizes % self.multiple
+        helps = batch_size == 1 or (padded == padded[0]).all()
+        cure = 'preprocess="pad"'
+        self._refuse(
+            odd, examples, rule, cure if helps else f"{resize}, or batch_size=1 and {cure}"
+        )
         if batch_size > 1:
             other = (sizes != sizes[0]).any(axis=(1, 2))
             rule = f"images of one size in batches of {batch_size}"

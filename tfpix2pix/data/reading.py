@@ -28,6 +28,7 @@ class Examples(NamedTuple):
         rows: float32 `[examples, columns]`: for each example the row of a table, if there is one;
             see `tfpix2pix.data.tables`.
         columns: Names of the columns of the table.
+        notes: What of the files is not used, as sentences.
 
     Example:
         >>> from tfpix2pix.datasets import synthetic
@@ -44,6 +45,7 @@ class Examples(NamedTuple):
     places: tuple[str, ...] = ()
     rows: Optional[np.ndarray] = None
     columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def per_epoch(self) -> int:
@@ -169,7 +171,11 @@ def examples(
     sizes = [[(record.height, record.width) for record in column] for column in surveyed]
     names = [names[index] for index in indices]
     named = tuple(place.name for place in places)
-    found = Examples(names, read, formats, np.stack(sizes, axis=1), faults, named)
+    notes = tuple(note for pair in zip(surveyed, formats) for note in survey.unused(*pair))
+    stacked = np.stack(sizes, axis=1)
+    found = Examples(
+        names, read, formats, stacked, faults, named, notes=tuple(dict.fromkeys(notes))
+    )
     return found.reversed if halves and direction == "BtoA" else found
 
 

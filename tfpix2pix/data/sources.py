@@ -58,9 +58,13 @@ def pairs(
     places = tuple(place._replace(**kind) for place, kind in zip(listing.places, kinds))
     listing = listing._replace(places=places)
     if direction == "AtoB":
-        return examples(listing, formats, halves=True, **options)
+        found = examples(listing, formats, halves=True, **options)
+        _check_halves(found, listing, data, layout)
+        return found
     options["range_options"] = ("target_range", "source_range")
-    return examples(listing, formats[::-1], halves=True, **options).reversed
+    found = examples(listing, formats[::-1], halves=True, **options).reversed
+    _check_halves(found, listing, data, layout)
+    return found
 
 
 def scenes(
@@ -126,6 +130,19 @@ def _check_together(listing, data):
             f"{listing.layout!r}. Give pairs, or a task that makes its sources of photos; if "
             "images of equal names in trainA and trainB belong together, use layout='folders'."
         )
+
+
+def _check_halves(found, listing, data, layout):
+    """Refuses whole images that nobody has called halves: squares, of which none is wider."""
+    if layout == "auto" and listing.layout == "side_by_side":
+        heights, widths = found.sizes[:, 0].T
+        if len(heights) > 1 and (heights == 2 * widths).all():
+            raise InputError(
+                "Files that hold A in their left and B in their right half are wider than high. "
+                f"Received: {str(data)!r}, whose {len(heights)} files are square. Put A and B into "
+                "folders of these names, with equal names of partners, or name the files of each "
+                "pair in a manifest; if these are halves all the same, set layout='side_by_side'."
+            )
 
 
 def photos(

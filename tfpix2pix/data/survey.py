@@ -247,7 +247,7 @@ def usable_examples(
             indices.append(index)
     if faults and (bad_files == "refuse" or not indices):
         count = len(unmatched) + len(records[0] if records else ())
-        raise InputError(_refusal(faults, count, halves, bool(indices)))
+        raise InputError(_refusal(faults, count, halves, bool(indices), bool(unmatched)))
     records = [[column[index] for index in indices] for column in records]
     if halves:
         records = [[record._replace(width=record.width // 2) for record in records[0]]] * 2
@@ -304,6 +304,29 @@ def common_format(
             f"{_cure_of_range(records, low, high, option)}"
         )
     return PixelFormat(channels, dtype, value_range)
+
+
+def unused(records: Sequence[Record], pixel_format: PixelFormat) -> list[str]:
+    """Says what of the files of one place is not used.
+
+    Args:
+        records: `Record` of each image.
+        pixel_format: The format to which they are converted.
+
+    Returns:
+        List of sentences; empty for most data.
+
+    Example:
+        >>> unused([Record(channels=4, alpha=True)], PixelFormat(3))
+        ['Alpha of 1 of 1 files is not used.']
+    """
+    several = sum(record.frames > 1 for record in records)
+    alpha = sum(record.alpha and pixel_format.channels in (1, 3) for record in records)
+    counts = {
+        "Of {} of {} files with several frames or pages the first alone is used.": several,
+        "Alpha of {} of {} files is not used.": alpha,
+    }
+    return [text.format(count, len(records)) for text, count in counts.items() if count]
 
 
 def _cure_of_range(records, low, high, option):
@@ -364,15 +387,21 @@ def is_mask(greatest: Optional[int], record: Record) -> bool:
     return greatest == 1 and record.high == WHITE
 
 
-def _refusal(faults, count, halves, are_some_left):
+def _refusal(faults, count, halves, are_some_left, are_some_unmatched):
     more = f" and {len(faults) - MOST_NAMED} more" if len(faults) > MOST_NAMED else ""
-    cure = 'Replace or remove them, or leave them out by bad_files="skip".'
+    cure = "Replace them: no example is left."
+    if are_some_left:
+        cure = 'Replace or remove them, or leave them out by bad_files="skip".'
+    if are_some_unmatched:
+        cure += (
+            " Partners have equal names, but for their suffix or what follows a shared stem; name "
+            "those that differ in a manifest."
+        )
     width = " of even width, A in its left and B in its right half" if halves else ""
     return (
         f"Every file must be a readable image{width}, and have its partner where there are two. "
         f"Received {len(faults)} of {count} that are not: "
-        f"{'; '.join(faults[:MOST_NAMED])}{more}. "
-        f"{cure if are_some_left else 'Replace them: no example is left.'}"
+        f"{'; '.join(faults[:MOST_NAMED])}{more}. {cure}"
     )
 
 

@@ -1,18 +1,24 @@
 """Data notes: what a training changes in its images, or passes over, without an error."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Union
 
 import numpy as np
 
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import layouts
+from tfpix2pix.data.folders import unread_formats
 from tfpix2pix.data.further_domains import unread_domains
 from tfpix2pix.errors import listed
 from tfpix2pix.families import Phase, pixels
+from training.engine.run_log import RUN
 
 
 def data_notes(config: ExperimentConfig, examples, phases: Sequence[Phase]) -> list[str]:
-    """Says which files are left out, not read or enlarged.
+    """Says which files are left out, not read, read in part, stretched or enlarged.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
@@ -31,15 +37,79 @@ def data_notes(config: ExperimentConfig, examples, phases: Sequence[Phase]) -> l
         if unread:
             counts = listed([f"{folder} with {count}" for folder, count in unread.items()])
             notes.append(f"Folders of other domains, whose images are not read: {counts}.")
-    return notes + _enlarged(config, examples, phases)
+    # Examples of domains are a tuple of those of each.
+    domains = [examples] if hasattr(examples, "sizes") else examples
+    notes += dict.fromkeys(note for domain in domains for note in domain.notes)
+    return [
+        *notes,
+        *_unread(data.folder),
+        *_stretched(domains),
+        *_enlarged(config, domains, phases),
+    ]
 
 
-def _enlarged(config, examples, phases):
+def changed_data(run: Union[str, Path], names: Sequence[str]) -> list[str]:
+    """Says whether a run goes on with other examples than before.
+
+    Args:
+        run: Folder of the run, which need not exist.
+        names: Names of the examples now.
+
+    Returns:
+        List of str; empty for most runs.
+    """
+    path = Path(run) / RUN
+    sessions = json.loads(path.read_text("utf-8"))["sessions"] if path.exists() else [{}]
+    before = sessions[-1].get("data")
+    now = data_record(names)
+    if before in (None, now):
+        return []
+    return [
+        f"The examples are not those of the last start: {before['examples']} then, "
+        f"{now['examples']} now. The run goes on, but is no longer the one that was started."
+    ]
+
+
+def data_record(names: Sequence[str]) -> dict:
+    """Returns what a run records of its examples.
+
+    Args:
+        names: Their names.
+
+    Returns:
+        Dict of their number and of the hash of their names.
+    """
+    digest = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+    return {"examples": len(names), "names_sha256": digest}
+
+
+def _unread(folder):
+    counts = unread_formats(folder)
+    if not counts:
+        return []
+    named = listed([f"{suffix} ({count})" for suffix, count in counts.items()])
+    return [f"{sum(counts.values())} files are of formats that are not read: {named}."]
+
+
+def _stretched(domains):
+    """Says how many examples have images of other proportions beside each other."""
+    total = sum(len(domain.names) for domain in domains)
+    count = 0
+    for domain in domains:
+        heights, widths = domain.sizes[..., 0], domain.sizes[..., 1]
+        count += int((heights[:, :1] * widths != heights * widths[:, :1]).any(1).sum())
+    if not count:
+        return []
+    return [
+        f"In {count} of {total} examples the images have not the same proportions; each is "
+        "stretched to the size of the training."
+    ]
+
+
+def _enlarged(config, domains, phases):
     """Says which images are smaller than the largest that networks see."""
     size = max((phase.image_size for phase in phases), key=np.prod)
     geometry = pixels.geometry(config, size)
-    # Examples of domains are a tuple of those of each.
-    domains = [examples] if hasattr(examples, "sizes") else examples
     names = []
     for domain in domains:
         small = geometry.enlarged(domain.sizes)

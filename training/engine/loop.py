@@ -17,7 +17,7 @@ from training import progress
 from training.engine import devices
 from training.engine.batches import completed
 from training.engine.checkpoints import Checkpoints
-from training.engine.data_notes import data_notes
+from training.engine.data_notes import changed_data, data_notes, data_record
 from training.engine.fine_tuning import start_from
 from training.engine.monitor import Monitor
 from training.engine.resuming import check_same_experiment
@@ -111,7 +111,12 @@ def train(
         tf.config.experimental.enable_op_determinism()
     training = _Training(family, config, run, strategy, examples)
     model = training.model
-    for note in (*data_notes(config, examples, training.phases), *model.notes):
+    names = list(examples.names)
+    for note in (
+        *data_notes(config, examples, training.phases),
+        *changed_data(run, names),
+        *model.notes,
+    ):
         tqdm.write(note)
     first = training.restore()
     last = min(config.train.steps, until or config.train.steps)
@@ -125,7 +130,7 @@ def train(
         runs.save_phases(training.phases, folder)
         if first < last:
             runs.drop_finished(folder, first)
-        run_log = stack.enter_context(RunLog(folder, config, first))
+        run_log = stack.enter_context(RunLog(folder, config, first, data_record(names)))
         interrupted = stack.enter_context(_interruptible())
         bar = tqdm(total=last, initial=first, unit=" steps", disable=not training.is_chief)
         stack.enter_context(bar)

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import jinja2
 import numpy as np
@@ -48,13 +48,15 @@ class RunLog:
         run: Folder of the run; made if it is missing.
         config: `tfpix2pix.config.ExperimentConfig`; it is saved.
         step: Number of steps that the run has taken before.
+        data: What is recorded of the examples, see `training.engine.data_notes.data_record`.
 
     Attributes:
         lines: Dicts of the lines of `metrics.jsonl`, in the order of steps.
     """
 
-    def __init__(self, run: Union[str, Path], config, step: int = 0):
+    def __init__(self, run: Union[str, Path], config, step: int = 0, data: Optional[dict] = None):
         self.run = Path(run)
+        self.data = data
         self.config = config
         self.step = step
         self._moments = deque(maxlen=TIMED_STEPS + 1)
@@ -65,7 +67,8 @@ class RunLog:
         self._open()
         path = self.run / RUN
         self.sessions = json.loads(path.read_text("utf-8"))["sessions"] if path.exists() else []
-        self.sessions.append({"started": _now(), "step": self.step, **_circumstances()})
+        session = {"started": _now(), "step": self.step, **_circumstances()}
+        self.sessions.append({**session, "data": self.data} if self.data else session)
         self._write_sessions()
         return self
 

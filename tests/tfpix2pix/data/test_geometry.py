@@ -101,7 +101,7 @@ def test_reflection_as_often_as_needed_is_numpy_s(height, width, multiple):
             [[(8, 16)], *[[(8, 17)]] * 7],
             "sides that are multiples of 8. Received 7 of 8 examples that differ: 1.png of 8 x 17, "
             "2.png of 8 x 17, 3.png of 8 x 17, 4.png of 8 x 17, 5.png of 8 x 17 and 2 more",
-            'preprocess="pad"',
+            'preprocess="resize_and_crop", or batch_size=1 and preprocess="pad"',
         ),
         (
             {"preprocess": "pad", "multiple": 8},

@@ -184,8 +184,8 @@ def test_partners_are_required(tmp_path):
     message = (
         "Every file must be a readable image, and have its partner where there are two. Received 1 "
         f"of 2 that are not: {tmp_path}/B/2.png has no partner. Replace or remove them, or leave "
-        "them out by "
-        'bad_files="skip".'
+        'them out by bad_files="skip". Partners have equal names, but for their suffix or what '
+        "follows a shared stem; name those that differ in a manifest."
     )
     with refuses(message):
         sources.pairs(tmp_path)

@@ -25,17 +25,16 @@ def test_every_family_says_which_images_are_enlarged(completed):
     config, examples = completed
     assert data_notes(config, examples, PHASES) == []
     (note,) = data_notes(config, examples, [*PHASES, Phase("larger", 3, 2, (64, 64))])
-    # 5 pairs, 5 scenes of 3 images; of domains 5 and 3.
-    kinds = {"pix2pix": (10, "32 x 32"), "pix2pixhd": (15, "32 x 64")}
+    # 5 pairs, 5 scenes of 3 images, 5 photos; of domains 5 and 3.
+    kinds = {"pix2pix": (10, "32 x 32"), "pix2pixhd": (15, "32 x 64"), "hints": (5, "36 x 32")}
     count, sides = kinds.get(config.family, (8, "36 x 32"))
     first = examples.names[0]
     assert note.startswith(
         f"{count} of {count} images are smaller than the 64 x 64 pixels of the training and are "
         f"enlarged, which blurs them: {first} of {sides}, "
     )
-    assert note.endswith(
-        f" and {count - 5} more. Train at a smaller --data.image_size, or on larger images."
-    )
+    more = f" and {count - 5} more" if count > 5 else ""
+    assert note.endswith(f"{more}. Train at a smaller --data.image_size, or on larger images.")
     whole = dataclasses.replace(config, data=dataclasses.replace(config.data, preprocess="pad"))
     assert data_notes(whole, examples, [Phase("larger", 3, 2, (64, 64))]) == []
 
