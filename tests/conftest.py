@@ -14,7 +14,7 @@ import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
 import tensorflow as tf
 
 from tests import cases
-from tests.cases.directions import two_directions
+from tests.cases.directions import hinted_direction, two_directions
 from tests.serving.local import managed
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.export import export
@@ -49,6 +49,17 @@ def exported_directions(tmp_path_factory):
     _, difference = export(directions, exports / "both", size=(6, 4))
     assert difference < 1e-5
     return directions, exports
+
+
+@pytest.fixture(scope="session")
+def exported_hints(tmp_path_factory):
+    """`(direction, exports)`: a direction with hints, and the folder of its export `hints/1`."""
+    direction = hinted_direction()
+    exports = tmp_path_factory.mktemp("hinted")
+    photo = synthetic.facade((48, 64), 3)[0]
+    card = {"examples": {"translate": [photo, photo[::-1]]}}
+    export({"translate": direction}, exports / "hints", size=(32, 32), card=card)
+    return direction, exports
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Literal, Optional
 import jsonargparse
 from tqdm import tqdm
 
-from serving.client import Client, image_files, tiles
+from serving.client import Client, decoding, image_files, tiles
 from serving.client.control_files import control_values, files_by_name, read_value
 from serving.client.failures import BadArgument, BadImage, ClientError, Code, ServerUnavailable
 from serving.client.indexing import indexing
@@ -174,7 +174,8 @@ def _sent(sources, to, half, controls, files):
             continue
         name = _name(result, to)
         try:
-            own = {known: read_value(files[known][name], controls[known]) for known in files}
+            size = decoding.upright_size(image)
+            own = {known: read_value(files[known][name], controls[known], size) for known in files}
             for known, value in own.items():
                 control_value(controls[known], value)
             yield image, own

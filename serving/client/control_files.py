@@ -15,12 +15,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from PIL import Image
 
 from serving.client import decoding
 from serving.client.failures import BadArgument, BadImage, Code
+from serving.client.hint_rows import stroke_points
 
 PHOTOS = (".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # Of controls that are images alone.
 SUFFIXES = (".png", ".npy", ".json", *PHOTOS)
@@ -127,14 +128,17 @@ def _stems(name):
         yield name[:end]
 
 
-def read_value(file: Path, control: Mapping[str, Any]) -> Any:
+def read_value(
+    file: Path, control: Mapping[str, Any], size: Optional[tuple[int, int]] = None
+) -> Any:
     """Reads the value of a control from a file.
 
     Args:
         file: PNG of a map, NPY or JSON; of a control that is an image, also a photo such as JPEG.
             Pixels are integers as they are, and floats from black to white in the control's range;
-            colours of a palette in `about` are classes.
+            colours of a palette in `about` are classes. Of points a PNG of strokes.
         control: What the card says of the control: dict of `name`, `dtype`, `shape`, `about`.
+        size: `(height, width)` of the image that it is for, which strokes must have.
 
     Returns:
         Number, str or nested lists.
@@ -155,7 +159,10 @@ def read_value(file: Path, control: Mapping[str, Any]) -> Any:
             if image.format == "PNG" and encoded[24] > 8 and encoded[25] != 0:
                 # Pillow would reduce them to 8.
                 raise ValueError("it has more than 8 bits of colour, which NPY files can hold")
-            return image_value(decoding.decoded(image, encoded), control)
+            upright = decoding.decoded(image, encoded)
+            if control["about"].get("kind") == "points":
+                return stroke_points(upright, size, control["about"]["most"])
+            return image_value(upright, control)
     except (OSError, SyntaxError, ValueError, BadImage, Image.DecompressionBombError) as error:
         raise BadImage(
             f"The control {control['name']} must be in a PNG, NPY or JSON file.",

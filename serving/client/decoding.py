@@ -62,6 +62,25 @@ def sendable(encoded: bytes) -> bytes:
             return file.getvalue()
 
 
+def upright_size(encoded: bytes) -> tuple[int, int]:
+    """Returns the `(height, width)` of what a server reads of an image file.
+
+    Args:
+        encoded: bytes of a file.
+
+    Raises:
+        BadImage: If it cannot be decoded.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (2, 1)).save(file, "png")
+        >>> upright_size(file.getvalue())
+        (1, 2)
+    """
+    with _readable(), Image.open(io.BytesIO(sendable(encoded))) as image:
+        return image.height, image.width
+
+
 def decoded(image: Image.Image, encoded: bytes) -> Image.Image:
     """Returns what the library reads of an image, but with the bits that Pillow reads.
 

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any, NamedTuple, Optional
 
 from serving.client.failures import BadArgument
+from serving.client.hint_rows import point_rows
 
 ONLY = "translate"  # Name of the direction that a card of format 1 describes.
 SET = "set_"  # Begins the name of the input that says whether a control is set.
@@ -215,7 +216,8 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
 
     Args:
         control: Dict of `name`, `dtype`, `shape`, in which `None` is any length, and `about`.
-        value: Number, str, nested lists of them, or an array. Of a choice also one of its names.
+        value: Number, str, nested lists of them, or an array. Of a choice also one of its names,
+            and of points what `serving.client.hint_rows.point_rows` takes.
 
     Returns:
         `Value`.
@@ -231,6 +233,8 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
     names = control["about"].get("names", ())
     if control["about"].get("kind") == "choice" and value in names:
         value = names.index(value)
+    if control["about"].get("kind") == "points":
+        value = point_rows(value, control["about"].get("most"))
     numbers = value.tolist() if hasattr(value, "tolist") else value
     shape = _shape(numbers)
     expected = control["shape"]
@@ -249,7 +253,7 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
 
 
 def require_no_map(selected: Selection):
-    """Refuses controls that are as high and wide as the image, where that is sent in tiles.
+    """Refuses controls that belong to places of the image, where that is sent in tiles.
 
     Args:
         selected: `Selection`.
@@ -264,8 +268,8 @@ def require_no_map(selected: Selection):
     ]
     if maps:
         raise BadArgument(
-            f"A control that is a map cannot be sent in tiles. Received: {', '.join(maps)}. Send "
-            "the image whole."
+            "A control that is a map or points cannot be sent in tiles. Received: "
+            f"{', '.join(maps)}. Send the image whole."
         )
 
 

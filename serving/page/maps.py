@@ -20,8 +20,8 @@ def surface(control: Mapping[str, Any], size: tuple[int, int]) -> Optional[dict[
         size: `(height, width)` in pixels of the images that are sent.
 
     Returns:
-        Dict of `kind`, `size`, `radius` of points in pixels, and `palette`, a dict of the names of
-        classes to RGB colours of 8 bits; `None` for a control that cannot be painted.
+        Dict of `kind`, `size`, and `palette`, a dict of the names of classes to RGB colours of 8
+        bits; `None` for a control that cannot be painted.
 
     Example:
         >>> about = {"kind": "map", "names": ["sky", "sea"]}
@@ -31,16 +31,15 @@ def surface(control: Mapping[str, Any], size: tuple[int, int]) -> Optional[dict[
     """
     kind = control["about"].get("kind")
     shape = control["shape"]
-    if kind not in ("map", "points", "image") or len(shape) != 3 or shape[-1] is None:
+    if kind not in ("map", "image") or len(shape) != 3 or shape[-1] is None:
         return None
     palette = _palette(control) if kind == "map" else {}
-    channels = {"map": (1, len(palette)), "points": (2, 4), "image": (1, 3)}[kind]
+    channels = {"map": (1, len(palette)), "image": (1, 3)}[kind]
     if shape[-1] not in channels:
         return None
     return {
         "kind": kind,
         "size": [side or whole for side, whole in zip(shape, size)],
-        "radius": control["about"].get("radius", 1),
         "palette": palette,
     }
 
@@ -56,8 +55,7 @@ def painted_value(painted: bytes, control: Mapping[str, Any], shown: Mapping[str
     Returns:
         Nested lists `[height][width][channels]`. Of a map the number of the class, or its place in
         the range of floats, or as many channels as classes, of which one is 1; the first class
-        where nothing is painted. Of points the colours in the control's range, and a last channel
-        of 1, and 0 where there is none. Of an image its pixels in the range, on white.
+        where nothing is painted. Of an image its pixels in the range, on white.
 
     Example:
         >>> import io
@@ -83,13 +81,10 @@ def painted_value(painted: bytes, control: Mapping[str, Any], shown: Mapping[str
             return np.eye(channels, dtype=int)[classes].tolist()
         levels = np.linspace(low, high, len(colors)) if is_float else np.arange(len(colors))
         return levels[classes][..., np.newaxis].tolist()
-    has_mask = shown["kind"] == "points"
     color = np.where(is_painted, pixels[..., :3], 255)
-    if channels - has_mask == 1:
+    if channels == 1:
         color = np.asarray(Image.fromarray(color.astype("uint8")).convert("L"))[..., np.newaxis]
     values = low + color / 255 * (high - low) if is_float else color
-    if has_mask:
-        values = np.concatenate([values * is_painted, is_painted], axis=-1)
     return (values if is_float else values.astype(int)).tolist()
 
 

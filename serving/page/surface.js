@@ -1,7 +1,7 @@
-// A surface on which a visitor paints the value of a control: classes by a brush, points by clicks,
-// or a picture. It has the pixels of the value; what is not painted is transparent. What is painted
-// lies in `surfaces`, for `send.js`: a direction that is not shown is not in the document.
-const { id, title, kind, size, radius, palette } = props.surface;
+// A surface on which a visitor paints the value of a control: classes by a brush, or a picture. It
+// has the pixels of the value; what is not painted is transparent. What is painted lies in
+// `surfaces`, for `send.js`: a direction that is not shown is not in the document.
+const { id, title, kind, size, palette } = props.surface;
 const surfaces = (window.surfaces ??= {});
 const find = (selector) => element.querySelector(selector);
 const canvas = find("canvas");
@@ -18,7 +18,6 @@ canvas.width = size[1];
 find(".title").textContent = title;
 canvas.setAttribute("aria-label", title);
 find(".palette").setAttribute("aria-label", `Class of ${title}`);
-find(".width").hidden = kind === "points";
 find(".color").hidden = kind === "map";
 find("[data-action=upload]").hidden = kind !== "image";
 
@@ -50,7 +49,7 @@ function at(event) {
 
 // Squares of whole pixels: a smooth border would have colours of no class.
 function dab([x, y]) {
-  const side = kind === "points" ? 2 * radius + 1 : Number(find(".size").value);
+  const side = Number(find(".size").value);
   const corner = [x - Math.floor(side / 2), y - Math.floor(side / 2)];
   pen.clearRect(...corner, side, side);
   if (isErasing) return;
@@ -76,7 +75,7 @@ canvas.addEventListener("pointerdown", (event) => {
   dab(last);
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (last && (kind !== "points" || isErasing)) stroke(at(event));
+  if (last) stroke(at(event));
 });
 for (const end of ["pointerup", "pointercancel"]) {
   canvas.addEventListener(end, () => {

@@ -1,13 +1,16 @@
-"""Tiny directions: two networks of one name, with every kind of control."""
+"""Tiny directions: two networks of one name, with every kind of control, and one of hints."""
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
 from tests.cases import fixed_weights
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.tasks import Pairs
+from tfpix2pix.families import hints, pixels, preset
 from tfpix2pix.inference import SEED, Control, Direction
 from tfpix2pix.layers import Dropout, InstanceNormalization
+from tfpix2pix.networks import hinted_translator
 
 COLOR = PixelFormat(3, "uint8", (0.0, 255.0))
 
@@ -38,7 +41,12 @@ STYLE = Control(
     {"kind": "numbers", "names": ["red", "green", "blue"], "range": [-1.0, 1.0]},
     _drawn,
 )
-HINTS = Control("hints", tf.TensorSpec((None, None, 4)), _no_hints, {"kind": "points"})
+HINTS = Control(
+    "hints",
+    tf.TensorSpec((None, None, 4)),
+    _no_hints,
+    {"kind": "map", "names": ["none", "wall", "door", "roof"]},
+)
 SEASON = Control(
     "season", tf.TensorSpec((), "int32"), _zeros, {"kind": "choice", "names": ["dry", "wet"]}
 )
@@ -48,9 +56,9 @@ def controlled_network(channels=3, output_channels=3, *, name="generator"):
     """Returns a network of multiple 2 with dropout, of an image, a style, hints and a season."""
     image = keras.Input((None, None, channels), name="image")
     style = keras.Input((3,), name="style")
-    hints = keras.Input((None, None, 4), name="hints")
+    labels = keras.Input((None, None, 4), name="hints")
     season = keras.Input((), dtype="int32", name="season")
-    x = keras.layers.Concatenate(name="join")([image, hints])
+    x = keras.layers.Concatenate(name="join")([image, labels])
     x = keras.layers.Conv2D(8, 4, strides=2, padding="same", name="down1_conv")(x)
     x = InstanceNormalization(name="down1_norm")(x)
     for kind, value in (
@@ -63,7 +71,7 @@ def controlled_network(channels=3, output_channels=3, *, name="generator"):
     x = keras.layers.Conv2DTranspose(
         output_channels, 4, strides=2, padding="same", activation="tanh", name="head_conv"
     )(x)
-    return keras.Model([image, style, hints, season], x, name=name)
+    return keras.Model([image, style, labels, season], x, name=name)
 
 
 def controlled_direction(source=COLOR, target=COLOR):
@@ -79,3 +87,15 @@ def two_directions():
     back = controlled_direction()
     back.network.set_weights([0.5 * weight for weight in back.network.get_weights()])
     return {"AtoB": forth._replace(paired=False), "BtoA": back._replace(paired=False)}
+
+
+def hinted_direction():
+    """Returns a direction that colours a photo as its hints say, and around them ever less."""
+    source, output = keras.Input((None, None, 4)), keras.layers.Conv2D(2, 5, padding="same")
+    generator = keras.Model(source, output(source))
+    kernel = np.zeros((5, 5, 4, 2))
+    kernel[..., 1, 0] = kernel[..., 2, 1] = 1 / 25
+    output.set_weights([kernel, np.zeros(2)])
+    network = hinted_translator(generator, source_channels=1)
+    task = pixels.task(preset("hints_tiny"))
+    return Direction(network, task, multiple=1, controls=(hints.points_control(task),))

@@ -71,6 +71,26 @@ def _row(point):
     return numbers
 
 
+def scaled_points(rows: np.ndarray, factor: float) -> np.ndarray:
+    """Returns points at the same places of an image of another size.
+
+    Args:
+        rows: float32 `[..., 6]`, see `point_rows`.
+        factor: By how much the image is enlarged.
+
+    Returns:
+        float32 `[..., 6]`; those that are no hints stay so.
+
+    Example:
+        >>> scaled_points(point_rows([(1, 2, (255, 0, 0), 0.5)]), 2.0).tolist()
+        [[2.5, 4.5, 255.0, 0.0, 0.0, 1.5]]
+    """
+    places = np.maximum((rows[..., :2] + 0.5) * factor - 0.5, 0)
+    radius = rows[..., 5:]
+    scaled = np.where(radius < 0, radius, np.maximum((radius + 0.5) * factor - 0.5, 0))
+    return np.concatenate([places, rows[..., 2:5], scaled], axis=-1).astype("float32")
+
+
 def checked_points(points, source):
     """Refuses points that are outside of their image or have no colour.
 
@@ -106,6 +126,7 @@ def checked_points(points, source):
         fit = tf.debugging.Assert(
             tf.size(wrong) == 0,
             [RULE, "Received: [y x red green blue radius]", wrong, "of an image of", sides],
+            summarize=POINT,
         )
         with tf.control_dependencies([few, fit]):
             return tf.identity(points)

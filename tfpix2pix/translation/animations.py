@@ -24,16 +24,18 @@ class Animation(NamedTuple):
         format: Name of the format, such as `"GIF"`.
         count: Number of frames, 1 for a still image.
         frames: Iterable of `(pixels, milliseconds)`; it can be used once.
+        size: `(height, width)` in pixels of the first frame.
         loop: How often it plays, 0 for ever; `None` where the format does not say.
 
     Example:
-        >>> Animation("GIF", 0, []).loop is None
+        >>> Animation("GIF", 0, [], (4, 6)).loop is None
         True
     """
 
     format: str
     count: int
     frames: Iterable
+    size: tuple[int, int]
     loop: Optional[int] = None
 
 
@@ -55,13 +57,14 @@ def read(encoded: bytes) -> Animation:
         [0, 9]
     """
     first = codecs.decode(encoded)
+    size = first.pixels.shape[:2]
     if first.frames == 1 or first.format not in SUFFIXES:
-        return Animation(first.format, 1, [(first.pixels, 0)])
+        return Animation(first.format, 1, [(first.pixels, 0)], size)
     if first.format == "TIFF":
-        return Animation("TIFF", first.frames, _named(_pages(encoded)))
+        return Animation("TIFF", first.frames, _named(_pages(encoded)), size)
     with Image.open(io.BytesIO(encoded)) as image:
         loop = image.info.get("loop")
-    return Animation(first.format, first.frames, _named(_frames(encoded)), loop)
+    return Animation(first.format, first.frames, _named(_frames(encoded)), size, loop)
 
 
 def encode(frames: list, format: str, *, loop: Optional[int] = None) -> bytes:

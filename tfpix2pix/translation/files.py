@@ -13,13 +13,12 @@ from tfpix2pix import atomic, report
 from tfpix2pix.data import codecs, folders
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.ids import decode_ids
-from tfpix2pix.data.images import displayed, resize, to_pixels, to_signed
+from tfpix2pix.data.images import displayed, to_pixels, to_signed
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
-from tfpix2pix.inference.translation import has_open_sides
 from tfpix2pix.translation import animations
 from tfpix2pix.translation.translators import Translator
-from tfpix2pix.translation.value_files import read_value
+from tfpix2pix.translation.value_files import read_value, scaled, scaled_value
 
 FRAMES = ("folder", "animation")
 READ_AHEAD = 2  # Images that are decoded while one is translated.
@@ -84,8 +83,8 @@ def translate_files(
         format: Of the translations; by default png, or tiff for what png cannot hold.
         frames: Whether frames become files in a folder, or an animation in the same format with the
             same durations, which is in memory while it is translated.
-        size: Pixels that the longer side is resized to before, with the maps of the image; by
-            default it stays.
+        size: Pixels that the longer side is resized to before, with the maps and points in the
+            files of `folders`; by default it stays.
         overwrite: Whether to translate again what is there already.
         grid: PNG file for a picture of the first images beside their translations.
         progress: See `tfpix2pix.data.parallel.silent`; counts files.
@@ -215,7 +214,8 @@ class _Work(NamedTuple):
             yield self._outputs(name), False
             return
         values = {
-            control.name: read_value(files[name], control) for control, files in self.value_files
+            control.name: read_value(files[name], control, animation.size)
+            for control, files in self.value_files
         }
         if animation.count == 1:
             yield self._image(name, animation.frames[0][0], values)
@@ -262,8 +262,12 @@ class _Work(NamedTuple):
         if 0 in pixels.shape:
             raise InputError(f"An image must have pixels. Received: {pixels.shape}. Replace it.")
         if self.size:
-            values = self._scaled_maps(values, pixels.shape[:2])
-            pixels = _scaled(pixels, self.size, self.translator.kernel)
+            sides = pixels.shape[:2]
+            for control, _ in self.value_files:
+                value = values[control.name]
+                scaled_one = scaled_value(value, control, sides, self.size, self.translator.kernel)
+                values = {**values, control.name: scaled_one}
+            pixels = scaled(pixels, self.size, self.translator.kernel)
         translations = self.translator.translate(pixels, *([values] if values else []))
         channels = pixels.shape[-1]
         has_alpha = channels in (2, 4) and channels != self.translator.source.channels
@@ -271,17 +275,6 @@ class _Work(NamedTuple):
             return translations
         alpha = to_pixels(to_signed(pixels[..., -1:]), self.translator.target.dtype)
         return [np.concatenate([translated, alpha], axis=-1) for translated in translations]
-
-    def _scaled_maps(self, values, sides):
-        """Returns the values of controls, those that are as high and wide as the image resized."""
-        scaled = dict(values)
-        for control, _ in self.value_files:
-            value = np.asarray(values[control.name])
-            if has_open_sides(control.spec.shape) and value.shape[:-1] == sides:
-                is_image = control.about.get("kind") == "image"
-                kernel = self.translator.kernel if is_image else "nearest"
-                scaled[control.name] = _scaled(value, self.size, kernel)
-        return scaled
 
 
 def _named_files(source, to):
@@ -312,13 +305,6 @@ def _read_ahead(iterable):
             yield item
 
 
-def _scaled(pixels, longer_side, kernel):
-    height, width = pixels.shape[:2]
-    factor = longer_side / max(height, width)
-    size = [max(1, round(side * factor)) for side in (height, width)]
-    return resize(pixels, size, kernel).numpy()
-
-
 def thumbnail(file: Union[str, Path], pixel_format: PixelFormat) -> np.ndarray:
     """Returns a small picture of an image file.
 
@@ -341,7 +327,7 @@ def thumbnail(file: Union[str, Path], pixel_format: PixelFormat) -> np.ndarray:
     pixels = codecs.read(file)
     value_range = pixel_format.value_range if str(pixels.dtype) == pixel_format.dtype else None
     picture = displayed(pixels, value_range).numpy()
-    picture = _scaled(picture, TILE, "area" if max(picture.shape) > TILE else "nearest")
+    picture = scaled(picture, TILE, "area" if max(picture.shape) > TILE else "nearest")
     missing = [TILE - side for side in picture.shape[:2]]
     around = [(space // 2, space - space // 2) for space in missing]
     return np.pad(picture, (*around, (0, 0)), constant_values=255)

@@ -136,7 +136,8 @@ def _read_controls(known, controls):
     for name, value in controls.items():
         if not isinstance(value, Path) or name not in known:  # What is unknown is refused later.
             values[name] = value
-        elif value.is_dir():
+        elif value.is_dir() or (value.is_file() and known[name].about.get("kind") == "points"):
+            # Whether strokes fit is known of each image only.
             folders.append(ValueFolder(known[name], value))
         else:
             values[name] = read_value(value, known[name])

@@ -4,14 +4,18 @@ import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
 from tfpix2pix.data import codecs, stems
 from tfpix2pix.data.folders import by_name
+from tfpix2pix.data.images import resize
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import Control
+from tfpix2pix.inference.points import point_rows, scaled_points
+from tfpix2pix.inference.translation import has_open_sides
+from tfpix2pix.translation.strokes import stroke_points
 
 PHOTOS = (".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # Of controls that are images alone.
 SUFFIXES = (".png", ".npy", ".json", *PHOTOS)
@@ -23,7 +27,7 @@ class ValueFolder(NamedTuple):
 
     Attributes:
         control: `tfpix2pix.inference.Control`.
-        folder: `pathlib.Path`.
+        folder: `pathlib.Path`; of a file, which all images have then.
 
     Example:
         >>> from tfpix2pix.inference import SEED
@@ -48,6 +52,8 @@ class ValueFolder(NamedTuple):
         Raises:
             ValueError: If files are missing, or two have one name; names them.
         """
+        if self.folder.is_file():
+            return dict.fromkeys(names, self.folder)
         names = list(names)
         found = {}
         for name in names:
@@ -81,14 +87,15 @@ class ValueFolder(NamedTuple):
         return {name: partners.get(path, []) for name, path in named.items()}
 
 
-def read_value(file: Path, control: Control) -> Any:
+def read_value(file: Path, control: Control, size: Optional[tuple[int, int]] = None) -> Any:
     """Reads the value of a control from a file.
 
     Args:
         file: PNG of a map, NPY or JSON; of a control that is an image, also a photo such as JPEG.
             Pixels are integers as they are, and floats from black to white in the control's range;
-            colours of a palette in `about` are classes.
+            colours of a palette in `about` are classes. Of points a PNG of strokes.
         control: `tfpix2pix.inference.Control`.
+        size: `(height, width)` of the image that it is for, which strokes must have.
 
     Returns:
         Array, number or nested lists.
@@ -113,7 +120,10 @@ def read_value(file: Path, control: Control) -> Any:
             return value[..., np.newaxis] if has_no_channels else value
         if file.suffix.lower() in PHOTOS and control.about.get("kind") != "image":
             raise ValueError("it may have lost what a map's numbers are")
-        return pixel_values(codecs.decode(encoded).pixels, control)
+        pixels = codecs.decode(encoded).pixels
+        if control.about.get("kind") == "points":
+            return stroke_points(pixels, size, control.about["most"])
+        return pixel_values(pixels, control)
     except (OSError, ValueError) as error:
         raise InputError(
             f"The value of a control must be a PNG, NPY or JSON file. Received: {str(file)!r} for "
@@ -157,6 +167,59 @@ def pixel_values(pixels: np.ndarray, control: Control) -> np.ndarray:
         return pixels
     low, high = control.about.get("range", (-1.0, 1.0))
     return low + pixels / np.iinfo(pixels.dtype).max * (high - low)
+
+
+def scaled_value(
+    value: Any, control: Control, sides: tuple[int, int], longer_side: int, kernel: str
+) -> Any:
+    """Returns the value of a control for its image resized.
+
+    Args:
+        value: As read.
+        control: `tfpix2pix.inference.Control`.
+        sides: `(height, width)` of the image before.
+        longer_side: Pixels of its longer side then.
+        kernel: Of controls that are images, see `tfpix2pix.data.images.resize`.
+
+    Returns:
+        Points at the same places, a map as high and wide as the image resized, and others as they
+        are.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> hints = Control("hints", tf.TensorSpec((None, 6)), about={"kind": "points"})
+        >>> points = [(10, 20, (255, 0, 0), 3.5)]
+        >>> scaled_value(points, hints, (60, 80), 40, "bilinear").tolist()
+        [[4.75, 9.75, 255.0, 0.0, 0.0, 1.5]]
+    """
+    kind = control.about.get("kind")
+    if kind == "points":
+        return scaled_points(point_rows(value), longer_side / max(sides))
+    array = np.asarray(value)
+    if has_open_sides(control.spec.shape) and array.shape[:-1] == sides:
+        return scaled(array, longer_side, kernel if kind == "image" else "nearest")
+    return value
+
+
+def scaled(pixels: np.ndarray, longer_side: int, kernel: str) -> np.ndarray:
+    """Returns an image of the same proportions.
+
+    Args:
+        pixels: `[height, width, channels]`.
+        longer_side: Pixels of the longer side.
+        kernel: See `tfpix2pix.data.images.resize`.
+
+    Returns:
+        `[height, width, channels]`, of one pixel at least.
+
+    Example:
+        >>> scaled(np.zeros((8, 4, 3), "uint8"), 4, "bilinear").shape
+        (4, 2, 3)
+    """
+    height, width = pixels.shape[:2]
+    factor = longer_side / max(height, width)
+    size = [max(1, round(side * factor)) for side in (height, width)]
+    return resize(pixels, size, kernel).numpy()
 
 
 def named_values(texts: Iterable[str]) -> dict[str, Any]:

@@ -120,7 +120,8 @@ def test_tiles_have_the_controls_of_their_image(addresses):
         with pytest.raises(BadArgument) as caught:
             client.translate(encoded, hints=np.zeros((6, 16, 4)), seed=1, tiling=Tiling(10, 4))
     assert str(caught.value) == (
-        "A control that is a map cannot be sent in tiles. Received: hints. Send the image whole."
+        "A control that is a map or points cannot be sent in tiles. Received: hints. Send the "
+        "image whole."
     )
 
 

@@ -45,17 +45,6 @@ def test_a_map_has_the_classes_that_are_painted(one, expected):
         np.testing.assert_allclose(value, expected)
 
 
-def test_points_have_colours_and_say_where_they_are():
-    for channels, color in ((4, [1.0, 0.0, 0.2]), (2, [0.3216])):
-        one = control(channels, kind="points", range=[0, 1], radius=2)
-        shown = surface(one, SIZE)
-        assert (shown["radius"], shown["palette"]) == (2, {})
-        expected = np.zeros((*SIZE, channels))
-        expected[1, 2] = [*color, 1]
-        value = painted_value(painted((1, 2, (255, 0, 51))), one, shown)
-        np.testing.assert_allclose(value, expected, atol=1e-4)
-
-
 def test_an_image_is_on_white():
     one = control(3, kind="image")
     expected = np.ones((*SIZE, 3))
@@ -80,7 +69,7 @@ def test_classes_without_colours_get_some_that_differ():
     "one",
     [
         control(3, kind="map", names=["a", "b"]),
-        control(3, kind="points"),
+        control(4, kind="points"),
         control(2, kind="image"),
         control(4, kind="text"),
         {**control(4, kind="map"), "shape": [4]},

@@ -18,7 +18,7 @@ from serving.page.sketches import write
 from serving.page.translator import Translator
 from serving.page.widgets import Widgets
 from tests import cases
-from tests.cases.directions import HINTS, two_directions
+from tests.cases.directions import two_directions
 from tests.serving.local import picture, resting, serving
 from tests.serving.page.browsers import WAIT, Visitor, launched, pixels_of
 from tfpix2pix import inference
@@ -72,12 +72,8 @@ def manager(generator, tmp_path_factory):
             size=SIZE,
             card={"drawings": {"translate": drawing}, "examples": {"translate": EXAMPLES}},
         )
-    directions = two_directions()
-    classes = HINTS._replace(about={"kind": "map", "names": ["none", "wall", "door", "roof"]})
-    forth = directions["AtoB"]
-    controls = tuple(classes if one is HINTS else one for one in forth.controls)
     export(
-        {**directions, "AtoB": forth._replace(controls=controls)},
+        two_directions(),
         folder / "both",
         size=SIZE,
         card={
@@ -493,19 +489,20 @@ def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, a
         choose(visitor, "season", "wet")
         both = {"style": [0.5, 0, 0], "season": 1}
         shows(is_drawn, "BtoA", **both)
-        hints = np.zeros((*SIZE, 4), "float32")  # Clicks are points of 3 by 3 pixels.
+        surface = visitor.page.locator(".surface").locator("visible=true")
+        surface.locator("button", has_text="wall").click()
+        hints = np.zeros((*SIZE, 4))
+        hints[..., 0] = 1
         for x, y in ((0.25, 0.5), (0.75, 0.25)):
             paint(visitor, "hints", (x, y))
             row, column = int(y * SIZE[0]), int(x * SIZE[1])
-            hint = [*(level / 255 * 2 - 1 for level in (0xD0, 0x30, 0x20)), 1]
-            hints[row - 1 : row + 2, column - 1 : column + 2] = hint
+            hints[row - 3 : row + 3, column - 3 : column + 3] = np.eye(4)[1]
             shows(is_drawn, "BtoA", hints=hints, **both)
         choose(visitor, "Direction", "AtoB")  # Its sheet and its widgets are as they were left.
         shows(is_painted)
         classes = np.zeros((*SIZE, 4))
         classes[..., 0] = 1
         classes[13:19, 13:51] = np.eye(4)[2]  # The brush is 6 pixels wide.
-        surface = visitor.page.locator(".surface").locator("visible=true")
         surface.locator("button", has_text="door").click()
         paint(visitor, "hints", (0.25, 0.5), (0.75, 0.5))
         shows(is_painted, hints=classes)
