@@ -2,6 +2,7 @@
 // reports each change to the page, a moment after the last one. Each direction has its own sheet.
 const MOMENT = 120; // Milliseconds.
 const MOST_STEPS = 40; // To undo.
+const SENDABLE = /^image\/(png|jpeg|webp|bmp|gif|tiff)$/; // Files that are sent as they are, if any.
 
 const css = (color) => `rgb(${color.join(",")})`;
 const video = find("video");
@@ -21,12 +22,13 @@ let timer = null;
 
 const note = (text) => { find("[role=status]").textContent = text; };
 const content = (context) => context.getImageData(0, 0, canvas.width, canvas.height);
-const snapshot = () => ({ pixels: content(pen), ...objectsSnapshot() });
+const snapshot = () => (convention.points
+  ? hintsSnapshot() : { pixels: content(pen), ...objectsSnapshot() });
 
 // What is sent, whenever that is: never a stroke that is still being drawn.
 function keep() {
-  canvas.drawing = canvas.toDataURL("image/png");
-  canvas.strokes = strokesText();
+  canvas.drawing = convention.points ? photoSource() : canvas.toDataURL("image/png");
+  canvas.strokes = convention.points ? hintsText() : strokesText();
 }
 
 function announce() {
@@ -52,11 +54,13 @@ function step(from, to) {
 }
 
 function restore(sheet) {
+  if (convention.points) return restoreHints(sheet);
   pen.putImageData(sheet.pixels, 0, 0);
   restoreObjects(sheet);
 }
 
 function fill() {
+  if (convention.points) return clearHints();
   pen.fillStyle = css(convention.background);
   pen.fillRect(0, 0, canvas.width, canvas.height);
   clearObjects();
@@ -69,6 +73,7 @@ function place(image, imageWidth, imageHeight, marks) {
 }
 
 function put(image, imageWidth, imageHeight, marks) {
+  if (convention.points) return putPhoto(image, imageWidth, imageHeight);
   fill();
   const enlarged = Math.min(canvas.width / imageWidth, canvas.height / imageHeight);
   const [w, h] = [imageWidth * enlarged, imageHeight * enlarged];
@@ -78,9 +83,16 @@ function put(image, imageWidth, imageHeight, marks) {
   if (marks) marker.drawImage(marks, 0, 0, canvas.width, canvas.height);
 }
 
+const asUrl = (blob) => new Promise((resolve) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(reader.result);
+  reader.readAsDataURL(blob);
+});
+
 async function load(blob) {
   try {
     const image = await createImageBitmap(blob);
+    image.file = SENDABLE.test(blob.type) && await asUrl(blob);
     place(image, image.width, image.height);
   } catch {
     note("This is no image that the browser can read.");
@@ -118,7 +130,7 @@ function line(context, from, to) {
 }
 
 canvas.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0 || last) return;
+  if (event.button !== 0 || last || convention.points) return;
   event.preventDefault();
   canvas.setPointerCapture(event.pointerId);
   remember();
@@ -192,6 +204,7 @@ const ACTIONS = {
   clear: () => { remember(); fill(); announce(); },
   mirror: () => mirror(!isMirrored),
   same: () => find("[data-action=same]").setAttribute("aria-pressed", !isSame()),
+  remove: () => removeHint(marked),
   again: () => trigger("input"),
   random: () => {
     const others = exampleButtons().filter((_, index) => index !== exampleShown);
@@ -282,13 +295,14 @@ function show(direction) {
   canvas.width = width * scale;
   canvas.height = height * scale;
   showObjects();
+  showHints();
   find(".result").style.aspectRatio = `${width} / ${height}`;
   color = convention.kind === "lines" ? css(convention.line_color) : find(".color input").value;
-  find(".color").hidden = convention.kind !== "picture";
-  find("[data-action=mirror]").hidden = convention.kind !== "lines";
+  find(".color").hidden = convention.kind !== "picture" && !convention.points;
+  find("[data-action=mirror]").hidden = convention.kind !== "lines" || convention.points;
   mirror(false);
   find(".size").value = convention.kind === "lines" ? Math.round(convention.line_width) : 4;
-  choosePalette(convention.palette);
+  choosePalette(convention.points ? {} : convention.palette);
   showExamples(convention.examples);
   const sheet = sheets[direction];
   past = sheet?.past ?? [];
@@ -309,11 +323,12 @@ canvas.showAnswer = (answer) => {
   find("#failure").textContent = answer.failure ?? "";
   if (answer.failure) return; // The last result stays, and so does the drawing.
   find(".translated").src = find(".actions a").href = pngSource(answer.translated);
-  find(".sent img").src = pngSource(answer.sent);
+  if (answer.sent) find(".sent img").src = pngSource(answer.sent);
   find(".times").textContent = answer.times;
   pickFrom(answer.objects);
   find(".result .note").hidden = true;
-  for (const name of [".translated", ".actions a", ".sent"]) find(name).hidden = false;
+  for (const name of [".translated", ".actions a"]) find(name).hidden = false;
+  find(".sent").hidden = !answer.sent;
   find(".samples").replaceChildren(...answer.samples.map((sample, index) => {
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");

@@ -26,6 +26,10 @@ HINTS = {
     "labels": "Pick a class, and paint where it shall be.",
     "picture": "Draw, or bring a picture.",
 }
+POINTS = (
+    "Bring a picture, and click where you know a colour, or draw a stroke. A hint can be dragged; "
+    "the right button deletes it."
+)
 OBJECTS = "Each stroke is an object of its own."
 
 
@@ -121,7 +125,8 @@ def _direction_select(translator):
 def _canvas(translator):
     conventions = {name: _shown(one) for name, one in translator.directions.items()}
     board = parts("canvas")
-    board["js_on_load"] = _script("labels.js") + _script("objects.js") + board["js_on_load"]
+    scripts = [_script(f"{name}.js") for name in ("labels", "objects", "hints")]
+    board["js_on_load"] = "".join([*scripts, board["js_on_load"]])
     return gr.HTML(**board, elem_id="drawing", conventions=conventions)
 
 
@@ -139,6 +144,7 @@ def _shown(direction):
         "own_palette": convention.palette,
         "examples": [_encoded(shown_file(one, convention)) for one in convention.examples],
         "objects": None,
+        "points": direction.points is not None,
     }
     if objects is not None:
         begun = [objects.marks(values) for values in direction.example_controls]
@@ -179,19 +185,22 @@ def _translated(translator, widgets, gallery):
         seed = int(seed or 0)
         shown = translator.directions[direction]
         count = int(samples) if shown.has_samples else 0
+        controls = _controls(widgets, direction, values)
+        if shown.points is not None:
+            controls[shown.points] = json.loads(strokes)
         try:
             translation = translator.translate(
                 base64.b64decode(drawing.partition(",")[2]),
                 direction,
                 seed=seed,
                 samples=count,
-                controls=_controls(widgets, direction, values),
+                controls=controls,
                 strokes=_strokes(strokes) if shown.objects else None,
             )
         except (BadArgument, ClientError) as error:
             return json.dumps({"failure": str(error)})
         answer = {
-            "sent": _encoded(shown_file(translation.sent, shown.convention)),
+            "sent": _sent(translation, shown),
             "translated": _encoded(translation.translated),
             "samples": [_encoded(sample) for sample in translation.samples],
             "seed": seed,
@@ -277,6 +286,13 @@ def _controls(widgets, direction, values):
     return controls
 
 
+def _sent(translation, shown):
+    """Returns what was sent, if it is another picture than the canvas has."""
+    if shown.points is not None:
+        return None
+    return _encoded(shown_file(translation.sent, shown.convention))
+
+
 def _strokes(text):
     """Reads what `objects.js` says of a drawing."""
     told = json.loads(text)
@@ -290,7 +306,8 @@ def _components(widgets):
 def _hint(translator, direction):
     shown = translator.directions[direction]
     objects = [OBJECTS] if shown.objects else []
-    return " ".join([HINTS[shown.convention.kind], *objects, KEPT_NOWHERE])
+    drawn = HINTS[shown.convention.kind] if shown.points is None else POINTS
+    return " ".join([drawn, *objects, KEPT_NOWHERE])
 
 
 def _script(name):

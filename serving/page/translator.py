@@ -20,7 +20,7 @@ class Translation(NamedTuple):
     """The translation of a drawing.
 
     Attributes:
-        sent: bytes of the PNG file that went to the model.
+        sent: bytes of the image file that went to the model.
         translated: bytes of the PNG file that came back.
         samples: List of bytes of PNG files, with noise.
         model: Milliseconds that the model took for `translated`.
@@ -45,6 +45,8 @@ class ShownDirection(NamedTuple):
         has_samples: Whether it makes samples by seeds.
         example_controls: List of a dict of the names of controls to values for each example.
         objects: `serving.page.objects.Objects`, if it takes instances.
+        points: Name of the control of hints at points, which the canvas takes; `None` without one.
+            Then sources are sent as they are, at any size.
     """
 
     convention: Convention
@@ -52,6 +54,26 @@ class ShownDirection(NamedTuple):
     has_samples: bool
     example_controls: list = []  # noqa: RUF012, nobody changes it.
     objects: Optional[Objects] = None
+    points: Optional[str] = None
+
+    def source(self, drawing: bytes):
+        """Returns a drawing like the training images.
+
+        Args:
+            drawing: bytes of an image file of any size.
+
+        Returns:
+            uint8 `[height, width, 3]`.
+
+        Raises:
+            BadImage: If it is no image.
+        """
+        try:
+            return normalized(read(drawing), self.convention)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise BadImage(
+                "A drawing must be an image.", Code.INVALID_ARGUMENT, str(error)
+            ) from None
 
     def own_controls(self, pixels) -> dict[str, Any]:
         """Returns the values that an example of the card has, and of any other drawing none.
@@ -98,10 +120,15 @@ class Translator:
             )
             examples = example_values(entry)
             objects = Objects.from_card(controls, convention, examples)
+            points = None
             if objects is not None:
                 controls = [c for c in controls if c["name"] not in CONTROLS]
+            else:
+                kinds = {control["about"].get("kind"): control["name"] for control in controls}
+                points = kinds.get("points")
+                controls = [c for c in controls if c["name"] != points]
             self.directions[direction] = ShownDirection(
-                convention, controls, has_samples, examples, objects
+                convention, controls, has_samples, examples, objects, points
             )
 
     def translate(
@@ -132,21 +159,16 @@ class Translator:
             BadArgument: If the model has no such direction or control.
             ClientError: If the drawing is no image, or the server does not translate it.
         """
-        try:
-            pixels = read(drawing)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise BadImage(
-                "A drawing must be an image.", Code.INVALID_ARGUMENT, str(error)
-            ) from None
         first = next(iter(self.directions))
         shown = self.directions.get(direction, self.directions[first])
-        source = normalized(pixels, shown.convention)
-        sent = write(source)
+        source = shown.source(drawing) if shown.points is None else None
+        sent = drawing if source is None else write(source)
         # The first direction needs no card, which the model may not have.
         name = None if direction == first else direction
         asked = {key: value for key, value in (controls or {}).items() if value is not None}
         drawn = {} if strokes is None else shown.objects.controls(source, strokes)
-        values = {**shown.own_controls(source), **drawn, **asked}
+        own = {} if source is None else shown.own_controls(source)
+        values = {**own, **drawn, **asked}
 
         def answer(**options):
             return self._client.translate(sent, name, **{**values, **options})
