@@ -1,7 +1,9 @@
 """Hints asked for through real servers, compared with the network."""
 
 import asyncio
+import base64
 import json
+import urllib.request
 
 import numpy as np
 import pytest
@@ -71,6 +73,21 @@ def test_hints_are_written_as_people_do(addresses, direction, api):
         "A control that is a map or points cannot be sent in tiles. Received: hints. Send the "
         "image whole."
     )
+
+
+def test_other_clients_fill_up_with_rows_that_are_no_hints(addresses):
+    encoded, _ = picture(1, SIZE)
+    rows = [[5, 9, *RED, 2.5], [20, 30, *BLUE, 0]]
+    files = {"image_bytes": {"b64": base64.b64encode(encoded).decode()}}
+    instances = [{**files, "hints": rows}, {**files, "hints": [[0, 0, 0, 0, 0, -1]] * 2}]
+    body = json.dumps({"signature_name": "hints", "instances": instances}).encode()
+    url = f"{addresses['rest']}/v1/models/hints:predict"
+    asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10) as response:
+        hinted, plain = json.load(response)["predictions"]
+    with Client(addresses["rest"], "hints") as client:
+        assert base64.b64decode(hinted["b64"]) == client.translate(encoded, hints=POINTS)
+        assert base64.b64decode(plain["b64"]) == client.translate(encoded)
 
 
 def test_the_command_takes_points_and_strokes_in_files(addresses, direction, tmp_path):
