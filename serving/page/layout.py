@@ -27,8 +27,8 @@ HINTS = {
     "picture": "Draw, or bring a picture.",
 }
 POINTS = (
-    "Bring a picture, and click where you know a colour, or draw a stroke. A hint can be dragged; "
-    "the right button deletes it."
+    "Bring a picture, and click where you know a colour, or draw a stroke. A hint can be dragged, "
+    "or clicked and deleted."
 )
 OBJECTS = "Each stroke is an object of its own."
 
