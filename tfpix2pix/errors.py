@@ -56,3 +56,20 @@ def listed(names):
     """
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more
+
+
+def joined(names):
+    """Returns all of several names as text.
+
+    Args:
+        names: List of str, not empty.
+
+    Returns:
+        str.
+
+    Example:
+        >>> joined(["apes", "bears", "cats"])
+        'apes, bears and cats'
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -7,7 +7,6 @@ tifffile (TIFF) read that. `serving/client/decoding.py` decodes as this file doe
 
 import io
 import os
-import re
 from pathlib import Path
 from typing import NamedTuple, Union
 
@@ -17,7 +16,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from tfpix2pix import atomic
-from tfpix2pix.data import tiffs
+from tfpix2pix.data import arrays, tiffs
 from tfpix2pix.errors import InputError
 
 # What is read, and never written.
@@ -48,12 +47,6 @@ _CHANNELS = {
     "float32": {},
 }
 _OPEN_FORMATS = (".tif", ".tiff", ".npy")
-_SPACE = rb"(?:\s|#[^\n]*\n)+"  # Comments stand where white space may.
-_NETPBM_HEADER = re.compile(
-    rb"P(?P<kind>[2356])%s(?P<width>\d+)%s(?P<height>\d+)%s(?P<largest>\d+)\s" % ((_SPACE,) * 3)
-)
-_BANDS = 4  # At most so many bands before rows and columns are plainly bands.
-_MOST_BANDS = 32  # Channels; a last axis of more is rather the columns.
 _PNG_BITS = 24  # Place of the byte; so is the next one.
 _PNG_COLOR = 25
 # Tags.
@@ -161,11 +154,11 @@ def decode(encoded: bytes) -> Decoded:
     """
     try:
         if encoded.startswith(b"\x93NUMPY"):
-            return _decode_npy(encoded)
+            return Decoded(arrays.read_npy(encoded, MOST_PIXELS), "NPY", 1, False)
         if encoded[:4] in _TIFF_STARTS:
             return _decode_tiff(encoded)
-        if (header := _NETPBM_HEADER.match(encoded)) and int(header["largest"]) > 255:
-            return _decode_deep_netpbm(encoded, header)
+        if (header := arrays.NETPBM_HEADER.match(encoded)) and int(header["largest"]) > 255:
+            return Decoded(arrays.read_netpbm(encoded, MOST_PIXELS), "PPM", 1, False)
         with Image.open(io.BytesIO(encoded)) as image:
             if _is_deep_png(encoded, image.format):
                 return _decode_deep_png(encoded, image)
@@ -299,80 +292,4 @@ def _keyed(pixels, key):
 def _decode_tiff(encoded):
     count, pages = tiffs.read_pages(encoded, MOST_PIXELS)
     first = next(pages)
-    return Decoded(supported(first.pixels), "TIFF", count, False, first.alpha)
-
-
-def _decode_deep_netpbm(encoded, header):
-    """Decodes PGM and PPM files of more than 8 bits, which Pillow reduces or reads as int32."""
-    width, height, largest = (int(header[name]) for name in ("width", "height", "largest"))
-    channels = 1 if header["kind"] in (b"2", b"5") else 3
-    _check_pixels(height, width)
-    count = height * width * channels
-    body = encoded[header.end() :]
-    as_text = header["kind"] in (b"2", b"3")
-    values = (
-        np.array(body.split()[:count], "int64") if as_text else np.frombuffer(body, ">u2", count)
-    )
-    if largest > 65535 or values.max() > largest:
-        raise ValueError(f"a sample above the largest, {largest}, which is 65535 at most")
-    pixels = np.rint(values.reshape(height, width, channels) * (65535 / largest))
-    return Decoded(pixels.astype("uint16"), "PPM", 1, False)
-
-
-def _decode_npy(encoded):
-    file = io.BytesIO(encoded)
-    version = np.lib.format.read_magic(file)
-    read_header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-    shape, _, _ = read_header[version[0]](file)
-    if len(shape) not in (2, 3):
-        raise ValueError(f"an array of shape {shape}, which must be [height, width, channels]")
-    # PyTorch and rasterio put bands first; in files of many bands no channel is as long as a side.
-    has_bands_first = len(shape) == 3 and shape[0] <= _BANDS and min(shape[1:]) > _MOST_BANDS
-    if len(shape) == 3 and not has_bands_first and shape[2] > _MOST_BANDS and shape[1] >= shape[2]:
-        raise ValueError(
-            f"an array of shape {shape} may be a volume [slices, height, width]; save each slice "
-            "as a file of its own, and images as [height, width, channels]"
-        )
-    _check_pixels(*(shape[1:] if has_bands_first else shape[:2]))
-    file.seek(0)
-    pixels = np.load(file, allow_pickle=False)
-    if has_bands_first:
-        pixels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
-    return Decoded(supported(pixels), "NPY", 1, False)
-
-
-def _check_pixels(height, width):
-    if height * width > MOST_PIXELS:
-        raise ValueError(
-            f"{height} x {width} pixels are declared, more than {MOST_PIXELS}; it may be a "
-            "decompression bomb"
-        )
-
-
-def supported(pixels: np.ndarray) -> np.ndarray:
-    """Converts numbers of any type to one of those that there are.
-
-    Args:
-        pixels: `[height, width]` or `[height, width, channels]`.
-
-    Returns:
-        uint8, uint16 or float32 `[height, width, channels]`.
-
-    Raises:
-        ValueError: If they are no numbers.
-
-    Example:
-        >>> supported(np.array([[-70]], "int8")).dtype
-        dtype('float32')
-    """
-    kind = pixels.dtype.kind
-    size = pixels.dtype.itemsize
-    if kind == "b":
-        pixels = pixels.astype("uint8") * 255
-    elif kind == "u" and size <= 2:
-        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
-    elif kind in "uif":
-        pixels = pixels.astype("float32")
-    else:
-        raise ValueError(f"pixels of {pixels.dtype}, which must be numbers")
-    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+    return Decoded(arrays.supported(first.pixels), "TIFF", count, False, first.alpha)

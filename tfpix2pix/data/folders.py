@@ -3,13 +3,14 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Union
 
 from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
 
+_LEFTOVERS = ("Thumbs.db", "desktop.ini", "Icon\r", "__MACOSX")  # Of Windows and macOS.
 # What people have beside images that are read: photos of phones, scans, volumes, videos.
 UNREAD = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".svg", ".psd", ".tga", ".exr", ".hdr", ".dng")
 UNREAD += (".dcm", ".nii", ".gz", ".nrrd", ".mha", ".h5", ".mat", ".npz", ".mp4", ".mov", ".avi")
@@ -121,6 +122,25 @@ def _visible_images(folder, entered, suffixes=codecs.SUFFIXES):
             yield from _visible_images(path, (*entered, resolved), suffixes)
         elif path.suffix.lower() in suffixes:
             yield path
+
+
+def entries(folder: Path) -> Iterator[Path]:
+    """Yields what is in a folder, but not what systems leave in empty ones.
+
+    Args:
+        folder: Path of a folder; it need not exist.
+
+    Yields:
+        `pathlib.Path` of files and folders.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> atomic.write_bytes(b"", "hares/.gitkeep")
+        >>> list(entries(Path("hares")))
+        []
+    """
+    paths = folder.iterdir() if folder.is_dir() else iter(())
+    return (path for path in paths if not (path.name.startswith(".") or path.name in _LEFTOVERS))
 
 
 def unread_formats(folder: Union[str, os.PathLike]) -> dict[str, int]:

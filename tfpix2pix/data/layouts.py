@@ -1,19 +1,18 @@
 """Layouts: detects how a data set is arranged, and lists which files belong together."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Union
 
 from tfpix2pix.data import codecs, manifests, stems
-from tfpix2pix.data.folders import by_name, image_files
+from tfpix2pix.data.folders import by_name, entries, image_files
 from tfpix2pix.data.places import PAIR, NamedPlace, domain_places, present
+from tfpix2pix.data.shards import check_shards
 from tfpix2pix.data.split_names import SPLITS, check_folders
-from tfpix2pix.errors import InputError, listed
+from tfpix2pix.errors import InputError, joined
 
 LAYOUTS = ("side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos")
-_LEFTOVERS = ("Thumbs.db", "desktop.ini", "Icon\r", "__MACOSX")  # Of Windows and macOS.
 HELD_OUT = "held_out"  # Stands for the first that there is of test, val and train.
 _STARTS = ("", *SPLITS, *(f"{split}_" for split in SPLITS))  # Of the name of a domain's folder.
 
@@ -251,22 +250,16 @@ def _has_split(data, split, places, belong_together):
         return True
     if belong_together:  # Scenes to test on may be without their photos.
         folders = [_folder(data, split, place) for place in places]
-        plain = any(path.is_file() for path in _entries(data / split))
-        filled = dict(zip(places, (folder and any(_entries(folder)) for folder in folders)))
+        plain = any(path.is_file() for path in entries(data / split))
+        filled = dict(zip(places, (folder and any(entries(folder)) for folder in folders)))
         return plain or bool(present(places, filled.get))
     # Half a pair is no data to leave out, but a mistake to tell; and so is a domain alone.
     folders = [find(data, split, place) for find in (_folder, _domain_folder) for place in places]
-    return any(any(_entries(folder)) for folder in (data / split, *filter(None, folders)))
-
-
-def _entries(folder):
-    """Yields what is in a folder, but not what systems leave in empty ones."""
-    paths = folder.iterdir() if folder.is_dir() else iter(())
-    return (path for path in paths if not (path.name.startswith(".") or path.name in _LEFTOVERS))
+    return any(any(entries(folder)) for folder in (data / split, *filter(None, folders)))
 
 
 def _folders_in(folder):
-    return filter(Path.is_dir, _entries(folder))
+    return filter(Path.is_dir, entries(folder))
 
 
 def _chosen_split(data, split, available):
@@ -331,46 +324,20 @@ def _unpaired(data, split, places):
         counts = [f"{len(files)} images of {name}" for files, name in zip(images, names)]
         raise InputError(
             "Unpaired data must have images of all domains, in the folders "
-            f"{_listed(f'train{name}' for name in names)}, or "
-            f"{_listed(f'train/{name}' for name in names)}. Received: {str(data)!r}, which has "
-            f"{_listed(counts)}{f' in its split {split!r}' if split else ''}. Add the others."
+            f"{joined([f'train{name}' for name in names])}, or "
+            f"{joined([f'train/{name}' for name in names])}. Received: {str(data)!r}, which has "
+            f"{joined(counts)}{f' in its split {split!r}' if split else ''}. Add the others."
         )
     files = [file for of_domain in images for file in of_domain]
     names = [file.relative_to(data).as_posix() for file in files]
     return names, [(str(file),) for file in files], [], places
 
 
-def _listed(words):
-    *first, last = words
-    return f"{', '.join(first)} and {last}"
-
-
 def _tfrecords(data, split, places):
     shards = sorted(data.glob(f"{split or ''}*.tfrecord"))
     shards += sorted((data / split).glob("*.tfrecord")) if split else []
-    _check_shards(shards)
+    check_shards(shards)
     return [shard.name for shard in shards], [(str(shard),) for shard in shards], [], places
-
-
-def _check_shards(shards):
-    """Refuses a set of numbered files of which some did not arrive."""
-    numbers = {}
-    for shard in shards:
-        numbered = re.fullmatch(r"(.*)-(\d{5})-of-(\d{5})", shard.stem)
-        if numbered:
-            start, number, count = numbered.groups()
-            numbers.setdefault((start, int(count)), set()).add(int(number))
-    missing = [
-        f"shard {number} of {count} of {start!r}"
-        for (start, count), present_ones in numbers.items()
-        for number in range(count)
-        if number not in present_ones
-    ]
-    if missing:
-        raise InputError(
-            f"All shards of a split must be there. Received: {shards[0].parent}, without "
-            f"{listed(missing)}, counted from 0. Copy what is missing, or write them again."
-        )
 
 
 _LISTINGS = {

@@ -59,9 +59,10 @@ def listed(
 
     Example:
         >>> from tfpix2pix.data.places import PAIR
-        >>> _ = Path("one.csv").write_text(chr(10).join(["a,b", "1.png,2.png"]))
+        >>> _ = Path("one.csv").write_text(chr(10).join(["a,b", "1.png,2.png", "1.png,1.png"]))
+        >>> _ = Path("1.png").write_bytes(b"")
         >>> listed(Path("one.csv"), None, PAIR)[2]
-        ['1.png', '2.png']
+        ['2.png']
     """
     rows = _rows(manifest)
     columns = _columns(rows, places)

@@ -6,7 +6,7 @@ from typing import Callable, NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.data import ids, images, layouts, survey
+from tfpix2pix.data import agreement, ids, images, layouts, survey
 from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.data.parallel import Progress, silent
 from tfpix2pix.data.storage import stored
@@ -100,7 +100,7 @@ def examples(
     Args:
         listing: `tfpix2pix.data.layouts.Listing`.
         formats: `PixelFormat` of each image of an example, by default as its places want it; what
-            is left open is chosen by `tfpix2pix.data.survey.common_format`.
+            is left open is chosen by `tfpix2pix.data.agreement.common_format`.
         halves: Whether a file that is alone in its example holds A in its left half and B in its
             right one.
         direction: `"AtoB"`, or `"BtoA"` for the right half before the left one; images in files of
@@ -148,7 +148,7 @@ def examples(
     formats = tuple(
         _format_of_ids(wanted)
         if ids
-        else survey.common_format(column, wanted, halves=halves, option=option)
+        else agreement.common_format(column, wanted, halves=halves, option=option)
         for column, wanted, ids, option in zip(surveyed, formats, are_ids, options)
     )
     if halves and formats[0][:2] != formats[1][:2]:
@@ -171,7 +171,7 @@ def examples(
     sizes = [[(record.height, record.width) for record in column] for column in surveyed]
     names = [names[index] for index in indices]
     named = tuple(place.name for place in places)
-    notes = tuple(note for pair in zip(surveyed, formats) for note in survey.unused(*pair))
+    notes = tuple(note for pair in zip(surveyed, formats) for note in agreement.unused(*pair))
     stacked = np.stack(sizes, axis=1)
     found = Examples(
         names, read, formats, stacked, faults, named, notes=tuple(dict.fromkeys(notes))

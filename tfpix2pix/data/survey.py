@@ -5,12 +5,10 @@ hour nine. The user's cache folder keeps the record of each file until its size 
 """
 
 import contextlib
-import decimal
 import hashlib
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
@@ -21,7 +19,6 @@ import tensorflow as tf
 
 from tfpix2pix import atomic
 from tfpix2pix.data import codecs, images
-from tfpix2pix.data.formats import PixelFormat, convertible, full_range
 from tfpix2pix.data.ids import decode_ids
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.errors import MOST_NAMED, InputError
@@ -37,7 +34,6 @@ NO_DATA = (
     1e20,
 )  # What maps have where they have no data.
 WHITE = 255.0
-FAR = 100.0  # Times as far from all other values as these are apart.
 
 
 class Record(NamedTuple):
@@ -252,113 +248,6 @@ def usable_examples(
     if halves:
         records = [[record._replace(width=record.width // 2) for record in records[0]]] * 2
     return Survey(indices, records, faults)
-
-
-def common_format(
-    records: Sequence[Record],
-    wanted: PixelFormat,
-    *,
-    halves: bool = False,
-    option: str = "source_range or target_range",
-) -> PixelFormat:
-    """Chooses the pixel format to which all images can be converted.
-
-    Args:
-        records: `Record` of each image.
-        wanted: `PixelFormat`. What it leaves open is chosen: the deepest type there is, its range,
-            and the channels without alpha, RGB where some images are grey and some in colour.
-        halves: Whether the range of values of a record is that of two images side by side, so that
-            nothing is known of one of them.
-        option: Name of the option that gives the range of these images.
-
-    Returns:
-        `PixelFormat`.
-
-    Raises:
-        ValueError: If the images cannot be converted to one format, or exceed its range.
-
-    Example:
-        >>> grey, color = (Record(4, 4, channels, high=255.0) for channels in (1, 3))
-        >>> common_format([grey, color], PixelFormat())
-        PixelFormat(channels=3, dtype='uint8', value_range=(0.0, 255.0))
-    """
-    counts = Counter((record.channels, record.dtype, record.alpha) for record in records)
-    dtype = wanted.dtype or max((dtype for _, dtype, _ in counts), key=codecs.DTYPES.index)
-    channels = wanted.channels or max(channels - alpha for channels, _, alpha in counts)
-    if not all(convertible(c, d, channels, dtype, alpha) for c, d, alpha in counts):
-        listed = ", ".join(f"{n} of {c} channels of {d}" for (c, d, _), n in counts.most_common())
-        raise InputError(
-            "The images of one place must be of one kind, or grey and RGB of 8 and 16 bits. "
-            f"Received: {listed}, for {channels} channels of {dtype}. Save all alike; a check of "
-            "the data set names those that differ."
-        )
-    value_range = tuple(wanted.value_range or full_range(dtype))
-    scales = [full_range(dtype)[1] / full_range(record.dtype)[1] for record in records]
-    low = min(record.low * scale for record, scale in zip(records, scales))
-    high = max(record.high * scale for record, scale in zip(records, scales))
-    outside = not value_range[0] <= low <= high <= value_range[1]
-    if outside and not (halves and wanted.value_range):
-        raise InputError(
-            f"All pixels must be in their range, for {dtype} {full_range(dtype)} by default. "
-            f"Received: values from {low:g} to {high:g} for {value_range}. "
-            f"{_cure_of_range(records, low, high, option)}"
-        )
-    return PixelFormat(channels, dtype, value_range)
-
-
-def unused(records: Sequence[Record], pixel_format: PixelFormat) -> list[str]:
-    """Says what of the files of one place is not used.
-
-    Args:
-        records: `Record` of each image.
-        pixel_format: The format to which they are converted.
-
-    Returns:
-        List of sentences; empty for most data.
-
-    Example:
-        >>> unused([Record(channels=4, alpha=True)], PixelFormat(3))
-        ['Alpha of 1 of 1 files is not used.']
-    """
-    several = sum(record.frames > 1 for record in records)
-    alpha = sum(record.alpha and pixel_format.channels in (1, 3) for record in records)
-    counts = {
-        "Of {} of {} files with several frames or pages the first alone is used.": several,
-        "Alpha of {} of {} files is not used.": alpha,
-    }
-    return [text.format(count, len(records)) for text, count in counts.items() if count]
-
-
-def _cure_of_range(records, low, high, option):
-    ends = [end for record in records for end in (record.low, record.high)]
-    for value, place in ((low, "below"), (high, "above")):
-        if _is_no_data(ends, value):
-            count = sum(value in (record.low, record.high) for record in records)
-            return (
-                f"The value {value:.9g} of {count} of {len(records)} files is far {place} all "
-                "others, and probably stands for pixels without data. Fill these, or leave the "
-                f"files out, and give {option} of what is left."
-            )
-    return (
-        f"Give {option}, such as [{_outward(low, -1)},{_outward(high, 1)}]; of label maps, the "
-        "right number of classes."
-    )
-
-
-def _is_no_data(ends, value):
-    """Whether a value is one that people use for no data, or much farther than others are apart."""
-    others = [end for end in ends if end != value]
-    apart = max(others) - min(others) if others else 0.0
-    gap = min((abs(end - value) for end in others), default=0.0)
-    return (value in NO_DATA and gap > apart) or (len(others) > 1 and 0 < FAR * apart < gap)
-
-
-def _outward(value, sign):
-    """Returns a number of six digits that is not within a bound."""
-    with decimal.localcontext() as context:
-        context.prec = 6
-        context.rounding = decimal.ROUND_CEILING if sign > 0 else decimal.ROUND_FLOOR
-        return f"{float(context.create_decimal_from_float(value)):.9g}"
 
 
 def _fault(record, column, halves):

@@ -84,6 +84,7 @@ def scene_example(config: ExperimentConfig, controls: Mapping[str, str]) -> Call
 
     Example:
         >>> import tensorflow as tf
+        >>> from tfpix2pix.config import DataConfig
         >>> data = DataConfig(places={"instance": PlaceConfig(1, "int32")})
         >>> of_batch = scene_example(ExperimentConfig("mine", "", data), {"instances": "instance"})
         >>> list(of_batch((tf.zeros((1, 8, 8, 3)),) * 3).controls)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 import tifffile
 from PIL import Image, ImageOps, ImageSequence
 
-from tfpix2pix.data import codecs, formats, tiffs
+from tfpix2pix.data import arrays, codecs, formats, tiffs
 from tfpix2pix.errors import InputError
 
 # Format of what holds frames -> suffix. A JPEG's further images are other views of the same.
@@ -52,6 +52,7 @@ def read(encoded: bytes) -> Animation:
         UnreadableError: If it cannot be decoded; of later frames when they are asked for.
 
     Example:
+        >>> import numpy as np
         >>> pages = [(np.full((2, 4, 1), level, "uint8"), 0) for level in (0, 9)]
         >>> [int(pixels.max()) for pixels, _ in read(encode(pages, "TIFF")).frames]
         [0, 9]
@@ -83,6 +84,7 @@ def encode(frames: list, format: str, *, loop: Optional[int] = None) -> bytes:
         ValueError: If the format cannot hold the channels or bits.
 
     Example:
+        >>> import numpy as np
         >>> frames = [(np.full((2, 4, 3), level, "uint8"), 70) for level in (0, 255)]
         >>> animation = read(encode(frames, "GIF", loop=0))
         >>> animation.count, animation.loop, [duration for _, duration in animation.frames]
@@ -137,7 +139,7 @@ def _frames(encoded):
 def _pages(encoded):
     _, pages = tiffs.read_pages(encoded, codecs.MOST_PIXELS)
     for page in pages:
-        yield codecs.supported(page.pixels), 0
+        yield arrays.supported(page.pixels), 0
 
 
 def _named(frames):

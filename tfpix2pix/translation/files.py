@@ -206,7 +206,8 @@ class _Work(NamedTuple):
         high = np.iinfo(self.translator.source.dtype).max
         if ids.max() > high:
             raise codecs.UnreadableError(f"it has the id {ids.max()}, and the greatest is {high}")
-        return animations.Animation("PNG", 1, [(ids.astype(self.translator.source.dtype), 0)])
+        ids = ids.astype(self.translator.source.dtype)
+        return animations.Animation("PNG", 1, [(ids, 0)], ids.shape[:2])
 
     def outcomes(self, name, file, animation):
         """Yields for each image of a file the paths of its translations, and whether it is new."""
