@@ -1,6 +1,7 @@
 """What a training says of data that it uses in part, or that changed."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from tfpix2pix import InputError
 from tfpix2pix.data import codecs, sources
 from training.engine import loop
+from training.engine.locking import locked
 from training.train import parse
 
 RANDOM = np.random.default_rng(17)
@@ -135,3 +137,24 @@ def test_the_message_of_sizes_knows_the_batch(tmp_path, monkeypatch):
         "2",
     )
     assert notes is not None
+
+
+def test_two_trainings_do_not_share_a_run(tmp_path, monkeypatch):
+    """Started twice, from two windows: both wrote checkpoints over each other's."""
+    data = write_pairs(tmp_path / "data", a=(64, 64, 3), b=(64, 64, 3))
+    with locked(tmp_path / "run"), pytest.raises(InputError) as error:
+        said(data, tmp_path, monkeypatch)
+    assert str(error.value) == (
+        f"One training at a time may use a run folder. Received: {str(tmp_path / 'run')!r}, in "
+        f"which process {os.getpid()} trains. Wait for it, or use another --run."
+    )
+    _, run = said(data, tmp_path, monkeypatch)
+    assert (run / "run.json").exists()
+
+
+def test_an_empty_test_folder_is_said(tmp_path, monkeypatch):
+    data = write_pairs(tmp_path / "data", a=(64, 64, 3), b=(64, 64, 3))
+    (data / "test").mkdir()
+    (data / "test/.gitkeep").write_bytes(b"")
+    notes, _ = said(data, tmp_path, monkeypatch)
+    assert notes == ["The folder test has no images; the training is judged by its own."]

@@ -3,6 +3,7 @@
 import decimal
 from collections import Counter
 from collections.abc import Sequence
+from typing import Optional
 
 from tfpix2pix.data import codecs
 from tfpix2pix.data.formats import PixelFormat, convertible, full_range
@@ -64,6 +65,26 @@ def common_format(
             f"{_cure_of_range(records, low, high, option)}"
         )
     return PixelFormat(channels, dtype, value_range)
+
+
+def needed_range(records: Sequence[Record]) -> Optional[str]:
+    """Returns a range that holds all pixels, if they are numbers beyond [0, 1].
+
+    Args:
+        records: `Record` of each image.
+
+    Returns:
+        Such as `"[-1000,1199]"`; `None` where the range of their type holds them.
+
+    Example:
+        >>> needed_range([Record(dtype="float32", low=-2.828161, high=0.5)])
+        '[-2.82817,0.5]'
+    """
+    low = min(record.low for record in records)
+    high = max(record.high for record in records)
+    if all(record.dtype != "float32" for record in records) or 0 <= low <= high <= 1:
+        return None
+    return f"[{_outward(low, -1)},{_outward(high, 1)}]"
 
 
 def unused(records: Sequence[Record], pixel_format: PixelFormat) -> list[str]:

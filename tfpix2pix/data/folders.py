@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Union
 
 from tfpix2pix.data import codecs
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, listed
 
 _LEFTOVERS = ("Thumbs.db", "desktop.ini", "Icon\r", "__MACOSX")  # Of Windows and macOS.
 # What people have beside images that are read: photos of phones, scans, volumes, videos.
@@ -90,7 +90,7 @@ def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
         Sorted list of `pathlib.Path`. Linked folders are followed; a loop of links ends.
 
     Raises:
-        ValueError: If a folder cannot be read.
+        ValueError: If a folder cannot be read, or a name is no UTF-8.
 
     Example:
         >>> from tfpix2pix import atomic
@@ -100,7 +100,22 @@ def image_files(folder: Union[str, os.PathLike]) -> list[Path]:
         ['foxes/b/1.PNG']
     """
     folder = Path(folder)
-    return sorted(_visible_images(folder, ())) if folder.is_dir() else []
+    files = sorted(_visible_images(folder, ())) if folder.is_dir() else []
+    unreadable = [file for file in files if not _is_text(str(file))]
+    if unreadable:
+        raise InputError(
+            "Names of images must be UTF-8, since they are written to reports and pages. Received: "
+            f"{listed([ascii(str(file)) for file in unreadable])}. Rename them."
+        )
+    return files
+
+
+def _is_text(name):
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _visible_images(folder, entered, suffixes=codecs.SUFFIXES):

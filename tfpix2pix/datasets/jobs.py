@@ -97,10 +97,20 @@ def is_done(job: Job) -> bool:
         >>> is_done(Job(("input.png",), ("output.png",), None))
         True
     """
-    newest = max(os.stat(file).st_mtime_ns for file in job.inputs)
+    newest = max(_changed(file) for file in job.inputs)
     return any(
         os.path.exists(output) and os.stat(output).st_mtime_ns >= newest for output in job.outputs
     )
+
+
+def _changed(file):
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError as error:
+        raise InputError(
+            "What is prepared must be files that can be read. Received: "
+            f"{file}: {codecs.unread(file, error)}. Replace or remove it."
+        ) from error
 
 
 def image_job(

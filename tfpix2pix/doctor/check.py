@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional, Union
 import numpy as np
 from PIL import Image
 
+from tfpix2pix.data.agreement import needed_range
 from tfpix2pix.data.looks import to_rgb
 from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.doctor import domain_looks, findings, suspicions
@@ -35,6 +36,7 @@ class Side(NamedTuple):
         channels: Number of channels in training, if all are converted to one.
         mean: Mean of the channels as shown, 0 to 255.
         spread: Mean of the images' standard deviations.
+        value_range: Text of a range that holds all pixels, if that of their type does not.
 
     Example:
         >>> Side("A", 1, "photo", [], False, (4, 4), 3, (0.0,) * 3, (0.0,) * 3).kind
@@ -50,6 +52,7 @@ class Side(NamedTuple):
     channels: int
     mean: tuple[float, ...]
     spread: tuple[float, ...]
+    value_range: Optional[str] = None
 
 
 class Suggestion(NamedTuple):
@@ -182,6 +185,7 @@ def _side(side, look, pictures):
         max(p.record.channels - p.record.alpha for p in pictures),
         tuple(np.mean([p.features.mean for p in pictures], axis=0).round(1).tolist()),
         tuple(np.mean([p.features.spread for p in pictures], axis=0).round(1).tolist()),
+        needed_range([p.record for p in pictures]),
     )
 
 
@@ -220,6 +224,10 @@ def _suggestions(data, evidence, sides):
         Suggestion("data.target_channels", str(target.channels)),
         Suggestion("train.batch_size", str(batch_size), f"{count} pairs, {amount}"),
     ]
+    for place, one in (("source", source), ("target", target)):
+        if one.value_range:
+            reason = f"it holds all pixels of {one.side}"
+            suggestions.append(Suggestion(f"data.{place}_range", one.value_range, reason))
     if source.is_exact:
         reason = "label maps must not get new colours"
         suggestions.append(Suggestion("data.source_kernel", "nearest", reason))

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import NamedTuple, Optional
 
 from tfpix2pix.data import codecs, formats
+from tfpix2pix.data.agreement import needed_range
 from tfpix2pix.datasets import face_folders
 from tfpix2pix.doctor.evidence import Evidence
 
@@ -294,15 +295,13 @@ def judge_formats(evidence: Evidence) -> Iterator[Finding]:
             f"{_in_words((channels, deepest))}. Save all alike.",
             [Item((p.name,), _in_words((p.record.channels, p.record.dtype))) for p in unlike],
         )
-        low = min(p.record.low for p in pictures)
-        high = max(p.record.high for p in pictures)
-        outside = deepest == "float32" and not 0 <= low <= high <= 1
+        outside = needed_range([p.record for p in pictures]) is not None
         yield Finding(
             "float_range",
             "warning",
-            f"Floating point images{side_phrase} that exceed [0, 1]",
+            f"Images{side_phrase} of numbers that exceed [0, 1]",
             "Give the range that becomes [-1, 1] as source_range or target_range, such as "
-            f"[{low:g},{high:g}].",
+            f"{needed_range([p.record for p in pictures])}.",
             [
                 Item((p.name,), f"{p.record.low:g} to {p.record.high:g}")
                 for p in pictures

@@ -42,6 +42,7 @@ def data_notes(config: ExperimentConfig, examples, phases: Sequence[Phase]) -> l
     notes += dict.fromkeys(note for domain in domains for note in domain.notes)
     return [
         *notes,
+        *_empty(data),
         *_unread(data.folder),
         *_stretched(domains),
         *_enlarged(config, domains, phases),
@@ -81,6 +82,16 @@ def data_record(names: Sequence[str]) -> dict:
     """
     digest = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
     return {"examples": len(names), "names_sha256": digest}
+
+
+def _empty(data):
+    """Says which splits have a folder and no images."""
+    if not Path(data.folder).is_dir() or data.layout == "tfrecord":
+        return []
+    filled = layouts.splits(data.folder, layout=data.layout)
+    empty = [s for s in layouts.SPLITS if s not in filled and (Path(data.folder) / s).is_dir()]
+    judged = "" if {"val", "test"} & set(filled) else "; the training is judged by its own"
+    return [f"The folder {split} has no images{judged}." for split in empty]
 
 
 def _unread(folder):

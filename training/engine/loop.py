@@ -19,6 +19,7 @@ from training.engine.batches import completed
 from training.engine.checkpoints import Checkpoints
 from training.engine.data_notes import changed_data, data_notes, data_record
 from training.engine.fine_tuning import start_from
+from training.engine.locking import locked
 from training.engine.monitor import Monitor
 from training.engine.resuming import check_same_experiment
 from training.engine.run_log import EVENTS, RunLog
@@ -127,6 +128,7 @@ def train(
     # Nothing is refused from here on. Only the chief writes the run folder.
     with ExitStack() as stack:
         folder = run if training.is_chief else Path(stack.enter_context(TemporaryDirectory()))
+        stack.enter_context(locked(folder))
         runs.save_phases(training.phases, folder)
         if first < last:
             runs.drop_finished(folder, first)
