@@ -6,7 +6,7 @@ from typing import Optional
 import jsonargparse
 
 from tfpix2pix.errors import reported
-from training.evaluation import results_page
+from training.evaluation import results_page, revealed_scores
 from training.evaluation.results import PAGE, evaluate
 from training.evaluation.scores import MEASURES, shared_names
 
@@ -24,11 +24,21 @@ def main(arguments: Optional[list] = None):
     parser.add_function_arguments(evaluate, skip={"run"}, as_positional=False)
     parsed = parser.parse_args(arguments)
     runs = evaluate(**parsed)["runs"]
-    print(" ".join([f"{'mean':34}", *(f"{run['title']:>12}" for run in runs)]))
+    titles = [run["title"] for run in runs]
+    print(_row("mean", titles))
     for name in shared_names([run["mean"] for run in runs]):
-        cells = (f"{results_page.number(run['mean'][name]):>12}" for run in runs)
-        print(" ".join([f"{MEASURES[name].title:34}", *cells]))
+        numbers = [results_page.number(run["mean"][name]) for run in runs]
+        print(_row(MEASURES[name].title, numbers))
+    revealed = revealed_scores.table(runs)
+    if revealed:
+        print(_row("PSNR, dB, by revealed points", titles, 22))
+    for title, cells in revealed:
+        print(_row(title, map(revealed_scores.text, cells), 22))
     print(f"Look at {parsed.to / PAGE}.")
+
+
+def _row(title, cells, width=12):
+    return " ".join([f"{title:34}", *(f"{cell:>{width}}" for cell in cells)])
 
 
 if __name__ == "__main__":

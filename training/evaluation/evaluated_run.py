@@ -18,6 +18,7 @@ from tfpix2pix.runs import Run
 from training import progress
 from training.evaluation import scores
 from training.evaluation.domain_scores import DomainScores
+from training.evaluation.revealed_scores import RevealedScores, revealing_control
 from training.evaluation.segment_scores import SegmentScores
 
 # What pictures of an example are called -> the role of their `tfpix2pix.models.Column`.
@@ -42,6 +43,7 @@ class Selection(NamedTuple):
         averaged: Whether to take the moving averages of the weights.
         statistics: Statistics of batch norm, see `tfpix2pix.inference.translate`.
         precision: What networks compute in, see `tfpix2pix.bfloat16.graph_precision`.
+        revealed: How many places of targets to show, see `RevealedScores`; empty for none.
     """
 
     data: Optional[Path] = None
@@ -51,6 +53,7 @@ class Selection(NamedTuple):
     averaged: bool = False
     statistics: str = "per_image"
     precision: str = "float32"
+    revealed: Optional[list[int]] = None
 
 
 class Judges(NamedTuple):
@@ -110,10 +113,11 @@ class EvaluatedRun:
             `"target"` or, where a direction goes back, `"reconstruction"` (of the input from the
             output) and `"identity"` (what the reverse direction, which translates into such images,
             makes of the input itself).
+        revealed: `RevealedScores`, or `None` where no control shows places of targets.
 
     Raises:
-        ValueError: If the run cannot be restored, the data cannot be read, or there is nothing to
-            compare the direction with.
+        ValueError: If the run cannot be restored, the data cannot be read, there is nothing to
+            compare the direction with, or a control does not show as many places.
     """
 
     def __init__(self, folder: Path, title: str, selection: Selection, judges: Judges):
@@ -138,6 +142,10 @@ class EvaluatedRun:
         self._domain = DomainScores(judges.features)
         self._input_domain = None
         self._input_rows = []
+        self.revealed = None
+        control = revealing_control(self._direction)
+        if control is not None and selection.revealed != []:
+            self.revealed = RevealedScores(control, selection.revealed)
         self._segments = None
         if judges.segment is not None:
             size = self._run.image_size
@@ -225,6 +233,8 @@ class EvaluatedRun:
             self._input_rows.append(self._domain.of_one(pictures["input"]))
             self._input_domain.add(pictures["input"])
         self._rows.append(row)
+        if self.revealed is not None:
+            self._reveal(example, shown["target"])
         if self._segments is not None:
             self._segments.add(pictures, labels)
         return {title: np.asarray(picture) for title, picture in shown.items()}
@@ -293,6 +303,7 @@ class EvaluatedRun:
             "mean": _finite(means),
             "median": _finite({name: np.nanmedian(values) for name, values in examples.items()}),
             "difference": differences,
+            "revealed": self.revealed and self.revealed.summary(),
         }
 
     def _columns(self):
@@ -309,6 +320,19 @@ class EvaluatedRun:
             return inference.translate_in(
                 direction, source, controls, statistics=self._selection.statistics
             )
+
+    def _reveal(self, example, target):
+        """Measures translations that are shown places of a target, as people see it."""
+
+        def shown(translated):
+            return self._pictures({"output": translated}, example.source)["output"]
+
+        def translate(values):
+            controls = {**example.controls, **values}
+            return shown(self._translated(self._direction, example.source, controls))
+
+        # Zeros are a photo in grey, or grey all over where sources have no lightness.
+        self.revealed.add(target, translate, shown(tf.zeros_like(example.target)))
 
     def _pictures(self, signed, source):
         """Returns a dict of title to the picture of an image, uint8 `[height, width, 3]`."""

@@ -41,6 +41,7 @@ def evaluate(
     segmenter: Optional[Path] = None,
     statistics: Literal["per_image", "batch", "moving"] = "per_image",
     precision: GraphPrecision = "float32",
+    revealed: Optional[list[int]] = None,
 ):
     """Measures the translations of held-out examples, and makes a page to look at them.
 
@@ -70,17 +71,20 @@ def evaluate(
             `tfpix2pix.inference.translate`.
         precision: What the networks of the runs compute in; measures stay float32. auto_bfloat16 is
             faster on processors that have bfloat16.
+        revealed: Of directions with hints: how many places of each target to show, to measure the
+            PSNR of the pictures by; by default 0, 1, 2, 5, 10, 20, 50 and 100, "[]" for none.
 
     Returns:
         Dict, the content of `metrics.json`.
 
     Raises:
         ValueError: If a run, the data, the features or the segmenter cannot be used, the direction
-            has no targets, the runs have different examples, the machine does not compute in the
-            precision, or the folder holds something else.
+            has no targets or does not show as many places of them, the runs have different
+            examples, the machine does not compute in the precision, or the folder holds something
+            else.
 
     Reference:
-        Isola et al., 2017, sections 3.4, 4.1 and 4.2.
+        Isola et al., 2017, sections 3.4, 4.1 and 4.2; Zhang et al., 2017, section 4.1.
     """
     check_precision(precision)
     to = Path(to).resolve()
@@ -90,12 +94,18 @@ def evaluate(
     segment, classes = segmenters.load_any(segmenter) if segmenter else (None, None)
     feature_model, accuracy = _feature_model(features, run, data, direction)
     judges = Judges(feature_model, segment, classes)
-    selection = Selection(data, limit, direction, best, averaged, statistics, precision)
+    selection = Selection(data, limit, direction, best, averaged, statistics, precision, revealed)
     runs = [EvaluatedRun(folder, title, selection, judges) for folder, title in _titled(run)]
     first = runs[0]
     for other in runs[1:]:
         same = (other.names, other.references) == (first.names, first.references)
         _check_same(first, other, same)
+    if revealed and all(one.revealed is None for one in runs):
+        raise InputError(
+            "`revealed` needs a direction with targets and a control that shows places of them, "
+            f"such as hints. Received: {revealed} for {', '.join(one.title for one in runs)}. "
+            "Leave it out."
+        )
     with atomic.replacing(to) as folder:
         baseline, sizes = _translate(runs, folder / PICTURES)
         result = {
@@ -219,11 +229,14 @@ def _table(runs, names, scores):
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     measured = shared_names(scores)
-    table.writerow(["number", "name", "run", *measured])
-    for run, run_scores in zip(runs, scores):
+    revealed = [run.revealed.columns() if run.revealed else {} for run in runs]
+    titles = [*measured, *dict.fromkeys(title for columns in revealed for title in columns)]
+    table.writerow(["number", "name", "run", *titles])
+    for run, run_scores, columns in zip(runs, scores, revealed):
+        numbers = {**run_scores, **columns}
         for index, name in enumerate(names):
-            numbers = [run_scores[measure][index] for measure in measured]
-            table.writerow([index, name, run.title, *numbers])
+            cells = [numbers[title][index] if title in numbers else "" for title in titles]
+            table.writerow([index, name, run.title, *cells])
     return text.getvalue()
 
 

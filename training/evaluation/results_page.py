@@ -5,11 +5,14 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
+from training.evaluation import revealed_scores
 from training.evaluation.scores import MEASURES, badness, shared_names
 
-# Of the histogram, in pixels.
+# Of drawings, in pixels.
 WIDTH = 360
 HEIGHT = 150
+CURVE_HEIGHT = 220
+TICKS = 4  # Of decibels.
 BINS = 24
 SMALL = 128  # Pixels; pictures of at most that side are enlarged without smoothing.
 COLORS = ("#2a7fd4", "#d9730d", "#2a9d5c", "#b84fc4", "#c43d3d", "#8a7a1c")  # Of runs.
@@ -25,6 +28,7 @@ def number(value):
 _ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["number"] = number
 _ENVIRONMENT.filters["change"] = lambda value: f"{value:+.3g}"
+_ENVIRONMENT.filters["interval"] = revealed_scores.text
 _PAGE = _ENVIRONMENT.from_string(Path(__file__).with_name("page.html").read_text("utf-8"))
 
 
@@ -54,6 +58,8 @@ def html(result, names, sizes, scores, columns, real=()):
         measures=MEASURES,
         color=_color,
         drawing=histogram([run_scores[first] for run_scores in scores], result["baseline_l1"]),
+        revealed=revealed_scores.table(runs),
+        curve=curve([run["revealed"] for run in runs]),
         names=names,
         sizes=sizes,
         small=np.max(sizes) <= SMALL,
@@ -109,6 +115,69 @@ def histogram(values, baseline):
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Histogram">'
         f'{"".join(paths)}<text x="{left}" y="{HEIGHT - 6}">{edges[0]:.3g}</text>'
         f'<text x="{WIDTH - left}" y="{HEIGHT - 6}" text-anchor="end">{edges[-1]:.3g}</text></svg>'
+    )
+
+
+def curve(revealed):
+    """Draws the PSNR against the number of revealed points, whose logarithms are even.
+
+    Args:
+        revealed: For each run what `training.evaluation.revealed_scores.RevealedScores.summary`
+            returns, or `None`.
+
+    Returns:
+        str, SVG with a line within its 95% interval for each run that has one, and a dashed line
+        for pictures without colour; empty if no run has any.
+    """
+    drawn = [(_color(index), one) for index, one in enumerate(revealed) if one]
+    if not drawn:
+        return ""
+    points = [point for _, one in drawn for point in one["points"]]
+    no_color = drawn[0][1]["no_color"]["mean"]
+    counts = sorted({point["count"] for point in points})
+    ends = [no_color, *(point[bound] for point in points for bound in ("low", "high"))]
+    lowest, highest = min(ends), max(ends)
+    left = 40
+    right = WIDTH - 16
+    top = 12
+    bottom = CURVE_HEIGHT - 36
+
+    def across(count):
+        share = np.log1p(count) / max(np.log1p(counts[-1]), 1.0)
+        return f"{left + share * (right - left):.1f}"
+
+    def down(psnr, offset=0):
+        share = (psnr - lowest) / max(highest - lowest, 1e-6)
+        return f"{bottom - share * (bottom - top) + offset:.1f}"
+
+    def path(corners, style):
+        return f'<path d="M{"L".join(corners)}" {style}/>'
+
+    parts = [
+        f'<text x="{left - 6}" y="{down(psnr, 4)}" text-anchor="end">{psnr:.1f}</text>'
+        + path([f"{left},{down(psnr)}H{right}"], 'stroke="#8885"')
+        for psnr in np.linspace(lowest, highest, TICKS)
+    ]
+    for color, one in drawn:
+        low, mean, high = (
+            [f"{across(point['count'])},{down(point[bound])}" for point in one["points"]]
+            for bound in ("low", "mean", "high")
+        )
+        parts.append(path([*high, *low[::-1]], f'fill="{color}" fill-opacity=".25"'))
+        parts.append(path(mean, f'fill="none" stroke="{color}" stroke-width="2"'))
+    parts.append(
+        path([f"{left},{down(no_color)}H{right}"], 'stroke="currentColor" stroke-dasharray="4"')
+        + f'<text x="{right}" y="{down(no_color, -4)}" text-anchor="end">'
+        f"{revealed_scores.NO_COLOR}</text>"
+    )
+    parts += [
+        f'<text x="{across(count)}" y="{bottom + 16}" text-anchor="middle">{count}</text>'
+        for count in counts
+    ]
+    parts.append(f'<text x="{right}" y="{bottom + 31}" text-anchor="end">revealed points</text>')
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {CURVE_HEIGHT}" role="img" aria-label="PSNR in decibels by '
+        f'the number of revealed points">{"".join(parts)}</svg>'
     )
 
 
