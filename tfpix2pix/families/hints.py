@@ -184,7 +184,8 @@ def points_control(task) -> Control:
     """
 
     def neutral(source):
-        return tf.zeros((tf.shape(source)[0], 0, POINT))
+        # A row that is no point: files of ONNX and TensorFlow Lite take no empty tensors.
+        return tf.tile([[[0.0, 0.0, 0.0, 0.0, 0.0, -1.0]]], (tf.shape(source)[0], 1, 1))
 
     def prepared(points, source):
         points = checked_points(points, source)

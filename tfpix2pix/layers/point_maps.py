@@ -45,12 +45,17 @@ class _WorkingSize(keras.layers.Layer):
         known = all(isinstance(side, int) for side in (*sides, *to))
         if self.shorter_side is None or (known and sides == to):
             return x
-        return tf.image.resize(x, to, "bilinear", antialias=True)
+        # As `tf.image.resize` with antialias, which converters of models do not know.
+        rows, columns = (_weights(*pair) for pair in zip(sides, to))
+        batch, channels = tf.shape(x)[0], x.shape[-1]
+        x = rows @ tf.reshape(x, (batch, sides[0], sides[1] * channels))
+        return columns @ tf.reshape(x, (batch, to[0], sides[1], channels))
 
     def padded(self, x, scaled):
         """Returns maps of the scaled sides, reflected at the end until both are multiples."""
         for axis, side in zip((1, 2), scaled):
-            missing = -side % self.multiple
+            # Without negative numbers, of which ONNX files have another remainder.
+            missing = (self.multiple - side % self.multiple) % self.multiple
             if not (isinstance(side, int) and missing == 0):
                 x = tf.gather(x, _reflected(side, missing), axis=axis)
         return x
@@ -122,12 +127,17 @@ class PointMap(_WorkingSize):
         rows &= is_point
 
         def cover(number, last):
-            covers = rows[:, number, :, tf.newaxis] & columns[:, number, tf.newaxis]
+            row, column = (tf.gather(covered, number, axis=1) for covered in (rows, columns))
+            covers = tf.expand_dims(row, 2) & tf.expand_dims(column, 1)
             return number + 1, tf.where(covers, number + 1, last)
 
-        count = tf.shape(points)[1]
+        numbers = tf.range(1, tf.shape(points)[1] + 1) * tf.cast(radius >= 0, "int32")
+        count = tf.reduce_max(numbers)  # Of examples in training most rows are no points.
         none = tf.zeros((tf.shape(points)[0], *scaled), "int32")
-        _, last = tf.while_loop(lambda number, _: number < count, cover, (0, none))
+        if points.shape[1] == 1:  # As in converted files, since OpenVINO takes no such loop.
+            _, last = cover(0, none)
+        else:
+            _, last = tf.while_loop(lambda number, _: number < count, cover, (0, none))
         values = points[..., PLACE:]
         values = tf.concat([values, tf.ones_like(values[..., :1])], axis=-1)
         values = tf.pad(values, ((0, 0), (1, 0), (0, 0)))
@@ -157,6 +167,15 @@ class ImageSize(_WorkingSize):
         sides, scaled = self.scaled(images)
         x = tf.cast(maps, "float32")[:, : scaled[0], : scaled[1]]
         return tf.cast(self.resized(x, scaled, sides), self.compute_dtype)
+
+
+def _weights(side, to):
+    """Returns how much each row of an image counts in each of its resized one, `[to, side]`."""
+    step = tf.cast(side, "float32") / tf.cast(to, "float32")
+    centers = (tf.range(to, dtype="float32") + 0.5) * step - 0.5
+    distances = tf.abs(centers[:, tf.newaxis] - tf.range(side, dtype="float32"))
+    weights = tf.maximum(0.0, 1.0 - distances / tf.maximum(step, 1.0))
+    return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
 
 
 def _reflected(side, missing):

@@ -10,6 +10,7 @@ from tensorflow import keras
 
 from tests.cases import fixed_weights, smooth_images
 from tfpix2pix import InputError, export, inference
+from tfpix2pix.families import get_family, preset
 from tfpix2pix.networks import unet_generator
 
 SIZES = [(1, 8, 16), (3, 7, 5), (2, 1, 1)]
@@ -87,3 +88,16 @@ def test_a_file_that_differs_is_not_written(tmp_path):
     with pytest.raises(InputError, match=r"agree with the trained one within 0\.0001"):
         export.convert(keras.Model(source, noisy), tmp_path / "noisy.tflite")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_a_network_with_points_is_converted_without_any(suffix, tmp_path):
+    """Files of any size, which the network works at and comes back from."""
+    pytest.importorskip("onnxruntime" if suffix == ".onnx" else "tensorflow")
+    config = preset("hints_debug")
+    family = get_family(config.family)
+    model = family.model(config)
+    fixed_weights(model.generator)
+    directions = family.directions(config, model)
+    assert export.convert(directions, tmp_path / f"hints{suffix}", size=(32, 48)) < 1e-5

@@ -59,6 +59,28 @@ def test_points_are_painted_in_order_at_the_working_size(size, working, padded, 
     np.testing.assert_allclose(call(tf.constant(points), images), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("radius", [-1, 0, 3])
+def test_a_point_alone_is_painted_as_among_others(radius):
+    """Its count is known then, as in converted files."""
+    alone = np.array([[[5, 9, radius, 0.25], [7, 2, radius, -0.5]]], "float32")
+    for number in range(2):
+        maps = PointMap(16, 4)([alone[:, number : number + 1], tf.zeros((1, 20, 30, 1))])
+        expected = painted(alone[0, number : number + 1], (20, 30), (16, 24), (16, 24))
+        np.testing.assert_allclose(maps[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (9, 5), (1, 1), (40, 7), (200, 90)])
+@pytest.mark.parametrize("known", [True, False])
+def test_images_are_resized_as_tensorflow_s_antialias_does(size, known):
+    images = tf.constant(RANDOM.uniform(-1, 1, (2, *size, 3)), "float32")
+    layer = WorkingSize(12)
+    specs = [tf.TensorSpec((None, None, None, 3))]
+    working = tf.function(layer, None if known else specs)(images)
+    assert min(working.shape[1:3]) == 12
+    expected = tf.image.resize(images, working.shape[1:3], antialias=True)
+    np.testing.assert_allclose(working, expected, atol=1e-4)
+
+
 def test_no_points_paint_nothing():
     maps = PointMap(8, 4)([tf.zeros((2, 0, 5)), tf.zeros((2, 20, 30, 1))])
     assert maps.shape == (2, 8, 12, 3)
