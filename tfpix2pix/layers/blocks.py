@@ -16,6 +16,7 @@ from tfpix2pix.layers.convolution import (
     SpectralConv2D,
 )
 from tfpix2pix.layers.dropout import Dropout
+from tfpix2pix.layers.growing import ThriftyLeakyReLU
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 from tfpix2pix.layers.norms import normalization
 from tfpix2pix.layers.reflected import ReflectedConv2D
@@ -85,7 +86,7 @@ class Style:
 
     def leak(self, x, *, name: str):
         """Applies the leaky ReLU."""
-        return keras.layers.LeakyReLU(self.conventions.leak, name=name)(x)
+        return ThriftyLeakyReLU(self.conventions.leak, name=name)(x)
 
 
 def down_block(

@@ -5,6 +5,8 @@ from typing import Optional
 import tensorflow as tf
 from tensorflow import keras
 
+from tfpix2pix.bfloat16 import is_rewritten
+
 
 @keras.utils.register_keras_serializable("tfpix2pix")
 class Fade(keras.layers.Layer):
@@ -126,6 +128,10 @@ class PixelNormalization(keras.layers.Layer):
 
 def _leaky_gradient(upstream, y, slope):
     """Returns the gradient of a leaky ReLU, whose output has the signs of its input."""
+    if is_rewritten():  # Processors have this operation in float32 alone, and emulate the other.
+        return slope * upstream + (1.0 - slope) * tf.raw_ops.ReluGrad(
+            gradients=upstream, features=y
+        )
     return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=y, alpha=slope)
 
 

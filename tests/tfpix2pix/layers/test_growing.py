@@ -14,6 +14,7 @@ from tfpix2pix.layers import (
     MinibatchDeviation,
     PixelNormalization,
     ThriftyLeakyReLU,
+    growing,
 )
 
 IMAGES = smooth_images((3, 5, 4, 6))
@@ -51,7 +52,13 @@ def normalized(x):
         (PixelNormalization(0.1, 0.3), lambda x: normalized(leaky(x))),
     ],
 )
-def test_gradients_by_outputs_are_those_of_the_formula_and_so_are_the_second_ones(layer, plain):
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_gradients_by_outputs_are_those_of_the_formula_and_so_are_the_second_ones(
+    layer, plain, rewritten, monkeypatch
+):
+    """Also as they are in graphs that will be rewritten to bfloat16."""
+    monkeypatch.setattr(growing, "is_rewritten", lambda: rewritten)
+
     def derivatives(function):
         with tf.GradientTape() as outer:
             outer.watch(IMAGES)
