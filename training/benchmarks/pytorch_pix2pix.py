@@ -94,8 +94,8 @@ class PatchGAN(nn.Module):
 def restated(options):
     """Returns the training step and the translator, see `training.benchmarks`."""
     filters = options.model["base_filters"]
-    generator = UNet(options.size[0].bit_length() - 1, filters)
-    return Step({"G": generator, "D": PatchGAN(6, filters)}), generator
+    generator = UNet(options.size[0].bit_length() - 1, filters, options.channels)
+    return Step({"G": generator, "D": PatchGAN(sum(options.channels), filters)}), generator
 
 
 class Step:
@@ -113,22 +113,45 @@ class Step:
         }
         self.cross_entropy = nn.BCEWithLogitsLoss()
 
-    def __call__(self, source, target):
-        """Trains on a batch, float32 `[batch, 3, height, width]` each, in [-1, 1]."""
-        translated = self.networks["G"](source)
+    def __call__(self, source, target) -> dict[str, torch.Tensor]:
+        """Trains on a batch, float32 `[batch, channels, height, width]` each, in [-1, 1].
 
+        Returns:
+            As `learn`.
+        """
+        return self.learn(source, target, self.networks["G"](source))
+
+    def learn(self, source, target, translated, **extra) -> dict[str, torch.Tensor]:
+        """Trains both on a batch that the generator has translated.
+
+        Args:
+            source: What the discriminator sees beside targets and translations.
+            target: As of a call.
+            translated: The same, with its graph.
+            **extra: Further weighted losses of the generator.
+
+        Returns:
+            Dict of our names of terms to their weighted losses.
+        """
         self.networks["D"].requires_grad_(True)
         self.optimizers["D"].zero_grad()
         fake = self._judged(source, translated.detach(), torch.zeros)
         real = self._judged(source, target, torch.ones)
-        (0.5 * (fake + real)).backward()
+        judging = 0.5 * (fake + real)
+        judging.backward()
         self.optimizers["D"].step()
 
         self.networks["D"].requires_grad_(False)
         self.optimizers["G"].zero_grad()
-        fooling = self._judged(source, translated, torch.ones)
-        (fooling + 100 * nn.functional.l1_loss(translated, target)).backward()
+        terms = {
+            "gan": self._judged(source, translated, torch.ones),
+            "l1": 100 * nn.functional.l1_loss(translated, target),
+            **extra,
+        }
+        sum(terms.values()).backward()
         self.optimizers["G"].step()
+        losses = {f"generator_{name}": term.detach() for name, term in terms.items()}
+        return {"discriminator_gan": judging.detach(), **losses}
 
     def _judged(self, source, judged, labels):
         logits = self.networks["D"](torch.cat([source, judged], 1))

@@ -18,6 +18,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 WARM_UP = 3  # Runs before anything is measured.
+HINTS = 7  # Points of an example that are none of the empty rows: the mean of those drawn.
 BFLOAT16 = "bfloat16"  # What a contender needs of the processor.
 
 
@@ -30,6 +31,8 @@ class Options(NamedTuple):
         batch: Images per run.
         model: Dict of the options of the family's networks and losses.
         classes: Classes of the label maps of scenes, which have maps of instances too; of images 0.
+        channels: Channels of source and target.
+        points: Rows of points of an example, where a user gives hints, else 0.
         onnx: File of our translator for those who run such.
     """
 
@@ -38,6 +41,8 @@ class Options(NamedTuple):
     batch: int
     model: dict
     classes: int = 0
+    channels: tuple = (3, 3)
+    points: int = 0
     onnx: str = ""
 
 
@@ -80,10 +85,14 @@ def _peak_megabytes():
 
 
 def _examples(options):
-    """Returns a batch as trainings have it: source, maps of instances if there are any, target."""
+    """Returns a batch as trainings have it: source, what stands beside it if anything, target."""
     random = np.random.default_rng(0)
     sides = (options.batch, *options.size)
-    source, target = (random.uniform(-1, 1, (*sides, 3)).astype("float32") for _ in range(2))
+    source, target = (
+        random.uniform(-1, 1, (*sides, count)).astype("float32") for count in options.channels
+    )
+    if options.points:
+        return [source, _points(random, options), target]
     if not options.classes:
         return [source, target]
     # Instances of 8x8 pixels.
@@ -91,6 +100,19 @@ def _examples(options):
     labels = blocks.repeat(8, 1).repeat(8, 2)
     one_hot = 2 * np.eye(options.classes, dtype="float32")[labels] - 1
     return [one_hot, labels[..., np.newaxis].astype("int32"), target]
+
+
+def _points(random, options):
+    """Draws hints as `tfpix2pix.data.hint_points.drawn_points` does, but always as many."""
+    shape = (options.batch, options.points)
+    side = random.integers(1, 10, (*shape, 1))
+    room = np.array(options.size) - side
+    corners = np.clip(random.normal(room / 2, room / 4), 0, room).astype("int32")
+    radius = (side - 1) / 2
+    values = random.uniform(-1, 1, (*shape, options.channels[1]))
+    is_hint = np.arange(options.points)[:, np.newaxis] < HINTS
+    rows = [corners + radius, np.where(is_hint, radius, -1.0), values]
+    return np.concatenate(rows, -1).astype("float32")
 
 
 def configured(
@@ -138,10 +160,20 @@ def options_of(config) -> Options:
     """Returns what is measured of an experiment as `configured` returns it."""
     from dataclasses import asdict
 
+    from tfpix2pix.data.hint_points import MOST_DRAWN
+    from tfpix2pix.families import pixels
+
     data = config.data
-    model = asdict(config.model)
-    batch = config.train.batch_size
-    return Options(config.name, list(data.image_size), batch, model, data.source_labels or 0)
+    task = pixels.task(config)
+    return Options(
+        config.name,
+        list(data.image_size),
+        config.train.batch_size,
+        asdict(config.model),
+        classes=data.source_labels or 0,
+        channels=(3, 3) if data.source_labels else task.channels,
+        points=MOST_DRAWN if hasattr(task, "hint_values") else 0,
+    )
 
 
 def least_side(config) -> int:
@@ -205,8 +237,12 @@ def _pytorch(family, kind, options, channels_last=False, bfloat16=False, compile
             network.forward = _rounded(network.forward)
         if compiled:
             network.compile()
-    batch = (torch.from_numpy(images.transpose(0, 3, 1, 2)) for images in _examples(options))
-    *inputs, target = (images.contiguous(memory_format=layout) for images in batch)
+    *inputs, target = (
+        torch.from_numpy(part.transpose(0, 3, 1, 2)).contiguous(memory_format=layout)
+        if part.ndim == 4
+        else torch.from_numpy(part)
+        for part in _examples(options)
+    )
     if kind == "step":
         return lambda: step(*inputs, target)
     return torch.inference_mode()(lambda: translate(*inputs).numpy())
