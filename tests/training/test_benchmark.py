@@ -87,6 +87,30 @@ def test_scenes_are_measured_with_labels_and_instances():
                 assert set(made) == {"discriminator_gan", "generator_gan", "generator_features"}
 
 
+@pytest.mark.parametrize("preset", ["hints_tiny", "colorization"])
+def test_what_is_made_of_photos_is_measured_with_its_channels_and_points(preset):
+    pytest.importorskip("torch")
+    options = options_of(preset, size=32, filters=4)
+    has_points = preset == "hints_tiny"
+    assert (options.channels, options.points) == ((1, 2), 64 if has_points else 0)
+    _, *points, _ = worker._examples(options)
+    if has_points:
+        is_hint = points[0][..., 2] >= 0
+        assert (is_hint.sum(1) == worker.HINTS).all()
+        ends = [points[0][..., :2] + sign * points[0][..., 2:3] for sign in (-1, 1)]
+        assert ends[0][is_hint].min() >= 0
+        assert ends[1][is_hint].max() <= 31
+    family = "hints" if has_points else "pix2pix"
+    for kind, contenders in worker.contenders(family).items():
+        for name in ("tfpix2pix", "PyTorch", "PyTorch, bfloat16"):
+            made = contenders[name].build(options)()
+            shape = made.shape[1:] if kind == "translate" else None
+            assert shape in (None, (32, 32, 2), (2, 32, 32)), name
+            if kind == "step" and name != "tfpix2pix":
+                terms = {"discriminator_gan", "generator_gan", "generator_l1"}
+                assert set(made) == terms | ({"generator_hints"} if has_points else set())
+
+
 def test_pytorch_s_gradients_in_bfloat16_are_those_of_float32_but_for_rounding():
     """Those of the generator; batch norm over few pixels makes much of the rounding, 0.12 here."""
     torch = pytest.importorskip("torch")
