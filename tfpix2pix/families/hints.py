@@ -228,7 +228,8 @@ HINTS_SMALL = ExperimentConfig(
     summary="""Photos coloured with hints at 128 pixels, for a machine without a GPU.
 
     python -m training.train hints_small --data PHOTOS --run RUN
-    Not measured.
+    353 cats, 12,000 of its steps: 44 minutes on two cores beside other work, in bfloat16. L1 0.062
+    of held-out colours without hints; PSNR 25.9, with one point 27.5, with 20 points 29.1.
     """,
     data=DataConfig(task=hint_points.Hints.name, image_size=(128, 128)),
     model=HintsConfig(base_filters=32),
@@ -241,7 +242,8 @@ HINTS_TINY = ExperimentConfig(
     summary="""Photos coloured with hints at 64 pixels, to see within minutes whether all works.
 
     python -m training.train hints_tiny --data PHOTOS --run RUN
-    Not measured.
+    353 cats: 1:35 minutes on two cores beside other work. L1 0.057 of held-out colours without
+    hints.
     """,
     data=DataConfig(task=hint_points.Hints.name, image_size=(64, 64)),
     model=HintsConfig(base_filters=16, receptive_field=34),
