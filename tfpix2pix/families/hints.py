@@ -242,8 +242,8 @@ HINTS_TINY = ExperimentConfig(
     summary="""Photos coloured with hints at 64 pixels, to see within minutes whether all works.
 
     python -m training.train hints_tiny --data PHOTOS --run RUN
-    353 cats: 1:35 minutes on two cores beside other work. L1 0.057 of held-out colours without
-    hints.
+    353 cats: 3,000 steps in 1:22 minutes on two cores beside other work. L1 0.057 of held-out
+    colours without hints.
     """,
     data=DataConfig(task=hint_points.Hints.name, image_size=(64, 64)),
     model=HintsConfig(base_filters=16, receptive_field=34),
