@@ -284,7 +284,7 @@ STREETS = ExperimentConfig(
     summary="""Label and instance maps of streets to photos of 1024 x 512 pixels: the first stage.
 
     python -m training.train streets --data DATA --run RUN
-    Eight scenes by half the filters: at 256 x 128 6,000 steps in 28 minutes on two cores beside
+    Eight scenes by half the filters: at 256 x 128 6,000 steps in 31 minutes on two cores beside
     other work, L1 0.102 of these scenes; the second stage at 512 x 256 1,630 steps in 54, L1 0.055.
     """,
     # 100 epochs, and 100 with a falling rate (its code).
