@@ -10,6 +10,9 @@ from PIL import Image
 
 from tfpix2pix import InputError
 from tfpix2pix.data import codecs, sources
+from tfpix2pix.families import preset
+from tfpix2pix.testing import save_untrained
+from training import translate
 from training.engine import loop
 from training.engine.locking import locked
 from training.train import parse
@@ -158,3 +161,13 @@ def test_an_empty_test_folder_is_said(tmp_path, monkeypatch):
     (data / "test/.gitkeep").write_bytes(b"")
     notes, _ = said(data, tmp_path, monkeypatch)
     assert notes == ["The folder test has no images; the training is judged by its own."]
+
+
+def test_a_translation_says_what_it_does_not_read(tmp_path, capsys):
+    """Videos and photos of phones among the images."""
+    codecs.write(noise(32, 32, 3), tmp_path / "in/1.png")
+    (tmp_path / "in/film.mp4").write_bytes(b"...")
+    config = preset("pix2pix_debug").with_data(write_pairs(tmp_path / "data"))
+    run = save_untrained(config, tmp_path / "run")
+    translate.main([str(tmp_path / "in"), "--run", str(run), "--to", str(tmp_path / "out")])
+    assert "1 files are of formats that are not read: .mp4 (1).\n" in capsys.readouterr().err

@@ -158,24 +158,28 @@ def entries(folder: Path) -> Iterator[Path]:
     return (path for path in paths if not (path.name.startswith(".") or path.name in _LEFTOVERS))
 
 
-def unread_formats(folder: Union[str, os.PathLike]) -> dict[str, int]:
-    """Counts the files of formats of images, volumes and videos that are not read.
+def unread_formats(folder: Union[str, os.PathLike]) -> list[str]:
+    """Says which files are of formats of images, volumes and videos that are not read.
 
     Args:
         folder: Path of a folder.
 
     Returns:
-        Dict of suffix to the number of files, sorted; empty for most folders.
+        List of one sentence; empty for most folders.
 
     Example:
         >>> from tfpix2pix import atomic
         >>> atomic.write_bytes(b"", "scans/1.dcm")
         >>> unread_formats("scans")
-        {'.dcm': 1}
+        ['1 files are of formats that are not read: .dcm (1).']
     """
     folder = Path(folder)
     found = _visible_images(folder, (), UNREAD) if folder.is_dir() else ()
-    return dict(sorted(Counter(path.suffix.lower() for path in found).items()))
+    counts = Counter(path.suffix.lower() for path in found)
+    if not counts:
+        return []
+    named = listed([f"{suffix} ({count})" for suffix, count in sorted(counts.items())])
+    return [f"{sum(counts.values())} files are of formats that are not read: {named}."]
 
 
 def by_name(folder: Union[str, os.PathLike], files: Sequence[Path]) -> dict[str, Path]:

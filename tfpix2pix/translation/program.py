@@ -7,6 +7,7 @@ from typing import Callable, Optional
 from tqdm import tqdm
 
 from tfpix2pix.bfloat16 import graph_precision
+from tfpix2pix.data.folders import unread_formats
 from tfpix2pix.translation.files import translate_files
 from tfpix2pix.translation.value_files import named_values
 
@@ -65,6 +66,8 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
     precision = options.pop("precision")
     controls = named_values(options.pop("control"))
     file_options = {option: options.pop(option) for option in names}
+    for note in unread_formats(images):
+        print(note, file=sys.stderr)
     with graph_precision(precision):
         report = translate_files(
             open_translator(**options, controls=controls),

@@ -43,7 +43,7 @@ def data_notes(config: ExperimentConfig, examples, phases: Sequence[Phase]) -> l
     return [
         *notes,
         *_empty(data),
-        *_unread(data.folder),
+        *unread_formats(data.folder),
         *_stretched(domains),
         *_enlarged(config, domains, phases),
     ]
@@ -92,14 +92,6 @@ def _empty(data):
     empty = [s for s in layouts.SPLITS if s not in filled and (Path(data.folder) / s).is_dir()]
     judged = "" if {"val", "test"} & set(filled) else "; the training is judged by its own"
     return [f"The folder {split} has no images{judged}." for split in empty]
-
-
-def _unread(folder):
-    counts = unread_formats(folder)
-    if not counts:
-        return []
-    named = listed([f"{suffix} ({count})" for suffix, count in counts.items()])
-    return [f"{sum(counts.values())} files are of formats that are not read: {named}."]
 
 
 def _stretched(domains):
