@@ -32,6 +32,7 @@ UNUSUAL = ExperimentConfig(
         source_kernel="bicubic",
         target_kernel="area",
         source_labels={"sky": (0, 0, 255), "sea": (0, 9, 99)},
+        ignored_label=255,
         target_labels=7,
         source_dtype="uint16",
         target_dtype="uint16",
