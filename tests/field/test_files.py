@@ -77,3 +77,11 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
         f"The folders of a data set must be readable. Received: {tmp_path / 'train'} (Permission "
         "denied). Change its permissions, or move it elsewhere."
     )
+
+
+def test_a_loop_of_links_inside_a_place_ends(tmp_path):
+    """A folder that links to the one it is in, within A."""
+    for side in "AB":
+        codecs.write(np.zeros((8, 8, 3), "uint8"), tmp_path / f"train/{side}/1.png")
+    (tmp_path / "train/A/again").symlink_to(tmp_path / "train/A")
+    assert layouts.listing(tmp_path, "train").names == ["1"]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tfpix2pix import InputError
 from tfpix2pix.data import codecs, sources
+from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.families import preset
 from tfpix2pix.testing import save_untrained
 from training import translate
@@ -171,3 +172,22 @@ def test_a_translation_says_what_it_does_not_read(tmp_path, capsys):
     run = save_untrained(config, tmp_path / "run")
     translate.main([str(tmp_path / "in"), "--run", str(run), "--to", str(tmp_path / "out")])
     assert "1 files are of formats that are not read: .mp4 (1).\n" in capsys.readouterr().err
+
+
+def test_a_check_sees_squares_and_pixels_without_data_as_a_training_does(tmp_path):
+    for index in range(3):
+        codecs.write(noise(16, 16, 3), tmp_path / f"squares/{index}.png")
+        for side in "AB":
+            image = RANDOM.uniform(0, 1, (8, 8)).astype("float32")
+            image[:2] = -9999 if (side, index) == ("A", 2) else image[:2]
+            path = tmp_path / f"tiles/train/{side}/{index}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, image)
+    codes = {
+        finding.code: len(finding.items) for finding in diagnose(tmp_path / "squares").findings
+    }
+    assert codes["whole"] == 3
+    found = diagnose(tmp_path / "tiles")
+    items = {finding.code: [i.files for i in finding.items] for finding in found.findings}
+    assert items["no_data"] == [("train/A/2.npy",)]
+    assert not any("range" in setting.option for setting in found.suggestions)

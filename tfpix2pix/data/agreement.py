@@ -74,7 +74,8 @@ def needed_range(records: Sequence[Record]) -> Optional[str]:
         records: `Record` of each image.
 
     Returns:
-        Such as `"[-1000,1199]"`; `None` where the range of their type holds them.
+        Such as `"[-1000,1199]"`; `None` where the range of their type holds them, or some stand for
+        no data.
 
     Example:
         >>> needed_range([Record(dtype="float32", low=-2.828161, high=0.5)])
@@ -82,7 +83,8 @@ def needed_range(records: Sequence[Record]) -> Optional[str]:
     """
     low = min(record.low for record in records)
     high = max(record.high for record in records)
-    if all(record.dtype != "float32" for record in records) or 0 <= low <= high <= 1:
+    is_plain = all(record.dtype != "float32" for record in records) or 0 <= low <= high <= 1
+    if is_plain or no_data(records)[0] is not None:
         return None
     return f"[{_outward(low, -1)},{_outward(high, 1)}]"
 
@@ -110,16 +112,34 @@ def unused(records: Sequence[Record], pixel_format: PixelFormat) -> list[str]:
     return [text.format(count, len(records)) for text, count in counts.items() if count]
 
 
-def _cure_of_range(records, low, high, option):
+def no_data(records: Sequence[Record]) -> tuple[Optional[float], str]:
+    """Says whether a value is far from all others, and probably stands for pixels without data.
+
+    Args:
+        records: `Record` of each image.
+
+    Returns:
+        `(value, sentence)`; `(None, "")` of most images.
+
+    Example:
+        >>> no_data([Record(low=0.0, high=1.0), Record(low=-9999.0, high=0.9)])[0]
+        -9999.0
+    """
     ends = [end for record in records for end in (record.low, record.high)]
-    for value, place in ((low, "below"), (high, "above")):
+    for value, place in ((min(ends), "below"), (max(ends), "above")):
         if _is_no_data(ends, value):
             count = sum(value in (record.low, record.high) for record in records)
-            return (
+            return value, (
                 f"The value {value:.9g} of {count} of {len(records)} files is far {place} all "
-                "others, and probably stands for pixels without data. Fill these, or leave the "
-                f"files out, and give {option} of what is left."
+                "others, and probably stands for pixels without data."
             )
+    return None, ""
+
+
+def _cure_of_range(records, low, high, option):
+    value, sentence = no_data(records)
+    if value is not None:
+        return f"{sentence} Fill these, or leave the files out, and give {option} of what is left."
     return (
         f"Give {option}, such as [{_outward(low, -1)},{_outward(high, 1)}]; of label maps, the "
         "right number of classes."

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import NamedTuple, Optional
 
 from tfpix2pix.data import codecs, formats
-from tfpix2pix.data.agreement import needed_range
+from tfpix2pix.data.agreement import needed_range, no_data
 from tfpix2pix.datasets import face_folders
 from tfpix2pix.doctor.evidence import Evidence
 
@@ -223,6 +223,14 @@ def judge_storage(evidence: Evidence) -> Iterator[Finding]:
             and PurePath(p.name).suffix.lower() not in _SUFFIXES.get(p.record.format, ())
         ],
     )
+    whole = evidence.halves and all(p.record.height == 2 * p.record.width for p in files)
+    yield Finding(
+        "whole",
+        "error",
+        "Square files, which would be cut into halves",
+        "If they are whole images, put A and B into folders of these names, or combine them.",
+        [Item((p.name,)) for p in files if whole and len(files) > 1],
+    )
     yield Finding(
         "frames",
         "warning",
@@ -295,13 +303,22 @@ def judge_formats(evidence: Evidence) -> Iterator[Finding]:
             f"{_in_words((channels, deepest))}. Save all alike.",
             [Item((p.name,), _in_words((p.record.channels, p.record.dtype))) for p in unlike],
         )
-        outside = needed_range([p.record for p in pictures]) is not None
+        records = [p.record for p in pictures]
+        value, sentence = no_data(records) if deepest == "float32" else (None, "")
+        yield Finding(
+            "no_data",
+            "error",
+            f"Pixels{side_phrase} without data",
+            f"{sentence} Fill these, or leave the files out.",
+            [Item((p.name,)) for p in pictures if value in (p.record.low, p.record.high)],
+        )
+        outside = needed_range(records) is not None
         yield Finding(
             "float_range",
             "warning",
             f"Images{side_phrase} of numbers that exceed [0, 1]",
             "Give the range that becomes [-1, 1] as source_range or target_range, such as "
-            f"{needed_range([p.record for p in pictures])}.",
+            f"{needed_range(records)}.",
             [
                 Item((p.name,), f"{p.record.low:g} to {p.record.high:g}")
                 for p in pictures
