@@ -210,6 +210,7 @@ def test_a_segmenter_without_labels_and_runs_of_other_images_are_refused(run, tm
     assert [path.name for path in tmp_path.iterdir()] == ["segmenter"]
 
 
+@pytest.mark.slow
 def test_features_are_learned_from_the_domains_and_kept(run, tmp_path, monkeypatch):
     monkeypatch.setattr(domain_classifier, "STEPS", 12)
     monkeypatch.setattr(domain_classifier, "SIDE", 32)

@@ -38,6 +38,7 @@ class ByBrightness(tf.Module):
         return -tf.abs(levels - 40.0 * tf.range(LABELS, dtype="float32") - 20.0)
 
 
+@pytest.mark.slow
 def test_a_segmenter_judges_by_the_maps_of_ids(tmp_path):
     run = save_untrained(pix2pixhd(tmp_path / "data"), tmp_path / "run")
     tf.saved_model.save(ByBrightness(), str(tmp_path / "segmenter"))

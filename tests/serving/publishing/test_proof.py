@@ -32,6 +32,7 @@ def test_every_signature_has_a_request_that_the_loaded_version_answers(tmp_path)
     assert shapes == {**images, "serving_default": (1,), "sampled": (1,), "model_card": (1,)}
 
 
+@pytest.mark.slow
 def test_every_direction_and_control_is_warmed_up_and_proved(exported_directions, tmp_path):
     directions, exports = exported_directions
     version = shutil.copytree(exports / "both/1", tmp_path / "1")

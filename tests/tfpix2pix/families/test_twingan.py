@@ -101,6 +101,7 @@ def test_the_options_of_dtn_are_its_losses(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_run_translates_by_statistics_that_are_measured_after_the_training(tmp_path):
     run = load_run(save_untrained(twingan(tmp_path / "data"), tmp_path / "run"))
     norms = [layer for layer in run.direction("AtoB")[1].network.get_layer("encoder").layers
@@ -145,6 +146,7 @@ def test_what_cannot_grow_is_refused():
     assert re.search("Received: 3, 3 channels, preprocess='none'", found)
 
 
+@pytest.mark.slow
 def test_an_image_s_vector_is_the_encoder_s_answer_to_the_norms_of_its_domain(tmp_path):
     run = load_run(save_untrained(twingan(tmp_path / "data"), tmp_path / "run", step=2))
     assert list(run.embeddings) == ["A", "B"]

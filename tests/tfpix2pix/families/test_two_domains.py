@@ -83,6 +83,7 @@ def test_pairs_refuse_to_be_paired_by_position():
         checked_family(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(3, 5), (5, 3)])
 def test_an_epoch_of_two_domains_is_the_larger_one_and_a_run_records_steps(counts, tmp_path):
     folder = write_domains(tmp_path / "data", counts)

@@ -77,6 +77,7 @@ def test_a_step_descends_by_the_features_of_the_network(file):
     assert features.network.trainable_weights == []
 
 
+@pytest.mark.slow
 def test_a_run_needs_the_network_for_its_training_alone(file, tmp_path):
     config = pix2pixhd(tmp_path / "data", perceptual=str(file))
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=3))

@@ -58,6 +58,7 @@ def test_a_run_is_opened_translated_and_exported_in_the_phase_of_its_checkpoint(
     assert codecs.read(tmp_path / "evaluation/pictures/input/00000.png").shape == (16, 16, 3)
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_opened_in_its_own_phase(config, tmp_path):
     save_untrained(config, tmp_path / "run", step=3, place=BEST)
     run = load_run(save_untrained(config, tmp_path / "run", step=4))
@@ -80,6 +81,7 @@ def test_phases_of_a_longer_run_are_those_of_its_start(config, tmp_path):
     assert (run.phase.name, "fine_conv" in layers(run)) == ("settled", True)
 
 
+@pytest.mark.slow
 def test_directions_translate_by_the_state_that_is_filled(config, tmp_path, capsys):
     folder = save_untrained(config, tmp_path / "run")
     pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3)).astype("uint8")

@@ -137,6 +137,7 @@ def test_drawing_and_photo_are_cropped_and_mirrored_alike(exported):
         np.testing.assert_array_equal(images.to_pixels(source[0], "uint8"), window)
 
 
+@pytest.mark.slow
 def test_a_run_draws_as_it_translates_and_so_does_its_export(folder):
     run = load_run(save_untrained(config(task="colorization", image_size=16), folder / "run"))
     detector = runs.open_detector("run")
@@ -155,6 +156,7 @@ def test_a_run_draws_as_it_translates_and_so_does_its_export(folder):
     assert runs.open_detector("elsewhere").sha256 == sha256
 
 
+@pytest.mark.slow
 def test_a_training_records_its_model_and_goes_on_with_it_alone(exported, folder):
     loop.train(config(edges_by="edges"), "run")
     trained = load_run("run")

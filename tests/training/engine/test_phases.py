@@ -108,6 +108,7 @@ def test_best_and_patience_count_within_a_phase(config, tmp_path):
         assert step == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("checkpoint_every", "spoilt", "parts"),
