@@ -4,6 +4,7 @@ A point is a row of numbers: row, column and radius in pixels, and the values th
 [-1, 1]; it stands for a square of 2 * radius + 1 pixels, and a radius below 0 for no point.
 """
 
+import math
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -55,7 +56,7 @@ def drawn_points(values: tf.Tensor, key: tf.Tensor, *, strokes: bool = False) ->
     side = tf.random.stateless_uniform((count, 1), widths, 1, WIDEST + 1, "int32")
     room = tf.cast(tf.shape(values)[:2] - side + 1, "float32")
     starts = tf.random.stateless_normal((count, 2), places) * room / 4 + room / 2
-    turn = tf.random.stateless_uniform((count, 1), angles, maxval=6.2831855)
+    turn = tf.random.stateless_uniform((count, 1), angles, maxval=2 * math.pi)
     way = STEP * tf.concat([tf.sin(turn), tf.cos(turn)], -1)
     steps = tf.range(length, dtype="float32")[:, tf.newaxis]
     corners = starts[:, tf.newaxis] + steps * way[:, tf.newaxis]
@@ -67,9 +68,10 @@ def drawn_points(values: tf.Tensor, key: tf.Tensor, *, strokes: bool = False) ->
     like = tf.math.cumprod(tf.cast(like, "int32"), axis=1) > 0
     is_hint = tf.range(count)[:, tf.newaxis] < hints
     radius = (tf.cast(side, "float32") - 1) / 2
-    shown = tf.where(is_hint & like, radius, -1.0)
+    drawn_radius = tf.where(is_hint & like, radius, -1.0)
     centers = corners + radius[:, tf.newaxis]
-    rows = tf.concat([centers, shown[..., tf.newaxis], tf.repeat(means[:, :1], length, 1)], -1)
+    colors = tf.repeat(means[:, :1], length, 1)
+    rows = tf.concat([centers, drawn_radius[..., tf.newaxis], colors], -1)
     return tf.reshape(rows, (MOST_DRAWN, 3 + values.shape[-1]))
 
 
