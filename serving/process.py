@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -76,8 +77,7 @@ def local_server(export: Union[str, Path], *flags):
     if not folder.is_dir() or not any(path.name.isdecimal() for path in folder.iterdir()):
         raise BadArgument(
             "The folder of a served model must contain numbered versions. Received: "
-            f"{folder}, which has none. Make one with `python -m serving.export --run RUN --to "
-            f"{folder}`."
+            f"{folder}, {_instead(folder)}"
         )
     # A string of JSON is one of the text format too.
     name, base_path = map(json.dumps, (folder.name, str(folder)))
@@ -93,6 +93,17 @@ def local_server(export: Union[str, Path], *flags):
             yield server
         finally:
             server.stop()
+
+
+def _instead(folder):
+    if (folder / "saved_model.pb").is_file():
+        parent = shlex.quote(str(folder.parent))
+        return f"which is a version. Give the model, --export {parent}."
+    misnamed = [path.parent.name for path in sorted(folder.glob("*/saved_model.pb"))]
+    if misnamed:
+        return f"with the versions {', '.join(misnamed)}. Name them by numbers, such as 1."
+    to = shlex.quote(str(folder))
+    return f"which has none. Make one with `python -m serving.export --run RUN --to {to}`."
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The configuration of a server: read from a file, and checked as TensorFlow Serving does."""
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Union
@@ -9,7 +10,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.engine.servable import INVALID_ARGUMENT, ServingError
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, listed
 from tfpix2pix.export import versions
 
 PLATFORM = "tensorflow"
@@ -60,10 +61,24 @@ def configuration(folder: Union[str, Path]):
     if not config.model_config_list.config:
         raise InputError(
             "The folder of models must contain MODEL/VERSION folders, versions whole numbers. "
-            f"Received: {str(folder)!r}, which has none. Make one with `python -m serving.export "
-            f"--run RUN --to {folder}/NAME`."
+            f"Received: {str(folder)!r}, {_instead(root, folder)}"
         )
     return config
+
+
+def _instead(root, folder):
+    """Says what is where no models are, and the cure."""
+    if versions(root):
+        parent = shlex.quote(str(root.parent))
+        return f"which is a model itself. Give its parent, --models {parent}."
+    if (root / "saved_model.pb").is_file():
+        parent = shlex.quote(str(root.parent.parent))
+        return f"which is a version of a model. Give the model's parent, --models {parent}."
+    misnamed = [path.parent.name for path in sorted(root.glob("*/*/saved_model.pb"))]
+    if misnamed:
+        return f"with the versions {listed(misnamed)}. Name them by numbers, such as 1."
+    to = shlex.quote(f"{folder}/NAME")
+    return f"which has none. Make one with `python -m serving.export --run RUN --to {to}`."
 
 
 def check(config, previous):
