@@ -78,6 +78,12 @@ class Flags:
                 "Metrics are on the REST port. Received: monitoring_config_file="
                 f"{self.monitoring_config_file!r}, rest_api_port=0. Give a --rest_api_port."
             )
+        for name, lowest in {"port": 0, "rest_api_port": -1}.items():
+            if not lowest <= getattr(self, name) < 2**16:
+                raise InputError(
+                    f"`{name}` must be from {lowest} to 65535. Received: {getattr(self, name)}. "
+                    f"Give another --{name}."
+                )
         least = {"rest_api_num_threads": 1, "grpc_max_threads": 1, "max_message_megabytes": 1}
         least |= {"rest_api_timeout_in_ms": 1, "max_num_load_retries": 0}
         least |= {"file_system_poll_wait_seconds": 0, "model_config_file_poll_wait_seconds": 0}
