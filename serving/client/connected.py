@@ -1,10 +1,14 @@
 """What both clients are made of: their arguments, and connections to every address."""
 
 import itertools
+import re
 from pathlib import Path
 
 from serving.client.connection import Certificates, Target, attempts
 from serving.client.failures import BadArgument
+
+OTHER_SCHEMES = ("grpc", "grpcs", "tcp")
+PATH_OF_REQUEST = re.compile(r"/v1(/.*)?$")
 
 
 class Connected:
@@ -45,6 +49,8 @@ class Connected:
                 "The address must be HOST:PORT or a URL, several with commas between. Received: "
                 f"{address!r}. Name one server at least."
             )
+        for part in addresses:
+            _check_address(part)
         if in_flight < 1:
             raise BadArgument(
                 f"At least one image must be in flight. Received: {in_flight}. Use 1 or more."
@@ -60,6 +66,23 @@ class Connected:
 
     def _attempts(self):
         return attempts(self._connections, next(self._turns), self.patience)
+
+
+def _check_address(address):
+    """Refuses URLs of other schemes, and of requests; a path before the API's is a proxy's."""
+    scheme, separator, _ = address.partition("://")
+    if separator and scheme.lower() in OTHER_SCHEMES:
+        cure = address.partition("://")[2]
+    elif separator and scheme.lower() in ("http", "https") and scheme != scheme.lower():
+        cure = address.replace(scheme, scheme.lower(), 1)
+    elif separator and PATH_OF_REQUEST.search(address):
+        cure = PATH_OF_REQUEST.sub("", address)
+    else:
+        return
+    raise BadArgument(
+        "The address must be HOST:PORT for gRPC, or http://HOST:PORT for REST, without the path of "
+        f"a request. Received: {address!r}. Use {cure}."
+    )
 
 
 def _certificates(ca, cert, key):

@@ -12,6 +12,7 @@ import grpc.aio
 
 from serving.client.failures import BadArgument, Code, Overloaded, ServerUnavailable, failure
 from serving.client.messages import TYPES, PredictRequest, PredictResponse
+from serving.client.proxies import is_loopback, proxy_cure
 from serving.client.selections import Selection, Value
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -142,7 +143,7 @@ class Target(NamedTuple):
 
     def failure(self, code, details: str):
         """Returns the `ClientError` for what was answered."""
-        return failure(self.address, self.model, code, details)
+        return failure(self.address, self.model, code, details, proxy_cure(self.address))
 
 
 class GrpcConnection:
@@ -245,11 +246,12 @@ def attempts(connections, turn, patience):
 
 
 def _channel(api, target):
+    options = [*OPTIONS, ("grpc.enable_http_proxy", int(not is_loopback(target.address)))]
     if target.certificates is None:
-        return api.insecure_channel(target.address, OPTIONS)
+        return api.insecure_channel(target.address, options)
     tls_context(target.certificates)  # gRPC would report wrong files as a server that is away.
     ca, cert, key = (None if path is None else path.read_bytes() for path in target.certificates)
-    return api.secure_channel(target.address, grpc.ssl_channel_credentials(ca, key, cert), OPTIONS)
+    return api.secure_channel(target.address, grpc.ssl_channel_credentials(ca, key, cert), options)
 
 
 def _predict(channel):

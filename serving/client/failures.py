@@ -1,5 +1,7 @@
 """What can go wrong between the client and a server: a class for each cure."""
 
+import re
+
 import grpc
 
 Code = grpc.StatusCode
@@ -26,7 +28,8 @@ class ClientError(RuntimeError):
     cure = "Look at the server's log."
 
     def __init__(self, rule, code, details, cure=None):
-        received = " ".join(details.split()).rstrip(".")
+        told = " ".join(NODE.sub("", details).split()).rstrip(".")
+        received = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in told)
         super().__init__(f"{rule} Received: {code.name}: {received}. {cure or self.cure}")
         self.code = code
         self.details = details
@@ -95,9 +98,26 @@ CLASSES = {
 }
 # A code tells too little where the server gives it for several reasons.
 SIZES = ("larger than max", "OOM when allocating")
+# What a proxy says, or the lack of one that was named.
+BY_PROXIES = (
+    Code.UNAVAILABLE,
+    Code.DEADLINE_EXCEEDED,
+    Code.PERMISSION_DENIED,
+    Code.UNAUTHENTICATED,
+    Code.INTERNAL,
+)
+# What an exported model says -> a cure that its caller can follow.
+CURES = {
+    "a PNG of 16 bits": "Scale it to 8 bits: `images.to_pixels(images.to_signed(pixels))` of "
+    "`tfpix2pix.data` does so.",
+    "an answer that is no HTTP": "Leave http:// out for the port of gRPC, or give that of REST.",
+    "Scale it, or cut it into parts.": "Send it in tiles (--tile 1024, or `tiling` of `Client`), "
+    "or scale it.",
+}
+NODE = re.compile(r"\s*\[\[\{\{.*", re.DOTALL)  # Where in its graph TensorFlow found a fault.
 
 
-def failure(address, model, code, details):
+def failure(address, model, code, details, proxy=None):
     """Returns the error to raise for what a server answered.
 
     Args:
@@ -105,6 +125,7 @@ def failure(address, model, code, details):
         model: Name of the model that was asked for.
         code: `grpc.StatusCode`.
         details: What the server said.
+        proxy: What to do if a proxy on the way is the cause; by default there is none.
 
     Returns:
         An instance of the class of `ClientError` that names the cure.
@@ -120,4 +141,8 @@ def failure(address, model, code, details):
         kind = TooLarge
     elif kind is BadImage and "signature" in details.lower():
         kind = UnsuitableModel
-    return kind(f"The server at {address} must translate with the model {model!r}.", code, details)
+    cure = next((cure for text, cure in CURES.items() if text in details), kind.cure)
+    if proxy is not None and code in BY_PROXIES:
+        cure = f"{proxy} Else: {cure}"
+    rule = f"The server at {address} must translate with the model {model!r}."
+    return kind(rule, code, details, cure)

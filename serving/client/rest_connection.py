@@ -11,6 +11,7 @@ import urllib.request
 
 from serving.client.connection import tls_context
 from serving.client.failures import Code
+from serving.client.proxies import is_loopback
 
 # An HTTP status -> the code that TensorFlow Serving's REST API means by it; 413 and 502 come from
 # proxies before it.
@@ -39,7 +40,10 @@ class RestConnection:
         version = "" if target.version is None else f"/versions/{target.version}"
         name = urllib.parse.quote(target.model, safe="")
         self._url = f"{target.address.rstrip('/')}/v1/models/{name}{version}:predict"
-        self._tls = tls_context(target.certificates)
+        handlers = [urllib.request.HTTPSHandler(context=tls_context(target.certificates))]
+        if is_loopback(target.address):
+            handlers.append(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(*handlers)
 
     def answer(self, call):
         """Returns the answer to a `Call`, bytes or floats; raises `ClientError`."""
@@ -56,15 +60,16 @@ class RestConnection:
         )
         failure = self.target.failure
         try:
-            with urllib.request.urlopen(
-                request, timeout=self.target.timeout, context=self._tls
-            ) as response:
+            with self._opener.open(request, timeout=self.target.timeout) as response:
                 answer = response.read()
         except urllib.error.HTTPError as error:
             details = error.read().decode("utf-8", "replace")
             if error.code == 413:
                 raise failure(Code.RESOURCE_EXHAUSTED, f"larger than max: {details}") from None
             raise failure(STATUSES.get(error.code, Code.INTERNAL), _error_text(details)) from None
+        except http.client.BadStatusLine as error:
+            said = f"an answer that is no HTTP: {error.line[:12]}"
+            raise failure(Code.UNAVAILABLE, said) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             slow = isinstance(reason, socket.timeout)
