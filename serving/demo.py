@@ -22,7 +22,7 @@ import jsonargparse
 
 from serving.client import Client
 from serving.client.failures import BadArgument, ClientError
-from serving.page.layout import build, launch
+from serving.page.layout import build, launch, own_folder
 from serving.page.translator import Translator
 from serving.process import QUIET, ended_by, local_server
 
@@ -83,6 +83,7 @@ def main(
             from serving.page.gallery import Gallery  # It takes seconds to import TensorFlow.
 
             gallery = Gallery(client, index)
+        stack.enter_context(own_folder())
         page = build(Translator(client, model), gallery)
         launch(page, host, port)
         stack.callback(page.close, verbose=False)

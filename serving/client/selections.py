@@ -303,7 +303,15 @@ def _is_of_type(leaf, dtype):
         return isinstance(leaf, bool)
     if isinstance(leaf, bool):
         return False
-    return isinstance(leaf, (int, float) if dtype.startswith("float") else int)
+    if dtype.startswith("float"):
+        return isinstance(leaf, (int, float))
+    return isinstance(leaf, int) and _holds(dtype, leaf)
+
+
+def _holds(dtype, number):
+    signed = not dtype.startswith("u")
+    bits = int(dtype.lstrip("uint")) - signed
+    return -(2**bits) * signed <= number < 2**bits
 
 
 def _shortened(value):

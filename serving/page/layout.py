@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
@@ -11,14 +13,15 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Nothing of a visitor leaves 
 import gradio as gr
 
 from serving.client.failures import BadArgument, ClientError
+from serving.client.proxies import LOOPBACK
 from serving.page.display import shown_palette
+from serving.page.interface import AT_ONCE, Page, add_interface
 from serving.page.objects import Strokes
 from serving.page.sketches import shown_file
 from serving.page.widgets import Widgets, parts
 
 FOLDER = Path(__file__).parent
 MOST_SAMPLES = 6
-AT_ONCE = 4  # Visitors whose drawings are translated at the same time.
 KEPT_NOWHERE = "What you draw is stored nowhere."
 TIMES = "Model: {0.model:.0f} ms. Network: {0.network:.0f} ms (an answer without the model)."
 HINTS = {
@@ -44,7 +47,7 @@ def build(translator, gallery=None):
     Returns:
         `gradio.Blocks`; `launch` starts it.
     """
-    with gr.Blocks(title=translator.name) as page:
+    with Page(title=translator.name) as page:
         gr.Markdown(f"# {translator.name}")
         hint = gr.Markdown(_hint(translator, next(iter(translator.directions))))
         direction = _direction_select(translator)
@@ -87,8 +90,36 @@ def build(translator, gallery=None):
             show_progress="hidden",
             api_visibility="private",
         )
-        _add_interface(translator)
+        add_interface(translator)
     return page
+
+
+@contextmanager
+def own_folder():
+    """Gives the page a folder of its own for what Gradio keeps, unless GRADIO_TEMP_DIR names one.
+
+    Gradio's is the same for all users of a machine, and belongs to the first of them.
+
+    Raises:
+        BadArgument: If nothing can be written there.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        given = os.environ.get("GRADIO_TEMP_DIR")
+        folder = Path(given or temporary)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise BadArgument(
+                "The page must be able to write to its folder. Received: GRADIO_TEMP_DIR="
+                f"{given}: {error.strerror}. Unset it, or name a folder of yours."
+            ) from error
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)
+        try:
+            yield
+        finally:
+            if given is None:
+                del os.environ["GRADIO_TEMP_DIR"]
 
 
 def launch(page, host: str, port: Optional[int]):
@@ -100,20 +131,33 @@ def launch(page, host: str, port: Optional[int]):
         port: Port to listen at; `None` for the first free one from 7860 on.
 
     Raises:
-        OSError: If it cannot listen there.
+        BadArgument: If it cannot listen there.
     """
     system = ["system-ui", "sans-serif"]  # No font is fetched from anywhere.
-    page.launch(
-        server_name=host,
-        server_port=port,
-        theme=gr.themes.Default(font=system, font_mono=["ui-monospace", "monospace"]),
-        css=(FOLDER / "layout.css").read_text("utf-8"),
-        footer_links=["api"],
-        ssr_mode=False,
-        share=False,
-        quiet=True,
-        prevent_thread_lock=True,
-    )
+    _pass_proxies_by(host)
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            theme=gr.themes.Default(font=system, font_mono=["ui-monospace", "monospace"]),
+            css=(FOLDER / "layout.css").read_text("utf-8"),
+            footer_links=["api"],
+            ssr_mode=False,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+        )
+    except (OSError, OverflowError) as error:  # Gradio advises what `--port` outranks.
+        raise BadArgument(
+            "The page must be able to listen at a port from 0 to 65535. Received: "
+            f"{host}:{port}, which is taken, or not this machine's. Use another --port."
+        ) from error
+
+
+def _pass_proxies_by(host):
+    """Lets Gradio ask itself whether it has started, whatever proxy the machine has."""
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), *LOOPBACK, host]))
 
 
 def _direction_select(translator):
@@ -227,50 +271,6 @@ def _turned(translator):
         return _hint(translator, direction), gr.Row(visible=shown.has_samples), *groups
 
     return turned
-
-
-def _add_interface(translator):
-    """Adds what programs call."""
-
-    def translate(image: str, seed: Optional[int] = None) -> str:
-        """Translates the base64 of an image file into that of a PNG file.
-
-        The image is fitted and normalized as a drawing is. With a seed there is noise, of models
-        that have it.
-        """
-        return answer(image, None, json.dumps({"seed": seed}))
-
-    def translate_with(image: str, direction: Optional[str] = None, controls: str = "{}") -> str:
-        """Translates the base64 of an image file in a direction, with values of its controls.
-
-        The controls are a JSON object of names and values, as the model card lists them.
-        """
-        return answer(image, direction, controls)
-
-    def answer(image, direction, controls):
-        try:
-            translation = translator.translate(
-                _decoded(image), direction, controls=dict(json.loads(controls))
-            )
-        except (ValueError, TypeError, ClientError) as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        return _encoded(translation.translated)
-
-    gr.api(translate, concurrency_limit=AT_ONCE)
-    gr.api(translate_with, concurrency_limit=AT_ONCE)
-
-
-def _decoded(image):
-    """Returns the bytes of base64 in any of its usual forms: in lines, for URLs, as a data URL."""
-    text = image.partition(",")[2] if image.startswith("data:") else image
-    text = "".join(text.split()).replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        raise ValueError(
-            "An image must be the base64 of a file, or a data URL of that. Received: "
-            f"{image[:40]!r}. Encode the bytes of the file."
-        ) from None
 
 
 def _controls(widgets, direction, values):

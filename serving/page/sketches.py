@@ -5,11 +5,12 @@ import io
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
 from serving.client.decoding import decoded
+from serving.client.failures import BadImage, Code
 from serving.page.display import recolored, shown_palette
 
 SURE = 32  # Levels from a colour of the palette within which a pixel was meant to have it.
@@ -63,9 +64,28 @@ def read(encoded):
         uint8 `[height, width, 4]`, the last channel the opacity.
 
     Raises:
-        OSError: If it is no image.
+        BadImage: If it is no image, or one of floats or 32 bits, whose white nobody knows.
     """
+    try:
+        return _read(encoded)
+    except BadImage:
+        raise
+    except Exception as error:  # Decoders raise anything.
+        unknown = isinstance(error, UnidentifiedImageError)  # Its text names an object in memory.
+        reason = f"{len(encoded)} bytes of another format" if unknown else str(error)
+        rule = "A drawing must be an image file."
+        raise BadImage(rule, Code.INVALID_ARGUMENT, reason or type(error).__name__) from None
+
+
+def _read(encoded):
     with Image.open(io.BytesIO(encoded)) as image:
+        if image.mode in ("F", "I"):
+            raise BadImage(
+                "A drawing must have 8 or 16 bits.",
+                Code.INVALID_ARGUMENT,
+                f"a {image.format} of {'floats' if image.mode == 'F' else '32 bits'}",
+                "Save it as PNG.",
+            )
         image = decoded(image, encoded)
         if image.mode.startswith("I;16"):  # Pillow would clip them.
             image = Image.fromarray(np.rint(np.asarray(image) / 257).astype("uint8"))

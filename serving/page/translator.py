@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from PIL import Image
 
 from serving.client.control_files import example_values
-from serving.client.failures import BadImage, Code, UnsuitableModel
+from serving.client.failures import BadImage, UnsuitableModel
 from serving.client.selections import ONLY, card_directions
 from serving.page.objects import CONTROLS, Objects, Strokes
 from serving.page.sketches import Convention, normalized, read, write
@@ -66,14 +65,9 @@ class ShownDirection(NamedTuple):
             uint8 `[height, width, 3]`.
 
         Raises:
-            BadImage: If it is no image.
+            BadImage: As of `serving.page.sketches.read`.
         """
-        try:
-            return normalized(read(drawing), self.convention)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise BadImage(
-                "A drawing must be an image.", Code.INVALID_ARGUMENT, str(error)
-            ) from None
+        return normalized(read(drawing), self.convention)
 
     def own_controls(self, pixels) -> dict[str, Any]:
         """Returns the values that an example of the card has, and of any other drawing none.
