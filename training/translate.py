@@ -40,15 +40,16 @@ def open_run(
     Returns:
         `tfpix2pix.translation.Translator`.
     """
-    _, chosen = load_run(run, best=best, averaged=averaged).direction(direction)
-    return translation.direction_translator(
-        chosen,
+    opened = load_run(run, best=best, averaged=averaged)
+    translator = translation.direction_translator(
+        opened.direction(direction)[1],
         statistics=statistics,
         samples=samples,
         seed=seed,
         strip=strip,
         controls=controls,
     )
+    return translator._replace(size=opened.image_size)
 
 
 def main(arguments: Optional[list] = None) -> None:

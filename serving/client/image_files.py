@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Optional, Union
 
@@ -12,6 +13,7 @@ from serving.client.failures import BadArgument, BadImage, Code
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 SUFFIXES += (".pgm", ".ppm")
+LEFTOVERS = ("__MACOSX",)  # Of archives that macOS made.
 
 
 def read_image(path: Union[str, Path], half: Optional[str] = None):
@@ -39,7 +41,8 @@ def results(images, to: Path):
 
     Args:
         images: Paths of files, and of folders of files.
-        to: Folder for the results; those of a folder keep their places within it.
+        to: Folder for the results; those of a folder keep their places within it. `a.jpg` becomes
+            `a.png`, but `a.jpg.png` where there is an `a.png` too.
 
     Returns:
         Dict of the path of each result, in order, to the path of its image.
@@ -47,7 +50,7 @@ def results(images, to: Path):
     Raises:
         BadArgument: If one is missing, a folder has none, or a result would replace something.
     """
-    sources = {}
+    names = []
     for image in images:
         is_folder = image.is_dir()
         if is_folder and to.resolve().is_relative_to(image.resolve()):
@@ -56,16 +59,19 @@ def results(images, to: Path):
                 "Choose another folder."
             )
         for path in found(image):
-            result = to / (path.relative_to(image) if is_folder else path.name)
-            result = result.with_suffix(".png")
-            replaced = path if result.resolve() == path.resolve() else sources.get(result)
-            if replaced is not None:
-                raise BadArgument(
-                    f"Each result must have a name of its own. Received: {path}, whose result "
-                    f"{result} would replace that of {replaced}. Rename one, or choose another "
-                    "folder."
-                )
-            sources[result] = path
+            names.append((to / (path.relative_to(image) if is_folder else path.name), path))
+    alike = Counter(name.with_suffix("") for name, _ in names)
+    sources = {}
+    for name, path in names:
+        is_single = alike[name.with_suffix("")] == 1
+        result = name.with_suffix(".png") if is_single else name.with_name(f"{name.name}.png")
+        replaced = path if result.resolve() == path.resolve() else sources.get(result)
+        if replaced is not None:
+            raise BadArgument(
+                f"Each result must have a name of its own. Received: {path}, whose result {result} "
+                f"would replace that of {replaced}. Rename one, or choose another folder."
+            )
+        sources[result] = path
     return sources
 
 
@@ -80,13 +86,27 @@ def found(image: Path) -> list[Path]:
     """
     files = [image] if image.is_file() else []
     if image.is_dir():
-        files = sorted(path for path in image.rglob("*") if path.suffix.lower() in SUFFIXES)
+        files = sorted(path for path in _visible(image, ()) if path.suffix.lower() in SUFFIXES)
     if not files:
         raise BadArgument(
             f"The images must be files, or folders of image files. Received: {image}. Correct the "
             "path."
         )
     return files
+
+
+def _visible(folder, entered):
+    """Yields the files that people put in a folder, as `tfpix2pix/data/folders.py` does."""
+    resolved = folder.resolve()
+    if resolved in entered:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.name in LEFTOVERS:
+            continue
+        if path.is_dir():
+            yield from _visible(path, (*entered, resolved))
+        else:
+            yield path
 
 
 def write(encoded, path: Path):

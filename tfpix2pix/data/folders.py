@@ -39,6 +39,35 @@ def images_by_name(folder: Union[str, os.PathLike], to: Union[str, os.PathLike])
     return by_name(folder, input_images(folder, to))
 
 
+def outputs_by_name(
+    folder: Union[str, os.PathLike], to: Union[str, os.PathLike]
+) -> dict[str, Path]:
+    """Lists the images of a folder by names for what is made of them.
+
+    Args:
+        folder: As of `images_by_name`.
+        to: As of `images_by_name`.
+
+    Returns:
+        As `images_by_name`; images that differ only in their suffix keep it in their names.
+
+    Raises:
+        ValueError: As `images_by_name`, but for such images.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> for name in ("1.jpg", "1.png", "2.jpg"):
+        ...     atomic.write_bytes(b"", f"lions/{name}")
+        >>> list(outputs_by_name("lions", "cubs"))
+        ['1.jpg', '1.png', '2']
+    """
+    files = input_images(folder, to)
+    alike = Counter(file.with_suffix("") for file in files)
+    # `by_name` takes off one suffix.
+    kept = [f"{file}.kept" if alike[file.with_suffix("")] > 1 else file for file in files]
+    return dict(zip(by_name(folder, [Path(name) for name in kept]), files))
+
+
 def input_images(folder: Union[str, os.PathLike], to: Union[str, os.PathLike]) -> list[Path]:
     """Lists the images of a folder.
 
@@ -131,7 +160,7 @@ def _visible_images(folder, entered, suffixes=codecs.SUFFIXES):
             f"{folder} ({error.strerror}). Change its permissions, or move it elsewhere."
         ) from error
     for path in paths:
-        if path.name.startswith("."):
+        if path.name.startswith(".") or path.name in _LEFTOVERS:
             continue
         if path.is_dir():
             yield from _visible_images(path, (*entered, resolved), suffixes)

@@ -133,10 +133,12 @@ def convert(
     old_channels = pixels.shape[-1]
     old_dtype = str(pixels.dtype)
     if not convertible(old_channels, old_dtype, channels, dtype, alpha):
+        is_too_deep = (old_dtype, dtype) == ("uint16", "uint8")
+        cure = "Scale them by `images.to_pixels(images.to_signed(pixels))`" if is_too_deep else ""
         raise InputError(
             "Grey and RGB, with and without alpha, can be converted to each other, and 8 bits to "
-            f"16. Received: {old_channels} channels of {old_dtype} for {channels} of {dtype}. Use "
-            "images of one kind."
+            f"16. Received: {old_channels} channels of {old_dtype} for {channels} of {dtype}. "
+            f"{cure or 'Use images of one kind'}."
         )
     if dtype != old_dtype:
         pixels = pixels.astype(dtype) * 257

@@ -17,6 +17,7 @@ from tfpix2pix.data.images import displayed, to_pixels, to_signed
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.translation import animations
+from tfpix2pix.translation.halves import half_of, is_twice_as_wide
 from tfpix2pix.translation.translators import Translator
 from tfpix2pix.translation.value_files import read_value, scaled, scaled_value
 
@@ -35,6 +36,7 @@ class FileReport(NamedTuple):
         skipped: How many were there already.
         failures: Dict of the path of a file to the reason why it was not translated.
         examples: `(file, translations)` of the first files, paths for a contact sheet.
+        wide: How many files were translated whole, as wide as two images of those trained on.
 
     Example:
         >>> print(FileReport(2, 1, {"a.png": "it cannot be decoded: the file is empty"}, []))
@@ -46,6 +48,7 @@ class FileReport(NamedTuple):
     skipped: int
     failures: dict[str, str]
     examples: list[tuple]
+    wide: int = 0
 
     def __str__(self):
         """Says it in a line, and each failure in another."""
@@ -65,16 +68,17 @@ def translate_files(
     format: Optional[Literal["png", "jpg", "bmp", "tiff", "webp", "npy"]] = None,
     frames: Literal["folder", "animation"] = "folder",
     size: Optional[int] = None,
+    half: Optional[Literal["left", "right"]] = None,
     overwrite: bool = False,
     grid: Optional[Path] = None,
     progress: Callable = silent,
 ) -> FileReport:
     """Translates an image file, an animation, or a folder of such.
 
-    `a/1.jpg` becomes `a/1.png`; of several samples `a/1_0.png`, `a/1_1.png`, ...; the frames of
-    `a/1.gif` become `a/1.gif/0000.png`, ... A file that fails stops no other. Alpha that the
-    translator does not take is kept where the format has it. The next files are read while one is
-    translated, and no more than a few are in memory.
+    `a/1.jpg` becomes `a/1.png`, but `a/1.jpg.png` beside an `a/1.png`; of several samples
+    `a/1_0.png`, `a/1_1.png`, ...; the frames of `a/1.gif` become `a/1.gif/0000.png`, ... A file
+    that fails stops no other. Alpha that the translator does not take is kept where the format has
+    it. The next files are read while one is translated, and no more than a few are in memory.
 
     Args:
         translator: `Translator`.
@@ -85,6 +89,7 @@ def translate_files(
             same durations, which is in memory while it is translated.
         size: Pixels that the longer side is resized to before, with the maps and points in the
             files of `folders`; by default it stays.
+        half: Which half of side-by-side files to translate; by default all of each file.
         overwrite: Whether to translate again what is there already.
         grid: PNG file for a picture of the first images beside their translations.
         progress: See `tfpix2pix.data.parallel.silent`; counts files.
@@ -108,7 +113,7 @@ def translate_files(
         255
     """
     to = Path(to)
-    _check_options(translator, frames, size)
+    _check_options(translator, frames, size, half)
     target = translator.target
     png_holds_it = target.dtype != "float32" and target.channels <= 4
     suffix = f".{format or ('png' if png_holds_it else 'tiff')}"
@@ -116,8 +121,9 @@ def translate_files(
     named_files = _named_files(Path(images), to)
     names = [name for name, _ in named_files]
     value_files = [(folder.control, folder.files(names)) for folder in translator.folders]
-    work = _Work(translator, to, suffix, frames, size, overwrite, value_files)
+    work = _Work(translator, to, suffix, frames, size, half, overwrite, value_files)
     counts = Counter()
+    wide = 0
     failures = {}
     examples = []
     animations_read = _read_ahead(map(work.read, named_files))
@@ -125,19 +131,23 @@ def translate_files(
         try:
             if isinstance(animation, Exception):
                 raise animation
+            if animation is not None and half is None:
+                wide += is_twice_as_wide(animation.size, translator.size)
             for outputs, is_new in work.outcomes(name, file, animation):
                 counts[is_new] += len(outputs)
                 if len(examples) < MOST_SHOWN and (not examples or examples[-1][0] != file):
                     examples.append((file, outputs))
         except (InputError, OSError, MemoryError, tf.errors.OpError) as error:
             failures[str(file)] = " ".join(str(error).split())[:300] or type(error).__name__
-    done = FileReport(counts[True], counts[False], failures, examples)
+    done = FileReport(counts[True], counts[False], failures, examples, wide)
     if grid is not None and examples:
         report.save_picture(contact_sheet(done, translator), grid)
     return done
 
 
-def _check_options(translator, frames, size):
+def _check_options(translator, frames, size, half):
+    if half not in (None, "left", "right"):
+        raise InputError(f"`half` must be left or right. Received: {half!r}. Leave it out for all.")
     if frames not in FRAMES:
         raise InputError(f"`frames` must be one of {', '.join(FRAMES)}. Received: {frames!r}.")
     if frames == "animation" and translator.samples:
@@ -184,6 +194,7 @@ class _Work(NamedTuple):
     suffix: str
     frames: str
     size: Optional[int]
+    half: Optional[str]
     overwrite: bool
     value_files: list
 
@@ -193,7 +204,8 @@ class _Work(NamedTuple):
         if self._is_done(self._outputs(name)):
             return None
         try:
-            return self._animation_of(file.read_bytes())
+            animation = self._animation_of(file.read_bytes())
+            return animation if self.half is None else half_of(animation, self.half)
         except codecs.UnreadableError as error:
             return error
         except OSError as error:
@@ -281,7 +293,7 @@ class _Work(NamedTuple):
 def _named_files(source, to):
     """Returns `(name, file)` of all files, a name being the relative path without the suffix."""
     if source.is_dir():
-        return list(folders.images_by_name(source, to).items())
+        return list(folders.outputs_by_name(source, to).items())
     if not source.is_file():
         raise InputError(
             "What is translated must be an image file or a folder of such. Received: "

@@ -75,6 +75,12 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
             progress=lambda files, total: tqdm(files, total=total, unit=" files"),
             **file_options,
         )
+    if report.wide:
+        print(
+            f"note: {report.wide} of the files are twice as wide as what was trained on. If A and "
+            "B are side by side in them, translate a half: --half left, or --half right.",
+            file=sys.stderr,
+        )
     if report.failures:
         sys.exit(f"error: {report}")
     computed = "" if precision == "float32" else f" Precision: {precision}."

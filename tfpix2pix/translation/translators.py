@@ -35,6 +35,7 @@ class Translator(NamedTuple):
         samples: How many translations a file has; `None` for one without chance.
         folders: `ValueFolder`s of the controls whose values differ by file.
         ids: Whether files are maps of numbers, see `tfpix2pix.data.ids.decode_ids`.
+        size: `(height, width)` of the images that were trained on, if it is known.
 
     Example:
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
@@ -50,6 +51,7 @@ class Translator(NamedTuple):
     samples: Optional[int] = None
     folders: tuple[ValueFolder, ...] = ()
     ids: bool = False
+    size: Optional[tuple[int, int]] = None
 
 
 def direction_translator(
@@ -197,7 +199,9 @@ def export_translator(
     if card is not None:
         entries = directions_of(card, signatures)
         name = chosen_direction(entries, direction)
-        return _card_translator(signatures, entries[name], task_of(card, name), controls, kernel)
+        task = task_of(card, name)
+        translator = _card_translator(signatures, entries[name], task, controls, kernel)
+        return translator._replace(size=card["image_size"])
     if direction is not None or controls:
         raise InputError(
             f"An export without a model card has one direction and no controls. Received: "

@@ -109,10 +109,10 @@ def test_the_command_reports_an_absent_server_once(tmp_path, capsys):
             "path.",
         ),
         (
-            ["in"],
+            ["in/a.png", "deep/a.png"],
             "out",
-            "Each result must have a name of its own. Received: in/a.png, whose result out/a.png "
-            "would replace that of in/a.jpg. Rename one, or choose another folder.",
+            "Each result must have a name of its own. Received: deep/a.png, whose result "
+            "out/a.png.png would replace that of in/a.png. Rename one, or choose another folder.",
         ),
         (
             ["in/a.png"],
@@ -132,7 +132,7 @@ def test_paths_that_do_not_do_are_refused_before_anything_is_written(
     tmp_path, monkeypatch, given, to, message
 ):
     monkeypatch.chdir(tmp_path)
-    for name in ("in/a.png", "in/a.jpg", "empty/notes.txt"):
+    for name in ("in/a.png", "deep/a.png", "empty/notes.txt"):
         image_files.write(b"any", tmp_path / name)
     before = names(tmp_path)
     with pytest.raises(BadArgument, match=f"^{re.escape(message)}$"):
