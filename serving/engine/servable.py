@@ -282,11 +282,18 @@ def _compiled(library):
 def _array(proto):
     """Decodes a tensor, whose last value stands for all that the message leaves out.
 
-    Unlike TensorFlow Serving it refuses to make gigabytes of a few bytes.
+    Values beyond its shape are passed over. Unlike TensorFlow Serving it refuses to make gigabytes
+    of a few bytes.
     """
+    count = math.prod(dim.size for dim in proto.tensor_shape.dim)
+    fields = {field for field in TYPED_FIELDS.values() if len(getattr(proto, field)) > count >= 0}
+    if fields:
+        proto = type(proto).FromString(proto.SerializeToString())
+        for field in fields:
+            del getattr(proto, field)[count:]
     size = max(map(len, proto.string_val), default=0) + np.dtype("int64").itemsize
     held = len(proto.string_val) or proto.ByteSize()  # Of numbers this many at most.
-    if size * (math.prod(dim.size for dim in proto.tensor_shape.dim) - held) > MOST_PADDING:
+    if size * (count - held) > MOST_PADDING:
         raise ValueError("A message must hold the values of its tensor.")
     return tf.make_ndarray(proto)
 
