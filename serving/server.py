@@ -64,7 +64,7 @@ def main(flags):
     with ExitStack() as stack:
         if flags.mixed_precision:  # Sessions keep what they start with.
             stack.enter_context(graph_precision(AUTO_BFLOAT16))
-        manager.start()
+        load(manager)
         stack.callback(manager.stop)
         if flags.model_config_file_poll_wait_seconds:
             manager.follow(file, flags.model_config_file_poll_wait_seconds)
@@ -101,6 +101,27 @@ def main(flags):
                 flush=True,
             )
         threading.Event().wait()
+
+
+def load(manager):
+    """Starts the manager; at the start no version is available for the labels of a configuration.
+
+    TensorFlow Serving ends so too, and does not name the flag that helps.
+
+    Args:
+        manager: `serving.engine.manager.Manager`.
+
+    Raises:
+        ServingError: As `Manager.start`, but with the flag.
+    """
+    try:
+        manager.start()
+    except ServingError as error:
+        if "which is not currently available for inference" not in error.message:
+            raise
+        flag = "--allow_version_labels_for_unavailable_models"
+        text = f"{error.message}. Labels at the start need {flag} true."
+        raise ServingError(error.code, text) from error
 
 
 def _newest(manager, config):

@@ -1,17 +1,27 @@
 """Servers, addresses and machines as people have them."""
 
+import io
 import shutil
 
+import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorflow_serving.apis.model_pb2 import ModelSpec
 
+from serving import server
 from serving.client import Client
 from serving.client.connection import Target
-from serving.client.failures import BadArgument, Code, ServerUnavailable
+from serving.client.failures import BadArgument, BadImage, Code, ServerUnavailable
+from serving.engine import model_config
 from serving.engine.flags import Flags
+from serving.engine.manager import Manager
 from serving.engine.model_config import configuration
+from serving.engine.servable import Servable, ServingError, typed_tensor
 from serving.process import local_server
 from tests.serving.local import check_translated, picture, resting, serving
 from tfpix2pix import InputError
+from tfpix2pix.data import codecs, images
 
 CURE = (
     "Start one by `python -m serving.server`, or mend the address (Serving has gRPC at 8500, REST "
@@ -132,3 +142,72 @@ def test_ports_that_are_none_are_refused(name, port, lowest):
     assert str(caught.value) == (
         f"`{name}` must be from {lowest} to 65535. Received: {port}. Give another --{name}."
     )
+
+
+def test_labels_in_a_configuration_name_the_flag_that_they_need(exported, tmp_path):
+    """As TensorFlow Serving's guide shows labels; it ends at the start by them as well."""
+    config = tmp_path / "models.config"
+    config.write_text(
+        f'model_config_list {{ config {{ name: "tiny" base_path: "{exported[1] / "tiny"}" '
+        'model_platform: "tensorflow" version_labels { key: "stable" value: 1 } } }'
+    )
+    with pytest.raises(ServingError) as caught:
+        server.load(Manager(model_config.read(config)))
+    assert str(caught.value) == (
+        "Request to assign label to version 1 of model tiny, which is not currently available for "
+        "inference. Labels at the start need --allow_version_labels_for_unavailable_models true."
+    )
+    allowed = Manager(model_config.read(config), allow_labels_for_unavailable=True).start()
+    with allowed.acquire(ModelSpec(name="tiny", version_label="stable")) as (version, _):
+        assert version == 1
+    allowed.stop()
+
+
+@pytest.mark.parametrize("signature", ["", "float"])
+def test_values_beyond_the_shape_of_a_tensor_are_passed_over(exported, signature):
+    """Of clients that fill a buffer once; TensorFlow's C++ is the truth."""
+    if signature:
+        tensor = tf.make_tensor_proto(np.zeros((1, 4, 4, 3), "float32"))
+        tensor = typed_tensor(tf.make_ndarray(tensor))
+        more = type(tensor).FromString(tensor.SerializeToString())
+        more.float_val.extend([7.0, 8.0])
+        name = "image"
+    else:
+        tensor = tf.make_tensor_proto([picture()[0]])
+        more = type(tensor).FromString(tensor.SerializeToString())
+        more.string_val.append(b"more")
+        name = "image_bytes"
+    dtype = tf.as_dtype(tensor.dtype)
+    read = tf.io.parse_tensor(more.SerializeToString(), dtype).numpy()
+    np.testing.assert_array_equal(read, tf.make_ndarray(tensor))
+    servable = Servable(exported[1] / "tiny/1")
+    answers = [servable.predict(signature, {name: one}, ()) for one in (tensor, more)]
+    assert str(answers[0]) == str(answers[1])
+
+
+def test_what_a_model_refuses_comes_with_a_cure(addresses):
+    """Scans of 16 bits, and photos of 20 megapixels."""
+    large, deep = io.BytesIO(), io.BytesIO()
+    Image.new("1", (5000, 4000)).save(large, "png")
+    Image.fromarray(np.zeros((4, 4), "uint16")).save(deep, "png")
+    large, deep = large.getvalue(), deep.getvalue()
+    for address in addresses:
+        with Client(address, "tiny") as client:
+            with pytest.raises(BadImage) as caught:
+                client.translate(large)
+            assert str(caught.value) == (
+                f"The server at {address} must translate with the model 'tiny'. Received: "
+                "INVALID_ARGUMENT: assertion failed: [An image must have at least 1 pixel and at "
+                "most 16777216. Received: [height width]] [4000 5000] [Scale it, or cut it into "
+                "parts.]. Send it in tiles (--tile 1024, or `tiling` of `Client`), or scale it."
+            )
+            with pytest.raises(BadImage) as caught:
+                client.translate(deep)
+            assert str(caught.value) == (
+                f"The server at {address} must translate with the model 'tiny'. Received: "
+                "INVALID_ARGUMENT: assertion failed: [Images of 8 bits must be sent to this "
+                "model. Received: a PNG of 16 bits] [Scale it to 8 bits.]. Scale it to 8 bits: "
+                "`images.to_pixels(images.to_signed(pixels))` of `tfpix2pix.data` does so."
+            )
+            scaled = images.to_pixels(images.to_signed(codecs.decode(deep).pixels)).numpy()
+            assert client.translate(codecs.encode(scaled, ".png"))
