@@ -3,6 +3,7 @@
 import jsonargparse
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from serving.client import image_files
 from tfpix2pix import InputError
@@ -76,8 +77,36 @@ def test_pairs_that_are_translated_whole_are_told(tmp_path, capsys):
 
     note = (
         "note: 1 of the files are twice as wide as what was trained on. If A and B are side by "
-        "side in them, translate a half: --half left, or --half right.\n"
+        "side in them, translate one of them: the option half is left or right.\n"
     )
     assert translate().endswith(note)
     for told in (translate("--half", "left"), translate(size=(8, 16)), translate(size=None)):
         assert "note" not in told
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 68.7 MiB"),
+        tf.errors.ResourceExhaustedError(None, None, "Unable to allocate 68.7 MiB"),
+    ],
+)
+def test_a_photo_beyond_memory_fails_alone_with_its_cure(tmp_path, error):
+    """24 megapixels among small files, on a small machine."""
+    for name, width in (("a", 4), ("big", 8), ("c", 4)):
+        codecs.write(PIXELS[:, :width], tmp_path / f"in/{name}.png")
+
+    def translate(pixels):
+        if pixels.shape[1] > 4:
+            raise error
+        return [pixels]
+
+    small = ECHO._replace(translate=translate)
+    done = translate_files(small, tmp_path / "in", tmp_path / "out")
+    assert (done.written, list(done.failures.values())) == (
+        2,
+        [
+            "there is too little memory for it: Unable to allocate 68.7 MiB. Use a smaller `size`.",
+        ],
+    )
+    assert translate_files(small, tmp_path / "in", tmp_path / "out", size=4).written == 1

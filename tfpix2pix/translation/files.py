@@ -18,6 +18,7 @@ from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.translation import animations
 from tfpix2pix.translation.halves import half_of, is_twice_as_wide
+from tfpix2pix.translation.reasons import reason_of
 from tfpix2pix.translation.translators import Translator
 from tfpix2pix.translation.value_files import read_value, scaled, scaled_value
 
@@ -138,7 +139,7 @@ def translate_files(
                 if len(examples) < MOST_SHOWN and (not examples or examples[-1][0] != file):
                     examples.append((file, outputs))
         except (InputError, OSError, MemoryError, tf.errors.OpError) as error:
-            failures[str(file)] = " ".join(str(error).split())[:300] or type(error).__name__
+            failures[str(file)] = reason_of(error)
     done = FileReport(counts[True], counts[False], failures, examples, wide)
     if grid is not None and examples:
         report.save_picture(contact_sheet(done, translator), grid)
@@ -204,8 +205,7 @@ class _Work(NamedTuple):
         if self._is_done(self._outputs(name)):
             return None
         try:
-            animation = self._animation_of(file.read_bytes())
-            return animation if self.half is None else half_of(animation, self.half)
+            return half_of(self._animation_of(file.read_bytes()), self.half)
         except codecs.UnreadableError as error:
             return error
         except OSError as error:

@@ -5,12 +5,12 @@ from typing import Optional
 from tfpix2pix.translation.animations import Animation
 
 
-def half_of(animation: Animation, half: str) -> Animation:
+def half_of(animation: Animation, half: Optional[str]) -> Animation:
     """Cuts the frames of a file.
 
     Args:
         animation: `Animation`.
-        half: `"left"` or `"right"`; of an odd width the right one is wider.
+        half: `"left"` or `"right"`, of an odd width the wider one; `None` for all of it.
 
     Returns:
         `Animation` of that half.
@@ -21,6 +21,8 @@ def half_of(animation: Animation, half: str) -> Animation:
         >>> half_of(whole, "left").size
         (2, 3)
     """
+    if half is None:
+        return animation
     height, width = animation.size
     middle = width // 2
     columns = slice(0, middle) if half == "left" else slice(middle, None)

@@ -78,7 +78,7 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
     if report.wide:
         print(
             f"note: {report.wide} of the files are twice as wide as what was trained on. If A and "
-            "B are side by side in them, translate a half: --half left, or --half right.",
+            "B are side by side in them, translate one of them: the option half is left or right.",
             file=sys.stderr,
         )
     if report.failures:
