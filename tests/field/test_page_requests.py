@@ -1,6 +1,7 @@
 """Calls of the page's programming interface as people's own programs make them."""
 
 import base64
+import gc
 import io
 import json
 import socket
@@ -157,3 +158,5 @@ def test_a_port_that_is_taken_names_the_option(monkeypatch):
                 "The page must be able to listen at a port from 0 to 65535. Received: "
                 f"127.0.0.1:{port}, which is taken, or not this machine's. Use another --port."
             )
+    del page, caught
+    gc.collect()  # Of the event loops of Gradio, here, where a warning of them counts for nothing.
