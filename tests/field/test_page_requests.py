@@ -19,8 +19,11 @@ from serving.page.sketches import read
 from tests.serving.local import picture, serving
 from tests.serving.page.browsers import launched, pixels_of
 
-# Gradio leaves sockets and event loops to the garbage collector; `launched` calls it.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.slow,  # With the other pages, since each leaves things behind in its process.
+    # Gradio leaves sockets and event loops to the garbage collector; `launched` calls it.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 ANSWER_LIMIT = 60  # Seconds.
 NO_IMAGE = "An image must be the base64 of a file, or a data URL of that. Received: "
