@@ -6,6 +6,7 @@ from typing import Any, Optional
 import tensorflow as tf
 from tensorflow import keras
 
+from tfpix2pix.models import keras_calls
 from tfpix2pix.models.averaging import regrown
 from tfpix2pix.models.columns import Column
 from tfpix2pix.models.descent import DescendingModel
@@ -32,12 +33,14 @@ class TranslationModel(DescendingModel):
             logits on such images, from the discriminator's update.
         notes: What a user should know before a training, such as terms that are left out.
         state: Dict of name to more that a checkpoint holds: variables, or objects with variables.
+        ids: Names of `images` that hold whole numbers.
         validation_metrics: Dict of the names that `validate` returns to `"less"` or `"more"`, what
             is better; the first one decides which checkpoint is best.
     """
 
     notes: tuple[str, ...] = ()
     state: Mapping[str, Any] = {}
+    ids: tuple[str, ...] = ()
     validation_metrics: Mapping[str, str] = {}
 
     def __init__(
@@ -53,6 +56,26 @@ class TranslationModel(DescendingModel):
         self.logits = {name: keras.metrics.Mean(name=name) for name in logits}
         self.noise = tf.random.Generator.from_seed(0)  # Tracked: checkpoints carry its state.
         self._entered = None  # Name of the phase.
+
+    def fit(self, *args, **kwargs):
+        """Trains as `keras.Model.fit` does, on batches as of `train_step`.
+
+        Raises:
+            ValueError: If images are whole numbers, examples have weights, or a callback saves
+                whole models or sets the learning rate of one player alone.
+        """
+        arguments = keras_calls.fit_arguments(super().fit, *args, **kwargs)
+        keras_calls.check_callbacks(arguments.get("callbacks"))
+        return super().fit(**keras_calls.checked_data(self, arguments))
+
+    def evaluate(self, *args, **kwargs):
+        """Measures as `keras.Model.evaluate` does, on batches as of `train_step`.
+
+        Raises:
+            ValueError: If images are whole numbers, or examples have weights.
+        """
+        arguments = keras_calls.fit_arguments(super().evaluate, *args, **kwargs)
+        return super().evaluate(**keras_calls.checked_data(self, arguments))
 
     @property
     def metrics(self):

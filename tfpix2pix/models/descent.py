@@ -10,6 +10,7 @@ from tensorflow import keras
 from tfpix2pix import optimizers
 from tfpix2pix.errors import InputError
 from tfpix2pix.layers.network_calls import leaves
+from tfpix2pix.models import keras_calls
 from tfpix2pix.models.averaging import approach, copied
 from tfpix2pix.models.loss_scaling import loss_scale, scaling
 
@@ -123,6 +124,7 @@ class DescendingModel(keras.Model):
             ValueError: If a player is unknown, a number out of range, `micro_batches` asked of
                 synchronized batch norm, or `jit_compile` of several replicas.
         """
+        keras_calls.check_compiled(self, optimizers_of_players, kwargs)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if micro_batches < 1 or not 0 <= ema_decay < 1:
             raise InputError(
@@ -165,6 +167,17 @@ class DescendingModel(keras.Model):
         self.ema_decay = ema_decay
         self.averaged = {p: copied(self.players[p]) for p in self.translators} if ema_decay else {}
         super().compile(optimizer=self.optimizers[self.translators[0]], **kwargs)
+
+    def save(self, *args, **kwargs):
+        """Refuses to write a whole model, and says what can be saved.
+
+        Raises:
+            ValueError: Always.
+        """
+        del args, kwargs
+        keras_calls.refuse_saving(self)
+
+    get_config = save  # `keras.models.save_model` begins with it.
 
     def renew(self, players: Iterable[str]) -> None:
         """Starts the optimizers of players anew, without their moments; schedules go on.

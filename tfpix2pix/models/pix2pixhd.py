@@ -60,6 +60,7 @@ class Pix2PixHD(TranslationModel):
         [Wang et al., 2018](https://arxiv.org/abs/1711.11585).
     """
 
+    ids: ClassVar = ("instances",)
     validation_metrics: ClassVar = {"l1": "less", "psnr": "more", "ssim": "more"}
 
     def __init__(

@@ -1,0 +1,246 @@
+"""The library as people used to Keras call it; each line says whose kind it is."""
+
+import subprocess
+import sys
+import textwrap
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from tests.cases import sgd, tiny_cyclegan, tiny_hints, tiny_pix2pix, values
+from tfpix2pix import InputError
+from tfpix2pix.data.images import to_signed
+from tfpix2pix.optimizers import adam
+from tfpix2pix.schedules import schedule
+
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
+PIXELS = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
+WHOLE = (
+    "Keras can save each network of a model, not a model of several. Received: a whole Pix2Pix. "
+    "Call `model.save_weights('NAME.weights.h5')`, whose file the `load_weights` of a new model "
+    "takes, or `model.players['generator'].save('NAME.keras')`, whose file "
+    "`keras.models.load_model` takes after `import tfpix2pix`."
+)
+
+
+def quick(model):
+    """Returns a model that trains without graphs, which take longer to make than few steps."""
+    model.run_eagerly = True
+    return model
+
+
+def refused(message, call, *args, **kwargs):
+    """Checks that a call is refused with this text."""
+    with pytest.raises(InputError) as caught:
+        call(*args, **kwargs)
+    assert str(caught.value) == message
+
+
+# A night's training saved as a file that nothing loads: keras-team/keras, "Unable to revive model".
+@pytest.mark.parametrize("name", ["night.keras", "night.h5", "night"])
+def test_a_whole_model_is_refused_before_it_is_written(name, tmp_path):
+    model = tiny_pix2pix()
+    model(IMAGES)
+    refused(WHOLE, model.save, tmp_path / name)
+    assert not (tmp_path / name).exists()
+    if name.endswith(".keras"):
+        refused(WHOLE, keras.models.save_model, model, tmp_path / name)
+        assert not (tmp_path / name).exists()
+
+
+# The same by a callback, which would write the file after the first epoch.
+def test_a_callback_that_saves_whole_models_is_refused_before_the_first_step():
+    model = tiny_pix2pix()
+    before = values(model)
+    message = (
+        "Keras can save the weights of a model of several networks, not the model. Received: "
+        "ModelCheckpoint('night.keras'), whose files nothing could load. Add "
+        "save_weights_only=True and a path that ends with .weights.h5; or use "
+        "`tfpix2pix.callbacks.Checkpoint`, from which the training goes on."
+    )
+    saving = keras.callbacks.ModelCheckpoint("night.keras")
+    for callbacks in ([saving], saving, keras.callbacks.CallbackList([saving])):
+        refused(message, model.fit, IMAGES, -IMAGES, callbacks=callbacks)
+    assert all((new == old).all() for new, old in zip(values(model), before))
+
+
+# Both cures, followed to the end: the files are read by another process.
+def test_weights_and_networks_that_are_saved_load_in_a_new_process(tmp_path):
+    model = quick(tiny_pix2pix())
+    path = tmp_path / "night.weights.h5"
+    saving = keras.callbacks.ModelCheckpoint(path, save_weights_only=True)
+    model.fit(IMAGES, -IMAGES, verbose=0, callbacks=[saving])
+    model.players["generator"].save(tmp_path / "night.keras")
+    np.save(tmp_path / "made.npy", model.translate(IMAGES))
+    code = """
+        import sys
+        import numpy as np
+        import tfpix2pix
+        from tensorflow import keras
+        from tests.cases import tiny_pix2pix
+        from tests.field.test_habits import IMAGES
+        folder, = sys.argv[1:]
+        model = tiny_pix2pix()
+        model.load_weights(f"{folder}/night.weights.h5")
+        network = keras.models.load_model(f"{folder}/night.keras")
+        for made in (model.translate(IMAGES), network(IMAGES)):
+            np.testing.assert_allclose(made, np.load(f"{folder}/made.npy"), atol=1e-5)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], check=True)
+
+
+# tensorflow/tensorflow #20999, tensorflow/addons #613: one rate of two followed.
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 10),
+        keras.callbacks.ReduceLROnPlateau("generator_l1"),
+    ],
+)
+def test_callbacks_of_one_learning_rate_are_refused(callback):
+    message = (
+        "Each player has a learning rate of its own. Received: the callback "
+        f"{type(callback).__name__}, which would set that of one player. Give `compile` an "
+        "optimizer of each player with a schedule, such as of `tfpix2pix.schedules.schedule`, or "
+        "assign `model.optimizers[player].learning_rate` in a callback."
+    )
+    refused(message, tiny_pix2pix().fit, IMAGES, -IMAGES, callbacks=[callback])
+
+
+# The cures of the last.
+def test_both_rates_follow_schedules_and_callbacks_of_players():
+    model = tiny_pix2pix()
+    falling = {player: adam(schedule("linear", 0.2, steps=2)) for player in model.players}
+    model.compile(falling, run_eagerly=True)
+    model.fit(IMAGES, -IMAGES, batch_size=1, verbose=0)
+    for optimizer in model.optimizers.values():
+        step = optimizer.iterations - 1
+        assert float(optimizer.learning_rate(step)) == pytest.approx(0.1)
+
+    def halve(epoch, logs):
+        for optimizer in model.optimizers.values():
+            optimizer.learning_rate = optimizer.learning_rate / 2
+
+    model.compile({player: sgd(0.2) for player in model.players}, run_eagerly=True)
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=halve)
+    model.fit(IMAGES, -IMAGES, verbose=0, callbacks=[callback])
+    rates = [float(optimizer.learning_rate) for optimizer in model.optimizers.values()]
+    assert rates == pytest.approx([0.1, 0.1])
+
+
+# keras-team/keras-io #174, #122: `compile` as of a network.
+def test_compile_refuses_one_optimizer_for_all():
+    shared = adam()
+    both = {"generator": shared, "discriminator": shared}
+    for shown, args, kwargs in (
+        ("'adam'", [], {"optimizer": "adam"}),
+        ("'adam'", ["adam"], {}),
+        ("Adam", [shared], {}),
+        ("{'generator': 'adam'}", [{"generator": "adam"}], {}),
+        ("dict", [both], {}),
+    ):
+        message = (
+            f"Each player has an optimizer of its own. Received: {shown}. Give a dict of "
+            "generator, discriminator, such as compile({'generator': "
+            "tfpix2pix.optimizers.adam(2e-4)}); a player that it does not name gets the paper's "
+            "Adam."
+        )
+        refused(message, tiny_pix2pix().compile, *args, **kwargs)
+    tiny_pix2pix().compile({"generator": adam(2e-4)})
+
+
+# tensorflow/tensorflow #33768: losses and metrics that never come.
+def test_compile_refuses_losses_and_metrics_of_keras():
+    refused(
+        "What players minimize is told to `Pix2Pix` itself. Received: compile(loss='mse', "
+        "loss_weights=[1]). Leave it out, and see `help(Pix2Pix)` for the losses and their "
+        "weights.",
+        tiny_pix2pix().compile,
+        loss="mse",
+        loss_weights=[1],
+    )
+    refused(
+        "Translations are measured beside the training. Received: compile(metrics=['mae']). Leave "
+        "it out; `model.validate(batch)` measures, and so do the functions of "
+        "`tfpix2pix.metrics`.",
+        tiny_pix2pix().compile,
+        metrics=["mae"],
+    )
+    assert set(tiny_pix2pix().validate((IMAGES, -IMAGES))) == {"l1", "psnr", "ssim"}
+
+
+# Jannoshh/simple-sam #6, NVIDIA-Merlin/models #150: a third part of the batch.
+def test_weights_of_examples_are_refused():
+    model = tiny_pix2pix()
+    message = (
+        "All examples count alike. Received: {}. Leave it out, and repeat the examples that should "
+        "count more."
+    )
+    for name, weights in (("sample_weight", np.ones(2)), ("class_weight", {0: 1.0})):
+        refused(message.format(name), model.fit, IMAGES, -IMAGES, **{name: weights})
+    refused(
+        message.format("sample_weight"),
+        model.fit,
+        IMAGES,
+        -IMAGES,
+        validation_data=(IMAGES, IMAGES, np.ones(2)),
+    )
+    others = (
+        "Batches hold the images that `Pix2Pix` learns from and nothing else, such as weights. "
+        "Received: {} parts. See `help(Pix2Pix)`."
+    )
+    triples = tf.data.Dataset.from_tensors((IMAGES, IMAGES, np.ones(2)))
+    refused(others.format(3), model.fit, triples)
+    refused(others.format(1), model.fit, IMAGES)
+
+
+# pytorch-pix2pix #522, #1129, tensorflow/tensorflow #55917: pixels that nobody normalised.
+def test_pixels_of_whole_numbers_are_refused():
+    model = quick(tiny_pix2pix())
+    message = (
+        "Images are float in [-1, 1]. Received: {} of uint8. `tfpix2pix.data.images.to_signed` "
+        "makes it of pixels."
+    )
+    dataset = tf.data.Dataset.from_tensors((PIXELS, PIXELS))
+    for call in (model.fit, model.evaluate):
+        refused(message.format("source"), call, PIXELS, PIXELS)
+        refused(message.format("target"), call, IMAGES, PIXELS)
+        refused(message.format("source"), call, dataset)
+    refused(message.format("target"), model.fit, IMAGES, IMAGES, validation_data=(IMAGES, PIXELS))
+    refused(message.format("A"), tiny_cyclegan().fit, dataset)
+    model.fit(to_signed(PIXELS), to_signed(PIXELS), verbose=0)
+
+
+# The same as floats: they are named once, and only they.
+@pytest.mark.parametrize("form", ["arrays", "dataset"])
+def test_pixels_out_of_range_are_named_once(form):
+    model = quick(tiny_pix2pix())
+    for pixels, count in ((IMAGES, 0), (PIXELS.astype("float32"), 1)):
+        pairs = (pixels, pixels)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            if form == "arrays":
+                model.fit(*pairs, verbose=0)
+            else:
+                model.fit(tf.data.Dataset.from_tensors(pairs).repeat(2), verbose=0)
+        messages = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+        named = [message for message in messages if message.startswith("Images are float")]
+        assert named == count * [
+            "Images are float in [-1, 1]. Received: source with values from 0 to 255. "
+            "`tfpix2pix.data.images.to_signed(pixels, (0, 255))` makes it of pixels up to 255."
+        ]
+    signed = to_signed(PIXELS.astype("float32"), (0, 255)).numpy()
+    assert (signed.min(), signed.max()) == (-1, 1)
+
+
+# Points of hints and other batches that are no images pass.
+def test_points_are_not_taken_for_images():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        points = np.full((2, 4, 5), 20.0, "float32")
+        quick(tiny_hints()).fit(
+            tf.data.Dataset.from_tensors((IMAGES[..., :1], points, IMAGES[..., 1:])), verbose=0
+        )
