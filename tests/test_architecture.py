@@ -28,6 +28,7 @@ CLIENT = [str(p.relative_to(ROOT)) for p in (ROOT / "serving/client").glob("*.py
 MAY_IMPORT = {
     "errors": set(),
     "atomic": set(),
+    "paths": set(),
     "version": set(),
     "bfloat16": set(),
     "quiet": set(),
@@ -44,13 +45,13 @@ MAY_IMPORT = {
     "models": {"layers", "losses", "metrics", "optimizers"},
     "importers": {"layers", "networks"},
     "inference": {"data", "layers"},
-    "translation": {"bfloat16", "data", "export", "inference", "report"},
-    "export": {"data", "inference", "lines", "quiet"},
+    "translation": {"bfloat16", "data", "export", "inference", "paths", "report"},
+    "export": {"data", "inference", "lines", "paths", "quiet"},
     "report": {"data"},
     "doctor": {"data", "datasets"},
     "datasets": {"data"},
-    "checkpointing": {"models"},
-    "callbacks": {"models", "report"},
+    "checkpointing": {"models", "paths"},
+    "callbacks": {"checkpointing", "models", "report"},
 }
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix import report
+from tfpix2pix.checkpointing import newest_usable
 from tfpix2pix.errors import InputError
 from tfpix2pix.models.non_finite import describe_non_finite
 
@@ -95,8 +96,8 @@ class Checkpoint(_EverySteps):
     """Saves checkpoints, and restores the newest one before the training starts.
 
     Put it first in the list of callbacks: those before it see the model as it was. It does not
-    restore the position in the data, so start the data at the restored step. It does not pass over
-    damaged checkpoints.
+    restore the position in the data, so start the data at the restored step. Damaged checkpoints
+    are passed over with a warning.
 
     Args:
         checkpoint: `tf.train.Checkpoint` with a variable `step`, as of
@@ -126,8 +127,9 @@ class Checkpoint(_EverySteps):
         self.manager = tf.train.CheckpointManager(checkpoint, str(folder), keep)
 
     def on_train_begin(self, logs: Optional[dict] = None):
-        """Restores the newest checkpoint, if there is one."""
-        self.manager.restore_or_initialize()
+        """Restores the newest whole checkpoint, if there is one."""
+        if newest := newest_usable(self.manager.directory):
+            self.manager.checkpoint.restore(newest)
         super().on_train_begin(logs)
 
     def act(self, step: int):

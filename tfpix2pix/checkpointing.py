@@ -1,9 +1,12 @@
 """What a checkpoint of a training holds by which names, and how networks get it back."""
 
+import re
+import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +14,7 @@ from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.models import TranslationModel
+from tfpix2pix.paths import check_readable
 
 # Folders in that of a run.
 CHECKPOINTS = "checkpoints"
@@ -100,13 +104,12 @@ def restore(networks: Mapping[str, keras.Model], path: str, state: Mapping = _NO
         reason = str(error).splitlines()[0][:200]
         raise InputError(
             f"A checkpoint must be whole and of the run's configuration. Received: {path}, which "
-            f"does not fit ({reason}). Restore config.yaml, or remove the checkpoint to use the "
-            "one before."
+            f"does not fit ({reason}). Restore the config.yaml that the run was trained with."
         ) from error
 
 
 def newest_checkpoint(folder: Union[str, Path], kind: str = CHECKPOINTS) -> str:
-    """Returns the path of the newest checkpoint of a run.
+    """Returns the path of the newest whole checkpoint of a run; warns of damaged ones.
 
     Args:
         folder: Folder of the run.
@@ -116,7 +119,7 @@ def newest_checkpoint(folder: Union[str, Path], kind: str = CHECKPOINTS) -> str:
         str, without suffix.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is none, or none is whole.
 
     Example:
         >>> newest_checkpoint("no-such-run")
@@ -124,7 +127,8 @@ def newest_checkpoint(folder: Union[str, Path], kind: str = CHECKPOINTS) -> str:
         ...
         tfpix2pix.errors.InputError: A trained run has checkpoints in no-such-run/checkpoints. ...
     """
-    newest = tf.train.latest_checkpoint(Path(folder) / kind)
+    check_readable(folder)
+    newest = newest_usable(Path(folder) / kind)
     if newest is None:
         raise InputError(
             f"A trained run has checkpoints in {Path(folder) / kind}. Received: "
@@ -132,6 +136,101 @@ def newest_checkpoint(folder: Union[str, Path], kind: str = CHECKPOINTS) -> str:
             "`train.checkpoint_every`."
         )
     return newest
+
+
+def newest_usable(folder: Union[str, Path]) -> Optional[str]:
+    """Returns the newest checkpoint that is whole, and warns of newer ones that are not.
+
+    Args:
+        folder: Folder of the checkpoints.
+
+    Returns:
+        Path without suffix, `None` if there are no checkpoints.
+
+    Raises:
+        ValueError: As `newest_whole`.
+
+    Example:
+        >>> newest_usable("no-such-run") is None
+        True
+    """
+    newest, damaged = newest_whole(folder)
+    for one in damaged:
+        warnings.warn(f"A checkpoint is damaged and passed over: {one}", stacklevel=3)
+    return newest
+
+
+def newest_whole(folder: Union[str, Path]) -> tuple[Optional[str], list[str]]:
+    """Finds the newest checkpoint that is whole: the one by which every program goes.
+
+    It goes by the files of checkpoints, for their list, the file `checkpoint`, may be missing after
+    a copy or a kill.
+
+    Args:
+        folder: Folder of the checkpoints.
+
+    Returns:
+        `(path, damaged)`: path without suffix, `None` if there are no checkpoints; and the newer
+        ones that are not whole, with the reason.
+
+    Raises:
+        ValueError: If there are checkpoints, but none is whole.
+
+    Example:
+        >>> newest_whole("no-such-run")
+        (None, [])
+    """
+    damaged = []
+    for path in saved_checkpoints(folder):
+        files = Path(path).parent.glob(f"{Path(path).name}.*")
+        stamps = sorted((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+        fault = _damage(path, tuple(stamps))
+        if fault is None:
+            return path, damaged
+        damaged.append(f"{path} ({fault})")
+    if damaged:
+        raise InputError(
+            f"One of the checkpoints of a run must be whole. Received: {'; '.join(damaged)}. Copy "
+            "them again from where they are whole, or train in another folder."
+        )
+    return None, damaged
+
+
+def saved_checkpoints(folder: Union[str, Path]) -> list[str]:
+    """Lists the checkpoints of a folder, the newest first.
+
+    Args:
+        folder: Folder of the checkpoints.
+
+    Returns:
+        List of str, paths without suffix.
+
+    Example:
+        >>> saved_checkpoints("no-such-run")
+        []
+    """
+    numbers = {
+        int(match[1]): file.with_suffix("")
+        for file in Path(folder).glob("ckpt-*.index")
+        if (match := re.fullmatch(r"ckpt-(\d+)\.index", file.name))
+    }
+    return [str(numbers[number]) for number in sorted(numbers, reverse=True)]
+
+
+@lru_cache(maxsize=16)
+def _damage(path, stamps):
+    """Reads a whole checkpoint, as restoring reads some of it much later; says why it cannot.
+
+    It is read once, as long as its files stay as their `stamps` say.
+    """
+    del stamps
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
+        return str(error).splitlines()[0][:200]
+    return None
 
 
 def saved_step(path: str) -> int:

@@ -17,6 +17,7 @@ from tfpix2pix.export.directions import served_directions
 from tfpix2pix.export.signatures import signatures
 from tfpix2pix.export.weights import StoredWeights
 from tfpix2pix.inference import Embedding
+from tfpix2pix.paths import check_readable
 
 
 def export(
@@ -94,6 +95,7 @@ def export(
         raise InputError(
             f"`keep` must be at least 1. Received: keep={keep}. Leave it out to keep all versions."
         )
+    check_readable(folder)
     served = served_directions(directions, task)
     directions = {name: one.direction for name, one in served.items()}
     folder = Path(folder)

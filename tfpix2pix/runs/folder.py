@@ -9,6 +9,7 @@ from tfpix2pix import atomic, config_files
 from tfpix2pix.config import SECTIONS, ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family
+from tfpix2pix.paths import check_local, check_readable
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
@@ -24,12 +25,16 @@ def save_config(config: ExperimentConfig, folder: Union[str, Path]) -> None:
         config: `tfpix2pix.config.ExperimentConfig`.
         folder: Folder of the run; made if it is missing.
 
+    Raises:
+        ValueError: If TensorFlow could not read checkpoints in it.
+
     Example:
         >>> from tfpix2pix.families import preset
         >>> save_config(preset("facades"), "runs/mine")
         >>> load_config("runs/mine").name
         'facades'
     """
+    check_readable(folder)
     atomic.write_bytes(config_files.to_yaml(config).encode(), Path(folder) / CONFIG)
 
 
@@ -51,6 +56,7 @@ def load_config(folder: Union[str, Path]) -> ExperimentConfig:
         ...
         tfpix2pix.errors.InputError: A run is a folder with a config.yaml, ...
     """
+    check_local(folder)
     path = Path(folder) / CONFIG
     if not path.is_file():
         raise InputError(

@@ -70,23 +70,13 @@ class Checkpoints:
         Raises:
             ValueError: If there are checkpoints, but none is whole or fits the model.
         """
-        broken = []
-        # By the files, since a run can be killed before they are listed in `checkpoint`.
-        for path in sorted(self._saved(), key=_number, reverse=True):
-            if fault := damage(path):
-                broken.append(f"{path} ({fault})")
-                continue
+        path, damaged = checkpointing.newest_whole(self.folder)
+        if path is not None:
             if prepare is not None:
                 prepare(_number(path))
             # Optimizers make some variables in their first step: without one they stay partial.
             self.newest.checkpoint.restore(path).expect_partial()
-            return broken
-        if broken:
-            raise InputError(
-                "One of the checkpoints of a run must be whole. Received: "
-                f"{'; '.join(broken)}. Remove the run to start anew."
-            )
-        return broken
+        return damaged
 
     def save(self, step: int):
         """Saves the newest checkpoint.
@@ -99,7 +89,8 @@ class Checkpoints:
         """
         self._save(self.newest, step)
         if self._thrown_away is None:
-            for path in set(self._saved()) - set(self.newest.checkpoints):
+            saved = checkpointing.saved_checkpoints(self.folder)
+            for path in set(saved) - set(self.newest.checkpoints):
                 _remove(path)  # What a killed run left behind.
 
     def save_best(self, step: int):
@@ -126,10 +117,6 @@ class Checkpoints:
                 f"{manager.latest_checkpoint or 'the beginning'}."
             ) from error
 
-    def _saved(self):
-        indices = self.folder.glob("ckpt-*.index")
-        return [str(index.with_suffix("")) for index in indices]
-
 
 def _number(path):
     return int(path.rsplit("-", 1)[1])
@@ -139,21 +126,3 @@ def _remove(path):
     path = Path(path)
     for part in path.parent.glob(f"{path.name}[._]*"):
         shutil.rmtree(part) if part.is_dir() else part.unlink()
-
-
-def damage(path: str):
-    """Reads a whole checkpoint, as restoring reads some of it much later.
-
-    Args:
-        path: Path of a checkpoint, without suffix.
-
-    Returns:
-        str, why it cannot be read, or `None`.
-    """
-    try:
-        reader = tf.train.load_checkpoint(path)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
-        return str(error).splitlines()[0][:200]
-    return None

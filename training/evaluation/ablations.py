@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfpix2pix import atomic, inference, load_run, metrics, report
 from tfpix2pix import config as configs
-from tfpix2pix.checkpointing import CHECKPOINTS
+from tfpix2pix.checkpointing import CHECKPOINTS, saved_checkpoints
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import images
 from tfpix2pix.errors import InputError
@@ -129,7 +129,7 @@ def trained(config: ExperimentConfig, run: Path) -> Direction:
         ValueError: If the training was stopped, or the run has been trained for more steps.
     """
     steps = config.train.steps
-    has_checkpoint = tf.train.latest_checkpoint(run / CHECKPOINTS) is not None
+    has_checkpoint = bool(saved_checkpoints(run / CHECKPOINTS))
     step = load_run(run).step if has_checkpoint else 0
     if step < steps:
         _, step = loop.train(config, run)

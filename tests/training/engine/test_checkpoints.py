@@ -58,8 +58,31 @@ def test_a_lost_list_of_checkpoints_does_not_start_the_training_anew(model, tmp_
 def test_a_run_without_a_whole_checkpoint_is_refused(model, tmp_path):
     Checkpoints(model, tmp_path, 3).save(1)
     (tmp_path / "checkpoints/ckpt-1.index").write_bytes(b"")
-    with pytest.raises(InputError, match=r"^One of the checkpoints of a run must be whole\. Rec"):
+    message = (
+        "One of the checkpoints of a run must be whole. Received: "
+        rf"{tmp_path}/checkpoints/ckpt-1 \(.+\). Copy them again from where they are whole, or "
+        "train in another folder."
+    )
+    with pytest.raises(InputError, match=f"^{message}$"):
         Checkpoints(model, tmp_path, 3).restore()
+    with pytest.raises(InputError, match=f"^{message}$"):
+        newest_checkpoint(tmp_path)
+
+
+def test_every_program_goes_by_the_newest_whole_checkpoint(model, tmp_path):
+    """Files of checkpoints were copied without their list, or one of them was cut short."""
+    saved = Checkpoints(model, tmp_path, 3)
+    for step in (9, 10):
+        saved.save(step)
+    (tmp_path / "checkpoints/checkpoint").unlink()
+    (tmp_path / "checkpoints/ckpt-10 (1).index").write_bytes(b"of a browser")
+    newest = tmp_path / "checkpoints/ckpt-10"
+    assert newest_checkpoint(tmp_path) == str(newest)
+    (data,) = newest.parent.glob("ckpt-10.data*")
+    data.write_bytes(data.read_bytes()[:-100])
+    start = f"A checkpoint is damaged and passed over: {newest} ("
+    with pytest.warns(UserWarning, match=f"^{re.escape(start)}"):
+        assert newest_checkpoint(tmp_path) == f"{newest.parent}/ckpt-9"
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(model, tmp_path):
