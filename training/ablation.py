@@ -12,6 +12,7 @@ import jsonargparse
 
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
+from tfpix2pix.paths import at_home
 from training.engine import batches
 from training.evaluation import ablations
 
@@ -67,4 +68,6 @@ def main(
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.ablation")
+        jsonargparse.auto_cli(
+            main, args=at_home(), as_positional=False, prog="python -m training.ablation"
+        )

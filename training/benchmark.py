@@ -13,6 +13,7 @@ import jsonargparse
 
 from tfpix2pix import atomic
 from tfpix2pix.errors import reported
+from tfpix2pix.paths import at_home
 from training.benchmarks import step as step_benchmark
 
 
@@ -52,5 +53,5 @@ def step(
 if __name__ == "__main__":
     with reported():
         jsonargparse.auto_cli(
-            {"step": step}, as_positional=False, prog="python -m training.benchmark"
+            {"step": step}, args=at_home(), as_positional=False, prog="python -m training.benchmark"
         )

@@ -7,6 +7,7 @@ import jsonargparse
 
 from tfpix2pix import runs
 from tfpix2pix.errors import InputError, reported
+from tfpix2pix.paths import at_home
 
 
 def main(run: Path, data: Optional[Path] = None):
@@ -37,4 +38,6 @@ def main(run: Path, data: Optional[Path] = None):
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.cluster_features")
+        jsonargparse.auto_cli(
+            main, args=at_home(), as_positional=False, prog="python -m training.cluster_features"
+        )

@@ -10,6 +10,7 @@ from jsonargparse.typing import PositiveInt
 from tfpix2pix import load_run, report
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.inference import chosen_embedding
+from tfpix2pix.paths import at_home
 from tfpix2pix.translation import find_look_alikes, index_files, look_alikes_picture
 from training.progress import bar
 
@@ -89,7 +90,7 @@ def parsed(arguments: Optional[list] = None):
     parser.add_argument("photos", type=Path, nargs="*", help=text)
     parser.add_argument("--query", type=Path, nargs="+", help=text)
     parser.add_function_arguments(main, skip={"photos", "query"}, as_positional=False)
-    return parser.parse_args(arguments).as_dict()
+    return parser.parse_args(at_home(arguments)).as_dict()
 
 
 if __name__ == "__main__":

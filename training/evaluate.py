@@ -6,6 +6,7 @@ from typing import Optional
 import jsonargparse
 
 from tfpix2pix.errors import reported
+from tfpix2pix.paths import at_home
 from training.evaluation import results_page, revealed_scores
 from training.evaluation.results import PAGE, evaluate
 from training.evaluation.scores import MEASURES, shared_names
@@ -22,7 +23,7 @@ def main(arguments: Optional[list] = None):
         "--run", type=Path, nargs="+", required=True, help="Folder of the run, or of several."
     )
     parser.add_function_arguments(evaluate, skip={"run"}, as_positional=False)
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(at_home(arguments))
     runs = evaluate(**parsed)["runs"]
     titles = [run["title"] for run in runs]
     print(_row("mean", titles))

@@ -7,6 +7,7 @@ import jsonargparse
 
 from tfpix2pix import runs
 from tfpix2pix.errors import reported
+from tfpix2pix.paths import at_home
 
 
 def main(run: Path, data: Optional[Path] = None):
@@ -27,4 +28,6 @@ def main(run: Path, data: Optional[Path] = None):
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.finish")
+        jsonargparse.auto_cli(
+            main, args=at_home(), as_positional=False, prog="python -m training.finish"
+        )

@@ -13,6 +13,7 @@ from tfpix2pix import checkpointing, importers, runs
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import get_family
 from tfpix2pix.families.peers import CHECKPOINT, imported_model, peer_files, read_files
+from tfpix2pix.paths import at_home
 
 
 def main(
@@ -72,4 +73,4 @@ if __name__ == "__main__":
             parser.add_argument(
                 f"--{file}", type=Optional[Path], help=f"File such as {' or '.join(peer_names)}."
             )
-        main(**parser.parse_args())
+        main(**parser.parse_args(at_home()))

@@ -18,6 +18,7 @@ from tfpix2pix.datasets import fetch as fetching
 from tfpix2pix.doctor import presentation
 from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.errors import InputError, listed
+from tfpix2pix.paths import at_home
 from tfpix2pix.runs import open_detector
 
 PAIRS = "facades"  # Presets that are named where a data set is ready.
@@ -270,7 +271,7 @@ def main(arguments: Optional[list] = None):
             text = "Its archive, downloaded by hand, for machines without internet."
             command.add_argument("--from", dest="from_file", type=Optional[Path], help=text)
         commands.add_subcommand(function.__name__, command, help=function.__doc__.splitlines()[0])
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(at_home(arguments))
     function = next(f for f in COMMANDS if f.__name__ == parsed.subcommand)
     function(**parsed[parsed.subcommand])
 

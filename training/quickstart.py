@@ -14,6 +14,7 @@ from tfpix2pix.data import images
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import preset
+from tfpix2pix.paths import at_home
 from training.engine import loop
 
 TRAINING_PAIRS = 400
@@ -151,6 +152,8 @@ def _python(module, *arguments):
 
 if __name__ == "__main__":
     try:
-        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.quickstart")
+        jsonargparse.auto_cli(
+            main, args=at_home(), as_positional=False, prog="python -m training.quickstart"
+        )
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -11,6 +11,7 @@ from typing import Optional
 import jsonargparse
 
 from tfpix2pix.errors import InputError, reported
+from tfpix2pix.paths import at_home
 from training.rating import rating_page, real_or_fake, stimuli
 
 
@@ -62,4 +63,6 @@ def main(
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.rate")
+        jsonargparse.auto_cli(
+            main, args=at_home(), as_positional=False, prog="python -m training.rate"
+        )

@@ -13,6 +13,7 @@ import jsonargparse
 from tfpix2pix.config import DataConfig, Labels
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
+from tfpix2pix.paths import at_home
 from training.engine import batches
 from training.evaluation import segmenters
 
@@ -72,4 +73,6 @@ def main(
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False, prog="python -m training.segmenter")
+        jsonargparse.auto_cli(
+            main, args=at_home(), as_positional=False, prog="python -m training.segmenter"
+        )

@@ -18,6 +18,7 @@ from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.config_files import RENAMED, from_yaml
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family, preset, preset_name, presets
+from tfpix2pix.paths import at_home
 from tfpix2pix.runs import load_config
 from training.engine import devices, loop
 from training.engine.run_log import RUN
@@ -37,7 +38,7 @@ def parse(arguments: Optional[list]):
     Raises:
         ValueError: If the preset or an override is unknown or of the wrong type.
     """
-    arguments = [_spelled(argument) for argument in arguments]
+    arguments = [_spelled(argument) for argument in at_home(arguments)]
     names = [a for a in arguments[:1] if not a.startswith("-")]
     start = preset(names[0] if names else "facades")
     arguments, recorded = _recorded(arguments)

@@ -1,8 +1,20 @@
 """Commands as people write them."""
 
-import pytest
+from pathlib import Path
 
-from tfpix2pix import InputError, runs
+import jsonargparse
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.cases import open_generator
+from tfpix2pix import InputError, PixelFormat, load_run, preset, runs
+from tfpix2pix.checkpointing import newest_checkpoint, saved_step
+from tfpix2pix.data import codecs
+from tfpix2pix.export import export
+from tfpix2pix.paths import check_local
+from tfpix2pix.translation import Translator, program
+from training.engine import loop
 from training.train import parse
 
 
@@ -34,3 +46,73 @@ def test_a_configuration_of_another_preset_or_none_is_refused(tmp_path):
         "A configuration must be the config.yaml of a run, or what --print_config prints. "
         f"Received: {recorded} (KeyError: 'model'). Correct it, or name another."
     )
+
+
+# TensorFlow writes what it cannot read: a night's training, and then "Remove the run".
+@pytest.mark.parametrize("name", ["lr=[1e-4]", "what?", "all*", "back\\slash"])
+def test_folders_that_tensorflow_cannot_read_are_refused_before_the_first_step(name, tmp_path):
+    folder = tmp_path / name
+    message = (
+        "TensorFlow reads no folder whose path holds one of * ? [ \\, which stand for other "
+        f"characters. Received: {str(folder)!r}. Use another name; a folder that is there can be "
+        "renamed."
+    )
+    for use in (
+        lambda: loop.train(preset("quickstart"), folder),
+        lambda: runs.save_config(preset("quickstart"), folder),
+        lambda: export(open_generator(), folder),
+        lambda: newest_checkpoint(folder),
+    ):
+        with pytest.raises(InputError) as caught:
+            use()
+        assert str(caught.value) == message
+    assert not folder.exists()
+
+
+def test_a_run_that_was_trained_there_can_be_renamed(tmp_path):
+    saved = tf.train.Checkpoint(step=tf.Variable(3, dtype="int64"))
+    before = tmp_path / "lr=[1e-4]"
+    tf.train.CheckpointManager(saved, before / "checkpoints", 1).save(3)
+    with pytest.raises(InputError, match="can be renamed"):
+        newest_checkpoint(before)
+    after = before.rename(tmp_path / "lr=1e-4")
+    assert saved_step(newest_checkpoint(after)) == 3
+
+
+# tensorpack #1317, google-research/kubric #68: `gs://` became the folder `gs:`.
+@pytest.mark.parametrize("address", ["gs://bucket/run", "s3://bucket/run"])
+def test_buckets_are_refused_before_the_first_step(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place in (address, Path(address)):
+        message = (
+            f"Data, runs and exports lie on this machine. Received: {str(place)!r}, an address. "
+            "Mount it as a folder, or use a folder here and copy it."
+        )
+        for use in (
+            lambda place=place: loop.train(preset("quickstart"), place),
+            lambda place=place: export(open_generator(), place),
+            lambda place=place: load_run(place),
+        ):
+            with pytest.raises(InputError) as caught:
+                use()
+            assert str(caught.value) == message
+    assert not list(tmp_path.iterdir())
+    check_local("C:/runs/mine")
+
+
+# magenta #321, dankcli #6: a shell leaves `~` alone after an equals sign and in quotes.
+def test_the_home_folder_is_found_after_an_equals_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config, options = parse(["quickstart", "--data=~/set", "--run", "~/runs/a"])
+    assert config.data.folder == f"{tmp_path}/set"
+    assert options.run == f"{tmp_path}/runs/a"
+    codecs.write(np.zeros((2, 4, 1), "uint8"), tmp_path / "black/1.png")
+
+    def open_negative(*, controls):
+        grey = PixelFormat(1, "uint8", (0.0, 255.0))
+        return Translator(lambda pixels: [255 - pixels], grey, grey)
+
+    parser = jsonargparse.ArgumentParser()
+    parser.add_argument("--control", **program.CONTROL)
+    program.translate_by(parser, open_negative, ["~/black", "--to=~/white"])
+    assert codecs.read(tmp_path / "white/1.png").max() == 255

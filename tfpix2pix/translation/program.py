@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from tfpix2pix.bfloat16 import graph_precision
 from tfpix2pix.data.folders import unread_formats
+from tfpix2pix.paths import at_home
 from tfpix2pix.translation.files import translate_files
 from tfpix2pix.translation.value_files import named_values
 
@@ -61,7 +62,7 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
         translate_files, skip={"translator", "images", "progress"}, as_positional=False
     )
     parser.add_function_arguments(graph_precision, as_positional=False)
-    options = parser.parse_args(arguments).as_dict()
+    options = parser.parse_args(at_home(arguments)).as_dict()
     images = options.pop("images")
     precision = options.pop("precision")
     controls = named_values(options.pop("control"))
