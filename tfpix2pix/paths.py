@@ -70,7 +70,7 @@ def at_home(arguments: Optional[Iterable[str]] = None) -> list[str]:
 
     Example:
         >>> import os
-        >>> at_home(["--to=~/out", "a~b"]) == [f"--to={os.path.expanduser('~')}/out", "a~b"]
+        >>> at_home(["-o=~/out", "a~b"]) == [f"-o={os.path.expanduser('~')}/out", "a~b"]
         True
     """
     return [_at_home(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]

@@ -26,6 +26,16 @@ def check_compiled(model, optimizers, options: Mapping) -> None:
 
     Raises:
         ValueError: If there is such.
+
+    Example:
+        >>> from tfpix2pix.models.descent import DescendingModel
+        >>> inputs = keras.Input((2,))
+        >>> player = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+        >>> model = DescendingModel({"a": player}, ["a_size"], translators=("a",), name="one")
+        >>> check_compiled(model, None, {"loss": "mse"})
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: What players minimize is told to ...
     """
     kind = type(model).__name__
     given = {name: value for name, value in options.items() if value is not None}
@@ -65,6 +75,16 @@ def refuse_saving(model) -> None:
 
     Raises:
         ValueError: Always.
+
+    Example:
+        >>> from tfpix2pix.models.descent import DescendingModel
+        >>> inputs = keras.Input((2,))
+        >>> player = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+        >>> model = DescendingModel({"a": player}, ["a_size"], translators=("a",), name="one")
+        >>> refuse_saving(model)
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: Keras can save each network of a model, ...
     """
     player = model.translators[0]
     raise InputError(
@@ -83,6 +103,10 @@ def fit_arguments(method, *args, **kwargs) -> dict:
         method: The bound method of Keras.
         *args: As they were given.
         **kwargs: As they were given.
+
+    Example:
+        >>> fit_arguments(keras.Model().fit, 1, 2, epochs=3)
+        {'x': 1, 'y': 2, 'epochs': 3}
     """
     bound = inspect.signature(method).bind(*args, **kwargs).arguments
     return {**bound, **bound.pop("kwargs", {})}
@@ -96,6 +120,12 @@ def check_callbacks(callbacks) -> None:
 
     Raises:
         ValueError: If they save whole models, or set the learning rate of one player alone.
+
+    Example:
+        >>> check_callbacks([keras.callbacks.ModelCheckpoint("model.keras")])
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: Keras can save the weights of a model of ...
     """
     for callback in tf.nest.flatten(getattr(callbacks, "callbacks", callbacks)):
         name = type(callback).__name__
@@ -132,6 +162,16 @@ def checked_data(model, arguments: Mapping) -> dict:
 
     Raises:
         ValueError: If there are weights of examples, or images of whole numbers.
+
+    Example:
+        >>> from tfpix2pix.models import TranslationModel
+        >>> inputs = keras.Input((2,))
+        >>> player = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+        >>> model = TranslationModel({"a": player}, ["a_size"], translators=("a",), name="one")
+        >>> checked_data(model, {"x": tf.zeros((1, 2, 2, 3), "uint8")})
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: Images are float in [-1, 1]. Received: ...
     """
     weights = [n for n in ("sample_weight", "class_weight") if arguments.get(n) is not None]
     if weights:

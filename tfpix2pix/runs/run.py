@@ -29,6 +29,7 @@ from tfpix2pix.runs.float32 import float32_model
 from tfpix2pix.runs.folder import CONFIG, FINISHED, METRICS, VALIDATION, load_config
 from tfpix2pix.runs.phases import phase_at, run_phases
 from tfpix2pix.translation import detectors, direction_translator, embed_images
+from tfpix2pix.translation.image_argument import read_image
 
 
 class Run:
@@ -207,7 +208,7 @@ class Run:
 
     def translate(
         self,
-        pixels: np.ndarray,
+        pixels: Union[np.ndarray, str, Path],
         direction: Optional[str] = None,
         *,
         samples: Optional[int] = None,
@@ -217,8 +218,8 @@ class Run:
         """Translates an image of any size.
 
         Args:
-            pixels: uint8, uint16 or float32 `[height, width, channels]`, as files hold them; what
-                can be converted to the format of the training is.
+            pixels: uint8, uint16 or float32 `[height, width, channels]`, as files hold them, or
+                the path of a file; what can be converted to the format of the training is.
             direction: One of `directions`; by default the first.
             samples: How many translations to draw with noise; by default one without.
             seed: Another seed draws others.
@@ -233,7 +234,8 @@ class Run:
         """
         _, chosen = self.direction(direction)
         translator = direction_translator(chosen, samples=samples, seed=seed, controls=controls)
-        images = translator.translate(np.asarray(pixels))
+        image = read_image(pixels, translator.source, translator.ids)
+        images = translator.translate(image)
         return images[0] if samples is None else images
 
     def embed(self, images: Iterable[np.ndarray], embedding: Optional[str] = None) -> np.ndarray:
