@@ -8,13 +8,17 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
+from skimage.metrics import peak_signal_noise_ratio
 from tensorflow import keras
 
 from tests.cases import sgd, tiny_cyclegan, tiny_hints, tiny_pix2pix, values
-from tfpix2pix import InputError
-from tfpix2pix.data.images import to_signed
+from tfpix2pix import InputError, metrics
+from tfpix2pix.data import codecs
+from tfpix2pix.data.formats import PixelFormat
+from tfpix2pix.data.images import to_pixels, to_signed
 from tfpix2pix.optimizers import adam
 from tfpix2pix.schedules import schedule
+from tfpix2pix.translation.image_argument import read_image
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
@@ -244,3 +248,94 @@ def test_points_are_not_taken_for_images():
         quick(tiny_hints()).fit(
             tf.data.Dataset.from_tensors((IMAGES[..., :1], points, IMAGES[..., 1:])), verbose=0
         )
+
+
+# torchmetrics #2787, scikit-image #6595, #3942: PSNR -9 dB of pixels, SSIM of another range.
+@pytest.mark.parametrize(
+    "measure",
+    [
+        *(metrics.l1, metrics.l2, metrics.psnr, metrics.ssim, metrics.ms_ssim),
+        *(metrics.color_distance, metrics.lab_intersection, metrics.sharpness_ratio),
+    ],
+)
+def test_metrics_refuse_whole_numbers_single_images_and_other_shapes(measure):
+    rule = "Images are compared as float `[batch, height, width, channels]` in [-1, 1]. Received: "
+    refused(
+        f"{rule}target of uint8. `tfpix2pix.data.images.to_signed` makes it of pixels.",
+        measure,
+        PIXELS,
+        PIXELS,
+    )
+    refused(
+        f"{rule}target of shape (32, 32, 3). Add the axis of the batch, target[None].",
+        measure,
+        IMAGES[0],
+        IMAGES[0],
+    )
+    refused(
+        f"{rule}target of shape (2, 32, 32, 3), translated of shape (1, 32, 32, 3). Give each "
+        "target one translation of its size.",
+        measure,
+        IMAGES,
+        IMAGES[:1],
+    )
+
+
+# The cures of the last, against scikit-image's numbers of the pixels themselves.
+def test_pixels_are_measured_as_others_do_once_they_are_signed():
+    others = np.clip(PIXELS.astype(int) + 9, 0, 255).astype("uint8")
+    expected = [peak_signal_noise_ratio(a, b, data_range=255) for a, b in zip(PIXELS, others)]
+    signed = to_signed(PIXELS), to_signed(others)
+    np.testing.assert_allclose(metrics.psnr(*signed), expected, rtol=1e-5)
+    single = metrics.psnr(*(images[0][None] for images in signed))
+    np.testing.assert_allclose(single, expected[:1], rtol=1e-5)
+
+
+RGB = PixelFormat(3, "uint8", (0.0, 255.0))
+
+
+# keras-team/keras #7194, pix2pix-tensorflow #103: shapes that were named otherwise than given.
+@pytest.mark.parametrize(
+    ("shape", "dtype", "cure"),
+    [
+        ((64, 48), "uint8", "Add the axis of channels, pixels[..., None]."),
+        ((1, 64, 48, 3), "uint8", "Translate the images of a batch one by one."),
+        ((3, 64, 48), "uint8", "Put the channels last, pixels.transpose(1, 2, 0)."),
+        ((0, 48, 3), "uint8", "Give one image with pixels."),
+        (
+            (64, 48, 3),
+            "float32",
+            "Round floats that are levels, pixels.round().astype('uint8'); "
+            "`tfpix2pix.data.images.to_pixels` makes pixels of floats in [-1, 1].",
+        ),
+    ],
+)
+def test_what_is_no_single_image_is_named_as_it_was_given(shape, dtype, cure):
+    refused(
+        f"An image is `[height, width, channels]` of uint8. Received: shape {shape} of {dtype}. "
+        f"{cure}",
+        read_image,
+        np.zeros(shape, dtype),
+        RGB,
+    )
+
+
+# A path for pixels is read as programs read it; the cures of the last give images.
+def test_an_image_may_be_a_path(tmp_path):
+    codecs.write(PIXELS[0], tmp_path / "photo.png")
+    for path in (tmp_path / "photo.png", str(tmp_path / "photo.png")):
+        assert (read_image(path, RGB) == PIXELS[0]).all()
+    refused(
+        "An image is an array or the path of a file. Received: 'photo.jpg', where there is none. "
+        "Check the spelling.",
+        read_image,
+        "photo.jpg",
+        RGB,
+    )
+    for cured in (
+        PIXELS[0].transpose(2, 0, 1).transpose(1, 2, 0),
+        PIXELS[0].astype("float32").round().astype("uint8"),
+        to_pixels(to_signed(PIXELS[0])),
+    ):
+        assert (read_image(cured, RGB) == PIXELS[0]).all()
+    assert read_image(PIXELS[0, ..., 0][..., None], RGB).shape == (32, 32, 1)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfpix2pix.losses.comparable import check_images
+
 
 def l1(target, translated):
     """Returns the mean absolute error of each example.
@@ -63,4 +65,5 @@ def masked_l1(target, translated, mask):
 
 
 def _error(target, translated):
+    check_images(target=target, translated=translated)
     return tf.cast(target, "float32") - tf.cast(translated, "float32")

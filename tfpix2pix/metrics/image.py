@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfpix2pix.errors import InputError
+from tfpix2pix.losses.comparable import check_images
 
 WINDOW = 11  # Pixels; the side of the Gaussian window of SSIM.
 _TAPS = np.exp(-0.5 * ((np.arange(WINDOW) - WINDOW // 2) / 1.5) ** 2)
@@ -158,6 +159,7 @@ def sharpness(images) -> tf.Tensor:
         Energy of the gradient as a measure of focus:
         [Subbarao et al., 1993](https://doi.org/10.1117/12.147706).
     """
+    check_images(images=images)
     squares = [
         tf.square(differences)
         for differences in tf.image.image_gradients(tf.cast(images, "float32"))
@@ -184,12 +186,14 @@ def sharpness_ratio(target, translated) -> tf.Tensor:
         >>> sharpness_ratio(stripes, stripes / 2).numpy().tolist()
         [0.25]
     """
+    check_images(target=target, translated=translated)
     energies = [sharpness(images) for images in (target, translated)]
     return tf.where(tf.equal(*energies), 1.0, energies[1] / energies[0])
 
 
 def _in_unit_range(target, translated):
     """Moves both from [-1, 1] to [0, 1], float32."""
+    check_images(target=target, translated=translated)
     return [(tf.cast(images, "float32") + 1) / 2 for images in (target, translated)]
 
 

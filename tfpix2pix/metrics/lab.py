@@ -7,6 +7,7 @@ from tensorflow import keras
 
 from tfpix2pix.data.color import to_lab
 from tfpix2pix.errors import InputError
+from tfpix2pix.losses.comparable import check_images
 
 # Bins of one unit around whole numbers: L from 0 to 100, a and b from -110 to 109. Noise of greys,
 # whose a and b are 0, thus stays within one bin.
@@ -38,6 +39,7 @@ def color_distance(target, translated) -> tf.Tensor:
     Reference:
         CIE, 1976: [CIE 15](https://doi.org/10.25039/TR.015.2018), section 8.2.1.
     """
+    check_images(target=target, translated=translated)
     distance = tf.norm(_lab(target) - _lab(translated), axis=-1)
     return tf.reduce_mean(distance, axis=(1, 2))
 
@@ -67,6 +69,7 @@ def lab_intersection(target, translated) -> tf.Tensor:
     Reference:
         [Isola et al., 2017](https://arxiv.org/abs/1611.07004), section 4.2; the bins are ours.
     """
+    check_images(target=target, translated=translated)
     return tf.reduce_mean(_intersection(_histograms(target), _histograms(translated)), axis=-1)
 
 
@@ -192,6 +195,7 @@ def _lab(images):
 
 def _histograms(images):
     """Counts the pixels of each example by L, a and b: int32 `[batch, 3, BINS]`."""
+    check_images(images=images)
     lab = tf.reshape(_lab(images), (tf.shape(images)[0], -1, 3))
     bins = tf.clip_by_value(tf.cast(tf.round(lab), "int32") - FIRST, 0, BINS - 1)
     counts = [
