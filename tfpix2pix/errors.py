@@ -23,7 +23,8 @@ class InputError(ValueError):
 def reported() -> Iterator[None]:
     """Ends a program on an `InputError` with its message on the standard error, and status 1.
 
-    Any other exception passes with its traceback.
+    Any other exception passes with its traceback. A character that the console's encoding lacks
+    is written as its number, and does not end the program.
 
     Example:
         >>> with reported():
@@ -32,6 +33,9 @@ def reported() -> Iterator[None]:
         ...
         SystemExit: error: `depth` must be at least 2. Received: depth=1. Use 2 or more.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
     except InputError as error:

@@ -33,9 +33,12 @@ def load():
             f"{_dotted(sys.version_info[:3])}. Make an environment of one of them, such as by "
             f'"python{_dotted(newest)} -m venv NAME", and install the requirements there.'
         )
-    # Without tf_keras the variable would break TensorFlow 2.15.
+    # Without tf_keras the variable, which others may have set, would break TensorFlow 2.15, whose
+    # own Keras is what it asks for.
     if importlib.util.find_spec("tf_keras"):
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    else:
+        os.environ.pop("TF_USE_LEGACY_KERAS", None)
     # TensorFlow leaves oneDNN off on CPUs without VNNI; a training step at 256 pixels on two cores
     # then takes 1.22 instead of 0.94 s. It reads the variable once, so this only helps where
     # TensorFlow has not been imported before.

@@ -12,7 +12,7 @@ from PIL import Image
 from tfpix2pix import load_run, metrics, report
 from tfpix2pix.data import images
 from tfpix2pix.datasets import synthetic
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
 from tfpix2pix.paths import at_home
 from training.engine import loop
@@ -151,9 +151,7 @@ def _python(module, *arguments):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         jsonargparse.auto_cli(
             main, args=at_home(), as_positional=False, prog="python -m training.quickstart"
         )
-    except InputError as error:
-        sys.exit(f"error: {error}")

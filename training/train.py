@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16, check_precision
 from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.config_files import RENAMED, from_yaml
-from tfpix2pix.errors import InputError
+from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import get_family, preset, preset_name, presets
 from tfpix2pix.paths import at_home
 from tfpix2pix.runs import load_config
@@ -239,7 +239,5 @@ def _parser(start):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
