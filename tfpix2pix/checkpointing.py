@@ -14,7 +14,7 @@ from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.models import TranslationModel
-from tfpix2pix.paths import check_readable
+from tfpix2pix.paths import readable
 
 # Folders in that of a run.
 CHECKPOINTS = "checkpoints"
@@ -127,8 +127,7 @@ def newest_checkpoint(folder: Union[str, Path], kind: str = CHECKPOINTS) -> str:
         ...
         tfpix2pix.errors.InputError: A trained run has checkpoints in no-such-run/checkpoints. ...
     """
-    check_readable(folder)
-    newest = newest_usable(Path(folder) / kind)
+    newest = newest_usable(readable(folder) / kind)
     if newest is None:
         raise InputError(
             f"A trained run has checkpoints in {Path(folder) / kind}. Received: "

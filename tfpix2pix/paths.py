@@ -12,17 +12,20 @@ from tfpix2pix.errors import InputError
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # A drive has one letter.
 
 
-def check_readable(path: Union[str, Path]) -> None:
-    """Refuses a folder of checkpoints or weights that could be written and not read.
+def readable(path: Union[str, Path]) -> Path:
+    """Returns the path of a folder whose checkpoints and weights TensorFlow can read again.
 
     Args:
         path: Folder of a run or of a served model.
+
+    Returns:
+        `pathlib.Path`.
 
     Raises:
         ValueError: If it is an address, such as of a bucket, or holds characters of patterns.
 
     Example:
-        >>> check_readable("runs/lr=[1e-4]")
+        >>> readable("runs/lr=[1e-4]")
         Traceback (most recent call last):
         ...
         tfpix2pix.errors.InputError: TensorFlow reads no folder whose path holds one of * ? [ ...
@@ -35,6 +38,7 @@ def check_readable(path: Union[str, Path]) -> None:
             f"characters. Received: {str(path)!r}. Use another name; a folder that is there can be "
             "renamed."
         )
+    return Path(path)
 
 
 def check_local(path: Union[str, Path]) -> None:

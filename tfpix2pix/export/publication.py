@@ -17,7 +17,7 @@ from tfpix2pix.export.directions import served_directions
 from tfpix2pix.export.signatures import signatures
 from tfpix2pix.export.weights import StoredWeights
 from tfpix2pix.inference import Embedding
-from tfpix2pix.paths import check_readable
+from tfpix2pix.paths import readable
 
 
 def export(
@@ -82,8 +82,8 @@ def export(
         `(version, difference)`: path of the version, and the largest difference, as of `parity`.
 
     Raises:
-        ValueError: If the difference is larger, `keep` is below 1, two signatures would have one
-            name, or float16 cannot hold a weight; nothing is published then.
+        ValueError: If the difference is larger, `keep` is below 1, two signatures have one name,
+            float16 cannot hold a weight, or the folder could not be read; nothing is published.
 
     Example:
         >>> from tfpix2pix.networks import unet_generator
@@ -95,10 +95,9 @@ def export(
         raise InputError(
             f"`keep` must be at least 1. Received: keep={keep}. Leave it out to keep all versions."
         )
-    check_readable(folder)
     served = served_directions(directions, task)
     directions = {name: one.direction for name, one in served.items()}
-    folder = Path(folder)
+    folder = readable(folder)
     known = card or {}
     options = {"size": size, "embeddings": embeddings}
     networks = [one.network for one in (*directions.values(), *embeddings.values())]

@@ -9,7 +9,7 @@ from tfpix2pix import atomic, config_files
 from tfpix2pix.config import SECTIONS, ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family
-from tfpix2pix.paths import check_local, check_readable
+from tfpix2pix.paths import check_local, readable
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
@@ -34,8 +34,7 @@ def save_config(config: ExperimentConfig, folder: Union[str, Path]) -> None:
         >>> load_config("runs/mine").name
         'facades'
     """
-    check_readable(folder)
-    atomic.write_bytes(config_files.to_yaml(config).encode(), Path(folder) / CONFIG)
+    atomic.write_bytes(config_files.to_yaml(config).encode(), readable(folder) / CONFIG)
 
 
 def load_config(folder: Union[str, Path]) -> ExperimentConfig:

@@ -13,7 +13,7 @@ from tfpix2pix import runs
 from tfpix2pix.bfloat16 import check_precision, graph_precision
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import Worker, get_family
-from tfpix2pix.paths import check_readable
+from tfpix2pix.paths import readable
 from training import progress
 from training.engine import devices
 from training.engine.batches import completed
@@ -103,8 +103,7 @@ def train(
             compute in the precision, a checkpoint cannot be read or written, or a loss is not
             finite.
     """
-    check_readable(run)
-    run = Path(run)
+    run = readable(run)
     strategy = strategy or devices.strategy()
     check_precision(config.train.precision)
     config, examples = completed(config)
