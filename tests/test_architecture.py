@@ -28,7 +28,7 @@ CLIENT = [str(p.relative_to(ROOT)) for p in (ROOT / "serving/client").glob("*.py
 MAY_IMPORT = {
     "errors": set(),
     "atomic": set(),
-    "paths": set(),
+    "locations": set(),
     "version": set(),
     "bfloat16": set(),
     "quiet": set(),
@@ -45,12 +45,12 @@ MAY_IMPORT = {
     "models": {"layers", "losses", "metrics", "optimizers"},
     "importers": {"layers", "networks"},
     "inference": {"data", "layers"},
-    "translation": {"bfloat16", "data", "export", "inference", "paths", "report"},
-    "export": {"data", "inference", "lines", "paths", "quiet"},
+    "translation": {"bfloat16", "data", "export", "inference", "locations", "report"},
+    "export": {"data", "inference", "lines", "locations", "quiet"},
     "report": {"data"},
     "doctor": {"data", "datasets"},
     "datasets": {"data"},
-    "checkpointing": {"models", "paths"},
+    "checkpointing": {"models", "locations"},
     "callbacks": {"checkpointing", "models", "report"},
 }
 

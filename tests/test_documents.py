@@ -98,7 +98,7 @@ ASKED = {
     "the discriminator's loss": ("losses/gan.py", "def cross_entropy_discriminator("),
     "learning rate decay": ("schedules.py", "class LearningRate("),
     "decoding of images, 16-bit PNG too": ("data/images.py", "tf.io.decode_png("),
-    "names of checkpoints": ("training/engine/checkpoints.py", '"ckpt-*.index"'),
+    "names of checkpoints": ("checkpointing.py", '"ckpt-*.index"'),
     "where a new generator, model or paper goes": ("CONTRIBUTING.md", "networks/NAME.py"),
     "guards exact resume": (
         "tests/training/engine/test_checkpoints.py",

@@ -13,8 +13,8 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
+from tfpix2pix.locations import readable
 from tfpix2pix.models import TranslationModel
-from tfpix2pix.paths import readable
 
 # Folders in that of a run.
 CHECKPOINTS = "checkpoints"

@@ -12,7 +12,7 @@ import jsonargparse
 
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from training.engine import batches
 from training.evaluation import ablations
 

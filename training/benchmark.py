@@ -13,7 +13,7 @@ import jsonargparse
 
 from tfpix2pix import atomic
 from tfpix2pix.errors import reported
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from training.benchmarks import step as step_benchmark
 
 

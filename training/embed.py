@@ -10,7 +10,7 @@ from jsonargparse.typing import PositiveInt
 from tfpix2pix import load_run, report
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.inference import chosen_embedding
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from tfpix2pix.translation import find_look_alikes, index_files, look_alikes_picture
 from training.progress import bar
 

@@ -6,7 +6,7 @@ from typing import Optional
 import jsonargparse
 
 from tfpix2pix.errors import reported
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from training.evaluation import results_page, revealed_scores
 from training.evaluation.results import PAGE, evaluate
 from training.evaluation.scores import MEASURES, shared_names

@@ -7,7 +7,7 @@ import jsonargparse
 
 from tfpix2pix import runs
 from tfpix2pix.errors import reported
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 
 
 def main(run: Path, data: Optional[Path] = None):

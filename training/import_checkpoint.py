@@ -13,7 +13,7 @@ from tfpix2pix import checkpointing, importers, runs
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import get_family
 from tfpix2pix.families.peers import CHECKPOINT, imported_model, peer_files, read_files
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 
 
 def main(

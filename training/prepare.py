@@ -18,7 +18,7 @@ from tfpix2pix.datasets import fetch as fetching
 from tfpix2pix.doctor import presentation
 from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.errors import InputError, listed
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from tfpix2pix.runs import open_detector
 
 PAIRS = "facades"  # Presets that are named where a data set is ready.

@@ -14,7 +14,7 @@ from tfpix2pix.data import images
 from tfpix2pix.datasets import synthetic
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from training.engine import loop
 
 TRAINING_PAIRS = 400

@@ -11,7 +11,7 @@ from typing import Optional
 import jsonargparse
 
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from training.rating import rating_page, real_or_fake, stimuli
 
 

@@ -18,7 +18,7 @@ from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.config_files import RENAMED, from_yaml
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import get_family, preset, preset_name, presets
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from tfpix2pix.runs import load_config
 from training.engine import devices, loop
 from training.engine.run_log import RUN

@@ -12,7 +12,7 @@ from tfpix2pix import InputError, PixelFormat, load_run, preset, runs
 from tfpix2pix.checkpointing import newest_checkpoint, saved_step
 from tfpix2pix.data import codecs
 from tfpix2pix.export import export
-from tfpix2pix.paths import check_local
+from tfpix2pix.locations import check_local
 from tfpix2pix.translation import Translator, program
 from training.engine import loop
 from training.train import parse

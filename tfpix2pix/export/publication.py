@@ -17,7 +17,7 @@ from tfpix2pix.export.directions import served_directions
 from tfpix2pix.export.signatures import signatures
 from tfpix2pix.export.weights import StoredWeights
 from tfpix2pix.inference import Embedding
-from tfpix2pix.paths import readable
+from tfpix2pix.locations import readable
 
 
 def export(

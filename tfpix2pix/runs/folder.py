@@ -9,7 +9,7 @@ from tfpix2pix import atomic, config_files
 from tfpix2pix.config import SECTIONS, ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import get_family
-from tfpix2pix.paths import check_local, readable
+from tfpix2pix.locations import check_local, readable
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"

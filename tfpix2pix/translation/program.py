@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from tfpix2pix.bfloat16 import graph_precision
 from tfpix2pix.data.folders import unread_formats
-from tfpix2pix.paths import at_home
+from tfpix2pix.locations import at_home
 from tfpix2pix.translation.files import translate_files
 from tfpix2pix.translation.value_files import named_values
 

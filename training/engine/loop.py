@@ -13,7 +13,7 @@ from tfpix2pix import runs
 from tfpix2pix.bfloat16 import check_precision, graph_precision
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import Worker, get_family
-from tfpix2pix.paths import readable
+from tfpix2pix.locations import readable
 from training import progress
 from training.engine import devices
 from training.engine.batches import completed
