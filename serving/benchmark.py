@@ -16,6 +16,7 @@ from serving.process import ended_by, local_server
 from tfpix2pix import atomic
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.export import versions
+from tfpix2pix.locations import at_home
 
 PARTS = (0.25, 0.5, 0.75, 0.9)  # Of the throughput of the closed loop.
 
@@ -70,5 +71,8 @@ def load(
 if __name__ == "__main__":
     with reported(), ended_by(RuntimeError):
         jsonargparse.auto_cli(
-            {"load": load}, as_positional=False, prog="python -m serving.benchmark"
+            {"load": load},
+            args=at_home(),
+            as_positional=False,
+            prog="python -m serving.benchmark",
         )

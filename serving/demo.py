@@ -53,6 +53,8 @@ def main(
         precision: What the local server computes in; auto_bfloat16 is faster on processors that
             have bfloat16.
     """
+    # A shell leaves `~` in quotes and after an equals sign.
+    export, run, index = (path and path.expanduser() for path in (export, run, index))
     sources = {"--address": address, "--export": export, "--run": run}
     named = [name for name, value in sources.items() if value is not None]
     if len(named) > 1 or (address is None) != (model is None):

@@ -10,6 +10,7 @@ from serving.publishing.proof import check_served, write_warmup
 from tfpix2pix import load_run
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.export import convert, export, read_card, run_details, source_details
+from tfpix2pix.locations import at_home
 
 
 def main(
@@ -92,4 +93,6 @@ def _card(run):
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, as_positional=False, prog="python -m serving.export")
+        jsonargparse.auto_cli(
+            main, args=at_home(), as_positional=False, prog="python -m serving.export"
+        )

@@ -28,6 +28,7 @@ from serving.engine.servable import ServingError
 from serving.process import ended_by
 from tfpix2pix.bfloat16 import AUTO_BFLOAT16, graph_precision
 from tfpix2pix.errors import reported
+from tfpix2pix.locations import at_home
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE = 12  # Seconds for REST and then for gRPC, within the 30 of Kubernetes.
@@ -134,4 +135,8 @@ def _newest(manager, config):
 
 if __name__ == "__main__":
     with reported(), ended_by(ServingError):
-        main(jsonargparse.auto_cli(Flags, as_positional=False, prog="python -m serving.server"))
+        main(
+            jsonargparse.auto_cli(
+                Flags, args=at_home(), as_positional=False, prog="python -m serving.server"
+            )
+        )

@@ -4,6 +4,7 @@ import jsonargparse
 
 from tfpix2pix.errors import reported
 from tfpix2pix.export import verify
+from tfpix2pix.locations import at_home
 
 
 def main(version: str):
@@ -17,4 +18,4 @@ def main(version: str):
 
 if __name__ == "__main__":
     with reported():
-        jsonargparse.auto_cli(main, prog="python -m serving.verify")
+        jsonargparse.auto_cli(main, args=at_home(), prog="python -m serving.verify")

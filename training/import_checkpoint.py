@@ -1,5 +1,6 @@
 """Makes a run of PyTorch checkpoints: `python -m training.import_checkpoint FILE --to FOLDER`."""
 
+import shlex
 from pathlib import Path
 from typing import Optional
 
@@ -60,7 +61,10 @@ def main(
     if config.untrained:
         print(f"Untrained, for no file was given for them: {', '.join(config.untrained)}.")
     if model.state and not filled and get_family(config.family).finish:
-        print(f"Before it translates: python -m training.finish --run {to} --data DATA")
+        command = shlex.join(
+            ["python", "-m", "training.finish", "--run", str(to), "--data", "DATA"]
+        )
+        print(f"Before it translates: {command}")
 
 
 if __name__ == "__main__":

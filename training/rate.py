@@ -4,6 +4,7 @@ A page on this machine runs the paper's real-or-fake test; `python -m training.r
 ANSWERS` reports how often raters took translations for real.
 """
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Optional
@@ -58,7 +59,8 @@ def main(
     with suppress(KeyboardInterrupt):  # It may come before the server takes care of it.
         print(f"Rate at http://{host}:{server.port}/ until Ctrl-C here. Answers: {to}.", flush=True)
         server.serve_forever()
-    print(f"The same command goes on. Report: python -m training.rate --report {to}")
+    command = shlex.join(["python", "-m", "training.rate", "--report", str(to)])
+    print(f"The same command goes on. Report: {command}")
 
 
 if __name__ == "__main__":

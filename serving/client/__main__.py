@@ -191,6 +191,13 @@ def _name(result, to):
     return result.relative_to(to).with_suffix("").as_posix()
 
 
+def _at_home(value):
+    """Replaces `~` in paths, which a shell leaves in quotes and after an equals sign."""
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    return value.expanduser() if isinstance(value, Path) else value
+
+
 def run(arguments: Optional[list] = None):
     """Runs the command.
 
@@ -209,7 +216,7 @@ def run(arguments: Optional[list] = None):
         "name or stem. Repeat it for other inputs.",
     )
     parser.add_function_arguments(main, skip={"images", "controls"}, as_positional=False)
-    options = parser.parse_args(arguments).as_dict()
+    options = {name: _at_home(value) for name, value in parser.parse_args(arguments).items()}
     main(controls=control_values(options.pop("control")), **options)
 
 

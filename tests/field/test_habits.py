@@ -16,6 +16,7 @@ from tfpix2pix import InputError, metrics
 from tfpix2pix.data import codecs
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.images import to_pixels, to_signed
+from tfpix2pix.families.compiling import precision
 from tfpix2pix.optimizers import adam
 from tfpix2pix.schedules import schedule
 from tfpix2pix.translation.image_argument import read_image
@@ -339,3 +340,15 @@ def test_an_image_may_be_a_path(tmp_path):
     ):
         assert (read_image(cured, RGB) == PIXELS[0]).all()
     assert read_image(PIXELS[0, ..., 0][..., None], RGB).shape == (32, 32, 1)
+
+
+def test_channels_first_of_another_program_are_named(monkeypatch):
+    """Of Theano's days, in ~/.keras/keras.json."""
+    monkeypatch.setattr(keras.backend, "image_data_format", lambda: "channels_first")
+    with pytest.raises(InputError) as error, precision("float32"):
+        raise AssertionError
+    assert str(error.value) == (
+        "Networks take images with their channels last. Received: Keras with image_data_format "
+        "'channels_first', as keras.json in the folder .keras of users may say. Change it there, "
+        "or by keras.backend.set_image_data_format."
+    )

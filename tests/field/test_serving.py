@@ -1,6 +1,7 @@
 """Servers, addresses and machines as people have them."""
 
 import io
+import re
 import shutil
 
 import numpy as np
@@ -11,6 +12,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving import server
 from serving.client import Client
+from serving.client import __main__ as client_program
 from serving.client.connection import Target
 from serving.client.failures import BadArgument, BadImage, Code, ServerUnavailable
 from serving.engine import model_config
@@ -211,3 +213,11 @@ def test_what_a_model_refuses_comes_with_a_cure(addresses):
             )
             scaled = images.to_pixels(images.to_signed(codecs.decode(deep).pixels)).numpy()
             assert client.translate(codecs.encode(scaled, ".png"))
+
+
+def test_the_client_finds_the_home_folder_after_an_equals_sign(tmp_path, monkeypatch):
+    """A shell leaves `~` alone there and in quotes; the image is refused where it is looked for."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments = ["~/none.png", "--model", "m", "--address", "127.0.0.1:1", "--to=~/out"]
+    with pytest.raises(BadArgument, match=re.escape(str(tmp_path / "none.png"))):
+        client_program.run(arguments)

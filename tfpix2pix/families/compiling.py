@@ -52,11 +52,20 @@ def precision(policy: str) -> Iterator[None]:
     Yields:
         Nothing.
 
+    Raises:
+        ValueError: If Keras puts channels first.
+
     Example:
         >>> with precision("mixed_bfloat16"):
         ...     keras.layers.Dense(1).compute_dtype
         'bfloat16'
     """
+    if keras.backend.image_data_format() != "channels_last":
+        raise InputError(
+            "Networks take images with their channels last. Received: Keras with image_data_format "
+            f"{keras.backend.image_data_format()!r}, as keras.json in the folder .keras of users "
+            "may say. Change it there, or by keras.backend.set_image_data_format."
+        )
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("float32" if policy == AUTO_BFLOAT16 else policy)
     try:
