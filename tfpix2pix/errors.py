@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+NO_ROOM = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+
 
 class InputError(ValueError):
     """Input that breaks a rule. The message states the rule, what was received and the cure.
@@ -23,8 +25,8 @@ class InputError(ValueError):
 def reported() -> Iterator[None]:
     """Ends a program on an `InputError` with its message on the standard error, and status 1.
 
-    Any other exception passes with its traceback. A character that the console's encoding lacks
-    is written as its number, and does not end the program.
+    So does a full or read-only disk; any other exception passes with its traceback. A character
+    that the console's encoding lacks is written as its number, and does not end the program.
 
     Example:
         >>> with reported():
@@ -40,6 +42,15 @@ def reported() -> Iterator[None]:
         yield
     except InputError as error:
         sys.exit(f"error: {error}")
+    except Exception as error:
+        if not any(reason in str(error) for reason in NO_ROOM):
+            raise
+        # TensorFlow has errors of its own for it, which this file does not know.
+        reason = " ".join(str(error).split())[-200:]
+        sys.exit(
+            f"error: There must be room where a program writes. Received: {reason}. Make room, and "
+            "start the same command again."
+        )
 
 
 MOST_NAMED = 5  # How many faulty files or names an error lists.

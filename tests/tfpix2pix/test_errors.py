@@ -33,3 +33,13 @@ def test_without_an_error_the_program_goes_on():
     assert number == 3
     with pytest.raises(SystemExit, match=r"^error: no$"), reported():
         raise InputError("no")
+
+
+@pytest.mark.parametrize("reason", ["No space left on device", "Read-only file system"])
+def test_a_full_disk_ends_a_program_in_one_sentence(reason):
+    with pytest.raises(SystemExit) as error, reported():
+        raise OSError(28, reason, "out/1.png")
+    assert str(error.value).startswith("error: There must be room where a program writes. Received")
+    assert f"{reason}: 'out/1.png'. Make room, and start the same command again." in str(
+        error.value
+    )

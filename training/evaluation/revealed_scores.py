@@ -67,7 +67,8 @@ class RevealedScores:
             values = self._control.reveal(pixels, count, key)
             pictures.append(translate({self._control.name: values}))
         signed = images.to_signed(np.stack(pictures))
-        self._rows.append(metrics.psnr(images.to_signed(target), signed).numpy())
+        targets = images.to_signed(np.repeat(target, len(pictures), axis=0))
+        self._rows.append(metrics.psnr(targets, signed).numpy())
 
     def columns(self) -> dict[str, list[float]]:
         """Returns the PSNR of each example in decibels, by the titles of columns of a table."""
