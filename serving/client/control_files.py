@@ -52,7 +52,8 @@ def control_values(texts: list[str]) -> dict:
     for text in texts:
         name, separator, value = text.partition("=")
         try:
-            values[name] = Path(value[1:]) if value.startswith("@") else json.loads(value)
+            is_path = value.startswith("@")
+            values[name] = Path(value[1:]).expanduser() if is_path else json.loads(value)
         except ValueError:
             separator = ""
         if not (name and separator):

@@ -10,8 +10,10 @@ import tensorflow as tf
 from tests.cases import open_generator
 from tfpix2pix import InputError, PixelFormat, load_run, preset, runs
 from tfpix2pix.checkpointing import newest_checkpoint, saved_step
+from tfpix2pix.config import DataConfig
 from tfpix2pix.data import codecs
 from tfpix2pix.export import export
+from tfpix2pix.families.feeding import stated_folder
 from tfpix2pix.locations import check_local
 from tfpix2pix.translation import Translator, program
 from training.engine import loop
@@ -116,3 +118,9 @@ def test_the_home_folder_is_found_after_an_equals_sign(tmp_path, monkeypatch):
     parser.add_argument("--control", **program.CONTROL)
     program.translate_by(parser, open_negative, ["~/black", "--to=~/white"])
     assert codecs.read(tmp_path / "white/1.png").max() == 255
+
+
+def test_data_in_a_bucket_are_named():
+    """gs:// became gs:/, and the message advised to check the spelling."""
+    with pytest.raises(InputError, match=r"exports lie on this machine\. Received: "):
+        stated_folder(DataConfig(folder="gs://bucket/data"))

@@ -7,6 +7,7 @@ from tfpix2pix.data.reading import Examples
 from tfpix2pix.data.streams import Shard
 from tfpix2pix.errors import InputError
 from tfpix2pix.families.family import Phase, Worker
+from tfpix2pix.locations import check_local
 
 
 def stated_folder(data: DataConfig) -> str:
@@ -19,7 +20,7 @@ def stated_folder(data: DataConfig) -> str:
         str.
 
     Raises:
-        ValueError: If none is given.
+        ValueError: If none is given, or the address of a bucket.
 
     Example:
         >>> stated_folder(DataConfig(folder="facades"))
@@ -27,6 +28,7 @@ def stated_folder(data: DataConfig) -> str:
     """
     if data.folder is None:
         raise InputError("The folder of the data must be given. Received: none. Set `data.folder`.")
+    check_local(data.folder)
     return data.folder
 
 
