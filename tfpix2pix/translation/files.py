@@ -128,7 +128,8 @@ def translate_files(
     failures = {}
     examples = []
     animations_read = _read_ahead(map(work.read, named_files))
-    for (name, file), animation in progress(zip(named_files, animations_read), len(named_files)):
+    # The reader stands first, so that it is read to its end and not left to the garbage collector.
+    for animation, (name, file) in progress(zip(animations_read, named_files), len(named_files)):
         try:
             if isinstance(animation, Exception):
                 raise animation
@@ -157,9 +158,8 @@ def _check_options(translator, frames, size, half):
             f"samples={translator.samples}. Leave the samples out, or use frames='folder'."
         )
     if size is not None and size < 1:
-        raise InputError(
-            f"`size` must be at least 1 pixel. Received: size={size}. Leave it out to keep sizes."
-        )
+        rule = "`size` must be at least 1 pixel."
+        raise InputError(f"{rule} Received: size={size}. Leave it out to keep sizes.")
 
 
 def contact_sheet(done: FileReport, translator: Translator) -> Image.Image:
