@@ -25,7 +25,7 @@ def run(tmp_path_factory):
     untrained = runs.float32_model(config)
     saved = checkpointing.checkpoint(untrained, tf.Variable(0, dtype="int64"))
     for place in (checkpointing.BEST, checkpointing.CHECKPOINTS):
-        saved.save(folder / place / "step")
+        saved.save(folder / place / "ckpt")
         fixed_weights(untrained.generator)
     runs.save_config(config, folder)
     return folder
