@@ -54,7 +54,7 @@ def test_a_run_folder_holds_what_it_takes_and_a_resumed_run_ends_the_same(config
         np.testing.assert_array_equal(parts[name], value, err_msg=name)
 
     run = tmp_path / "whole"
-    names = {"config.yaml", "run.json", "metrics.jsonl", "events", "index.html"}
+    names = {".lock", "config.yaml", "run.json", "metrics.jsonl", "events", "index.html"}
     names |= {"checkpoints", "best", "samples"}
     assert {path.name for path in run.iterdir()} == names
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
