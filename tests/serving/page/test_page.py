@@ -128,7 +128,7 @@ def test_a_drawing_is_translated_with_samples_and_times(address):
         with pytest.raises(BadImage) as caught:
             Translator(client, "lines").translate(b"broken")
     assert str(caught.value).startswith(
-        "A drawing must be an image. Received: INVALID_ARGUMENT: cannot identify image file"
+        "A drawing must be an image file. Received: INVALID_ARGUMENT: 6 bytes of another format. "
     )
 
 
