@@ -248,16 +248,29 @@ def test_nothing_is_left_for_later():
     assert left == []
 
 
-def test_no_tracked_file_is_large():
+def tracked():
+    """Lists the files of the repository."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert listed.returncode == 0, "the tests run in a clone"
+    return [name for name in listed.stdout.split("\0") if name]
+
+
+def test_nothing_else_lies_at_the_top():
+    """Examples of docstrings that are run there leave files, which are easily committed."""
+    folders = {"docs", "findings", "serving", "tests", "tfpix2pix", "training"}
+    files = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"}
+    files |= {"pyproject.toml", "requirements.txt", "setup.py"}
+    tops = {name.split("/")[0] for name in tracked()}
+    assert {top for top in tops if not top.startswith(".")} == folders | files
+
+
+def test_no_tracked_file_is_large():
     large = [
         name
-        for name in listed.stdout.split("\0")
-        if name
-        and (ROOT / name).is_file()
+        for name in tracked()
+        if (ROOT / name).is_file()
         and (ROOT / name).stat().st_size > 300_000
         # The model that comes along is held to its size by a test of its own.
         and not name.startswith("serving/models/")
