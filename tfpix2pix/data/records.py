@@ -129,12 +129,24 @@ def places(shard: Union[str, os.PathLike]) -> np.ndarray:
             f"A shard must be a whole TFRecord file. Received: {shard} of {size} bytes, whose "
             f"records {'need more' if contents else 'are missing'}. Write it again from the images."
         )
-    _check_sums(shard, contents)
     return np.array(contents, "int64")
 
 
-def _check_sums(shard, contents):
-    """Refuses a shard of which a record differs from its checksum."""
+def check_sums(shard: Union[str, os.PathLike]) -> None:
+    """Refuses a shard of which a record differs from its checksum; reads all of it.
+
+    Args:
+        shard: Path of a TFRecord file.
+
+    Raises:
+        ValueError: If there is such a record; names it. Or as `places`.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("sound.tfrecord") as writer:
+        ...     writer.write(b"four")
+        >>> check_sums("sound.tfrecord")
+    """
+    contents = places(shard).tolist()
     whole = 0
     try:
         for _ in tf.data.TFRecordDataset(str(shard), buffer_size=_BUFFER):

@@ -88,6 +88,8 @@ def _in_records(listing):
     for k, (place, name) in enumerate(named.items()):
         parts = [f"{offset}{name}" for offset in offsets]
         kind = _kind(place) if len(named) > 1 else {}
+        # All images of a record lie in one file, so one column has it checked.
+        kind |= {"check": records.check_sums} if k == 0 else {}
         columns.append(Column(shards, parts, lambda index, k=k: read(index)[k], **kind))
     names_of_examples = [f"{Path(shard).stem}-{offset}" for shard, offset in zip(shards, offsets)]
     return Stored(names_of_examples, columns, fetch, tuple(named))

@@ -117,6 +117,7 @@ class Column(NamedTuple):
         ids: Whether they are maps of ids.
         greatest: The greatest id that they may have, if there is one.
         ignored: Id beyond it that pixels without one have.
+        check: Function of a file that refuses a damaged one; called once for each new file.
 
     Example:
         >>> Column(["a.png", "b.png"]).place(1)
@@ -129,6 +130,7 @@ class Column(NamedTuple):
     ids: bool = False
     greatest: Optional[int] = None
     ignored: Optional[int] = None
+    check: Optional[Callable[[str], None]] = None
 
     def content(self, index: int) -> bytes:
         """Returns the bytes of an image."""
@@ -169,6 +171,9 @@ def examine_images(column: Column, *, progress: Progress = silent) -> list[Recor
     keys = [os.path.abspath(column.place(index)) + kind for index in range(len(stamps))]
     changed = [i for i, key in enumerate(keys) if cached.get(key, [None])[0] != stamps[i]]
     if changed:
+        new_files = dict.fromkeys(column.files[index] for index in changed)
+        for file in new_files if column.check else ():
+            column.check(file)
         try:
             records = map_in_parallel(lambda index: _examined(column, index), changed, progress)
             for index, record in zip(changed, records):
