@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import serving.client.failures
+import serving.client.hint_rows
+import serving.client.proxies
 import serving.engine.json_tensors
 import serving.engine.servable
 import serving.engine.versions
@@ -34,6 +36,8 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     [
         *MODULES,
         serving.client.failures.__name__,
+        serving.client.hint_rows.__name__,
+        serving.client.proxies.__name__,
         serving.engine.json_tensors.__name__,
         serving.engine.servable.__name__,
         serving.engine.versions.__name__,
