@@ -54,7 +54,7 @@ def main(
             have bfloat16.
     """
     # A shell leaves `~` in quotes and after an equals sign.
-    export, run, index = (path and path.expanduser() for path in (export, run, index))
+    export, run, index = (path and Path(path).expanduser() for path in (export, run, index))
     sources = {"--address": address, "--export": export, "--run": run}
     named = [name for name, value in sources.items() if value is not None]
     if len(named) > 1 or (address is None) != (model is None):
