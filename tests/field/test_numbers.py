@@ -1,5 +1,6 @@
 """Images of numbers as physicians, surveyors and other libraries write them, and damaged files."""
 
+import ast
 import io
 import re
 
@@ -10,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from tfpix2pix import InputError, atomic
-from tfpix2pix.data import codecs, layouts, records, sources, survey
+from tfpix2pix.data import arrays, codecs, layouts, records, sources, survey
 from tfpix2pix.data.formats import PixelFormat
 
 RANDOM = np.random.default_rng(11)
@@ -213,3 +214,20 @@ def test_long_names_can_be_written(tmp_path, length):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     with atomic.replacing(tmp_path / ("\u00e4" * 120)) as part:
         part.write_bytes(b"")
+
+
+def test_an_array_is_read_though_another_thread_disturbs_its_header(monkeypatch):
+    """Python 3.11 counts its parser's depth for all threads, and fails where two are mixed up."""
+    file = io.BytesIO()
+    np.save(file, np.arange(12, dtype="uint8").reshape(3, 4))
+    parse, calls = ast.literal_eval, []
+
+    def disturbed(text):
+        calls.append(text)
+        if len(calls) % 3:
+            raise SystemError("AST constructor recursion depth mismatch (before=48, after=44)")
+        return parse(text)
+
+    monkeypatch.setattr(ast, "literal_eval", disturbed)
+    pixels = arrays.read_npy(file.getvalue(), 12)
+    assert (pixels[..., 0].tolist(), len(calls)) == (np.arange(12).reshape(3, 4).tolist(), 6)

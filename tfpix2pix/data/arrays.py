@@ -11,6 +11,7 @@ NETPBM_HEADER = re.compile(
 )
 _BANDS = 4  # At most so many bands before rows and columns are plainly bands.
 _MOST_BANDS = 32  # Channels; a last axis of more is rather the columns.
+_TRIES = 20  # Of a header, by threads that disturb each other.
 
 
 def read_netpbm(encoded: bytes, most_pixels: int) -> np.ndarray:
@@ -65,10 +66,7 @@ def read_npy(encoded: bytes, most_pixels: int) -> np.ndarray:
         >>> read_npy(file.getvalue(), 9999).shape
         (64, 48, 3)
     """
-    file = io.BytesIO(encoded)
-    version = np.lib.format.read_magic(file)
-    read_header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-    shape, _, _ = read_header[version[0]](file)
+    shape = _parsed(_npy_shape, encoded)
     if len(shape) not in (2, 3):
         raise ValueError(f"an array of shape {shape}, which must be [height, width, channels]")
     # PyTorch and rasterio put bands first; in files of many bands no channel is as long as a side.
@@ -79,11 +77,51 @@ def read_npy(encoded: bytes, most_pixels: int) -> np.ndarray:
             "as a file of its own, and images as [height, width, channels]"
         )
     _check_pixels(*(shape[1:] if has_bands_first else shape[:2]), most_pixels)
-    file.seek(0)
-    pixels = np.load(file, allow_pickle=False)
+    pixels = load_npy(encoded)
     if has_bands_first:
         pixels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
     return supported(pixels)
+
+
+def load_npy(encoded: bytes) -> np.ndarray:
+    """Reads an array from an NPY file's bytes, in any thread.
+
+    Args:
+        encoded: bytes of a file.
+
+    Returns:
+        The array, of any type but objects.
+
+    Raises:
+        ValueError: If it is no such file.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> np.save(file, np.arange(3))
+        >>> load_npy(file.getvalue())
+        array([0, 1, 2])
+    """
+    return _parsed(lambda file: np.load(file, allow_pickle=False), encoded)
+
+
+def _npy_shape(file):
+    version = np.lib.format.read_magic(file)
+    read_header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+    return read_header[version[0]](file)[0]
+
+
+def _parsed(read, encoded):
+    """Calls `read(file)` again where Python 3.11 mixed up two threads.
+
+    NumPy parses a header as Python, whose parser counts its depth once for all threads: a thread
+    that another interrupts for a collection of garbage may fail, about once in 10,000 files.
+    """
+    for _ in range(_TRIES):
+        try:
+            return read(io.BytesIO(encoded))
+        except SystemError:
+            continue
+    return read(io.BytesIO(encoded))
 
 
 def _check_pixels(height, width, most_pixels):

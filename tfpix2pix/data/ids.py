@@ -7,7 +7,7 @@ import tensorflow as tf
 import tifffile
 from PIL import Image, ImageOps
 
-from tfpix2pix.data import codecs
+from tfpix2pix.data import arrays, codecs
 
 _GREY = ("1", "L", "P", "I")
 _PNG_BITS = 24  # Place of the byte.
@@ -83,7 +83,7 @@ def read_ids(encoded: tf.Tensor, dtype: str = "int32") -> tf.Tensor:
 def _stored(encoded, decoded):
     """Returns the numbers in a file `[height, width, channels]`, of any type."""
     if decoded.format == "NPY":
-        pixels = np.load(io.BytesIO(encoded), allow_pickle=False)
+        pixels = arrays.load_npy(encoded)
     elif decoded.format == "TIFF" and not _has_palette(encoded):
         pixels = tifffile.imread(io.BytesIO(encoded), key=0)
     else:

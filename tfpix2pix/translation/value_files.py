@@ -1,6 +1,5 @@
 """Values of controls as text and in files, of which each image may have one of its own."""
 
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from tfpix2pix.data import codecs, stems
+from tfpix2pix.data import arrays, codecs, stems
 from tfpix2pix.data.folders import by_name
 from tfpix2pix.data.images import resize
 from tfpix2pix.errors import InputError
@@ -115,7 +114,7 @@ def read_value(file: Path, control: Control, size: Optional[tuple[int, int]] = N
         if file.suffix.lower() == ".json":
             return json.loads(encoded)
         if file.suffix.lower() == ".npy":
-            value = np.load(io.BytesIO(encoded), allow_pickle=False)
+            value = arrays.load_npy(encoded)
             has_no_channels = value.ndim == 2 and len(control.spec.shape) == 3
             return value[..., np.newaxis] if has_no_channels else value
         if file.suffix.lower() in PHOTOS and control.about.get("kind") != "image":
