@@ -31,9 +31,9 @@ DEBUG = {
 
 
 def write_domains(folder, counts=(5, 3)):
-    """Writes an unpaired data set: label maps are A, photos are B; returns the folder."""
+    """Writes domains: label maps are A, photos are B, and C if asked for; returns the folder."""
     for split, offset in (("train", 0), ("test", 100)):
-        for domain, count in zip("AB", counts):
+        for domain, count in zip("ABC", counts):
             for index in range(count):
                 photo, labels = synthetic.facade((36, 32), offset + index)
                 image = labels if domain == "A" else photo
@@ -118,11 +118,22 @@ def hints(folder, **options):
     return dataclasses.replace(config, model=model, train=TRAIN)
 
 
+def styles(folder, **options):
+    """A photo and two styles, of which the second is as the photos."""
+    write_domains(folder, counts=(5, 3, 4))
+    config = preset("styles_debug").with_data(folder)
+    # Weights of deviation 0.02 make much of the least difference.
+    options = {"domains": "A,B,C", "gain": 0.1, **options}
+    model = dataclasses.replace(config.model, **options)
+    return dataclasses.replace(config, model=model, train=TRAIN)
+
+
 FAMILIES = {
     "hints": hints,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,
     "pix2pixhd": pix2pixhd,
+    "styles": styles,
     "twingan": twingan,
     "toy": toy_paper,
 }

@@ -2,7 +2,7 @@
 
 from tfpix2pix.config import ExperimentConfig, differences
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import cyclegan, hints, pix2pix, pix2pixhd, twingan
+from tfpix2pix.families import cyclegan, hints, pix2pix, pix2pixhd, stylization, twingan
 from tfpix2pix.families.family import Family, Feed, Importer, PeerFile, Phase, Worker
 
 FAMILIES: dict[str, Family] = {
@@ -10,6 +10,7 @@ FAMILIES: dict[str, Family] = {
     "cyclegan": cyclegan.FAMILY,
     "hints": hints.FAMILY,
     "pix2pixhd": pix2pixhd.FAMILY,
+    "styles": stylization.FAMILY,
     "twingan": twingan.FAMILY,
 }
 

@@ -1,10 +1,14 @@
 """The examples of domains whose images do not belong together, by the names of the domains."""
 
+import re
 from collections.abc import Iterable
+from typing import Union
 
 from tfpix2pix.config import ExperimentConfig
+from tfpix2pix.errors import InputError
 
 TWO = ("A", "B")
+NAME = re.compile("[A-Za-z][A-Za-z0-9]*")
 
 
 class Domains(tuple):
@@ -58,6 +62,32 @@ def domain_names(config: ExperimentConfig) -> tuple[str, ...]:
         ('A', 'B')
     """
     return tuple(getattr(config.model, "domains", TWO))
+
+
+def checked_domains(names: Union[str, Iterable[str]]) -> tuple[str, ...]:
+    """Returns names of domains, also of one string, if directions can be called by them.
+
+    Args:
+        names: Such as `"faces,anime"`.
+
+    Returns:
+        Tuple of str.
+
+    Raises:
+        ValueError: If there are fewer than two, or some are equal or hold other characters.
+
+    Example:
+        >>> checked_domains("faces,anime")
+        ('faces', 'anime')
+    """
+    names = names.replace(",", " ").split() if isinstance(names, str) else list(names)
+    named = all(NAME.fullmatch(name) for name in names)
+    if len({*names}) < max(2, len(names)) or not named:
+        raise InputError(
+            "`domains` are two names or more, each of letters and digits, a letter first. "
+            f"Received: {', '.join(names)}. Name them such as faces,anime."
+        )
+    return tuple(names)
 
 
 def of_domains(ends: Iterable, count: int) -> tuple:

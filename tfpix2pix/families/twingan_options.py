@@ -1,15 +1,13 @@
 """The options of a TwinGAN: how its networks grow, which they are, and what they minimize."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Literal, Optional, Union
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.families.domain_examples import TWO
+from tfpix2pix.families.domain_examples import TWO, checked_domains
 from tfpix2pix.networks.growth import SMALLEST, phase_names
 
 Weights = Union[float, tuple[float, ...]]
-NAME = re.compile("[A-Za-z][A-Za-z0-9]*")
 
 
 @dataclass(frozen=True)
@@ -86,15 +84,7 @@ class TwinGANConfig:
         for name in ("reconstruction_weight", "gan_weight", "content_weight", "cycle_weight"):
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
-        names = self.domains
-        names = names.replace(",", " ").split() if isinstance(names, str) else names
-        object.__setattr__(self, "domains", tuple(names))
-        named = all(NAME.fullmatch(name) for name in names)
-        if len({*names}) < max(2, len(names)) or not named:
-            raise InputError(
-                "`domains` are two names or more, each of letters and digits, a letter first. "
-                f"Received: {', '.join(names)}. Name them such as faces,anime."
-            )
+        object.__setattr__(self, "domains", checked_domains(self.domains))
 
     def multiple(self, image_size: tuple) -> int:
         """Returns what the sides of images must be multiples of: a quarter of the trained ones.

@@ -118,14 +118,15 @@ def control_batch(control: Control, value, count) -> tf.Tensor:
 
     Args:
         control: `Control`.
-        value: One for each image, or one of the control's shape for all of them.
+        value: One for each image, or one of the control's shape for all of them; or of a control
+            with names a dict of some of them to numbers, the others being 0.
         count: How many images there are, int or scalar tensor.
 
     Returns:
         Tensor `[batch, *shape]`.
 
     Raises:
-        ValueError: If the value does not fit the control's shape.
+        ValueError: If the value does not fit the control's shape, or it has no such name.
 
     Example:
         >>> from tfpix2pix.inference import SEED
@@ -133,6 +134,8 @@ def control_batch(control: Control, value, count) -> tf.Tensor:
         [7, 7]
     """
     shape = control.spec.shape
+    if isinstance(value, Mapping):
+        value = _named(control, value)
     is_rows = control.about.get("kind") == "points" and shape.rank == 2
     if is_rows and not tf.is_tensor(value):
         value = point_rows(value)
@@ -147,6 +150,17 @@ def control_batch(control: Control, value, count) -> tf.Tensor:
     if not tensor.shape.is_compatible_with([batch, *shape]):
         raise _misfit(control, received)
     return tensor
+
+
+def _named(control, values):
+    """Returns the numbers of a dict in the order of the control's names."""
+    names = control.about.get("names", ())
+    if unknown := [name for name in values if name not in names]:
+        raise InputError(
+            f"The control {control.name!r} has the names {', '.join(names) or 'of none'}. "
+            f"Received: {', '.join(map(repr, unknown))}. Name one of them."
+        )
+    return [values.get(name, 0.0) for name in names]
 
 
 def _misfit(control, received):

@@ -143,6 +143,8 @@ def _applied(layer, inputs, rows, statistics, seed):
     maps = [value for value in inputs if isinstance(value, (_Map, _Stored))]
     if not maps:
         return layer(list(inputs) if len(inputs) > 1 else x)
+    if hasattr(layer, "sees_batch_alone"):
+        return layer(tf.zeros((x.shape[0], 1, 1, 1)))
     if isinstance(layer, GLOBAL):
         return _over_all(layer, x, rows)
     if isinstance(layer, (*NORMS, keras.layers.GroupNormalization)) or hasattr(layer, "normalized"):

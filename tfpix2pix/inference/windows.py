@@ -4,7 +4,8 @@ A layer of one's own takes part if it says how it looks: by an attribute `reach`
 beyond its own a row of its output looks at maps as high as itself, 0 for pixels alone; or, a norm,
 by a method `normalized(inputs, mean, variance)`, which normalizes rows of its (first) input by the
 moments of each channel of each whole image, float32 `[batch, 1, 1, channels]`; or by an attribute
-`needs_whole_maps`, if it is called on whole maps, which must be of few channels then.
+`needs_whole_maps`, if it is called on whole maps, which must be of few channels then; or
+`sees_batch_alone`, if only the number of images counts, and what it makes has no rows.
 """
 
 from tensorflow import keras
@@ -103,7 +104,8 @@ def check_strips(network: keras.Model) -> None:
     maps = {n for n, symbolic in inputs if n == 0 or has_open_sides(symbolic.shape[1:])}
     misfits = {}
     for call in calls(network)[0]:
-        if maps.isdisjoint(call.inputs) or isinstance(call.layer, GLOBAL):
+        makes_vectors = isinstance(call.layer, GLOBAL) or hasattr(call.layer, "sees_batch_alone")
+        if maps.isdisjoint(call.inputs) or makes_vectors:
             continue  # What comes of vectors has no rows.
         maps.update(call.outputs)
         if not _can_be_cut(call.layer):

@@ -225,7 +225,9 @@ def patch_block(
     return style.leak(x, name=f"{name}_activation")
 
 
-def to_logits(x, style: Style, *, size: int = 4, use_bias: bool = True, name: str):
+def to_logits(
+    x, style: Style, *, size: int = 4, use_bias: bool = True, domains: int = 1, name: str
+):
     """The last level of a PatchGAN: a convolution of stride 1 to one logit per patch.
 
     Args:
@@ -233,11 +235,12 @@ def to_logits(x, style: Style, *, size: int = 4, use_bias: bool = True, name: st
         style: `Style` of the network.
         size: Side of the kernel, 4 or 1.
         use_bias: Whether the convolution has a bias.
+        domains: How many logits there are of each patch.
         name: Prefix of the layers' names.
 
     Returns:
-        Symbolic float32 `[batch, height - 1, width - 1, 1]`, for 1x1 kernels of the same sides;
-        float32 under any policy.
+        Symbolic float32 `[batch, height - 1, width - 1, domains]`, for 1x1 kernels of the same
+        sides; float32 under any policy.
 
     Example:
         >>> to_logits(keras.Input((7, 7, 8)), Style("none"), name="head").shape.as_list()
@@ -245,7 +248,7 @@ def to_logits(x, style: Style, *, size: int = 4, use_bias: bool = True, name: st
     """
     if size == 4:
         x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    return style.convolve(x, 1, size, use_bias=use_bias, dtype="float32", name=f"{name}_conv")
+    return style.convolve(x, domains, size, use_bias=use_bias, dtype="float32", name=f"{name}_conv")
 
 
 def _enlarge(x, filters, style, *, use_bias, name):

@@ -13,6 +13,7 @@ from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.layers.network_calls import leaves
+from tfpix2pix.layers.norms import normalized_images
 
 # What is added to the variance: TwinGAN's code for batch norms, Dumoulin's for instance norm.
 EPSILONS = {"instance": 1e-5, "batch": 1e-3, "batch_renorm": 1e-3, "none": 0.0}
@@ -130,10 +131,36 @@ class DomainNormalization(keras.layers.Layer):
 
     def call(self, inputs: Sequence, training: Optional[bool] = None):
         """Normalizes by the image, the batch or the path, then scales and shifts by the domain."""
+        whole = bool(training) and self.has_statistics  # The batch has one scale and shift.
+        x, gamma, beta, paths = self._parts(inputs, whole)
+        if whole:
+            return self._by_batch(x, gamma, beta, tf.reduce_mean(paths, 0))
+        if self.base == "instance":
+            return normalized_images(x, gamma, beta, self.epsilon)
+        return self._by_path(x, gamma, beta, paths)
+
+    def normalized(self, inputs: Sequence, mean, variance):
+        """Normalizes rows of images by the moments of the whole ones, for translation in strips.
+
+        Args:
+            inputs: As of a call, of rows.
+            mean: float32 `[batch, 1, 1, channels]`, of each whole image.
+            variance: The same.
+
+        Returns:
+            float `[batch, rows, width, channels]`.
+        """
+        x, gamma, beta, paths = self._parts(inputs)
+        if self.base != "instance":
+            return self._by_path(x, gamma, beta, paths)
+        scale = gamma * tf.math.rsqrt(variance[:, 0, 0] + self.epsilon)
+        return _scaled(x, scale, beta - mean[:, 0, 0] * scale)
+
+    def _parts(self, inputs, whole=False):
+        """Returns the images, their scales and shifts, or one of the batch, and their paths."""
         x, weights, *more = inputs
         weights = _weights(weights, self.domains)
         paths = _weights(more.pop(0), self.paths) if self.paths else weights
-        whole = bool(training) and self.has_statistics  # The batch has one scale and shift.
         if whole and not self.conditions:
             weights = tf.reduce_mean(weights, 0, keepdims=True)
         gamma = tf.matmul(weights, self.gamma)
@@ -142,19 +169,17 @@ class DomainNormalization(keras.layers.Layer):
             vector = tf.linalg.l2_normalize(tf.cast(more.pop(0), "float32"), axis=-1)
             gamma += tf.matmul(vector, self.gamma_kernel)
             beta += tf.matmul(vector, self.beta_kernel)
-        if whole:
-            return self._by_batch(x, gamma, beta, tf.reduce_mean(paths, 0))
-        mean, variance = self._moments(x, paths)
-        scale = gamma * tf.math.rsqrt(variance + self.epsilon) if self.base != "none" else gamma
-        return _scaled(x, scale, beta - mean * scale)
+        return x, gamma, beta, paths
 
-    def _moments(self, x, paths):
-        """Returns mean and variance of each image or of its path, `[batch, channels]`."""
+    def _by_path(self, x, gamma, beta, paths):
+        """Normalizes by the moving statistics of paths, or scales and shifts alone."""
         if self.base == "none":
-            return 0.0, 1.0
-        if self.base == "instance":
-            return tf.nn.moments(tf.cast(x, "float32"), (1, 2))
-        return tf.matmul(paths, self.moving_mean), tf.matmul(paths, self.moving_variance)
+            return _scaled(x, gamma, beta)
+        mean, variance = (
+            tf.matmul(paths, rows) for rows in (self.moving_mean, self.moving_variance)
+        )
+        scale = gamma * tf.math.rsqrt(variance + self.epsilon)
+        return _scaled(x, scale, beta - mean * scale)
 
     def _by_batch(self, x, gamma, beta, paths):
         """Normalizes by the statistics of the batch, and updates those of the path."""
@@ -225,10 +250,15 @@ class OneHot(keras.layers.Layer):
 
     Call: `[batch, ...]` to float `[batch, count]`.
 
+    Attributes:
+        sees_batch_alone: `True`, since only how many images there are counts.
+
     Example:
         >>> OneHot(1, 3)(tf.zeros((2, 8, 8, 3))).numpy().tolist()
         [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
     """
+
+    sees_batch_alone = True
 
     def __init__(self, number: int, count: int, **kwargs):
         super().__init__(**kwargs)

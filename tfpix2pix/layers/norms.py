@@ -166,14 +166,40 @@ def _normalized(inputs, gamma, beta, epsilon):
 
 def _fused(inputs, gamma, beta, epsilon):
     """Normalizes each image by its own statistics; the size of the batch is static."""
-    scale = tf.cast(gamma, "float32")
-    shift = tf.cast(beta, "float32")
-    images = tf.split(inputs, inputs.shape[0])
+    count = inputs.shape[0]
+    scales, shifts = (
+        [tf.cast(rows, "float32")] * count if rows.shape.rank == 1 else tf.unstack(rows, count)
+        for rows in (gamma, beta)
+    )
     normalized = [
         tf.compat.v1.nn.fused_batch_norm(image, scale, shift, epsilon=epsilon)[0]
-        for image in images
+        for image, scale, shift in zip(tf.split(inputs, count), scales, shifts)
     ]
-    return normalized[0] if len(images) == 1 else tf.concat(normalized, 0)
+    return normalized[0] if count == 1 else tf.concat(normalized, 0)
+
+
+def normalized_images(inputs, gamma, beta, epsilon: float):
+    """Normalizes each image by its own statistics, then by a scale and shift of its own.
+
+    Args:
+        inputs: float `[batch, height, width, channels]`.
+        gamma: float32 `[batch, channels]`.
+        beta: The same.
+        epsilon: Added to the variance.
+
+    Returns:
+        The shape and dtype of `inputs`.
+
+    Example:
+        >>> images = tf.constant([[[[1.0]], [[3.0]]]])
+        >>> normalized_images(images, [[2.0]], [[5.0]], 1e-9).numpy().ravel().tolist()
+        [3.0, 7.0]
+    """
+    gamma, beta = tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+    if _fused_is_faster(inputs):
+        return _fused(inputs, gamma, beta, epsilon)
+    rows = (slice(None), tf.newaxis, tf.newaxis)
+    return _normalized(inputs, gamma[rows], beta[rows], epsilon)
 
 
 NORMALIZATIONS = ("instance", "batch", "batch_sync")

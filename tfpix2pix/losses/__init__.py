@@ -1,6 +1,6 @@
 """Losses: pure functions, one float32 value per example, no weights and no batch reduction."""
 
-from tfpix2pix.losses.features import feature_matching, perceptual
+from tfpix2pix.losses.features import content, feature_matching, gram, perceptual
 from tfpix2pix.losses.gan import (
     AdversarialLoss,
     adversarial,
@@ -22,12 +22,14 @@ from tfpix2pix.losses.reconstruction import l1, l2, masked_l1
 __all__ = [
     "AdversarialLoss",
     "adversarial",
+    "content",
     "cross_entropy",
     "cross_entropy_discriminator",
     "cross_entropy_generator",
     "dragan",
     "dragan_variance",
     "feature_matching",
+    "gram",
     "hinge",
     "hinge_discriminator",
     "l1",

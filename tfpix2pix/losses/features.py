@@ -75,3 +75,62 @@ def _difference(real, fake):
     real, fake = tf.cast(tf.stop_gradient(real), "float32"), tf.cast(fake, "float32")
     axes = (1, 2, 3)
     return tf.reduce_mean(tf.abs(real - fake), axes), tf.reduce_mean(tf.abs(real), axes)
+
+
+def content(real: Sequence, fake: Sequence) -> tf.Tensor:
+    """Returns the mean squared difference of features: of what is shown where.
+
+    Args:
+        real: For each layer its outputs on real images, float `[batch, height, width, channels]`.
+            No gradient goes through them.
+        fake: The same of translated images.
+
+    Returns:
+        float32 `[batch]`, the mean over layers.
+
+    Example:
+        >>> content([tf.zeros((1, 4, 4, 8))], [tf.fill((1, 4, 4, 8), 0.5)]).numpy().tolist()
+        [0.25]
+
+    Reference:
+        [Dumoulin et al., 2016](https://arxiv.org/abs/1610.07629), section 2.1.
+    """
+    errors = []
+    for a, b in zip(real, fake):
+        a, b = tf.cast(tf.stop_gradient(a), "float32"), tf.cast(b, "float32")
+        errors.append(tf.reduce_mean(tf.math.squared_difference(a, b), (1, 2, 3)))
+    return tf.add_n(errors) / len(errors)
+
+
+def gram(real: Sequence, fake: Sequence) -> tf.Tensor:
+    """Returns the mean squared difference of features' Gram matrices: of texture, not of places.
+
+    Args:
+        real: For each layer its outputs on real images, float `[batch, height, width, channels]`.
+            No gradient goes through them.
+        fake: The same of translated images, which may have other sides.
+
+    Returns:
+        float32 `[batch]`, the mean over layers.
+
+    Example:
+        >>> real = tf.constant([[[[1.0], [3.0]]]])  # Of the Gram matrix (1 + 9) / 2.
+        >>> gram([real], [tf.ones((1, 1, 1, 1))]).numpy().tolist()
+        [16.0]
+
+    Reference:
+        [Gatys et al., 2016](https://arxiv.org/abs/1508.06576); divided by height times width, as in
+        the code of [Dumoulin et al., 2016](https://arxiv.org/abs/1610.07629).
+    """
+    errors = []
+    for a, b in zip(real, fake):
+        difference = _gram(tf.stop_gradient(a)) - _gram(b)
+        errors.append(tf.reduce_mean(tf.square(difference), (1, 2)))
+    return tf.add_n(errors) / len(errors)
+
+
+def _gram(features):
+    """Returns the mean product of every two channels, float32 `[batch, channels, channels]`."""
+    features = tf.cast(features, "float32")
+    count = tf.cast(tf.shape(features)[1] * tf.shape(features)[2], "float32")
+    return tf.einsum("bhwc,bhwd->bcd", features, features) / count

@@ -7,6 +7,7 @@ from tfpix2pix.models.hinted import HintedPix2Pix
 from tfpix2pix.models.image_pool import ImagePool
 from tfpix2pix.models.pix2pix import Pix2Pix
 from tfpix2pix.models.pix2pixhd import Pix2PixHD
+from tfpix2pix.models.stylization import Stylization
 from tfpix2pix.models.twingan import TwinGAN
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ImagePool",
     "Pix2Pix",
     "Pix2PixHD",
+    "Stylization",
     "TranslationModel",
     "TwinGAN",
 ]

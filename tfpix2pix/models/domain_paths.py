@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Optional
 
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -87,6 +89,45 @@ class DomainPaths:
         count = len(self.domains)
         path = _hot(codes[0], self.domains.index(source) * count + number, count**2)
         return [*codes, _hot(codes[0], number, count), path]
+
+
+def origins(domains: Sequence[str], others: Sequence[str]) -> list[Optional[str]]:
+    """Returns for each domain that of another model which it starts as: of its name, or number.
+
+    Args:
+        domains: Names of the domains.
+        others: Those of the other model.
+
+    Returns:
+        List of one of `others`, or `None` of a domain that it lacks.
+
+    Example:
+        >>> origins(("ink", "photos", "oil"), ("A", "ink"))
+        ['ink', None, None]
+    """
+    left = [domain if domain not in domains else None for domain in others]
+    left += [None] * len(domains)
+    return [domain if domain in others else unnamed for domain, unnamed in zip(domains, left)]
+
+
+def started_rows(rows, domains: Sequence[str], others: Sequence[str]) -> np.ndarray:
+    """Returns the rows of domains, from those of another model; of new ones their mean.
+
+    Args:
+        rows: Array `[others, ...]`.
+        domains: Names of the domains.
+        others: Those of the other model.
+
+    Returns:
+        Array `[domains, ...]`.
+
+    Example:
+        >>> started_rows(np.array([[1.0], [3.0]]), ("A", "B", "C"), ("A", "B")).tolist()
+        [[1.0], [3.0], [2.0]]
+    """
+    named = dict(zip(others, rows))
+    mean = np.mean(rows, axis=0)
+    return np.stack([named.get(origin, mean) for origin in origins(domains, others)])
 
 
 def moving_statistics(network: keras.Model) -> dict:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Optional
 
-import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -14,7 +13,13 @@ from tfpix2pix.layers.domain_norms import recalibrated
 from tfpix2pix.layers.growing import faded
 from tfpix2pix.layers.network_calls import leaves
 from tfpix2pix.models.base import TranslationModel
-from tfpix2pix.models.domain_paths import DomainPaths, direction_name, moving_statistics
+from tfpix2pix.models.domain_paths import (
+    DomainPaths,
+    direction_name,
+    moving_statistics,
+    origins,
+    started_rows,
+)
 
 JUDGE = "discriminator_"  # Begins the name of the player that judges images of a domain.
 
@@ -231,8 +236,8 @@ class DomainTranslationModel(TranslationModel):
                 f"images. Received: {self.side} pixels, for a model of {other.side}. Set "
                 f"`first_size` to {other.side}."
             )
-        origins = zip(self.discriminators.values(), self._origins(other))
-        return {**named, **{own: f"{JUDGE}{origin}" for own, origin in origins if origin}}
+        started = zip(self.discriminators.values(), origins(self.domains, other.domains))
+        return {**named, **{own: f"{JUDGE}{origin}" for own, origin in started if origin}}
 
     def starting_weights(self, layer, other_layer, other: TranslationModel) -> Optional[list]:
         """Returns the weights of another model's layer; of norms those of each domain.
@@ -253,19 +258,8 @@ class DomainTranslationModel(TranslationModel):
             return weights
         own = dict(zip((weight.name for weight in layer.weights), layer.get_weights()))
         for weight, rows in ((layer.gamma, other_layer.gamma), (layer.beta, other_layer.beta)):
-            rows = dict(zip(other.domains, rows.numpy()))
-            mean = np.mean(list(rows.values()), axis=0)
-            own[weight.name] = np.stack([rows.get(o, mean) for o in self._origins(other)])
+            own[weight.name] = started_rows(rows.numpy(), self.domains, other.domains)
         return list(own.values())
-
-    def _origins(self, other):
-        """Returns for each domain that of another model which it starts as, or `None`."""
-        left = [domain if domain not in self.domains else None for domain in other.domains]
-        left += [None] * len(self.domains)
-        return [
-            domain if domain in other.domains else unnamed
-            for domain, unnamed in zip(self.domains, left)
-        ]
 
 
 def discriminators(players: Iterable[str]) -> dict[str, str]:

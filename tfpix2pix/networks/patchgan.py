@@ -76,6 +76,7 @@ def image_discriminator(
     base_filters: int = 64,
     norm: str = "instance",
     conventions: Union[str, Conventions] = "paper",
+    domains: int = 1,
     seed: int = 0,
     name: str = "image_discriminator",
 ) -> keras.Model:
@@ -89,12 +90,13 @@ def image_discriminator(
         base_filters: The same.
         norm: The same.
         conventions: The same.
+        domains: How many logits there are of each patch: whether it is of one domain or another.
         seed: The same.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model` of images, float `[batch, height, width, channels]` in [-1, 1],
-        to logits as of `patch_discriminator`.
+        to logits as of `patch_discriminator`, for each domain.
 
     Raises:
         ValueError: As `patch_discriminator`.
@@ -108,11 +110,11 @@ def image_discriminator(
     """
     image = keras.Input(input_shape, name="image")
     strided = _checked_strided_layers(input_shape, receptive_field)
-    logits = _logits(image, strided, base_filters, norm, conventions, seed)
+    logits = _logits(image, strided, base_filters, norm, conventions, seed, domains)
     return keras.Model(image, logits, name=name)
 
 
-def _logits(x, strided, base_filters, norm, conventions, seed):
+def _logits(x, strided, base_filters, norm, conventions, seed, domains=1):
     """Adds the layers that judge `x`, symbolic `[batch, height, width, channels]`."""
     conventions = checked_conventions(conventions)
     style = blocks.Style(checked_norm(norm, also=["spectral"]), conventions, seed)
@@ -130,7 +132,7 @@ def _logits(x, strided, base_filters, norm, conventions, seed):
         )
     # The last layer of PyTorch's 1x1 discriminator has no bias; all others have one.
     use_bias = size == 4 or style.has_bias
-    return blocks.to_logits(x, style, size=size, use_bias=use_bias, name="head")
+    return blocks.to_logits(x, style, size=size, use_bias=use_bias, domains=domains, name="head")
 
 
 def receptive_field(discriminator: keras.Model) -> int:
