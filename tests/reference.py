@@ -191,3 +191,10 @@ def twingan(x, weights, side, skip_size, domains):
     of_image = {part: weights["generator"][f"to{side}_norm/{part}"] for part in ("gamma", "beta")}
     x = convolution(x, weights["generator"][f"to{side}_conv/kernel"], 1, 0)
     return x * of_image["gamma"][target] + of_image["beta"][target]
+
+
+def gram(features):
+    """Returns the Gram matrix of the channels of each image, over height times width."""
+    batch, height, width, channels = features.shape
+    rows = features.reshape(batch, height * width, channels)
+    return rows.transpose(0, 2, 1) @ rows / (height * width)

@@ -10,7 +10,7 @@ from tensorflow import keras
 
 from tfpix2pix import CycleGAN, Pix2Pix, TwinGAN, layers, load_run, losses, metrics
 from tfpix2pix.families import Phase
-from tfpix2pix.models import HintedPix2Pix, Pix2PixHD
+from tfpix2pix.models import HintedPix2Pix, Pix2PixHD, Stylization
 from tfpix2pix.models.cyclegan import DISCRIMINATORS, GENERATORS
 from tfpix2pix.networks import (
     TwinNetworks,
@@ -21,6 +21,8 @@ from tfpix2pix.networks import (
     patch_discriminator,
     resnet_generator,
     scene_translator,
+    style_translator,
+    stylization_generator,
     twingan_discriminators,
     twingan_embedder,
     twingan_encoders,
@@ -111,6 +113,18 @@ NETWORKS = {
         (2, 2, 4, 1),
     ),
     # Without norm: biases before a norm have no gradient.
+    "stylization_generator": Case(
+        partial(stylization_generator, IMAGE[1:], 2, styles=3, base_filters=4, blocks=1, seed=5),
+        (IMAGE, (2, 3)),
+        (2, 16, 24, 2),
+    ),
+    "style_translator": Case(
+        lambda: style_translator(
+            stylization_generator((None, None, 3), base_filters=4, blocks=1), 1
+        ),
+        (IMAGE,),
+        (2, 16, 24, 3),
+    ),
     "resnet_generator": Case(
         partial(resnet_generator, IMAGE[1:], 2, base_filters=4, blocks=2, norm="none", seed=5),
         (IMAGE,),
@@ -243,6 +257,11 @@ def _perceptual(real, fake):
     return losses.perceptual([real, real], [fake, real])
 
 
+def _by_layers(loss):
+    """A loss of two layers."""
+    return lambda real, fake: loss([real, 2 * real], [fake, fake])
+
+
 LOSSES = {
     "cross_entropy": Case(lambda: losses.cross_entropy.discriminator, (LOGITS, LOGITS), (2,)),
     "cross_entropy_discriminator": Case(
@@ -278,6 +297,8 @@ LOSSES = {
     "r1": Case(lambda: partial(losses.r1, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
     "feature_matching": Case(lambda: _matched, (IMAGE, IMAGE), (2,)),
     "perceptual": Case(lambda: _perceptual, (IMAGE, IMAGE), (2,)),
+    "content": Case(lambda: _by_layers(losses.content), (IMAGE, IMAGE), (2,)),
+    "gram": Case(lambda: _by_layers(losses.gram), (IMAGE, IMAGE), (2,)),
     "l1": Case(lambda: losses.l1, (IMAGE, IMAGE), (2,)),
     "l2": Case(lambda: losses.l2, (IMAGE, IMAGE), (2,)),
     "masked_l1": Case(lambda: losses.masked_l1, (IMAGE, IMAGE, (2, 16, 24, 1)), (2,)),
@@ -361,7 +382,20 @@ def tiny_hints(optimizer=None, **options):
     return model
 
 
+def tiny_stylization(optimizer=None, domains="AB", **options):
+    """Returns a compiled Stylization for 16-pixel images."""
+    generator = stylization_generator((16, 16, 3), styles=len(domains), base_filters=4, blocks=1)
+    judge = image_discriminator(
+        (16, 16, 3), receptive_field=1, base_filters=4, domains=len(domains), seed=1
+    )
+    players = {"generator": generator, "discriminator": judge}
+    model = Stylization(players, domains, **options)
+    model.compile(optimizer and {player: optimizer() for player in model.players})
+    return model
+
+
 MODELS = {
+    "Stylization": Case(tiny_stylization, ((2, 16, 16, 3), (2, 16, 16, 3)), (2, 16, 16, 3)),
     # Of one phase, since the model has the layers of all, and moves those of its phase.
     "TwinGAN": Case(partial(tiny_twingan, size=4), ((2, 4, 4, 3), (2, 4, 4, 3)), (2, 4, 4, 3)),
     "CycleGAN": Case(tiny_cyclegan, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Optional
+from typing import ClassVar, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -131,7 +131,7 @@ class Stylization(TranslationModel):
         return self._made(images, self._rows(1, images), training=training)
 
     @tf.function(reduce_retracing=True)
-    def translate(self, images, style=1):
+    def translate(self, images, style: Union[int, tf.Tensor] = 1):
         """Translates images into a style, or a blend of several.
 
         Args:

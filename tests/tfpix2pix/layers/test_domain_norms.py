@@ -57,6 +57,29 @@ def test_weights_blend_scales_and_shifts_of_each_image():
     np.testing.assert_allclose(built()([IMAGES, MIXED]), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("sides", [(16, 18), (5, 3), None])
+def test_images_of_any_sides_are_normalized_alike(sides):
+    """Of known sizes by the fused kernel, from 256 pixels on, and else by plain operations."""
+    images = smooth_images((4, *(sides or (16, 18)), 2))
+    inputs = [keras.Input(images.shape[1:] if sides else (None, None, 2), 4 if sides else None)]
+    inputs.append(keras.Input((3,), 4 if sides else None))
+    layer = built()
+    network = keras.Model(inputs, layer(inputs))
+    expected = reference.normalize(
+        images.numpy(), blended(MIXED, GAMMA), blended(MIXED, BETA), (1, 2), 0.01
+    )
+    np.testing.assert_allclose(network([images, MIXED]), expected, atol=1e-5)
+    moments = tf.nn.moments(images, (1, 2), keepdims=True)
+    rows = layer.normalized([images[:, 1:3], MIXED], *moments)
+    np.testing.assert_allclose(rows, expected[:, 1:3], atol=1e-5)
+
+
+def test_a_blend_is_as_far_between_its_styles_as_its_weights():
+    first, second = (built()([IMAGES, tf.fill((4,), number)]) for number in (0, 2))
+    made = built()([IMAGES, tf.constant([[0.3, 0.0, 0.7]] * 4)])
+    np.testing.assert_allclose(made, 0.3 * first + 0.7 * second, atol=1e-5)
+
+
 @pytest.mark.parametrize("base", ["instance", "batch", "batch_renorm", "none"])
 def test_the_row_of_a_domain_alone_learns(base):
     layer = built(base)
