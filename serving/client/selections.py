@@ -216,8 +216,9 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
 
     Args:
         control: Dict of `name`, `dtype`, `shape`, in which `None` is any length, and `about`.
-        value: Number, str, nested lists of them, or an array. Of a choice also one of its names,
-            and of points what `serving.client.hint_rows.point_rows` takes.
+        value: Number, str, nested lists of them, or an array. Of a choice also one of its names, of
+            weights and numbers a dict of some of their names, the others being 0, and of points
+            what `serving.client.hint_rows.point_rows` takes.
 
     Returns:
         `Value`.
@@ -233,6 +234,8 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
     names = control["about"].get("names", ())
     if control["about"].get("kind") == "choice" and value in names:
         value = names.index(value)
+    if isinstance(value, Mapping) and names:
+        value = _named(control, value)
     if control["about"].get("kind") == "points":
         value = point_rows(value, control["about"].get("most"))
     numbers = value.tolist() if hasattr(value, "tolist") else value
@@ -250,6 +253,17 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
         f"The control {control['name']} must be {rule}{known}. Received: {_shortened(value)}. "
         "Correct the value."
     )
+
+
+def _named(control, values):
+    """Returns the numbers of a dict in the order of the control's names."""
+    names = control["about"]["names"]
+    if unknown := [name for name in values if name not in names]:
+        raise BadArgument(
+            f"The control {control['name']} has the names {', '.join(names)}. Received: "
+            f"{', '.join(map(repr, unknown))}. Name one of them."
+        )
+    return [values.get(name, 0) for name in names]
 
 
 def require_no_map(selected: Selection):

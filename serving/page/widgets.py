@@ -94,7 +94,8 @@ class Widgets:
 
     def _weights(self, count):
         names = self._about.get("names") or [f"{self._title} {i + 1}" for i in range(count)]
-        sliders = [gr.Slider(0, 1, value=1 / count, label=name) for name in names]
+        starts = self._about.get("default", [1 / count] * count)
+        sliders = [gr.Slider(0, 1, value=start, label=name) for start, name in zip(starts, names)]
 
         def shares(values):
             total = sum(values)

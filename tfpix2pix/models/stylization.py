@@ -126,6 +126,11 @@ class Stylization(TranslationModel):
         """The discriminator's."""
         return {"discriminator_gan": self._discriminator_loss}
 
+    def enter(self, phase, progress: float) -> None:
+        """Makes the counter of steps, which several devices cannot make within the first one."""
+        super().enter(phase, progress)
+        self.updates_taken("generator")
+
     def call(self, images, training: bool = False):
         """Translates a batch of photos into the first style; see `translate`."""
         return self._made(images, self._rows(1, images), training=training)

@@ -289,3 +289,14 @@ def test_the_command_takes_a_model_or_an_export(tmp_path, options, received):
         f"One of --model and --export must be given. Received: {received}. Name a model of the "
         "server at --address, or the folder of an export."
     )
+
+
+def test_weights_are_asked_for_by_names_too():
+    about = {"kind": "weights", "names": ["photos", "ink", "oil"]}
+    control = {"name": "style", "dtype": "float32", "shape": [3], "about": about}
+    assert control_value(control, {"oil": 0.5, "photos": 1}).leaves == [1, 0, 0.5]
+    with pytest.raises(BadArgument) as error:
+        control_value(control, {"neon": 1})
+    assert str(error.value) == (
+        "The control style has the names photos, ink, oil. Received: 'neon'. Name one of them."
+    )

@@ -528,6 +528,8 @@ def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, a
         ({"kind": "weights", "names": ["a", "b"]}, [True, 0.75, 0.25], [0.75, 0.25]),
         ({"kind": "weights", "names": ["a", "b"]}, [True, 0.5, 1.5], [0.25, 0.75]),
         ({"kind": "weights", "names": ["a", "b"]}, [False, 0.5, 0.5], None),
+        ({"kind": "weights", "default": [0.0, 1.0]}, [0.0, 1.0], None),
+        ({"kind": "weights", "default": [0.0, 1.0]}, [0.5, 1.0], [1 / 3, 2 / 3]),
         ({"kind": "text"}, ["[[1, 2], [3, 4]]"], [[1, 2], [3, 4]]),
         ({"kind": "text"}, [""], None),
         ({}, ["true"], True),
