@@ -14,6 +14,8 @@ from tfpix2pix.data import augment
 from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.reading import Examples
 
+_ALIGNED = 64  # Bytes.
+
 
 class Shard(NamedTuple):
     """Which batches of a stream one worker makes, where several share it.
@@ -64,7 +66,10 @@ def stream(
 
     dataset = tf.data.Dataset.range(first_step * batch_size, tf.int64.max)
     dataset = dataset.map(shared_example, tf.data.AUTOTUNE).batch(batch_size, drop_remainder=True)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # They copy every tensor that functions capture, and so a cache of images.
+    options.experimental_optimization.apply_default_optimizations = False
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def once(example: Callable, count: int, *, batch_size: int = 1) -> tf.data.Dataset:
@@ -119,8 +124,8 @@ def loader(
     Args:
         examples: `tfpix2pix.data.reading.Examples`.
         geometry: `tfpix2pix.data.geometry.Geometry`.
-        cache_gigabytes: Images are kept in memory if all need at most this much; then all are
-            loaded now.
+        cache_gigabytes: Images are kept in memory, each from when it is first asked for, if all
+            need at most this much.
         first_place: Which of the geometry's kernels the first image is resized by.
 
     Returns:
@@ -149,28 +154,54 @@ def loader(
 
 
 def _cached(load, sizes, values, formats):
-    """Loads all images, and returns a function of an index to them, from memory."""
+    """Returns a function of an index to images, each of which is loaded once, when first asked for.
+
+    So a training does not wait for all of them, and they are in memory once.
+    """
     # One flat array for each place, since sizes may differ.
     ends = values.cumsum(axis=0)
-    flats = [np.empty(total, kind.dtype) for total, kind in zip(ends[-1], formats)]
-    loaded = tf.data.Dataset.range(len(sizes)).map(load, tf.data.AUTOTUNE).as_numpy_iterator()
-    for images, lengths, image_ends in zip(loaded, values, ends):
-        for flat, image, length, end in zip(flats, images, lengths, image_ends):
-            flat[end - length : end] = image.ravel()
+    arrays, flats = zip(*(_shared(total, kind.dtype) for total, kind in zip(ends[-1], formats)))
+    is_stored, stored = _shared(len(sizes), "uint8")
+    is_stored[:] = 0
+    starts = ends - values
     shapes = [np.insert(sizes[:, k], 2, kind.channels, axis=1) for k, kind in enumerate(formats)]
-    columns = zip(flats, (ends - values).T, values.T, shapes)
-    constants = [tuple(map(tf.constant, column)) for column in columns]
+    columns = [tuple(map(tf.constant, column)) for column in zip(starts.T, values.T, shapes)]
 
-    def cached(index):
+    def store(index, *images):
+        for array, image, start, end in zip(arrays, images, starts[index], ends[index]):
+            array[start:end] = image.ravel()
+        is_stored[index] = 1  # Last, since other threads may read.
+        return True
+
+    def kept(index):
         images = []
-        for (flat, starts, lengths, shapes), kind in zip(constants, formats):
-            start = tf.gather(starts, index)
-            length = tf.gather(lengths, index)
-            image = tf.reshape(tf.slice(flat, [start], [length]), tf.gather(shapes, index))
-            images.append(tf.ensure_shape(image, (None, None, kind.channels)))
+        for flat, (first, lengths, all_shapes) in zip(flats, columns):
+            image = tf.slice(flat, [tf.gather(first, index)], [tf.gather(lengths, index)])
+            images.append(tf.reshape(image, tf.gather(all_shapes, index)))
         return tuple(images)
 
+    def loaded(index):
+        images = load(index)
+        with tf.control_dependencies([tf.numpy_function(store, [index, *images], "bool")]):
+            return tuple(map(tf.identity, images))
+
+    def cached(index):
+        images = tf.cond(tf.gather(stored, index) > 0, lambda: kept(index), lambda: loaded(index))
+        return tuple(
+            tf.ensure_shape(image, (None, None, kind.channels))
+            for image, kind in zip(images, formats)
+        )
+
     return cached
+
+
+def _shared(count, dtype):
+    """Returns an array and a tensor of the same memory, which has what is put into the array."""
+    size = count * np.dtype(dtype).itemsize
+    memory = np.empty(size + _ALIGNED, "uint8")
+    start = -memory.ctypes.data % _ALIGNED  # TensorFlow takes no other memory.
+    array = memory[start : start + size].view(dtype)
+    return array, tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def centred(images: tuple[tf.Tensor, ...], geometry: Geometry) -> tuple[tf.Tensor, ...]:

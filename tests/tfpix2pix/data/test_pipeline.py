@@ -69,6 +69,19 @@ def test_the_cache_changes_nothing(numbered):
     np.testing.assert_array_equal(as_array(stream(numbered, cache_gigabytes=0), 4), cached)
 
 
+def test_images_are_read_when_they_are_asked_for_and_then_kept(numbered, tmp_path):
+    """So the first step waits for none but its own, and an epoch later no file is opened."""
+    batches = iter(stream(numbered, batch_size=5))
+    unread = stream(numbered)
+    next(batches)
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    pixels = images.to_pixels(next(batches)[0]).numpy()
+    assert sorted(pixels.mean((1, 2, 3)) // 40) == [0, 1, 2, 3, 4]
+    with pytest.raises(tf.errors.OpError):
+        next(iter(unread))
+
+
 def test_smaller_batches_are_parts_of_larger_ones(numbered):
     """So replicas that take turns see what one device would see."""
     large = as_array(stream(numbered), 3)
