@@ -158,18 +158,34 @@ def weights_of(model):
     }
 
 
-def twingan(x, weights, side, skip_size, domains):
+def projection(features, kernel, vector):
+    """The inner product of features and a matrix times a vector of length 1 (Miyato and Koyama)."""
+    asked = vector / np.linalg.norm(vector, axis=1, keepdims=True) @ kernel
+    return np.einsum("bhwc,bc->bhw", features, asked)[..., np.newaxis]
+
+
+def twingan(x, weights, side, skip_size, domains, vector=None):
     """TwinGAN's encoder and generator in a stable phase, by the norms of two domains (its code).
 
-    `weights` are those of "encoder" and "generator", as `weights_of` returns them.
+    `weights` are those of "encoder" and "generator", as `weights_of` returns them. By a vector the
+    generator's scales and shifts are linear in its direction.
     """
     source, target = domains
     skips = {}
 
+    def affine(player, name, domain):
+        own = weights[player]
+        rows = [own[f"{name}_norm/{part}"][domain] for part in ("gamma", "beta")]
+        if vector is None or player == "encoder":
+            return rows
+        unit = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+        kernels = [own[f"{name}_norm/{part}_kernel"] for part in ("gamma", "beta")]
+        return [r + (unit @ kernel)[:, np.newaxis, np.newaxis] for r, kernel in zip(rows, kernels)]
+
     def unit(x, player, name, domain):
         kernel = weights[player][f"{name}_conv/kernel"]
         x = convolution(x, kernel, 1, kernel.shape[0] // 2)
-        gamma, beta = (weights[player][f"{name}_norm/{part}"][domain] for part in ("gamma", "beta"))
+        gamma, beta = affine(player, name, domain)
         x = leaky_relu(normalize(x, gamma, beta, (1, 2)))
         return x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6)
 
@@ -188,9 +204,8 @@ def twingan(x, weights, side, skip_size, domains):
             x = np.concatenate([x, skips[side_now]], axis=-1)
         for part in ("first", "second"):
             x = unit(x, "generator", f"up{side_now}_{part}", target)
-    of_image = {part: weights["generator"][f"to{side}_norm/{part}"] for part in ("gamma", "beta")}
-    x = convolution(x, weights["generator"][f"to{side}_conv/kernel"], 1, 0)
-    return x * of_image["gamma"][target] + of_image["beta"][target]
+    gamma, beta = affine("generator", f"to{side}", target)
+    return convolution(x, weights["generator"][f"to{side}_conv/kernel"], 1, 0) * gamma + beta
 
 
 def gram(features):

@@ -71,8 +71,8 @@ class DataConfig:
         target_range: The same of targets.
         places: Images of an example beside source and target by their names, such as instance, for
             papers that have such; by default those that the data have.
-        attributes: CSV table of numbers that examples have beside their images: the first column
-            names the images, the first line the columns; for papers that have such.
+        attributes: CSV table of words and numbers that examples have beside their images: the first
+            column names the images, the first line the columns; for papers that have such.
         flip: Whether pairs are mirrored at random.
         source_brightness: Most that is added to sources alone at random, of their range of 2.
         source_noise: Deviation of noise on sources alone, of their range of 2.

@@ -1,6 +1,5 @@
 """Makes data sets of folders of images: `python -m training.prepare COMMAND ... --to FOLDER`."""
 
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,16 +14,23 @@ from tfpix2pix.data.places import PAIR, well_known
 from tfpix2pix.datasets import combine as combining
 from tfpix2pix.datasets import derive, face_folders, jobs
 from tfpix2pix.datasets import fetch as fetching
+from tfpix2pix.datasets import hues as hue_measures
 from tfpix2pix.doctor import presentation
 from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.errors import InputError, listed
 from tfpix2pix.locations import at_home
 from tfpix2pix.runs import open_detector
+from training.engine.suggestions import (
+    PAIRS,
+    TWO_DOMAINS,
+    command_with,
+    mending_commands,
+    training_command,
+)
 
-PAIRS = "facades"  # Presets that are named where a data set is ready.
-TWO_DOMAINS = "horse2zebra"
 MORE_DOMAINS = "twingan_small"
 OF_FACES = "edges2cats"
+OF_TWINS = "twingan_tiny"
 Size = Union[int, tuple[int, int]]
 
 
@@ -36,7 +42,7 @@ def combine(a: Path, b: Path, to: Path):
         b: The same of the partners.
         to: Folder to write to.
     """
-    _report(combining.combine_folders(a, b, to, progress=_bar), to, _training(to))
+    _report(combining.combine_folders(a, b, to, progress=_bar), to, training_command(to))
 
 
 def split(
@@ -60,7 +66,7 @@ def split(
     fractions = {"train": 1 - val - test, "val": val, "test": test}
     fractions = {name: share for name, share in fractions.items() if share}
     done = combining.split_folder(folder, to, fractions, seed=seed, layout=layout, progress=_bar)
-    _report(done, to, _training(to))
+    _report(done, to, training_command(to))
 
 
 def resize(
@@ -84,7 +90,7 @@ def resize(
     done = combining.resize_folder(
         folder, to, _pair(size), how=how, kernel=kernel, halves=halves, progress=_bar
     )
-    _report(done, to, _training(to) if halves else None)
+    _report(done, to, training_command(to) if halves else None)
 
 
 def faces(
@@ -118,7 +124,7 @@ def faces(
         names = f": {listed(named)}" if named and rows != (1, 1) else ""
         print(f"    {len(named)} have {number}{names}")
     if found.photos_with(1, sys.maxsize):
-        command = _command({"data.folder": str(to)}, to.name, OF_FACES)
+        command = command_with({"data.folder": str(to)}, to.name, OF_FACES)
         print(f"{to / face_folders.TABLE} names all. Train on them: {command}")
 
 
@@ -142,7 +148,7 @@ def edges(
     """
     drawn = open_detector(by).draw if by else method
     done = derive.edges(photos, to, _pair(size), method=drawn, samples=samples, progress=_bar)
-    _report(done, to, _training(to))
+    _report(done, to, training_command(to))
 
 
 def grayscale(photos: Path, to: Path, size: Optional[Size] = None):
@@ -154,7 +160,7 @@ def grayscale(photos: Path, to: Path, size: Optional[Size] = None):
         size: Height and width in pixels to crop and resize to; by default unchanged.
     """
     done = derive.grayscale(photos, to, _pair(size), progress=_bar)
-    _report(done, to, _training(to))
+    _report(done, to, training_command(to))
 
 
 def blank(photos: Path, to: Path, size: Optional[Size] = None, share: float = 0.5):
@@ -167,7 +173,37 @@ def blank(photos: Path, to: Path, size: Optional[Size] = None, share: float = 0.
         share: Sides of the white box in proportion to those of the photo.
     """
     done = derive.blank(photos, to, _pair(size), share=share, progress=_bar)
-    _report(done, to, _training(to))
+    _report(done, to, training_command(to))
+
+
+def hues(
+    data: Path,
+    to: Path,
+    domain: str = "B",
+    of: tuple[Literal["hair", "eyes"], ...] = ("hair", "eyes"),
+    domains: str = "A,B",
+):
+    """Names the colours of hair and eyes of upright faces, as attributes for a TwinGAN.
+
+    They are the dominant colours in two boxes, above the forehead and around the eyes: of a hat or
+    a hand that of the hat or hand. Look at the table before you train by it.
+
+    Args:
+        data: Folder of two domains of faces that fill their images.
+        to: CSV file to write.
+        domain: Whose images.
+        of: Columns of the table.
+        domains: Names of all domains of the data, such as faces,anime,cats.
+    """
+    names = domains.replace(",", " ").split()
+    boxes = {name: hue_measures.BOXES[name] for name in of}
+    counts = hue_measures.write_hues(
+        data, to, domain=domain, boxes=boxes, domains=names, progress=_bar
+    )
+    for column, colors in counts.items():
+        print(f"{column}: {', '.join(f'{color} {count}' for color, count in colors.items())}")
+    settings = {"data.folder": str(data), "data.attributes": str(to)}
+    print(f"Train by them: {command_with(settings, data.name, OF_TWINS)}")
 
 
 def tfrecord(
@@ -193,7 +229,7 @@ def tfrecord(
     for split in layouts.splits(data, named) or ["train"]:
         listing = layouts.listing(data, split, layout, places=named)
         counts.append(records.write_shards(listing, split, to, shards=shards, progress=_bar))
-    _report(jobs.Done(*map(sum, zip(*counts))), to, _training(to))
+    _report(jobs.Done(*map(sum, zip(*counts))), to, training_command(to))
 
 
 def fetch(name: str, to: Path, from_file: Optional[Path] = None):
@@ -207,9 +243,8 @@ def fetch(name: str, to: Path, from_file: Optional[Path] = None):
         from_file: Its archive, downloaded by hand, for machines without internet.
     """
     folder = fetching.fetch_data_set(name, to, file=from_file, progress=_byte_bar)
-    print(
-        f"{folder} is there. Train on it: {_training(folder, fetching.DATA_SETS[name].direction)}"
-    )
+    command = training_command(folder, fetching.DATA_SETS[name].direction)
+    print(f"{folder} is there. Train on it: {command}")
 
 
 def check(
@@ -235,8 +270,8 @@ def check(
     if names:
         settings["model.domains"] = ",".join(names)
         preset = MORE_DOMAINS
-    command = _command(settings, Path(data).stem, preset)
-    mending = partial(_mending, data)
+    command = command_with(settings, Path(data).stem, preset)
+    mending = partial(mending_commands, data)
     print(presentation.text(diagnosis, command, mending=mending))
     if to:
         page = presentation.html(diagnosis, command, mending=mending)
@@ -248,7 +283,7 @@ def check(
 
 
 # A subcommand is a function with types and a docstring; `to` becomes --to.
-COMMANDS = (combine, split, resize, faces, edges, grayscale, blank, tfrecord, fetch, check)
+COMMANDS = (combine, split, resize, faces, edges, grayscale, blank, hues, tfrecord, fetch, check)
 
 
 def main(arguments: Optional[list] = None):
@@ -265,6 +300,8 @@ def main(arguments: Optional[list] = None):
         text = "Folder to write to. Files in it that are newer than their inputs stay."
         if function is check:
             command.add_argument("--to", type=Optional[Path], help="Folder for a page and JSON.")
+        elif function is hues:
+            command.add_argument("--to", type=Path, required=True, help="CSV file to write.")
         else:
             command.add_argument("--to", type=Path, required=True, help=text)
         if function is fetch:  # `from` is no name in Python.
@@ -289,41 +326,6 @@ def _byte_bar(chunks, total, done):
         for chunk in chunks:
             yield chunk
             bar.update(len(chunk))
-
-
-def _training(folder, direction="AtoB"):
-    settings = {"data.folder": str(folder)}
-    if layouts.detect(folder) == "unpaired":  # Both directions are trained.
-        return _command(settings, folder.name, TWO_DOMAINS)
-    return _command({**settings, "data.direction": direction}, folder.name)
-
-
-def _command(settings, name, preset=PAIRS):
-    """Returns the command that trains with settings, a dict of option to value."""
-    flags = [f"--{option} {shlex.quote(value)}" for option, value in settings.items()]
-    flags = " ".join(flags).replace("--data.folder ", "--data ", 1)  # Its short form.
-    return f"python -m training.train {preset} {flags} --run {shlex.quote(f'runs/{name}')}"
-
-
-def _mending(data, finding):
-    """Returns the commands that do as the cure of a finding says, one a line, in a new folder."""
-    mended = finding.preparation
-    if not mended:
-        return ""
-    data = data if data.name not in ("", "..") else data.resolve()
-    to = data.with_name(f"{data.name}-{mended.command}")
-    flags = " ".join(f"--{name} {shlex.quote(value)}" for name, value in mended.options.items())
-    program = f"python -m training.prepare {mended.command}"
-    commands = [
-        f"{program} {_quoted(data, folder)} --to {_quoted(to, folder)} {flags}"
-        for folder in mended.folders
-    ]
-    commands += [f"cp -r {_quoted(data, name)} {_quoted(to, name)}" for name in mended.others]
-    return "\n".join(commands)
-
-
-def _quoted(*parts):
-    return shlex.quote(str(Path(*parts)))
 
 
 def _report(done, to, command=None):

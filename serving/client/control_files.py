@@ -20,6 +20,7 @@ from typing import Any, Optional
 from PIL import Image
 
 from serving.client import decoding
+from serving.client.attribute_rows import KIND, ROW, named_row
 from serving.client.failures import BadArgument, BadImage, Code
 from serving.client.hint_rows import stroke_points
 
@@ -69,7 +70,7 @@ def files_by_name(control: str, folder: Path, names: Iterable[str]) -> dict[str,
 
     Args:
         control: Name of the control.
-        folder: Path of a folder, or of a file, which all images have then.
+        folder: Path of a folder; or of a file or of a table's row, which all images have then.
         names: Relative paths of the images without suffix, such as `"train/1"`.
 
     Returns:
@@ -78,7 +79,7 @@ def files_by_name(control: str, folder: Path, names: Iterable[str]) -> dict[str,
     Raises:
         BadArgument: If files are missing, or two have one name; names them.
     """
-    if folder.is_file():
+    if folder.is_file() or ROW in str(folder):
         return dict.fromkeys(names, folder)
     names = list(names)
     found = {}
@@ -137,7 +138,8 @@ def read_value(
     Args:
         file: PNG of a map, NPY or JSON; of a control that is an image, also a photo such as JPEG.
             Pixels are integers as they are, and floats from black to white in the control's range;
-            colours of a palette in `about` are classes. Of points a PNG of strokes.
+            colours of a palette in `about` are classes. Of points a PNG of strokes. Of attributes
+            also a table, `:` and the name of an image, which the translation is to be like.
         control: What the card says of the control: dict of `name`, `dtype`, `shape`, `about`.
         size: `(height, width)` of the image that it is for, which strokes must have.
 
@@ -147,6 +149,8 @@ def read_value(
     Raises:
         BadImage: If it cannot be read.
     """
+    if control["about"].get("kind") == KIND and ROW in str(file):
+        return named_row(file, control["about"]["columns"])
     try:
         encoded = file.read_bytes()
         if file.suffix.lower() == ".json":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, NamedTuple, Optional
 
+from serving.client.attribute_rows import KIND, attribute_vector
 from serving.client.failures import BadArgument
 from serving.client.hint_rows import point_rows
 
@@ -217,8 +218,9 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
     Args:
         control: Dict of `name`, `dtype`, `shape`, in which `None` is any length, and `about`.
         value: Number, str, nested lists of them, or an array. Of a choice also one of its names, of
-            weights and numbers a dict of some of their names, the others being 0, and of points
-            what `serving.client.hint_rows.point_rows` takes.
+            weights and numbers a dict of some of their names, the others being 0, of points what
+            `serving.client.hint_rows.point_rows` takes, and of attributes a dict of their names to
+            words and numbers.
 
     Returns:
         `Value`.
@@ -238,6 +240,8 @@ def control_value(control: Mapping[str, Any], value: Any) -> Value:
         value = _named(control, value)
     if control["about"].get("kind") == "points":
         value = point_rows(value, control["about"].get("most"))
+    if control["about"].get("kind") == KIND and isinstance(value, Mapping):
+        value = attribute_vector(control["about"]["columns"], value)
     numbers = value.tolist() if hasattr(value, "tolist") else value
     shape = _shape(numbers)
     expected = control["shape"]

@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 import gradio as gr
 
+from serving.client.attribute_rows import KIND
 from serving.client.failures import BadArgument
 from serving.page.maps import painted_value, surface
 
@@ -63,6 +64,7 @@ class Widgets:
             "choice": self._choice,
             "numbers": self._numbers,
             "weights": self._weights,
+            KIND: self._attributes,
         }
         if kind in ("numbers", "weights") and None in control["shape"]:
             build = {}
@@ -127,6 +129,31 @@ class Widgets:
         start = -1 if default is None else default
         dropdown = gr.Dropdown(choices, value=start, label=self._title)
         return [dropdown], [dropdown.input], lambda shown: None if shown[0] == start else shown[0]
+
+    def _attributes(self, _):
+        """One list or slider for each attribute; what is left as it is says nothing."""
+        columns = self._about["columns"]
+        parts = {}
+        for name, column in columns.items():
+            kind = "choice" if isinstance(column[0], str) else "slider"
+            about = {"kind": kind, "names" if kind == "choice" else "range": column, "title": name}
+            control = {"name": name, "dtype": "float32", "shape": [], "about": about}
+            parts[name] = Widgets(control)
+        components = [one for part in parts.values() for one in part.components]
+        events = [event for part in parts.values() for event in part.events]
+
+        def read(shown):
+            rest = list(shown)
+            values = {}
+            for name, part in parts.items():
+                own, rest = rest[: len(part.components)], rest[len(part.components) :]
+                value = part.value(own)
+                if value is not None:
+                    is_words = isinstance(columns[name][0], str)
+                    values[name] = columns[name][value] if is_words else value
+            return values or None
+
+        return components, events, read
 
     def _text(self, _):
         text = gr.Textbox(label=f"{self._title} (JSON)", lines=1)

@@ -12,6 +12,7 @@ from tfpix2pix import CycleGAN, Pix2Pix, TwinGAN, layers, load_run, losses, metr
 from tfpix2pix.families import Phase
 from tfpix2pix.models import HintedPix2Pix, Pix2PixHD, Stylization
 from tfpix2pix.models.cyclegan import DISCRIMINATORS, GENERATORS
+from tfpix2pix.models.domain_vectors import NO_VECTORS
 from tfpix2pix.networks import (
     TwinNetworks,
     enhanced_generator,
@@ -167,6 +168,11 @@ LAYERS = {
     ),
     "BorderlessAveragePooling2D": Case(
         partial(layers.BorderlessAveragePooling2D, name="pool"), ((2, 15, 24, 3),), (2, 8, 12, 3)
+    ),
+    "ConditionProjection": Case(
+        partial(layers.ConditionProjection, "glorot_normal", name="projection"),
+        (IMAGE, (2, 4)),
+        (2, 16, 24, 1),
     ),
     "FeatureChoice": Case(
         partial(layers.FeatureChoice, name="choice"), (IMAGE, IMAGE, IMAGE), IMAGE
@@ -334,16 +340,26 @@ def tiny_cyclegan(channels=(3, 3), optimizer=None, norm="instance", **options):
     return model
 
 
-def tiny_twingan(optimizer=None, size=8, norm="batch", ema_decay=0.0, domains="AB", **options):
+def tiny_twingan(
+    optimizer=None,
+    size=8,
+    norm="batch",
+    ema_decay=0.0,
+    domains="AB",
+    vectors=NO_VECTORS,
+    **options,
+):
     """Returns a compiled TwinGAN in its last phase, whose names are those of `phase_names`."""
     sizes = {"base_filters": 16, "most_filters": 4, "discriminator_deviation": 0.0}
+    sizes["conditions"] = vectors.length
     twins = TwinNetworks(size, len(domains), norm=norm, momentum=0.9, **sizes)
     players = {"encoder": twingan_encoders(twins), "generator": twingan_generators(twins)}
     for domain in domains:
         name = f"discriminator_{domain}"
-        players[name] = twingan_discriminators(twins, name=name)
+        length = vectors.length if domain in vectors.domains else 0
+        players[name] = twingan_discriminators(twins, conditions=length, name=name)
     growing = {p: {name: made[p] for name, made in players.items()} for p in players["encoder"]}
-    model = TwinGAN(growing, **options)
+    model = TwinGAN(growing, vectors=vectors, **options)
     optimizers = optimizer and {player: optimizer() for player in model.players}
     model.compile(optimizers, ema_decay=ema_decay)
     model.enter(Phase(str(size), 1, 2, (size, size)), 0.5)

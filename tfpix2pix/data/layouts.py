@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 from tfpix2pix.data import codecs, manifests, stems
 from tfpix2pix.data.folders import by_name, entries, image_files
@@ -141,7 +141,7 @@ def listing(
     return examples
 
 
-def domain(name: str, places: Sequence[NamedPlace] = domain_places()) -> str:
+def domain(name: str, places: Sequence[NamedPlace] = domain_places()) -> Optional[str]:
     """Returns the domain of an example of an unpaired data set.
 
     Args:
@@ -149,7 +149,7 @@ def domain(name: str, places: Sequence[NamedPlace] = domain_places()) -> str:
         places: `tfpix2pix.data.places.domain_places`.
 
     Returns:
-        Name of the domain, such as `"A"`.
+        Name of the domain, such as `"A"`; `None` if it is of none of them.
 
     Example:
         >>> domain("trainA/1.png"), domain("train/B/1.png")
@@ -163,7 +163,7 @@ def domain(name: str, places: Sequence[NamedPlace] = domain_places()) -> str:
         for place in places
         for folder in place.folder_names
     }
-    return next(folders[part] for part in name.split("/") if part in folders)
+    return next((folders[part] for part in name.split("/") if part in folders), None)
 
 
 def existing(data: Union[str, os.PathLike]) -> Path:

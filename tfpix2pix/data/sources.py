@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Union
 
 from tfpix2pix.data import layouts
+from tfpix2pix.data.folders import image_files
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.parallel import Progress, silent
 from tfpix2pix.data.places import PAIR, NamedPlace, domain_places
@@ -236,3 +237,36 @@ def unpaired(
         )
         for number, (files, wanted) in enumerate(zip(files_of_domains.values(), formats))
     )
+
+
+def unpaired_names(
+    data: Union[str, os.PathLike], names: Sequence[str] = ("A", "B")
+) -> dict[str, list[str]]:
+    """Lists the images of domains in all splits, without a look into them.
+
+    Args:
+        data: As for `unpaired`.
+        names: As for that.
+
+    Returns:
+        Dict of the names of domains to those of their images, as of `Examples`.
+
+    Raises:
+        ValueError: If there is no such folder.
+
+    Example:
+        >>> from tfpix2pix import atomic
+        >>> for name in ("emus/trainA/1.png", "emus/testA/2.png", "emus/trainB/1.png"):
+        ...     atomic.write_bytes(b"", name)
+        >>> unpaired_names("emus")
+        {'A': ['testA/2.png', 'trainA/1.png'], 'B': ['trainB/1.png']}
+    """
+    data = layouts.existing(data)
+    places = domain_places(names)
+    listed = {name: [] for name in names}
+    for file in image_files(data):
+        name = file.relative_to(data).as_posix()
+        domain = layouts.domain(name, places)
+        if domain is not None:
+            listed[domain].append(name)
+    return {domain: sorted(images) for domain, images in listed.items()}

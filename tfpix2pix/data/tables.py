@@ -109,10 +109,22 @@ def with_rows(examples: Examples, table: Table) -> Examples:
     return examples._replace(rows=np.stack(rows), columns=table.columns)
 
 
-def _row(name, rows):
+def keys_of(name: str) -> tuple[str, ...]:
+    """Returns what tables may call an example: with or without the folder and the suffix.
+
+    Args:
+        name: Name of an example.
+
+    Example:
+        >>> keys_of("train/1.png")
+        ('train/1.png', 'train/1', '1.png', '1')
+    """
     path = PurePosixPath(name)
-    keys = (name, str(path.with_suffix("")), path.name, path.stem)
-    return next((rows[key] for key in keys if key in rows), None)
+    return (name, str(path.with_suffix("")), path.name, path.stem)
+
+
+def _row(name, rows):
+    return next((rows[key] for key in keys_of(name) if key in rows), None)
 
 
 def _number(text):

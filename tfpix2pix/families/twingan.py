@@ -4,17 +4,19 @@ import dataclasses
 
 from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.data.attributes import lengths
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import unpaired
+from tfpix2pix.families import attributed, unpaired
 from tfpix2pix.families.compiling import compile_model, precision
 from tfpix2pix.families.family import Family, Worker, debug_experiment
 from tfpix2pix.families.growth_phases import phases
 from tfpix2pix.families.twingan_options import TwinGANConfig
-from tfpix2pix.inference.direction import Direction
+from tfpix2pix.inference.direction import SEED, Direction
 from tfpix2pix.inference.embedding import Embedding
 from tfpix2pix.models import TwinGAN
 from tfpix2pix.models.domain_paths import DomainPaths
 from tfpix2pix.models.domain_translation import JUDGE
+from tfpix2pix.models.domain_vectors import DomainVectors
 from tfpix2pix.optimizers import AdamSettings
 
 RECALIBRATED = 12  # Training batches that statistics are measured on.
@@ -64,6 +66,9 @@ def model(config: ExperimentConfig) -> TwinGAN:
         decay=options.decay == "stable",
         adversarial=losses.adversarial(options.adversarial),
         penalty=penalty and (options.penalty_weight, penalty),
+        vectors=DomainVectors(
+            options.attributed, lengths(options.attributes or {}), options.attribute_dropout
+        ),
     )
     common = AdamSettings(beta_2=0.99, factor=built.pace)
     judge = dataclasses.replace(common, learning_rate=train.discriminator_learning_rate)
@@ -78,11 +83,13 @@ def _players(config, channels):
         *("base_filters", "most_filters", "skip_size", "norm", "momentum", "pixel_norm"),
         *("minibatch_deviation", "discriminator_deviation", "learning_rates"),
     )
+    length = sum(lengths(options.attributes or {}))
     twins = networks.TwinNetworks(
         config.data.image_size[1],
         len(options.domains),
         image_norm=options.norm if options.image_norm == "full" else "none",
         seed=config.train.seed,
+        conditions=length,
         **{name: getattr(options, name) for name in shared},
     )
     return {
@@ -90,7 +97,10 @@ def _players(config, channels):
         "generator": networks.twingan_generators(twins, channels),
         **{
             f"{JUDGE}{domain}": networks.twingan_discriminators(
-                twins, channels, name=f"{JUDGE}{domain}"
+                twins,
+                channels,
+                conditions=length if domain in options.attributed else 0,
+                name=f"{JUDGE}{domain}",
             )
             for domain in options.domains
         },
@@ -112,19 +122,27 @@ def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]
         >>> list(directions(config, model(config)))
         ['AtoB', 'BtoA']
     """
-    domains = config.model.domains
-    translators = {
-        name: networks.twingan_translator(
-            model.players["encoder"],
-            model.players["generator"],
-            (domains.index(source), domains.index(target)),
-        )
-        for name, (source, target) in DomainPaths(domains).directions.items()
-        if source != target
-    }
+    options = config.model
+    players = [model.players[player] for player in ("encoder", "generator")]
+    control = attributed.control(options.attributes) if options.attributes else None
+    translators = {}
+    controls = {}
+    for name, (source, target) in DomainPaths(options.domains).directions.items():
+        if source != target:
+            has_control = target in options.attributed
+            controls[name] = (control, SEED) if has_control else ()
+            translators[name] = networks.twingan_translator(
+                *players,
+                (options.domains.index(source), options.domains.index(target)),
+                vector={control.name: control.spec.shape[0]} if control else {},
+                unset=(control.name,) if control and not has_control else (),
+            )
     made = unpaired.directions(config, translators)
-    multiple = config.model.multiple((model.side, model.side))
-    return {name: direction._replace(multiple=multiple) for name, direction in made.items()}
+    multiple = options.multiple((model.side, model.side))
+    return {
+        name: direction._replace(multiple=multiple, controls=controls[name])
+        for name, direction in made.items()
+    }
 
 
 def embeddings(config: ExperimentConfig, model: TwinGAN) -> dict[str, Embedding]:
@@ -248,7 +266,7 @@ PRESETS = {experiment.name: experiment for experiment in EXPERIMENTS}
 FAMILY = Family(
     TwinGANConfig,
     PRESETS,
-    unpaired.FEED,
+    attributed.FEED,
     model,
     directions,
     phases,

@@ -45,6 +45,11 @@ class TwinGANConfig:
         adversarial: The adversarial loss.
         penalty: Gradient penalty of the discriminators.
         penalty_weight: Weight of the gradient penalty.
+        attributes: Dict of the names of attributes to their words, or to the least and greatest
+            number; of `data.attributes`, which a training records.
+        attributed: Domains whose images have attributes, recorded as well.
+        attribute_dropout: How often each attribute of an image is not told to the networks, so that
+            they translate by any of them.
     """
 
     domains: Union[str, tuple[str, ...]] = TWO
@@ -74,6 +79,9 @@ class TwinGANConfig:
     adversarial: Literal["cross_entropy", "least_squares", "hinge", "wasserstein"] = "cross_entropy"
     penalty: Optional[Literal["wgan_gp", "dragan", "dragan_variance", "r1"]] = "dragan_variance"
     penalty_weight: float = 0.25
+    attributes: Optional[dict[str, tuple]] = None
+    attributed: tuple[str, ...] = ()
+    attribute_dropout: float = 0.1
 
     def __post_init__(self):
         """Brings lists into tuples, and names in one string too.
@@ -84,6 +92,10 @@ class TwinGANConfig:
         for name in ("reconstruction_weight", "gan_weight", "content_weight", "cycle_weight"):
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+        object.__setattr__(self, "attributed", tuple(self.attributed))
+        if self.attributes is not None:
+            columns = {name: tuple(column) for name, column in self.attributes.items()}
+            object.__setattr__(self, "attributes", columns)
         object.__setattr__(self, "domains", checked_domains(self.domains))
 
     def multiple(self, image_size: tuple) -> int:

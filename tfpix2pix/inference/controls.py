@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfpix2pix.data.attributes import attribute_vector
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference.direction import Control, Direction
 from tfpix2pix.inference.points import point_rows
@@ -118,8 +119,9 @@ def control_batch(control: Control, value, count) -> tf.Tensor:
 
     Args:
         control: `Control`.
-        value: One for each image, or one of the control's shape for all of them; or of a control
-            with names a dict of some of them to numbers, the others being 0.
+        value: One for each image, or one of the control's shape for all of them. Of a control with
+            names also a dict of some of them to numbers, the others being 0; of attributes a dict
+            of their names to words and numbers, or one for each image.
         count: How many images there are, int or scalar tensor.
 
     Returns:
@@ -134,7 +136,9 @@ def control_batch(control: Control, value, count) -> tf.Tensor:
         [7, 7]
     """
     shape = control.spec.shape
-    if isinstance(value, Mapping):
+    if control.about.get("kind") == "attributes":
+        value = _attribute_vectors(control.about["columns"], value)
+    elif isinstance(value, Mapping):
         value = _named(control, value)
     is_rows = control.about.get("kind") == "points" and shape.rank == 2
     if is_rows and not tf.is_tensor(value):
@@ -161,6 +165,14 @@ def _named(control, values):
             f"Received: {', '.join(map(repr, unknown))}. Name one of them."
         )
     return [values.get(name, 0.0) for name in names]
+
+
+def _attribute_vectors(columns, value):
+    """Returns vectors of what is said in words and numbers, of one image or of several."""
+    if isinstance(value, Mapping):
+        return attribute_vector(columns, value)
+    is_list = isinstance(value, (list, tuple)) and any(isinstance(x, Mapping) for x in value)
+    return [attribute_vector(columns, one) for one in value] if is_list else value
 
 
 def _misfit(control, received):

@@ -25,9 +25,9 @@ class Control(NamedTuple):
             image depends on no other. `None` for the seed, which is no input of the network:
             without it there is no noise.
         about: What the model card and the page say of it: `kind` of widget ("seed", "slider",
-            "choice", "numbers", "weights", "text", "map", "points" or "image"), `title`, `range`,
-            `names`; see `serving/README.md` for what each kind shows. "points" are rows as of
-            `tfpix2pix.inference.points.point_rows`.
+            "choice", "attributes", "numbers", "weights", "text", "map", "points" or "image"),
+            `title`, `range`, `names`; see `serving/README.md` for what each kind shows. "points"
+            are rows as of `tfpix2pix.inference.points.point_rows`.
         sample: TensorFlow function of a seed, int64 `[2]` as of `tf.random.stateless_normal`, and
             of a batch of sources to a batch of values drawn by it, one for each image, which
             depends on no other; `None` where chance means nothing. By it a seed decides this

@@ -26,6 +26,7 @@ from tfpix2pix.layers.instances import (
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
 from tfpix2pix.layers.point_maps import ImageSize, PointMap, WorkingSize
 from tfpix2pix.layers.pooling import BorderlessAveragePooling2D
+from tfpix2pix.layers.projection import ConditionProjection
 from tfpix2pix.layers.reflected import ReflectedConv2D
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "AppearanceLookup",
     "BatchNormalization",
     "BorderlessAveragePooling2D",
+    "ConditionProjection",
     "Conventions",
     "DomainNormalization",
     "DoublingConv2D",

@@ -42,6 +42,7 @@ class DomainNormalization(keras.layers.Layer):
         momentum: Decay of the moving statistics per step. The first ones are the mean over all
             steps so far, and so they are for ever by 1.0.
         epsilon: Added to the variance; by default that of `EPSILONS`.
+        kernel_initializer: How W starts, see `keras.initializers`.
         **kwargs: Those of `keras.layers.Layer`.
 
     Call: `[x, weights]`, and the weights of the paths and the vector if there are such; float
@@ -77,6 +78,7 @@ class DomainNormalization(keras.layers.Layer):
         paths: int = 0,
         momentum: float = 0.99,
         epsilon: Optional[float] = None,
+        kernel_initializer="zeros",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -88,6 +90,7 @@ class DomainNormalization(keras.layers.Layer):
         self.paths = paths
         self.momentum = momentum
         self.epsilon = EPSILONS[base] if epsilon is None else epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     @property
     def has_statistics(self) -> bool:
@@ -113,8 +116,8 @@ class DomainNormalization(keras.layers.Layer):
         self.gamma = add("gamma", self.domains, "ones")
         self.beta = add("beta", self.domains, "zeros")
         if self.conditions:
-            self.gamma_kernel = add("gamma_kernel", self.conditions, "zeros")
-            self.beta_kernel = add("beta_kernel", self.conditions, "zeros")
+            self.gamma_kernel = add("gamma_kernel", self.conditions, self.kernel_initializer)
+            self.beta_kernel = add("beta_kernel", self.conditions, self.kernel_initializer)
         if self.has_statistics:
             kept = {
                 "trainable": False,
@@ -221,7 +224,9 @@ class DomainNormalization(keras.layers.Layer):
     def get_config(self):
         """Returns the arguments that rebuild the layer."""
         names = ("domains", "base", "conditions", "paths", "momentum", "epsilon")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in names}
+        own["kernel_initializer"] = keras.initializers.serialize(self.kernel_initializer)
+        return {**super().get_config(), **own}
 
 
 def _weights(weights, count):
@@ -244,7 +249,7 @@ class OneHot(keras.layers.Layer):
     """The same weights for every image of a batch: one domain or path out of several.
 
     Args:
-        number: Which one, from 0.
+        number: Which one, from 0; -1 for none, so that all weights are 0.
         count: How many there are.
         **kwargs: Those of `keras.layers.Layer`.
 

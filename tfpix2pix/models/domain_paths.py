@@ -69,16 +69,18 @@ class DomainPaths:
         path = _hot(images, number + count * made, 2 * count)
         return [images, _hot(images, number, count), path]
 
-    def generator_inputs(self, codes: list, source: str, target: str) -> list:
+    def generator_inputs(self, codes: list, source: str, target: str, vector=None) -> list:
         """Returns what a generator takes: codes, the weights of the domain, and of the path.
 
         Args:
             codes: What an encoder returns, float `[batch, height, width, filters]` each.
             source: One of the domains, that of what was encoded.
             target: One of the domains, that of the images to make.
+            vector: float `[batch, conditions]` of a generator with such, else `None`.
 
         Returns:
-            List of the codes, float32 `[batch, domains]` and `[batch, domains * domains]`.
+            List of the codes, float32 `[batch, domains]` and `[batch, domains * domains]`, and the
+            vector.
 
         Example:
             >>> paths = DomainPaths(("A", "B"))
@@ -88,7 +90,8 @@ class DomainPaths:
         number = self.domains.index(target)
         count = len(self.domains)
         path = _hot(codes[0], self.domains.index(source) * count + number, count**2)
-        return [*codes, _hot(codes[0], number, count), path]
+        vectors = [] if vector is None else [vector]
+        return [*codes, _hot(codes[0], number, count), path, *vectors]
 
 
 def origins(domains: Sequence[str], others: Sequence[str]) -> list[Optional[str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Optional
 
 import tensorflow as tf
@@ -20,6 +21,7 @@ from tfpix2pix.models.domain_paths import (
     origins,
     started_rows,
 )
+from tfpix2pix.models.domain_vectors import NO_VECTORS, DomainVectors
 
 JUDGE = "discriminator_"  # Begins the name of the player that judges images of a domain.
 
@@ -34,6 +36,8 @@ class DomainTranslationModel(TranslationModel):
         terms: As of `tfpix2pix.models.TranslationModel`.
         decay: Whether `pace` falls from 1 to a twentieth in the second half of phases that do not
             fade.
+        vectors: `DomainVectors`, of networks that take such: the generator, and the discriminators
+            of its domains.
         name: Name of the model.
 
     Attributes:
@@ -49,6 +53,7 @@ class DomainTranslationModel(TranslationModel):
         terms: list,
         *,
         decay: bool,
+        vectors: DomainVectors = NO_VECTORS,
         name: str,
     ):
         first = dict(next(iter(growing.values())))
@@ -61,6 +66,7 @@ class DomainTranslationModel(TranslationModel):
         self.growing = growing
         self.paths = DomainPaths(self.domains)
         self.decay = decay
+        self.vectors = vectors
         self.alpha = tf.Variable(1.0, trainable=False)
         self.pace = tf.Variable(1.0, trainable=False)
         self._prepare()
@@ -120,26 +126,51 @@ class DomainTranslationModel(TranslationModel):
         inputs = self.paths.encoder_inputs(images, domain, made)
         return tf.nest.flatten(self.players["encoder"](inputs, training=training))
 
-    def generate(self, codes: list, source: str, target: str, *, training: bool = False):
+    def parts(self, batch) -> tuple[dict, dict]:
+        """Returns what a batch has of each domain.
+
+        Args:
+            batch: Tuple of an image of each domain, and of a vector of each of `vectors.domains`.
+
+        Returns:
+            Dict of domains to images, as the networks see them, and dict of domains to vectors,
+            which are 0 where a domain has none; empty of networks that take none.
+        """
+        count = len(self.domains)
+        real = {d: self.faded(images) for d, images in zip(self.domains, batch[:count])}
+        if not self.vectors.domains:
+            return real, {}
+        rows = dict(zip(self.vectors.domains, batch[count:]))
+        return real, {d: rows[d] if d in rows else self._nothing(real[d]) for d in self.domains}
+
+    def _nothing(self, images):
+        return tf.zeros((tf.shape(images)[0], self.vectors.length))
+
+    def generate(
+        self, codes: list, source: str, target: str, vector=None, *, training: bool = False
+    ):
         """Returns the images that codes stand for, with the norms of a domain.
 
         Args:
             codes: What `encode` returns.
             source: One of `domains`, that of what was encoded.
             target: The domain of the images.
+            vector: float `[batch, length]` of networks that take such, by default 0.
             training: As of `encode`.
 
         Returns:
             float `[batch, height, width, channels]`, around [-1, 1].
         """
-        inputs = self.paths.generator_inputs(codes, source, target)
+        if vector is None and self.vectors.domains:
+            vector = self._nothing(codes[0])
+        inputs = self.paths.generator_inputs(codes, source, target, vector)
         return self.players["generator"](inputs, training=training)
 
     def call(self, images, training: bool = False):
         """Translates a batch of the first domain into the second; see `translate`."""
-        return self._translate(images, self.domains[:2])
+        return self._translate(images, ends=self.domains[:2])
 
-    def translate(self, images, direction: Optional[str] = None):
+    def translate(self, images, direction: Optional[str] = None, vector=None):
         """Translates images by the moving statistics.
 
         Args:
@@ -147,14 +178,15 @@ class DomainTranslationModel(TranslationModel):
                 of a quarter of `side`.
             direction: One of `paths.directions`, such as `"AtoB"`, or `"AtoA"`, which
                 reconstructs; by default from the first domain to the second.
+            vector: As of `generate`.
 
         Returns:
             float32 `[batch, height, width, channels]` in [-1, 1].
         """
-        return self._translated[direction or direction_name(*self.domains[:2])](images)
+        return self._translated[direction or direction_name(*self.domains[:2])](images, vector)
 
-    def _translate(self, images, ends):
-        made = self.generate(self.encode(self.faded(images), ends[0]), *ends)
+    def _translate(self, images, vector=None, *, ends):
+        made = self.generate(self.encode(self.faded(images), ends[0]), *ends, vector)
         return tf.clip_by_value(tf.cast(made, "float32"), -1.0, 1.0)
 
     def faded(self, images):
@@ -182,12 +214,20 @@ class DomainTranslationModel(TranslationModel):
         count = len(self.domains)
         return {d: self.domains[(i + turn + 1) % count] for i, d in enumerate(self.domains)}
 
-    def _passes(self, real, targets):
-        """Returns the codes, reconstructions and translations, in training, each by its source."""
+    def _passes(self, real, targets, vectors=MappingProxyType({})):
+        """Returns the codes, reconstructions and translations, in training, each by its source.
+
+        A translation is to have the attributes of the image of its place in the other domain.
+        """
         codes = {domain: self.encode(real[domain], domain, training=True) for domain in targets}
-        same = {d: self.generate(codes[d], d, d, training=True) for d in targets}
-        made = {d: self.generate(codes[d], d, targets[d], training=True) for d in targets}
-        return codes, same, made
+
+        def generated(ends):
+            return {
+                d: self.generate(codes[d], d, ends[d], vectors.get(ends[d]), training=True)
+                for d in targets
+            }
+
+        return codes, generated({d: d for d in targets}), generated(targets)
 
     def recalibrate(self, batches: Iterable) -> None:
         """Measures the moving statistics of encoder and generator anew, for their weights as is.
@@ -202,10 +242,10 @@ class DomainTranslationModel(TranslationModel):
 
         @tf.function(autograph=False)
         def measure(*batch):
-            real = {d: self.faded(images) for d, images in zip(self.domains, batch)}
+            real, vectors = self.parts(batch)
             for turn in range(len(self.domains) - 1):
                 targets = self.turn_targets(turn)
-                _, _, made = self._passes(real, targets)
+                _, _, made = self._passes(real, targets, vectors)
                 for domain, images in made.items():
                     self.encode(images, targets[domain], made=True, training=True)
 
@@ -242,7 +282,8 @@ class DomainTranslationModel(TranslationModel):
     def starting_weights(self, layer, other_layer, other: TranslationModel) -> Optional[list]:
         """Returns the weights of another model's layer; of norms those of each domain.
 
-        A domain that the other lacks starts with the mean of its domains; statistics start anew.
+        A domain that the other lacks starts with the mean of its domains; statistics start anew,
+        and so do weights of vectors that the other has not.
 
         Args:
             layer: As of `TranslationModel`.
@@ -254,7 +295,7 @@ class DomainTranslationModel(TranslationModel):
         """
         weights = super().starting_weights(layer, other_layer, other)
         same = getattr(other, "domains", None) == self.domains
-        if same or not isinstance(layer, DomainNormalization):
+        if (same and weights is not None) or not isinstance(layer, DomainNormalization):
             return weights
         own = dict(zip((weight.name for weight in layer.weights), layer.get_weights()))
         for weight, rows in ((layer.gamma, other_layer.gamma), (layer.beta, other_layer.beta)):

@@ -12,6 +12,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.models.columns import Column
 from tfpix2pix.models.domain_paths import direction_name
 from tfpix2pix.models.domain_translation import DomainTranslationModel, discriminators
+from tfpix2pix.models.domain_vectors import NO_VECTORS, DomainVectors
 
 Weights = Union[float, Sequence[float]]
 DISTANCES = {"l1": losses.l1, "l2": losses.l2}
@@ -21,8 +22,9 @@ class TwinGAN(DomainTranslationModel):
     """Translates between domains by one network that grows from phase to phase.
 
     Call `compile()`, `enter` a phase, then `fit` on a dataset of batches of an image of each
-    domain, `(a, b)` of two, float `[batch, height, width, channels]` in [-1, 1]. Each domain is
-    translated into one other in a step: of more than two, into all others in turns.
+    domain, `(a, b)` of two, float `[batch, height, width, channels]` in [-1, 1], and of a vector of
+    each domain of `vectors`. Each domain is translated into one other in a step: of more than two,
+    into all others in turns.
 
     Weights are those of the source, whose images are in [0, 1]: distances between images and
     gradients of penalties are those of images in this range. All gradients come from the networks
@@ -47,6 +49,8 @@ class TwinGAN(DomainTranslationModel):
             twentieth in the second half of phases that do not fade.
         adversarial: A `tfpix2pix.losses.AdversarialLoss`.
         penalty: `(weight, function)` of the discriminators' gradient penalty, as of `Pix2Pix`.
+        vectors: `tfpix2pix.models.domain_vectors.DomainVectors` of networks that take such: an
+            image is made and judged by what is known of it, or of the one that it is to be like.
         name: Name of the model.
 
     Example:
@@ -81,6 +85,7 @@ class TwinGAN(DomainTranslationModel):
         decay: bool = False,
         adversarial: losses.AdversarialLoss = losses.cross_entropy,
         penalty: Optional[tuple[float, Callable]] = None,
+        vectors: DomainVectors = NO_VECTORS,
         name: str = "twingan",
     ):
         first = next(iter(growing.values()))
@@ -99,7 +104,7 @@ class TwinGAN(DomainTranslationModel):
         terms = [f"generator_{term}_{domain}" for term in minimized for domain in judges]
         kinds = ("gan", "penalty") if penalty else ("gan",)
         terms += [f"{player}_{kind}" for player in judges.values() for kind in kinds]
-        super().__init__(growing, terms, decay=decay, name=name)
+        super().__init__(growing, terms, decay=decay, vectors=vectors, name=name)
         frozen = ("encoder",) if frozen_encoder else ()
         self.trained = tuple(player for player in self.players if player not in frozen)
         self.reconstruction_gan_from = reconstruction_gan_from
@@ -130,23 +135,30 @@ class TwinGAN(DomainTranslationModel):
         return self.over_micro_batches(batch, gradients, self.trained)
 
     def _gradients(self, targets, *batch):
-        real = {domain: self.faded(images) for domain, images in zip(targets, batch)}
+        real, vectors = self.parts(batch)
+        for domain in self.vectors.domains:
+            shape = (tf.shape(real[domain])[0], len(self.vectors.lengths))
+            vectors[domain] = self.vectors.dropped(vectors[domain], self.noise.uniform(shape))
         translators = [player for player in self.translators if player in self.trained]
         sources = {target: source for source, target in targets.items()}
         judging = self._watching(self.discriminators.values())
         with self._watching(translators) as tape:
-            codes, same, made = self._passes(real, targets)
+            codes, same, made = self._passes(real, targets, vectors)
             fakes = {domain: [made[sources[domain]]] for domain in self.domains}
             if self._judges_same:
                 fakes = {domain: [*fakes[domain], same[domain]] for domain in self.domains}
             with judging:  # What discriminators say of fakes, all players learn from.
-                logits = {d: [self._judged(d, fake) for fake in fakes[d]] for d in self.domains}
-            terms = self._terms(targets, real, codes, same, made, logits)
+                logits = {
+                    d: [self._judged(d, fake, vectors) for fake in fakes[d]] for d in self.domains
+                }
+            terms = self._terms(targets, real, codes, same, made, logits, vectors)
             objective = self.joint_objective({"encoder": {}, "generator": terms})
         gradients = self.joint_gradients(tape, objective, translators)
         with judging:
             terms = {
-                player: self._judges_terms(domain, real[domain], fakes[domain][0], logits[domain])
+                player: self._judges_terms(
+                    domain, real[domain], fakes[domain][0], logits[domain], vectors
+                )
                 for domain, player in self.discriminators.items()
             }
             objective = self.joint_objective(terms)
@@ -159,8 +171,12 @@ class TwinGAN(DomainTranslationModel):
             tape.watch([self.players[player].trainable_variables for player in players])
         return tape
 
-    def _judged(self, domain, images):
-        return self.players[self.discriminators[domain]](images, training=True)
+    def _judged(self, domain, images, vectors):
+        inputs = self._judge_inputs(domain, images, vectors)
+        return self.players[self.discriminators[domain]](inputs, training=True)
+
+    def _judge_inputs(self, domain, images, vectors):
+        return [images, vectors[domain]] if domain in self.vectors.domains else images
 
     @property
     def _judges_same(self):
@@ -168,7 +184,7 @@ class TwinGAN(DomainTranslationModel):
         first = self.reconstruction_gan_from
         return first is not None and self.side >= first
 
-    def _terms(self, targets, real, codes, same, made, logits):
+    def _terms(self, targets, real, codes, same, made, logits, vectors):
         """Returns the weighted terms of encoder and generator, the four losses of the article."""
         distance, content_distance = self.distances
         terms = {}
@@ -187,19 +203,19 @@ class TwinGAN(DomainTranslationModel):
                 content = content_distance(codes[domain][0], again[0])
                 terms[f"content_{domain}"] = weights["content"] * content
             if weights["cycle"]:
-                back = self.generate(again, target, domain, training=True)
+                back = self.generate(again, target, domain, vectors.get(domain), training=True)
                 cycle = losses.l1(_unit(real[domain]), _unit(back))
                 terms[f"cycle_{domain}"] = weights["cycle"] * cycle
         return terms
 
-    def _judges_terms(self, domain, real, fake, fake_logits):
+    def _judges_terms(self, domain, real, fake, fake_logits, vectors):
         """Returns the terms of one discriminator: tell real images from made ones."""
         judged = {}
 
         def judge(unit):
             """Judges once: a penalty at real images differentiates the pass that the loss is of."""
             if unit.ref() not in judged:
-                judged[unit.ref()] = self._judged(domain, 2.0 * unit - 1.0)
+                judged[unit.ref()] = self._judged(domain, 2.0 * unit - 1.0, vectors)
             return judged[unit.ref()]
 
         unit = _unit(real)
@@ -219,25 +235,26 @@ class TwinGAN(DomainTranslationModel):
 
     def validate(self, batch):
         """Measures reconstructions of all domains: L1 in [0, 2]."""
-        errors = [
-            losses.l1(self.faded(images), self.translate(images, direction_name(domain, domain)))
-            for domain, images in zip(self.domains, batch)
-        ]
+        real, vectors = self.parts(batch)
+        errors = []
+        for domain, images in zip(self.domains, batch):
+            same = self.translate(images, direction_name(domain, domain), vectors.get(domain))
+            errors.append(losses.l1(real[domain], same))
         return {"reconstruction_l1": sum(errors) / len(errors)}
 
     def columns(self, batch):
         """Translates a batch: of each domain image, reconstruction, translations into others."""
         columns = {}
-        real = {domain: self.faded(images) for domain, images in zip(self.domains, batch)}
+        real, vectors = self.parts(batch)
         for source, images in zip(self.domains, batch):
             others = [domain for domain in self.domains if domain != source]
             first = direction_name(source, others[0])
-            same = self.translate(images, direction_name(source, source))
+            same = self.translate(images, direction_name(source, source), vectors.get(source))
             columns[source] = Column("source", first, real[source])
             columns[f"{source} again"] = Column("identity", first, same)
             for target in others:
                 direction = direction_name(source, target)
-                made = self.translate(images, direction)
+                made = self.translate(images, direction, vectors.get(target))
                 columns[f"{source} to {target}"] = Column(
                     "translation", direction, made, images, real[target]
                 )
@@ -249,20 +266,20 @@ class TwinGAN(DomainTranslationModel):
 
     def passes(self, batch):
         """Lists the passes of a step: each image encoded, made, encoded again and judged."""
-        found = []
-        for (source, target), images in zip(self.turn_targets(0).items(), batch):
-            real = self.faded(images)
-            codes = self.encode(real, source)
-            made = self.generate(codes, source, target)
-            found += [
-                ("encoder", self.paths.encoder_inputs(real, source)),
-                ("generator", self.paths.generator_inputs(codes, source, source)),
-                ("generator", self.paths.generator_inputs(codes, source, target)),
+        passed = []
+        real, vectors = self.parts(batch)
+        for source, target in self.turn_targets(0).items():
+            codes = self.encode(real[source], source)
+            made = self.generate(codes, source, target, vectors.get(target))
+            ways = [(codes, source, end, vectors.get(end)) for end in (source, target)]
+            judged = [(source, real[source]), (target, made)]
+            passed += [
+                ("encoder", self.paths.encoder_inputs(real[source], source)),
+                *(("generator", self.paths.generator_inputs(*way)) for way in ways),
                 ("encoder", self.paths.encoder_inputs(made, target, True)),
-                (self.discriminators[source], real),
-                (self.discriminators[target], made),
+                *((self.discriminators[d], self._judge_inputs(d, x, vectors)) for d, x in judged),
             ]
-        return found
+        return passed
 
 
 def _of_each(weights, domains):

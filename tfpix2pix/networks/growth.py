@@ -15,6 +15,7 @@ from tfpix2pix.layers import (
 from tfpix2pix.layers.initialization import derived_seed
 
 SMALLEST = 4  # Pixels of a side of the embedding.
+CONDITIONED = 0.1  # Deviation of the initial weights of vectors in norms and discriminators.
 LEAK = 0.2  # Slope of the leaky ReLUs.
 FADE = " fade"  # Ends the name of a phase that fades a resolution in.
 
@@ -83,6 +84,7 @@ class TwinNetworks:
             2015, which the others' weights, before norms, do not need.
         learning_rates: `"plain"`, or `"equalized"` for the weights of Karras et al., 2017.
         seed: Seed of the initial weights.
+        conditions: Length of the vector by which the generator's norms go too; 0 for none.
 
     Example:
         >>> networks = TwinNetworks(8, base_filters=16, most_filters=8)
@@ -103,6 +105,7 @@ class TwinNetworks:
     discriminator_deviation: float = 0.02
     learning_rates: str = "plain"
     seed: int = 0
+    conditions: int = 0
 
     def filters(self, side: int) -> int:
         """Returns how many filters maps of a side in pixels have."""
@@ -156,20 +159,29 @@ class GrowingLayers:
         keywords = {"padding": "same", "kernel_initializer": start, **keywords}
         return self(kind, filters, size, name=name, **keywords)(x)
 
-    def unit(self, x, filters: int, size: int = 3, *, domain, paths, name: str, **keywords):
+    def unit(self, x, filters: int, size: int = 3, *, ways: list, name: str, **keywords):
         """Adds convolution, domain norm, leaky ReLU and pixel norm, in the source's order."""
         x = self.convolve(x, filters, size, use_bias=False, name=f"{name}_conv", **keywords)
-        x = self.normalize(x, self.options.norm, domain=domain, paths=paths, name=f"{name}_norm")
+        x = self.normalize(x, self.options.norm, ways=ways, name=f"{name}_norm")
         if self.options.pixel_norm:
             return self(PixelNormalization, negative_slope=LEAK, name=f"{name}_pixel")(x)
         return self.leak(x, name=f"{name}_activation")
 
-    def normalize(self, x, base, *, domain, paths, name):
-        """Adds a domain norm."""
+    def normalize(self, x, base, *, ways, name):
+        """Adds a domain norm by the weights of domain and path, and by a vector if there is one."""
         options = self.options
+        _, paths, *conditions = ways
         keywords = {"momentum": options.momentum, "paths": paths.shape[-1]}
+        if conditions:
+            keywords["conditions"] = conditions[0].shape[-1]
+            keywords["kernel_initializer"] = self.condition_initializer(name)
         norm = self(DomainNormalization, options.domains, base, name=name, **keywords)
-        return norm([x, domain, paths])
+        return norm([x, *ways])
+
+    def condition_initializer(self, name: str) -> keras.initializers.Initializer:
+        """Returns how the weights of a vector start in the layer of a name."""
+        seed = derived_seed(self.options.seed, f"{self._player}/{name}/conditions")
+        return keras.initializers.RandomNormal(stddev=CONDITIONED, seed=seed)
 
     def leak(self, x, *, name):
         """Adds the leaky ReLU."""

@@ -4,12 +4,13 @@ A side of 4 to `size` pixels is a resolution; a network grows from one to the ne
 fades it in. The networks of all phases share their layers, which are named after their resolution.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from tensorflow import keras
 
-from tfpix2pix.layers import DoublingConv2D, Fade, MinibatchDeviation, OneHot
+from tfpix2pix.layers import ConditionProjection, DoublingConv2D, Fade, MinibatchDeviation, OneHot
 from tfpix2pix.networks.growth import (
     FADE,
     SMALLEST,
@@ -18,6 +19,8 @@ from tfpix2pix.networks.growth import (
     phase_names,
     resolution,
 )
+
+_NOTHING = MappingProxyType({})
 
 
 def twingan_encoders(options: TwinNetworks, channels: int = 3) -> dict[str, keras.Model]:
@@ -50,7 +53,7 @@ def twingan_encoders(options: TwinNetworks, channels: int = 3) -> dict[str, kera
         image = keras.Input((None, None, channels), name="image")
         domain = keras.Input((options.domains,), name="domain")
         paths = keras.Input((2 * options.domains,), name="path")
-        unit = partial(layers.unit, domain=domain, paths=paths)
+        unit = partial(layers.unit, ways=[domain, paths])
         side = resolution(phase)
         x = unit(image, options.filters(side), 1, name=f"from{side}")
         skips = []
@@ -80,7 +83,8 @@ def twingan_generators(options: TwinNetworks, channels: int = 3) -> dict[str, ke
         Dict of `phase_names` to a functional `keras.Model` with open sides of `[embedding, *skips,
         domain, path]` to an image, float around [-1, 1]. The domain is float `[batch, domains]`,
         that of the image; the path float `[batch, domains * domains]`: of the domain of the
-        embedding times `domains` plus that of the image.
+        embedding times `domains` plus that of the image. With `conditions` there is one more, a
+        vector, float `[batch, conditions]`.
 
     Raises:
         ValueError: If the size is no power of 2 from 4 on.
@@ -100,12 +104,14 @@ def twingan_generators(options: TwinNetworks, channels: int = 3) -> dict[str, ke
         embedding = keras.Input((None, None, options.filters(SMALLEST)), name="embedding")
         domain = keras.Input((options.domains,), name="domain")
         paths = keras.Input((options.domains**2,), name="path")
-        unit = partial(layers.unit, domain=domain, paths=paths)
+        ways = [domain, paths]
+        if options.conditions:
+            ways.append(keras.Input((options.conditions,), name="conditions"))
+        unit = partial(layers.unit, ways=ways)
 
-        def image_of(x, side, *, domain=domain, paths=paths):
+        def image_of(x, side, *, ways=ways):
             x = layers.convolve(x, channels, 1, use_bias=False, name=f"to{side}_conv")
-            norm = options.image_norm
-            return layers.normalize(x, norm, domain=domain, paths=paths, name=f"to{side}_norm")
+            return layers.normalize(x, options.image_norm, ways=ways, name=f"to{side}_norm")
 
         x = unit(embedding, options.filters(SMALLEST), name="base4_first")
         x = unit(x, options.filters(SMALLEST), name="base4_second")
@@ -129,24 +135,29 @@ def twingan_generators(options: TwinNetworks, channels: int = 3) -> dict[str, ke
         if phase.endswith(FADE):
             old = layers.enlarge(image_of(before, side // 2), name=f"to{side}_double")
             image = layers.fade(image, old, name=f"to{side}_fade")
-        inputs = [embedding, *skips, domain, paths]
+        inputs = [embedding, *skips, *ways]
         generators[phase] = keras.Model(inputs, image, name="generator")
     return generators
 
 
 def twingan_discriminators(
-    options: TwinNetworks, channels: int = 3, *, name: str = "discriminator"
+    options: TwinNetworks,
+    channels: int = 3,
+    *,
+    conditions: int = 0,
+    name: str = "discriminator",
 ) -> dict[str, keras.Model]:
     """Returns the discriminator of one domain for each phase: from images to a logit each.
 
     Args:
         options: `TwinNetworks`.
         channels: Of the images.
+        conditions: Length of a vector that images are to fit; 0 for none.
         name: Name of the player, which decides its initial weights.
 
     Returns:
-        Dict of `phase_names` to a functional `keras.Model` of images of the phase's size to float
-        `[batch, 1, 1, 1]`.
+        Dict of `phase_names` to a functional `keras.Model` of images of the phase's size, or of
+        `[image, vector]`, to float `[batch, 1, 1, 1]`.
 
     Raises:
         ValueError: If the size is no power of 2 from 4 on.
@@ -158,7 +169,8 @@ def twingan_discriminators(
         TensorShape([2, 1, 1, 1])
 
     Reference:
-        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), table 2.
+        [Karras et al., 2017](https://arxiv.org/abs/1710.10196), table 2; of the vector [Miyato and
+        Koyama, 2018](https://arxiv.org/abs/1802.05637).
     """
     layers = GrowingLayers(options, name)
     start = {"deviation": options.discriminator_deviation}
@@ -185,13 +197,27 @@ def twingan_discriminators(
             x = layers(MinibatchDeviation, name="head_deviation")(x)
         x = unit(x, options.filters(SMALLEST), name="head_first")
         x = unit(x, options.filters(SMALLEST), SMALLEST, name="head_second", padding="valid")
-        x = layers.convolve(x, 1, 1, name="head_logit", **start)
-        discriminators[phase] = keras.Model(image, x, name=name)
+        logit = layers.convolve(x, 1, 1, name="head_logit", **start)
+        inputs = image
+        if conditions:
+            inputs = [image, keras.Input((conditions,), name="conditions")]
+            projection = layers(
+                ConditionProjection,
+                layers.condition_initializer("head_projection"),
+                name="head_projection",
+            )
+            logit = layers(keras.layers.Add, name="head_sum")([logit, projection([x, inputs[1]])])
+        discriminators[phase] = keras.Model(inputs, logit, name=name)
     return discriminators
 
 
 def twingan_translator(
-    encoder: keras.Model, generator: keras.Model, domains: Sequence[int]
+    encoder: keras.Model,
+    generator: keras.Model,
+    domains: Sequence[int],
+    *,
+    vector: Mapping[str, int] = _NOTHING,
+    unset: Sequence[str] = (),
 ) -> keras.Model:
     """Returns the network that translates: encoder and generator with the norms of two domains.
 
@@ -199,9 +225,12 @@ def twingan_translator(
         encoder: One of `twingan_encoders`.
         generator: One of `twingan_generators`, of the same phase.
         domains: Number of the domain of the images, and of that of the translations.
+        vector: Dict of the names of the parts of the generator's vector to their lengths.
+        unset: Those of them that are 0, and no inputs.
 
     Returns:
-        Functional `keras.Model` with open sides of images to float32 of their shape in [-1, 1].
+        Functional `keras.Model` with open sides of images, or of `[image, *parts]`, to float32 of
+        their shape in [-1, 1].
 
     Example:
         >>> import tensorflow as tf
@@ -214,17 +243,23 @@ def twingan_translator(
     count = encoder.inputs[1].shape[-1]
     image = keras.Input((None, None, encoder.inputs[0].shape[-1]), name="image")
     codes = _codes(encoder, image, source)
-    made = generator(
-        [
-            *codes,
-            OneHot(target, count, name="target_domain")(image),
-            OneHot(source * count + target, count**2, name="target_path")(image),
-        ]
-    )
+    parts = {name: keras.Input((length,), name=name) for name, length in vector.items()}
+    parts |= {name: OneHot(-1, vector[name], name=f"no_{name}")(image) for name in unset}
+    controls = [part for name, part in parts.items() if name not in unset]
+    inputs = [
+        *codes,
+        OneHot(target, count, name="target_domain")(image),
+        OneHot(source * count + target, count**2, name="target_path")(image),
+    ]
+    if len(parts) > 1:
+        inputs.append(keras.layers.Concatenate(name="vector_join")([*parts.values()]))
+    else:
+        inputs += parts.values()
+    made = generator(inputs)
     clipped = keras.layers.ReLU(2.0, name="head_clip")  # Of an image shifted to [0, 2].
     shifted = clipped(keras.layers.Rescaling(1.0, 1.0, dtype="float32", name="head_shift")(made))
     output = keras.layers.Rescaling(1.0, -1.0, dtype="float32", name="head_center")(shifted)
-    return keras.Model(image, output, name="twingan_translator")
+    return keras.Model([image, *controls] if controls else image, output, name="twingan_translator")
 
 
 def twingan_embedder(encoder: keras.Model, domain: int, side: int) -> keras.Model:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from tfpix2pix.data import arrays, codecs, stems
+from tfpix2pix.data.attributes import ROW, named_row
 from tfpix2pix.data.folders import by_name
 from tfpix2pix.data.images import resize
 from tfpix2pix.errors import InputError
@@ -92,7 +93,8 @@ def read_value(file: Path, control: Control, size: Optional[tuple[int, int]] = N
     Args:
         file: PNG of a map, NPY or JSON; of a control that is an image, also a photo such as JPEG.
             Pixels are integers as they are, and floats from black to white in the control's range;
-            colours of a palette in `about` are classes. Of points a PNG of strokes.
+            colours of a palette in `about` are classes. Of points a PNG of strokes. Of attributes
+            also a table, `:` and the name of an image, which the translation is to be like.
         control: `tfpix2pix.inference.Control`.
         size: `(height, width)` of the image that it is for, which strokes must have.
 
@@ -109,6 +111,8 @@ def read_value(file: Path, control: Control, size: Optional[tuple[int, int]] = N
         >>> read_value(Path("strength.png"), control).tolist()
         [[[0.0], [1.0]]]
     """
+    if control.about.get("kind") == "attributes" and ROW in str(file):
+        return named_row(file)
     try:
         encoded = file.read_bytes()
         if file.suffix.lower() == ".json":

@@ -13,6 +13,7 @@ from tfpix2pix.translation.detectors import check_unchanged
 MAY_CHANGE = (
     "data.folder",
     "data.edges_by",
+    "data.attributes",
     "data.cache_gigabytes",
     "train.steps",
     "train.checkpoint_every",

@@ -40,6 +40,7 @@ LINES = {
     "line_width": 2.0,
 }
 PALETTE = {"wall": [250, 20, 30], "door": [10, 200, 60], "window": [130, 110, 45]}
+ATTRIBUTES = {"kind": "attributes", "columns": {"hair": ["blue", "red"], "age": [7, 9]}}
 LABELS = {"kind": "labels", "background": [250, 20, 30], "palette": PALETTE}
 # The upper half black, the left half, and the lower.
 EXAMPLES = [np.full((*SIZE, 3), 255, "uint8") for _ in range(3)]
@@ -516,6 +517,9 @@ def test_directions_are_selected_and_have_widgets_for_their_controls(chromium, a
 @pytest.mark.parametrize(
     ("control", "shown", "value"),
     [
+        (ATTRIBUTES, [-1, False, 8], None),
+        (ATTRIBUTES, [1, False, 8], {"hair": "red"}),
+        (ATTRIBUTES, [0, True, 7.5], {"hair": "blue", "age": 7.5}),
         ({"kind": "slider", "range": [0, 2], "default": 1.0}, [1.0], None),
         ({"kind": "slider", "range": [0, 2], "default": 1.0}, [1.5], 1.5),
         ({"kind": "slider", "range": [1, 2]}, [False, 1.5], None),

@@ -9,6 +9,7 @@ from tfpix2pix import InputError, losses
 from tfpix2pix.families import Phase
 from tfpix2pix.layers import DomainNormalization, Fade
 from tfpix2pix.layers.network_calls import leaves
+from tfpix2pix.models.domain_vectors import DomainVectors
 from tfpix2pix.optimizers import adam
 
 DOMAINS = ("A", "B")
@@ -33,7 +34,7 @@ def hot(number, count, images):
     return tf.repeat(tf.one_hot([number], count), len(images), 0)
 
 
-def passes(model, training=False):
+def passes(model, training=False, vectors=None):
     """Returns functions of images or codes and domains, which call the networks as documented."""
     domains, count = model.domains, len(model.domains)
 
@@ -45,14 +46,26 @@ def passes(model, training=False):
     def generate(codes, source, target):
         start, end = domains.index(source), domains.index(target)
         weights = [hot(end, count, codes[0]), hot(count * start + end, count**2, codes[0])]
+        weights += [vectors[target]] if vectors else []
         return model.players["generator"]([*codes, *weights], training=training)
 
     return encode, generate
 
 
-def restated(model, real, targets, options):
-    """Returns all terms by their names, as the article and its code say, of images in [0, 1]."""
-    encode, generate = passes(model)
+def judge_of(model, domain, vectors):
+    """Returns the discriminator of a domain, for images that are to fit its vectors."""
+    judge = model.players[f"discriminator_{domain}"]
+    if domain not in model.vectors.domains:
+        return judge
+    return lambda images: judge([images, vectors[domain]])
+
+
+def restated(model, real, targets, options, vectors=None):
+    """Returns all terms by their names, as the article and its code say, of images in [0, 1].
+
+    With vectors each image is made and judged by that of the domain which it is to be of.
+    """
+    encode, generate = passes(model, vectors=vectors)
     codes = {domain: encode(real[domain], domain) for domain in real}
     same = {domain: generate(codes[domain], domain, domain) for domain in real}
     made = {domain: generate(codes[domain], domain, targets[domain]) for domain in real}
@@ -61,7 +74,7 @@ def restated(model, real, targets, options):
     difference = tf.square if options.get("distances", ("l1",))[0] == "l2" else tf.abs
     terms = {}
     for number, (domain, target) in enumerate(targets.items()):
-        judge = model.players[f"discriminator_{domain}"]
+        judge = judge_of(model, domain, vectors)
         weights = {
             name: options.get(f"{name}_weights", [default] * 3)[number]
             for name, default in (
@@ -101,11 +114,11 @@ def restated(model, real, targets, options):
     return terms
 
 
-def check_step(model, real, targets, options):
+def check_step(model, real, targets, options, vectors=None):
     """Takes a step of plain gradient descent, and compares terms and moves with those restated."""
     players = {player: network.trainable_variables for player, network in model.players.items()}
     with tf.GradientTape(persistent=True) as tape:
-        terms = restated(model, real, targets, options)
+        terms = restated(model, real, targets, options, vectors)
         made = sum(value for name, value in terms.items() if name.startswith("generator"))
         judged = {
             player: sum(value for name, value in terms.items() if name.startswith(player))
@@ -117,7 +130,8 @@ def check_step(model, real, targets, options):
     }
     before = {player: [v.numpy() for v in variables] for player, variables in players.items()}
     model.reset_metrics()
-    logs = model.train_step(tuple(real.values()))
+    rows = [vectors[domain] for domain in model.vectors.domains]
+    logs = model.train_step((*real.values(), *rows))
     assert set(logs) == set(terms)
     for name, value in terms.items():
         np.testing.assert_allclose(logs[name], value, rtol=1e-4, err_msg=name)
@@ -131,6 +145,42 @@ def check_step(model, real, targets, options):
 def test_a_step_descends_the_terms_of_the_article(options):
     model = tiny_twingan(sgd, size=4, norm="instance", **options)
     check_step(model, dict(zip("AB", images(4))), {"A": "B", "B": "A"}, options)
+
+
+def test_a_step_by_attributes_asks_of_a_translation_those_of_its_partner():
+    vectors = DomainVectors(("B",), (3, 2))
+    options = {**EVERYTHING, "vectors": vectors}
+    model = tiny_twingan(sgd, size=4, norm="instance", **options)
+    rows = np.random.default_rng(3).normal(size=(2, 5)).astype("float32")
+    known = {"A": np.zeros((2, 5), "float32"), "B": rows}
+    check_step(model, dict(zip("AB", images(4))), {"A": "B", "B": "A"}, EVERYTHING, known)
+
+
+def test_attributes_are_left_out_at_random_whole_and_of_all_that_see_them():
+    vectors = DomainVectors(("B",), (3, 2), dropout=0.5)
+    known = tf.ones((400, 5))
+    kept = vectors.dropped(known, np.random.default_rng(0).uniform(size=(400, 2))).numpy()
+    assert {tuple(row) for row in kept} == {
+        (*[first] * 3, *[second] * 2) for first in (0.0, 1.0) for second in (0.0, 1.0)
+    }
+    np.testing.assert_allclose(kept.mean(0), 0.5, atol=0.1)
+    model = tiny_twingan(sgd, size=4, vectors=vectors._replace(dropout=1.0))
+    kernel = model.players["discriminator_B"].get_layer("head_projection").kernel
+    gradients = model._gradients(model.turn_targets(0), *images(4), known[:2])
+    variables = model.players["discriminator_B"].trainable_variables
+    (own,) = (g for g, v in zip(gradients["discriminator_B"], variables) if v is kernel)
+    assert not np.any(own)
+
+
+def test_a_model_with_attributes_starts_as_one_without():
+    other = tiny_twingan(sgd, size=4)
+    model = tiny_twingan(sgd, size=4, vectors=DomainVectors(("B",), (3,)))
+    layers = [x.players["generator"].get_layer("base4_first_norm") for x in (model, other)]
+    layers[1].gamma.assign(tf.random.stateless_normal(layers[1].gamma.shape, (1, 2)))
+    started = dict(zip((w.name for w in layers[0].weights), model.starting_weights(*layers, other)))
+    np.testing.assert_array_equal(started[layers[0].gamma.name], layers[1].gamma)
+    for kept in (layers[0].gamma_kernel, layers[0].beta_kernel):
+        np.testing.assert_array_equal(started[kept.name], kept)
 
 
 def test_three_domains_are_translated_into_each_other_in_turns():

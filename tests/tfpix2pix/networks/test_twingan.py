@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow import keras
 
 from tests import reference
 from tests.cases import smooth_images
@@ -183,3 +184,40 @@ def test_a_growth_to_no_power_of_2_is_refused(size):
     )
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         phase_names(size)
+
+
+def test_a_vector_scales_and_shifts_each_norm_of_the_generator():
+    options = dataclasses.replace(OPTIONS, norm="instance", conditions=5)
+    networks = [make(options)["16"] for make in (twingan_encoders, twingan_generators)]
+    for network in networks:
+        with_random_weights(network)
+    vector = np.random.default_rng(5).normal(size=(2, 5)).astype("float32")
+    parts = {"hair": 2, "style": 3}
+    translator = twingan_translator(*networks, (1, 0), vector=parts)
+    assert [one.name for one in translator.inputs] == ["image", "hair", "style"]
+    weights = dict(zip(("encoder", "generator"), map(reference.weights_of, networks)))
+    for unset in ((), ("hair",)):
+        inputs = [IMAGES, *([] if unset else [vector[:, :2]]), vector[:, 2:]]
+        translator = twingan_translator(*networks, (1, 0), vector=parts, unset=unset)
+        asked = vector * ([0, 0, 1, 1, 1] if unset else 1)
+        expected = reference.twingan(IMAGES.numpy(), weights, 16, 8, (1, 0), asked)
+        np.testing.assert_allclose(translator(inputs), np.clip(expected, -1, 1), atol=2e-4)
+    # Where nothing is said, it is the network without a vector.
+    nothing = twingan_translator(*networks, (1, 0), vector=parts, unset=("hair", "style"))
+    expected = reference.twingan(IMAGES.numpy(), weights, 16, 8, (1, 0))
+    np.testing.assert_allclose(nothing(IMAGES), np.clip(expected, -1, 1), atol=2e-4)
+
+
+def test_a_discriminator_adds_the_projection_of_its_last_features():
+    judge = twingan_discriminators(OPTIONS, conditions=5)["16"]
+    with_random_weights(judge)
+    vector = np.random.default_rng(5).normal(size=(2, 5)).astype("float32")
+    plain = twingan_discriminators(OPTIONS)["16"]
+    kernel = judge.get_layer("head_projection").kernel
+    for layer in plain.layers:
+        layer.set_weights(judge.get_layer(layer.name).get_weights())
+    last = plain.get_layer("head_second_activation").get_output_at(-1)  # Of the last phase.
+    features = keras.Model(plain.inputs, last)(IMAGES).numpy()
+    expected = plain(IMAGES) + reference.projection(features, kernel.numpy(), vector)
+    np.testing.assert_allclose(judge([IMAGES, vector]), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(judge([IMAGES, 0 * vector]), plain(IMAGES), atol=1e-5)
