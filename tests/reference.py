@@ -164,6 +164,23 @@ def projection(features, kernel, vector):
     return np.einsum("bhwc,bc->bhw", features, asked)[..., np.newaxis]
 
 
+def style_code(x, weights, side):
+    """The code of a style: convolutions without norms to 4 pixels, a mean, a matrix."""
+
+    def unit(x, name):
+        kernel = weights[f"{name}_conv/kernel"]
+        y = convolution(x, kernel, 1, kernel.shape[0] // 2) + weights[f"{name}_conv/bias"]
+        return leaky_relu(y)
+
+    x = unit(x, f"from{side}")
+    while side > 4:
+        x = unit(unit(x, f"down{side}_first"), f"down{side}_second")
+        x = sum(x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4
+        side //= 2
+    x = unit(x, "head_first").mean((1, 2))
+    return x @ weights["head_style/kernel"][0, 0] + weights["head_style/bias"]
+
+
 def twingan(x, weights, side, skip_size, domains, vector=None):
     """TwinGAN's encoder and generator in a stable phase, by the norms of two domains (its code).
 

@@ -1,4 +1,4 @@
-"""TwinGAN by attributes passes the checks of its family, and its control is clear about itself."""
+"""TwinGAN by attributes and codes passes the checks of its family; its controls are clear."""
 
 import csv
 import dataclasses
@@ -12,8 +12,10 @@ from serving.client.failures import BadArgument, BadImage
 from serving.client.selections import control_value
 from tests.cases.families import twingan
 from tfpix2pix import InputError, runs, testing
-from tfpix2pix.families import get_family, preset
+from tfpix2pix.families import get_family, preset, style_control
 from tfpix2pix.families.attributed import control as control_of
+from tfpix2pix.families.twingan import vectors_of
+from tfpix2pix.families.twingan_options import TwinGANConfig
 from tfpix2pix.inference.controls import control_batch
 from tfpix2pix.translation import value_files
 from training import conformance
@@ -44,14 +46,15 @@ CHECKS = [*testing.checks(preset("twingan_tiny")), *conformance.CHECKS]
 @pytest.fixture(scope="module")
 def case(tmp_path_factory, mirrored):
     folder = tmp_path_factory.mktemp("attributed")
+    # Two replicas draw other codes.
     noiseless = attributed(folder / "noiseless", attribute_dropout=0.0, **NOISELESS)
     options = {"loop": loop, "replicas": mirrored, "noiseless": noiseless}
-    return testing.Case(attributed(folder), folder / "checks", **options)
+    return testing.Case(attributed(folder, style_code=3), folder / "checks", **options)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
-def test_a_family_with_attributes(case, name):
+def test_a_family_with_attributes_and_codes(case, name):
     if name in conformance.CHECKS:
         conformance.CHECKS[name].run(case)
     else:
@@ -59,11 +62,11 @@ def test_a_family_with_attributes(case, name):
 
 
 @pytest.mark.slow
-def test_one_request_asks_for_attributes_a_direction_and_chance(case):
+def test_one_request_asks_for_attributes_a_style_a_direction_and_chance(case):
     run = case.run
     forth, back = run.directions.values()
-    assert [control.name for control in forth.controls] == ["attributes", "seed"]
-    assert back.controls == ()
+    assert [control.name for control in forth.controls] == ["attributes", "style", "seed"]
+    assert [control.name for control in back.controls] == ["style", "seed"]
     pixels = case.pixels(forth)
     plain = run.translate(pixels, "AtoB")
     red = run.translate(pixels, "AtoB", attributes={"hair": "red"})
@@ -74,8 +77,13 @@ def test_one_request_asks_for_attributes_a_direction_and_chance(case):
     first, second = run.translate(pixels, samples=2, seed=5)
     assert (first != second).any()
     np.testing.assert_array_equal(run.translate(pixels, seed=5, samples=1)[0], first)
-    fixed = run.translate(pixels, samples=2, seed=5, attributes={"hair": "red"})
-    np.testing.assert_array_equal(fixed, [red, red])
+    style = {"style": [0.0, 1.0, -2.0]}
+    both = run.translate(pixels, attributes={"hair": "red"}, **style)
+    assert (both != red).any()
+    fixed = run.translate(pixels, samples=2, seed=5, attributes={"hair": "red"}, **style)
+    np.testing.assert_array_equal(fixed, [both, both])
+    first, second = run.translate(pixels, "BtoA", samples=2, seed=5)
+    assert (first != second).any()
     for asked, message in (
         ({"eyes": "red"}, "An attribute must be one of hair, age. Received: 'eyes'. "),
         ({"age": 6}, "The attribute 'age' must be a number from 7 to 9. Received: 6. "),
@@ -183,3 +191,21 @@ def test_what_is_drawn_has_one_word_of_each_column_and_a_number(controls):
         assert -1 <= first[2] <= 1 == first[3]
     assert {tuple(first[:2]) for first, _ in draws} == {(0, 1), (1, 0)}
     assert np.std([first[2] for first, _ in draws]) > 0.3
+
+
+def test_codes_are_drawn_from_the_normal_distribution_and_a_neutral_one_is_as_long():
+    style = style_control.control(4)
+    source = np.zeros((2, 8, 8, 3))
+    draws = np.array([style.sample((7, number), source) for number in range(200)])
+    np.testing.assert_array_equal(draws[:, 0], draws[:, 1])
+    assert abs(draws.mean()) < 0.2
+    assert 0.8 < draws.std() < 1.2
+    assert np.square(style.neutral(source)).sum(-1).tolist() == [4, 4]
+
+
+def test_codes_of_negative_length_are_refused():
+    with pytest.raises(InputError) as caught:
+        vectors_of(TwinGANConfig(style_code=-1))
+    assert str(caught.value) == (
+        "`style_code` must be 0 for one style, or the length of codes. Received: -1. Use 8."
+    )

@@ -22,6 +22,7 @@ from tfpix2pix.networks import (
     patch_discriminator,
     resnet_generator,
     scene_translator,
+    style_encoders,
     style_translator,
     stylization_generator,
     twingan_discriminators,
@@ -98,6 +99,7 @@ NETWORKS = {
     ),
     "multiscale_discriminator": Case(_coarse_logits, (IMAGE, (2, 16, 24, 2)), (2, 7, 9, 1)),
     "scene_translator": Case(_scenes, (IMAGE, (2, 16, 24, 1), (2, 16, 24, 1), IMAGE), IMAGE),
+    "style_encoders": Case(lambda: style_encoders(TWINS, 5)["8 fade"], ((2, 8, 8, 3),), (2, 5)),
     "unet_generator": Case(
         partial(unet_generator, IMAGE[1:], 2, depth=3, base_filters=4, norm="batch", seed=5),
         (IMAGE,),
@@ -351,9 +353,11 @@ def tiny_twingan(
 ):
     """Returns a compiled TwinGAN in its last phase, whose names are those of `phase_names`."""
     sizes = {"base_filters": 16, "most_filters": 4, "discriminator_deviation": 0.0}
-    sizes["conditions"] = vectors.length
+    sizes["conditions"] = vectors.whole
     twins = TwinNetworks(size, len(domains), norm=norm, momentum=0.9, **sizes)
     players = {"encoder": twingan_encoders(twins), "generator": twingan_generators(twins)}
+    if vectors.codes:
+        players["style_encoder"] = style_encoders(twins, vectors.codes)
     for domain in domains:
         name = f"discriminator_{domain}"
         length = vectors.length if domain in vectors.domains else 0

@@ -6,7 +6,7 @@ from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data.attributes import lengths
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import attributed, unpaired
+from tfpix2pix.families import attributed, style_control, unpaired
 from tfpix2pix.families.compiling import compile_model, precision
 from tfpix2pix.families.family import Family, Worker, debug_experiment
 from tfpix2pix.families.growth_phases import phases
@@ -15,7 +15,7 @@ from tfpix2pix.inference.direction import SEED, Direction
 from tfpix2pix.inference.embedding import Embedding
 from tfpix2pix.models import TwinGAN
 from tfpix2pix.models.domain_paths import DomainPaths
-from tfpix2pix.models.domain_translation import JUDGE
+from tfpix2pix.models.domain_translation import JUDGE, STYLE_ENCODER
 from tfpix2pix.models.domain_vectors import DomainVectors
 from tfpix2pix.optimizers import AdamSettings
 
@@ -66,9 +66,8 @@ def model(config: ExperimentConfig) -> TwinGAN:
         decay=options.decay == "stable",
         adversarial=losses.adversarial(options.adversarial),
         penalty=penalty and (options.penalty_weight, penalty),
-        vectors=DomainVectors(
-            options.attributed, lengths(options.attributes or {}), options.attribute_dropout
-        ),
+        vectors=vectors_of(options),
+        style_weight=options.style_weight,
     )
     common = AdamSettings(beta_2=0.99, factor=built.pace)
     judge = dataclasses.replace(common, learning_rate=train.discriminator_learning_rate)
@@ -83,13 +82,13 @@ def _players(config, channels):
         *("base_filters", "most_filters", "skip_size", "norm", "momentum", "pixel_norm"),
         *("minibatch_deviation", "discriminator_deviation", "learning_rates"),
     )
-    length = sum(lengths(options.attributes or {}))
+    vectors = vectors_of(options)
     twins = networks.TwinNetworks(
         config.data.image_size[1],
         len(options.domains),
         image_norm=options.norm if options.image_norm == "full" else "none",
         seed=config.train.seed,
-        conditions=length,
+        conditions=vectors.whole,
         **{name: getattr(options, name) for name in shared},
     )
     return {
@@ -99,12 +98,42 @@ def _players(config, channels):
             f"{JUDGE}{domain}": networks.twingan_discriminators(
                 twins,
                 channels,
-                conditions=length if domain in options.attributed else 0,
+                conditions=vectors.length if domain in vectors.domains else 0,
                 name=f"{JUDGE}{domain}",
             )
             for domain in options.domains
         },
+        **(
+            {STYLE_ENCODER: networks.style_encoders(twins, vectors.codes, channels)}
+            if vectors.codes
+            else {}
+        ),
     }
+
+
+def vectors_of(options: TwinGANConfig) -> DomainVectors:
+    """Returns the vectors of a model: attributes of some domains, and the code of a style.
+
+    Args:
+        options: `TwinGANConfig`, of which a training has recorded the attributes.
+
+    Returns:
+        `tfpix2pix.models.domain_vectors.DomainVectors`.
+
+    Raises:
+        ValueError: If the length of codes is negative.
+
+    Example:
+        >>> vectors_of(TwinGANConfig(style_code=8)).whole
+        8
+    """
+    if options.style_code < 0:
+        raise InputError(
+            "`style_code` must be 0 for one style, or the length of codes. Received: "
+            f"{options.style_code}. Use 8."
+        )
+    places = lengths(options.attributes or {})
+    return DomainVectors(options.attributed, places, options.attribute_dropout, options.style_code)
 
 
 def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]:
@@ -123,24 +152,32 @@ def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]
         ['AtoB', 'BtoA']
     """
     options = config.model
-    players = [model.players[player] for player in ("encoder", "generator")]
-    control = attributed.control(options.attributes) if options.attributes else None
+    vectors = vectors_of(options)
+    controls = []
+    if vectors.domains:
+        controls.append(attributed.control(options.attributes))
+    if vectors.codes:
+        controls.append(style_control.control(vectors.codes))
+    asked = {}
     translators = {}
-    controls = {}
     for name, (source, target) in DomainPaths(options.domains).directions.items():
-        if source != target:
-            has_control = target in options.attributed
-            controls[name] = (control, SEED) if has_control else ()
-            translators[name] = networks.twingan_translator(
-                *players,
-                (options.domains.index(source), options.domains.index(target)),
-                vector={control.name: control.spec.shape[0]} if control else {},
-                unset=(control.name,) if control and not has_control else (),
-            )
+        if source == target:
+            continue
+        has_attributes = target in vectors.domains
+        asked[name] = [one for one in controls if has_attributes or one.name != attributed.NAME]
+        translators[name] = networks.twingan_translator(
+            model.players["encoder"],
+            model.players["generator"],
+            (options.domains.index(source), options.domains.index(target)),
+            vector={one.name: one.spec.shape[0] for one in controls},
+            unset=[one.name for one in controls if one not in asked[name]],
+        )
     made = unpaired.directions(config, translators)
     multiple = options.multiple((model.side, model.side))
     return {
-        name: direction._replace(multiple=multiple, controls=controls[name])
+        name: direction._replace(
+            multiple=multiple, controls=(*asked[name], SEED) if asked[name] else ()
+        )
         for name, direction in made.items()
     }
 

@@ -50,6 +50,10 @@ class TwinGANConfig:
         attributed: Domains whose images have attributes, recorded as well.
         attribute_dropout: How often each attribute of an image is not told to the networks, so that
             they translate by any of them.
+        style_code: Length of the codes of styles, so that translations have many by chance; 0 for
+            one style.
+        style_weight: Weight of the L1 between codes that are drawn and those that are read off the
+            translations.
     """
 
     domains: Union[str, tuple[str, ...]] = TWO
@@ -82,6 +86,8 @@ class TwinGANConfig:
     attributes: Optional[dict[str, tuple]] = None
     attributed: tuple[str, ...] = ()
     attribute_dropout: float = 0.1
+    style_code: int = 0
+    style_weight: float = 0.1
 
     def __post_init__(self):
         """Brings lists into tuples, and names in one string too.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -131,6 +131,28 @@ def started_rows(rows, domains: Sequence[str], others: Sequence[str]) -> np.ndar
     named = dict(zip(others, rows))
     mean = np.mean(rows, axis=0)
     return np.stack([named.get(origin, mean) for origin in origins(domains, others)])
+
+
+class Passes(NamedTuple):
+    """What the networks make of the images of a step; dicts by the domain of the images.
+
+    Attributes:
+        codes: What `encode` returns.
+        same: Reconstructions.
+        made: Translations.
+        own: Vectors of the images.
+        drawn: Codes of the translations' styles; empty of networks that take none.
+
+    Example:
+        >>> Passes({}, {}, {}, {}, {}).drawn
+        {}
+    """
+
+    codes: dict
+    same: dict
+    made: dict
+    own: dict
+    drawn: dict
 
 
 def moving_statistics(network: keras.Model) -> dict:

@@ -16,6 +16,7 @@ from tfpix2pix.layers.network_calls import leaves
 from tfpix2pix.models.base import TranslationModel
 from tfpix2pix.models.domain_paths import (
     DomainPaths,
+    Passes,
     direction_name,
     moving_statistics,
     origins,
@@ -24,6 +25,7 @@ from tfpix2pix.models.domain_paths import (
 from tfpix2pix.models.domain_vectors import NO_VECTORS, DomainVectors
 
 JUDGE = "discriminator_"  # Begins the name of the player that judges images of a domain.
+STYLE_ENCODER = "style_encoder"
 
 
 class DomainTranslationModel(TranslationModel):
@@ -36,8 +38,8 @@ class DomainTranslationModel(TranslationModel):
         terms: As of `tfpix2pix.models.TranslationModel`.
         decay: Whether `pace` falls from 1 to a twentieth in the second half of phases that do not
             fade.
-        vectors: `DomainVectors`, of networks that take such: the generator, and the discriminators
-            of its domains.
+        vectors: `DomainVectors`, of a generator that takes such, and discriminators of its domains
+            that take attributes. With codes there is one more player, the "style_encoder".
         name: Name of the model.
 
     Attributes:
@@ -130,21 +132,31 @@ class DomainTranslationModel(TranslationModel):
         """Returns what a batch has of each domain.
 
         Args:
-            batch: Tuple of an image of each domain, and of a vector of each of `vectors.domains`.
+            batch: Tuple of an image of each domain, and of attributes of each of `vectors.domains`.
 
         Returns:
-            Dict of domains to images, as the networks see them, and dict of domains to vectors,
-            which are 0 where a domain has none; empty of networks that take none.
+            Dict of domains to images, as the networks see them, and dict of domains to attributes,
+            of those that have such.
         """
         count = len(self.domains)
         real = {d: self.faded(images) for d, images in zip(self.domains, batch[:count])}
-        if not self.vectors.domains:
-            return real, {}
-        rows = dict(zip(self.vectors.domains, batch[count:]))
-        return real, {d: rows[d] if d in rows else self._nothing(real[d]) for d in self.domains}
+        return real, dict(zip(self.vectors.domains, batch[count:]))
 
-    def _nothing(self, images):
-        return tf.zeros((tf.shape(images)[0], self.vectors.length))
+    def styled(self, images, known=None, *, training: bool = False):
+        """Returns the vector of images: what is known of them, and the code of their style.
+
+        Args:
+            images: float `[batch, height, width, channels]` in [-1, 1], as the networks see them.
+            known: float `[batch, length]` of their attributes.
+            training: As of `encode`.
+
+        Returns:
+            As of `DomainVectors.joined`.
+        """
+        style = None
+        if self.vectors.codes:
+            style = self.players[STYLE_ENCODER](images, training=training)
+        return self.vectors.joined(tf.shape(images)[0], known, style)
 
     def generate(
         self, codes: list, source: str, target: str, vector=None, *, training: bool = False
@@ -155,14 +167,14 @@ class DomainTranslationModel(TranslationModel):
             codes: What `encode` returns.
             source: One of `domains`, that of what was encoded.
             target: The domain of the images.
-            vector: float `[batch, length]` of networks that take such, by default 0.
+            vector: float `[batch, vectors.whole]` of networks that take such, by default 0.
             training: As of `encode`.
 
         Returns:
             float `[batch, height, width, channels]`, around [-1, 1].
         """
-        if vector is None and self.vectors.domains:
-            vector = self._nothing(codes[0])
+        if vector is None:
+            vector = self.vectors.joined(tf.shape(codes[0])[0])
         inputs = self.paths.generator_inputs(codes, source, target, vector)
         return self.players["generator"](inputs, training=training)
 
@@ -214,20 +226,25 @@ class DomainTranslationModel(TranslationModel):
         count = len(self.domains)
         return {d: self.domains[(i + turn + 1) % count] for i, d in enumerate(self.domains)}
 
-    def _passes(self, real, targets, vectors=MappingProxyType({})):
-        """Returns the codes, reconstructions and translations, in training, each by its source.
+    def _passes(self, real, targets, known=MappingProxyType({})):
+        """Makes reconstructions and translations, in training; returns `Passes`.
 
-        A translation is to have the attributes of the image of its place in the other domain.
+        A translation is to have the attributes of the image of its place in the other domain, and a
+        style by chance.
         """
-        codes = {domain: self.encode(real[domain], domain, training=True) for domain in targets}
-
-        def generated(ends):
-            return {
-                d: self.generate(codes[d], d, ends[d], vectors.get(ends[d]), training=True)
-                for d in targets
-            }
-
-        return codes, generated({d: d for d in targets}), generated(targets)
+        codes, own, drawn = {}, {}, {}
+        for domain in targets:
+            codes[domain] = self.encode(real[domain], domain, training=True)
+            own[domain] = self.styled(real[domain], known.get(domain), training=True)
+        same = {d: self.generate(codes[d], d, d, own[d], training=True) for d in targets}
+        made = {}
+        for domain, target in targets.items():
+            count = tf.shape(real[domain])[0]
+            if self.vectors.codes:
+                drawn[domain] = self.noise.normal((count, self.vectors.codes))
+            vector = self.vectors.joined(count, known.get(target), drawn.get(domain))
+            made[domain] = self.generate(codes[domain], domain, target, vector, training=True)
+        return Passes(codes, same, made, own, drawn)
 
     def recalibrate(self, batches: Iterable) -> None:
         """Measures the moving statistics of encoder and generator anew, for their weights as is.
@@ -242,10 +259,10 @@ class DomainTranslationModel(TranslationModel):
 
         @tf.function(autograph=False)
         def measure(*batch):
-            real, vectors = self.parts(batch)
+            real, known = self.parts(batch)
             for turn in range(len(self.domains) - 1):
                 targets = self.turn_targets(turn)
-                _, _, made = self._passes(real, targets, vectors)
+                made = self._passes(real, targets, known).made
                 for domain, images in made.items():
                     self.encode(images, targets[domain], made=True, training=True)
 

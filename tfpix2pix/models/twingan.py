@@ -11,7 +11,11 @@ from tfpix2pix import losses
 from tfpix2pix.errors import InputError
 from tfpix2pix.models.columns import Column
 from tfpix2pix.models.domain_paths import direction_name
-from tfpix2pix.models.domain_translation import DomainTranslationModel, discriminators
+from tfpix2pix.models.domain_translation import (
+    STYLE_ENCODER,
+    DomainTranslationModel,
+    discriminators,
+)
 from tfpix2pix.models.domain_vectors import NO_VECTORS, DomainVectors
 
 Weights = Union[float, Sequence[float]]
@@ -50,7 +54,11 @@ class TwinGAN(DomainTranslationModel):
         adversarial: A `tfpix2pix.losses.AdversarialLoss`.
         penalty: `(weight, function)` of the discriminators' gradient penalty, as of `Pix2Pix`.
         vectors: `tfpix2pix.models.domain_vectors.DomainVectors` of networks that take such: an
-            image is made and judged by what is known of it, or of the one that it is to be like.
+            image is made and judged by what is known of it, or of the one that it is to be like. By
+            codes it is made in the style of the "style_encoder", and translations in one drawn from
+            N(0, 1).
+        style_weight: Weight of the L1 between the drawn codes of translations and those that the
+            style encoder finds in them.
         name: Name of the model.
 
     Example:
@@ -86,6 +94,7 @@ class TwinGAN(DomainTranslationModel):
         adversarial: losses.AdversarialLoss = losses.cross_entropy,
         penalty: Optional[tuple[float, Callable]] = None,
         vectors: DomainVectors = NO_VECTORS,
+        style_weight: float = 0.1,
         name: str = "twingan",
     ):
         first = next(iter(growing.values()))
@@ -101,6 +110,7 @@ class TwinGAN(DomainTranslationModel):
         last = max(networks[judge].input_shape[1] for networks in growing.values())
         if reconstruction_gan_from is not None and last >= reconstruction_gan_from:
             minimized.append("reconstruction_gan")
+        minimized += ["style"] if vectors.codes else []
         terms = [f"generator_{term}_{domain}" for term in minimized for domain in judges]
         kinds = ("gan", "penalty") if penalty else ("gan",)
         terms += [f"{player}_{kind}" for player in judges.values() for kind in kinds]
@@ -111,6 +121,7 @@ class TwinGAN(DomainTranslationModel):
         self.distances = tuple(DISTANCES[distance] for distance in distances)
         self.adversarial = adversarial
         self.penalty = penalty
+        self.style_weight = style_weight
 
     @property
     def discriminator_losses(self):
@@ -135,29 +146,31 @@ class TwinGAN(DomainTranslationModel):
         return self.over_micro_batches(batch, gradients, self.trained)
 
     def _gradients(self, targets, *batch):
-        real, vectors = self.parts(batch)
+        real, known = self.parts(batch)
         for domain in self.vectors.domains:
             shape = (tf.shape(real[domain])[0], len(self.vectors.lengths))
-            vectors[domain] = self.vectors.dropped(vectors[domain], self.noise.uniform(shape))
-        translators = [player for player in self.translators if player in self.trained]
+            known[domain] = self.vectors.dropped(known[domain], self.noise.uniform(shape))
+        learners = [p for p in self.trained if p not in self.discriminators.values()]
         sources = {target: source for source, target in targets.items()}
         judging = self._watching(self.discriminators.values())
-        with self._watching(translators) as tape:
-            codes, same, made = self._passes(real, targets, vectors)
-            fakes = {domain: [made[sources[domain]]] for domain in self.domains}
+        with self._watching(learners) as tape:
+            passes = self._passes(real, targets, known)
+            fakes = {domain: [passes.made[sources[domain]]] for domain in self.domains}
             if self._judges_same:
-                fakes = {domain: [*fakes[domain], same[domain]] for domain in self.domains}
+                fakes = {domain: [*fakes[domain], passes.same[domain]] for domain in self.domains}
             with judging:  # What discriminators say of fakes, all players learn from.
                 logits = {
-                    d: [self._judged(d, fake, vectors) for fake in fakes[d]] for d in self.domains
+                    d: [self._judged(d, fake, known) for fake in fakes[d]] for d in self.domains
                 }
-            terms = self._terms(targets, real, codes, same, made, logits, vectors)
-            objective = self.joint_objective({"encoder": {}, "generator": terms})
-        gradients = self.joint_gradients(tape, objective, translators)
+            terms = self._terms(targets, real, passes, logits)
+            objective = self.joint_objective(
+                {player: {} for player in learners} | {"generator": terms}
+            )
+        gradients = self.joint_gradients(tape, objective, learners)
         with judging:
             terms = {
                 player: self._judges_terms(
-                    domain, real[domain], fakes[domain][0], logits[domain], vectors
+                    domain, real[domain], fakes[domain][0], logits[domain], known
                 )
                 for domain, player in self.discriminators.items()
             }
@@ -171,12 +184,12 @@ class TwinGAN(DomainTranslationModel):
             tape.watch([self.players[player].trainable_variables for player in players])
         return tape
 
-    def _judged(self, domain, images, vectors):
-        inputs = self._judge_inputs(domain, images, vectors)
+    def _judged(self, domain, images, known):
+        inputs = self._judge_inputs(domain, images, known)
         return self.players[self.discriminators[domain]](inputs, training=True)
 
-    def _judge_inputs(self, domain, images, vectors):
-        return [images, vectors[domain]] if domain in self.vectors.domains else images
+    def _judge_inputs(self, domain, images, known):
+        return [images, known[domain]] if domain in known else images
 
     @property
     def _judges_same(self):
@@ -184,9 +197,10 @@ class TwinGAN(DomainTranslationModel):
         first = self.reconstruction_gan_from
         return first is not None and self.side >= first
 
-    def _terms(self, targets, real, codes, same, made, logits, vectors):
+    def _terms(self, targets, real, passes, logits):
         """Returns the weighted terms of encoder and generator, the four losses of the article."""
         distance, content_distance = self.distances
+        codes, same, made, own, drawn = passes
         terms = {}
         for domain, target in targets.items():
             weights = {term: of_each[domain] for term, of_each in self.weights_of_terms.items()}
@@ -203,19 +217,23 @@ class TwinGAN(DomainTranslationModel):
                 content = content_distance(codes[domain][0], again[0])
                 terms[f"content_{domain}"] = weights["content"] * content
             if weights["cycle"]:
-                back = self.generate(again, target, domain, vectors.get(domain), training=True)
+                back = self.generate(again, target, domain, own[domain], training=True)
                 cycle = losses.l1(_unit(real[domain]), _unit(back))
                 terms[f"cycle_{domain}"] = weights["cycle"] * cycle
+            if drawn:
+                style = self.players[STYLE_ENCODER](made[domain], training=True)
+                pair = (code[:, tf.newaxis, tf.newaxis] for code in (drawn[domain], style))
+                terms[f"style_{domain}"] = self.style_weight * losses.l1(*pair)
         return terms
 
-    def _judges_terms(self, domain, real, fake, fake_logits, vectors):
+    def _judges_terms(self, domain, real, fake, fake_logits, known):
         """Returns the terms of one discriminator: tell real images from made ones."""
         judged = {}
 
         def judge(unit):
             """Judges once: a penalty at real images differentiates the pass that the loss is of."""
             if unit.ref() not in judged:
-                judged[unit.ref()] = self._judged(domain, 2.0 * unit - 1.0, vectors)
+                judged[unit.ref()] = self._judged(domain, 2.0 * unit - 1.0, known)
             return judged[unit.ref()]
 
         unit = _unit(real)
@@ -235,26 +253,31 @@ class TwinGAN(DomainTranslationModel):
 
     def validate(self, batch):
         """Measures reconstructions of all domains: L1 in [0, 2]."""
-        real, vectors = self.parts(batch)
+        real, known = self.parts(batch)
         errors = []
         for domain, images in zip(self.domains, batch):
-            same = self.translate(images, direction_name(domain, domain), vectors.get(domain))
+            vector = self.styled(real[domain], known.get(domain))
+            same = self.translate(images, direction_name(domain, domain), vector)
             errors.append(losses.l1(real[domain], same))
         return {"reconstruction_l1": sum(errors) / len(errors)}
 
     def columns(self, batch):
-        """Translates a batch: of each domain image, reconstruction, translations into others."""
+        """Translates a batch: of each domain image, reconstruction, translations into others.
+
+        With vectors translations have those of the real image beside them.
+        """
         columns = {}
-        real, vectors = self.parts(batch)
+        real, known = self.parts(batch)
+        vectors = {domain: self.styled(real[domain], known.get(domain)) for domain in real}
         for source, images in zip(self.domains, batch):
             others = [domain for domain in self.domains if domain != source]
             first = direction_name(source, others[0])
-            same = self.translate(images, direction_name(source, source), vectors.get(source))
+            same = self.translate(images, direction_name(source, source), vectors[source])
             columns[source] = Column("source", first, real[source])
             columns[f"{source} again"] = Column("identity", first, same)
             for target in others:
                 direction = direction_name(source, target)
-                made = self.translate(images, direction, vectors.get(target))
+                made = self.translate(images, direction, vectors[target])
                 columns[f"{source} to {target}"] = Column(
                     "translation", direction, made, images, real[target]
                 )
@@ -267,17 +290,19 @@ class TwinGAN(DomainTranslationModel):
     def passes(self, batch):
         """Lists the passes of a step: each image encoded, made, encoded again and judged."""
         passed = []
-        real, vectors = self.parts(batch)
+        real, known = self.parts(batch)
+        vectors = {domain: self.styled(real[domain], known.get(domain)) for domain in real}
         for source, target in self.turn_targets(0).items():
             codes = self.encode(real[source], source)
-            made = self.generate(codes, source, target, vectors.get(target))
-            ways = [(codes, source, end, vectors.get(end)) for end in (source, target)]
+            made = self.generate(codes, source, target, vectors[target])
+            ways = [(codes, source, end, vectors[end]) for end in (source, target)]
             judged = [(source, real[source]), (target, made)]
             passed += [
+                *([(STYLE_ENCODER, real[source])] if self.vectors.codes else []),
                 ("encoder", self.paths.encoder_inputs(real[source], source)),
                 *(("generator", self.paths.generator_inputs(*way)) for way in ways),
                 ("encoder", self.paths.encoder_inputs(made, target, True)),
-                *((self.discriminators[d], self._judge_inputs(d, x, vectors)) for d, x in judged),
+                *((self.discriminators[d], self._judge_inputs(d, x, known)) for d, x in judged),
             ]
         return passed
 

@@ -14,6 +14,7 @@ from tfpix2pix.networks.pix2pixhd import (
     scene_translator,
 )
 from tfpix2pix.networks.resnet import resnet_generator
+from tfpix2pix.networks.style_encoders import style_encoders
 from tfpix2pix.networks.stylization import style_translator, stylization_generator
 from tfpix2pix.networks.twingan import (
     twingan_discriminators,
@@ -35,6 +36,7 @@ __all__ = [
     "receptive_field",
     "resnet_generator",
     "scene_translator",
+    "style_encoders",
     "style_translator",
     "stylization_generator",
     "twingan_discriminators",

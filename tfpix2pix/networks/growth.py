@@ -167,6 +167,31 @@ class GrowingLayers:
             return self(PixelNormalization, negative_slope=LEAK, name=f"{name}_pixel")(x)
         return self.leak(x, name=f"{name}_activation")
 
+    def plain_unit(self, x, filters: int, size: int = 3, *, name: str, **keywords):
+        """Adds convolution and leaky ReLU, as discriminators have them."""
+        return self.leak(
+            self.convolve(x, filters, size, name=f"{name}_conv", **keywords),
+            name=f"{name}_activation",
+        )
+
+    def condensed(self, image, phase: str, **keywords):
+        """Reduces the images of a phase to maps of 4 pixels, as discriminators do."""
+        filters = self.options.filters
+        side = resolution(phase)
+        x = self.plain_unit(image, filters(side), 1, name=f"from{side}", **keywords)
+        while side > SMALLEST:
+            x = self.plain_unit(x, filters(side), name=f"down{side}_first", **keywords)
+            x = self.plain_unit(x, filters(side // 2), name=f"down{side}_second", **keywords)
+            x = self.shrink(x, name=f"down{side}_pool")
+            if phase.endswith(FADE) and side == resolution(phase):
+                old = self.shrink(image, name=f"from{side}_pool")
+                old = self.plain_unit(
+                    old, filters(side // 2), 1, name=f"from{side // 2}", **keywords
+                )
+                x = self.fade(x, old, name=f"from{side}_fade")
+            side //= 2
+        return x
+
     def normalize(self, x, base, *, ways, name):
         """Adds a domain norm by the weights of domain and path, and by a vector if there is one."""
         options = self.options

@@ -175,28 +175,16 @@ def twingan_discriminators(
     layers = GrowingLayers(options, name)
     start = {"deviation": options.discriminator_deviation}
 
-    def unit(x, filters, size=3, *, name, **keywords):
-        x = layers.convolve(x, filters, size, name=f"{name}_conv", **start, **keywords)
-        return layers.leak(x, name=f"{name}_activation")
-
     discriminators = {}
     for phase in phase_names(options.size):
         side = resolution(phase)
         image = keras.Input((side, side, channels), name="image")
-        x = unit(image, options.filters(side), 1, name=f"from{side}")
-        while side > SMALLEST:
-            x = unit(x, options.filters(side), name=f"down{side}_first")
-            x = unit(x, options.filters(side // 2), name=f"down{side}_second")
-            x = layers.shrink(x, name=f"down{side}_pool")
-            if phase.endswith(FADE) and side == resolution(phase):
-                old = layers.shrink(image, name=f"from{side}_pool")
-                old = unit(old, options.filters(side // 2), 1, name=f"from{side // 2}")
-                x = layers.fade(x, old, name=f"from{side}_fade")
-            side //= 2
+        x = layers.condensed(image, phase, **start)
         if options.minibatch_deviation:
             x = layers(MinibatchDeviation, name="head_deviation")(x)
-        x = unit(x, options.filters(SMALLEST), name="head_first")
-        x = unit(x, options.filters(SMALLEST), SMALLEST, name="head_second", padding="valid")
+        filters = options.filters(SMALLEST)
+        x = layers.plain_unit(x, filters, name="head_first", **start)
+        x = layers.plain_unit(x, filters, SMALLEST, name="head_second", padding="valid", **start)
         logit = layers.convolve(x, 1, 1, name="head_logit", **start)
         inputs = image
         if conditions:

@@ -34,7 +34,7 @@ def hot(number, count, images):
     return tf.repeat(tf.one_hot([number], count), len(images), 0)
 
 
-def passes(model, training=False, vectors=None):
+def passes(model, training=False):
     """Returns functions of images or codes and domains, which call the networks as documented."""
     domains, count = model.domains, len(model.domains)
 
@@ -43,38 +43,48 @@ def passes(model, training=False, vectors=None):
         inputs = [x, hot(number, count, x), hot(number + count * made, 2 * count, x)]
         return tf.nest.flatten(model.players["encoder"](inputs, training=training))
 
-    def generate(codes, source, target):
+    def generate(codes, source, target, vector=None):
         start, end = domains.index(source), domains.index(target)
         weights = [hot(end, count, codes[0]), hot(count * start + end, count**2, codes[0])]
-        weights += [vectors[target]] if vectors else []
+        weights += [] if vector is None else [vector]
         return model.players["generator"]([*codes, *weights], training=training)
 
     return encode, generate
 
 
-def judge_of(model, domain, vectors):
-    """Returns the discriminator of a domain, for images that are to fit its vectors."""
+def judge_of(model, domain, known):
+    """Returns the discriminator of a domain, for images that are to fit its attributes."""
     judge = model.players[f"discriminator_{domain}"]
     if domain not in model.vectors.domains:
         return judge
-    return lambda images: judge([images, vectors[domain]])
+    return lambda images: judge([images, known[domain]])
 
 
-def restated(model, real, targets, options, vectors=None):
+def restated(model, real, targets, options, known=None, drawn=None):
     """Returns all terms by their names, as the article and its code say, of images in [0, 1].
 
-    With vectors each image is made and judged by that of the domain which it is to be of.
+    With attributes each image is made and judged by those of the domain which it is to be of. With
+    codes it is made in its own style, and a translation in one that is drawn.
     """
-    encode, generate = passes(model, vectors=vectors)
+    encode, generate = passes(model)
+    code = model.players.get("style_encoder")
+
+    def vector(domain, style):
+        parts = [known[domain]] if known else []
+        parts += [style] if drawn else []
+        return tf.concat(parts, -1) if parts else None
+
+    own = {d: vector(d, code(real[d]) if drawn else None) for d in real}
+    drawn_for = {d: vector(end, drawn[d] if drawn else None) for d, end in targets.items()}
     codes = {domain: encode(real[domain], domain) for domain in real}
-    same = {domain: generate(codes[domain], domain, domain) for domain in real}
-    made = {domain: generate(codes[domain], domain, targets[domain]) for domain in real}
+    same = {domain: generate(codes[domain], domain, domain, own[domain]) for domain in real}
+    made = {d: generate(codes[d], d, targets[d], drawn_for[d]) for d in real}
     into = {target: made[domain] for domain, target in targets.items()}
     mean = tf.reduce_mean
     difference = tf.square if options.get("distances", ("l1",))[0] == "l2" else tf.abs
     terms = {}
     for number, (domain, target) in enumerate(targets.items()):
-        judge = judge_of(model, domain, vectors)
+        judge = judge_of(model, domain, known)
         weights = {
             name: options.get(f"{name}_weights", [default] * 3)[number]
             for name, default in (
@@ -83,7 +93,7 @@ def restated(model, real, targets, options, vectors=None):
             )
         }
         again = encode(made[domain], target, made=1)
-        back = generate(again, target, domain)
+        back = generate(again, target, domain, own[domain])
         kinds = {
             "reconstruction": mean(difference((real[domain] - same[domain]) / 2)),
             "gan": mean(tf.math.softplus(-judge(into[domain]))),
@@ -93,6 +103,9 @@ def restated(model, real, targets, options, vectors=None):
         for name, value in kinds.items():
             if weights[name]:
                 terms[f"generator_{name}_{domain}"] = weights[name] * value
+        if drawn:
+            style = mean(tf.abs(drawn[domain] - code(made[domain])))
+            terms[f"generator_style_{domain}"] = options["style_weight"] * style
         fakes = [into[domain]]
         if "reconstruction_gan_from" in options:
             fakes.append(same[domain])
@@ -114,15 +127,15 @@ def restated(model, real, targets, options, vectors=None):
     return terms
 
 
-def check_step(model, real, targets, options, vectors=None):
+def check_step(model, real, targets, options, known=None, drawn=None):
     """Takes a step of plain gradient descent, and compares terms and moves with those restated."""
     players = {player: network.trainable_variables for player, network in model.players.items()}
     with tf.GradientTape(persistent=True) as tape:
-        terms = restated(model, real, targets, options, vectors)
+        terms = restated(model, real, targets, options, known, drawn)
         made = sum(value for name, value in terms.items() if name.startswith("generator"))
         judged = {
             player: sum(value for name, value in terms.items() if name.startswith(player))
-            for player in list(players)[2:]
+            for player in model.discriminators.values()
         }
     expected = {
         player: tape.gradient(judged.get(player, made), variables)
@@ -130,7 +143,7 @@ def check_step(model, real, targets, options, vectors=None):
     }
     before = {player: [v.numpy() for v in variables] for player, variables in players.items()}
     model.reset_metrics()
-    rows = [vectors[domain] for domain in model.vectors.domains]
+    rows = [known[domain] for domain in model.vectors.domains]
     logs = model.train_step((*real.values(), *rows))
     assert set(logs) == set(terms)
     for name, value in terms.items():
@@ -154,6 +167,26 @@ def test_a_step_by_attributes_asks_of_a_translation_those_of_its_partner():
     rows = np.random.default_rng(3).normal(size=(2, 5)).astype("float32")
     known = {"A": np.zeros((2, 5), "float32"), "B": rows}
     check_step(model, dict(zip("AB", images(4))), {"A": "B", "B": "A"}, EVERYTHING, known)
+
+
+def test_a_step_by_codes_draws_styles_and_reads_them_off_again():
+    vectors = DomainVectors(("B",), (3,), codes=2)
+    options = {**EVERYTHING, "style_weight": 0.7}
+    model = tiny_twingan(sgd, size=4, norm="instance", vectors=vectors, **options)
+    rows = np.random.default_rng(3).normal(size=(2, 3)).astype("float32")
+    known = {"A": np.zeros((2, 3), "float32"), "B": rows}
+    noise = tf.random.Generator.from_seed(5)
+    noise.uniform((2, 1))  # Which attributes are left out; here none.
+    drawn = {domain: noise.normal((2, 2)) for domain in "AB"}
+    model.noise.reset_from_seed(5)
+    check_step(model, dict(zip("AB", images(4))), {"A": "B", "B": "A"}, options, known, drawn)
+    a, b = images(4)
+    columns = model.columns((a, b, rows))
+    like_b = model.styled(b, rows)
+    np.testing.assert_array_equal(like_b[:, 3:], model.players["style_encoder"](b))
+    np.testing.assert_array_equal(columns["A to B"].images, model.translate(a, "AtoB", like_b))
+    players = [player for player, _ in model.passes((a, b, rows))]
+    assert players[:3] == ["style_encoder", "encoder", "generator"]
 
 
 def test_attributes_are_left_out_at_random_whole_and_of_all_that_see_them():

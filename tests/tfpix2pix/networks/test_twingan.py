@@ -15,6 +15,7 @@ from tfpix2pix.layers import Fade
 from tfpix2pix.layers.growing import faded
 from tfpix2pix.networks import (
     TwinNetworks,
+    style_encoders,
     twingan_discriminators,
     twingan_encoders,
     twingan_generators,
@@ -221,3 +222,10 @@ def test_a_discriminator_adds_the_projection_of_its_last_features():
     expected = plain(IMAGES) + reference.projection(features, kernel.numpy(), vector)
     np.testing.assert_allclose(judge([IMAGES, vector]), expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(judge([IMAGES, 0 * vector]), plain(IMAGES), atol=1e-5)
+
+
+def test_a_style_s_code_is_that_of_the_restated_network():
+    encoder = style_encoders(OPTIONS, 3)["16"]
+    with_random_weights(encoder)
+    expected = reference.style_code(IMAGES.numpy(), reference.weights_of(encoder), 16)
+    np.testing.assert_allclose(encoder(IMAGES), expected, rtol=1e-4, atol=1e-5)
