@@ -245,3 +245,14 @@ def test_the_commands_that_check_prints_mend_what_it_found(capsys):
     assert "faces are small" not in printed
     assert "not used" not in printed
     assert "will be enlarged" not in printed
+
+
+def test_hues_of_a_domain_are_measured_and_a_training_by_them_is_named(capsys):
+    for domain, color in (("A", (0, 0, 0)), ("B", (0, 200, 0))):
+        codecs.write(np.full((8, 8, 3), color, "uint8"), Path(f"faces/train{domain}/1.png"))
+    prepare.main(["hues", "faces", "--to", "hues.csv", "--of", "[hair]"])
+    assert capsys.readouterr().out == (
+        "hair: green 1\nTrain by them: python -m training.train twingan_tiny --data faces "
+        "--data.attributes hues.csv --run runs/faces\n"
+    )
+    assert Path("hues.csv").read_text() == "image,hair\ntrainB/1.png,green\n"
