@@ -37,7 +37,9 @@ def attributed(folder, **options):
 
 
 def with_table(config, file):
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, attributes=str(file)))
+    return dataclasses.replace(
+        config, data=dataclasses.replace(config.data, attributes=file and str(file))
+    )
 
 
 CHECKS = [*testing.checks(preset("twingan_tiny")), *conformance.CHECKS]
@@ -120,8 +122,15 @@ def test_a_table_that_names_what_is_not_there_is_refused(trained):
     file.write_text("image,hair\ntrainB/0,red\ntrainB/77.png,blue\n1.png,red")
     model = dataclasses.replace(config.model, attributes=None, attributed=())
     fresh = dataclasses.replace(with_table(config, file), model=model)
+    feed = get_family(config.family).feed
     with pytest.raises(InputError) as caught:
-        get_family(config.family).feed.examples(fresh, "train")
+        feed.examples(with_table(config, None), "train")
+    assert str(caught.value) == (
+        "A model of attributes reads them from a table. Received: none, and attributes of B. Set "
+        "`data.attributes`."
+    )
+    with pytest.raises(InputError) as caught:
+        feed.examples(fresh, "train")
     assert str(caught.value) == (
         "Each row of the attributes must name one image of the data, with its folder where others "
         "have the same name. Received: no image called trainB/77.png and several called 1.png. "
@@ -203,9 +212,20 @@ def test_codes_are_drawn_from_the_normal_distribution_and_a_neutral_one_is_as_lo
     assert np.square(style.neutral(source)).sum(-1).tolist() == [4, 4]
 
 
-def test_codes_of_negative_length_are_refused():
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"style_code": -1},
+            "`style_code` must be 0 for one style, or the length of codes. Received: -1. Use 8.",
+        ),
+        (
+            {"attribute_dropout": 1.0},
+            "`attribute_dropout` must be a share from 0 to less than 1. Received: 1.0. Use 0.1.",
+        ),
+    ],
+)
+def test_lengths_and_shares_that_make_no_vectors_are_refused(options, message):
     with pytest.raises(InputError) as caught:
-        vectors_of(TwinGANConfig(style_code=-1))
-    assert str(caught.value) == (
-        "`style_code` must be 0 for one style, or the length of codes. Received: -1. Use 8."
-    )
+        vectors_of(TwinGANConfig(**options))
+    assert str(caught.value) == message

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data import attributes, sources, tables
 from tfpix2pix.data.parallel import silent
+from tfpix2pix.errors import InputError
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.domain_examples import Domains, domain_names
 from tfpix2pix.families.feeding import stated_folder
@@ -29,8 +30,8 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
         `tfpix2pix.data.attributes.with_vectors`.
 
     Raises:
-        ValueError: As of unpaired data; or if the table cannot be read, or before the training
-            names what is not there.
+        ValueError: As of unpaired data; or if the table is missing, cannot be read, or before the
+            training names what is not there.
 
     Example:
         >>> import numpy as np
@@ -49,6 +50,11 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
     data = dataclasses.replace(config.data, attributes=None)
     domains = unpaired.examples(dataclasses.replace(config, data=data), split, progress)
     if config.data.attributes is None:
+        if config.model.attributed:
+            raise InputError(
+                "A model of attributes reads them from a table. Received: none, and attributes of "
+                f"{', '.join(config.model.attributed)}. Set `data.attributes`."
+            )
         return domains
     table = attributes.read_attributes(config.data.attributes)
     columns = config.model.attributes

@@ -121,7 +121,7 @@ def vectors_of(options: TwinGANConfig) -> DomainVectors:
         `tfpix2pix.models.domain_vectors.DomainVectors`.
 
     Raises:
-        ValueError: If the length of codes is negative.
+        ValueError: If the length of codes is negative, or the dropout no share.
 
     Example:
         >>> vectors_of(TwinGANConfig(style_code=8)).whole
@@ -131,6 +131,11 @@ def vectors_of(options: TwinGANConfig) -> DomainVectors:
         raise InputError(
             "`style_code` must be 0 for one style, or the length of codes. Received: "
             f"{options.style_code}. Use 8."
+        )
+    if not 0 <= options.attribute_dropout < 1:
+        raise InputError(
+            "`attribute_dropout` must be a share from 0 to less than 1. Received: "
+            f"{options.attribute_dropout}. Use 0.1."
         )
     places = lengths(options.attributes or {})
     return DomainVectors(options.attributed, places, options.attribute_dropout, options.style_code)

@@ -6,7 +6,7 @@ say which it is called for; other weights blend domains.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Optional
+from typing import Optional, Union
 
 import tensorflow as tf
 from tensorflow import keras
@@ -78,7 +78,7 @@ class DomainNormalization(keras.layers.Layer):
         paths: int = 0,
         momentum: float = 0.99,
         epsilon: Optional[float] = None,
-        kernel_initializer="zeros",
+        kernel_initializer: Union[str, keras.initializers.Initializer] = "zeros",
         **kwargs,
     ):
         super().__init__(**kwargs)

@@ -1,6 +1,7 @@
 """Projection: by how much features fit a vector that an image is to fit."""
 
 from collections.abc import Sequence
+from typing import Union
 
 import tensorflow as tf
 from tensorflow import keras
@@ -29,7 +30,11 @@ class ConditionProjection(keras.layers.Layer):
         [Miyato and Koyama, 2018](https://arxiv.org/abs/1802.05637), equation 3.
     """
 
-    def __init__(self, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self,
+        kernel_initializer: Union[str, keras.initializers.Initializer] = "glorot_uniform",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
