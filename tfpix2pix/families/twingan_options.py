@@ -87,7 +87,7 @@ class TwinGANConfig:
     attributed: tuple[str, ...] = ()
     attribute_dropout: float = 0.1
     style_code: int = 0
-    style_weight: float = 0.1
+    style_weight: float = 0.3
 
     def __post_init__(self):
         """Brings lists into tuples, and names in one string too.

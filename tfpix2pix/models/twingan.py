@@ -94,7 +94,7 @@ class TwinGAN(DomainTranslationModel):
         adversarial: losses.AdversarialLoss = losses.cross_entropy,
         penalty: Optional[tuple[float, Callable]] = None,
         vectors: DomainVectors = NO_VECTORS,
-        style_weight: float = 0.1,
+        style_weight: float = 0.3,
         name: str = "twingan",
     ):
         first = next(iter(growing.values()))
