@@ -172,7 +172,8 @@ def write_hues(
         ...     codecs.write(np.full((8, 8, 3), (red, 0, 0), "uint8"), name)
         >>> write_hues("ogres", "ogres.csv")
         {'hair': {'red': 1}, 'eyes': {'red': 1}}
-        >>> open("ogres.csv").read().splitlines()
+        >>> from pathlib import Path
+        >>> Path("ogres.csv").read_text().splitlines()
         ['image,hair,eyes', 'trainB/1.png,red,red']
     """
     if domain not in domains or not boxes:
