@@ -61,6 +61,15 @@ def cyclegan(folder, pool_size=3):
     return dataclasses.replace(config, model=model, train=TRAIN)
 
 
+def cut(folder, patches=8, **options):
+    """CUT with its identity term, on two domains."""
+    config = preset("cut_debug").with_data(write_domains(folder))
+    # By the paper's conventions, since the reference's biases before a norm have no gradient.
+    options = {"conventions": "paper", "gain": 1.0, "identity": True, **options}
+    model = dataclasses.replace(config.model, patches=patches, **options)
+    return dataclasses.replace(config, model=model, train=TRAIN)
+
+
 def toy_paper(folder):
     """The toy paper, on two domains."""
     config = toy.FAMILY.presets["toy"].with_data(write_domains(folder))
@@ -132,6 +141,7 @@ FAMILIES = {
     "hints": hints,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,
+    "cut": cut,
     "pix2pixhd": pix2pixhd,
     "styles": styles,
     "twingan": twingan,
@@ -144,6 +154,8 @@ NOISELESS = {
     "pix2pixhd": partial(pix2pixhd, gain=0.1),
     "pix2pix": partial(pix2pix, dropout_levels=0),
     "cyclegan": partial(cyclegan, pool_size=0),
+    # All places of all maps, of which none is drawn.
+    "cut": partial(cut, patches=38 * 38, mirrored="never", nce_weight=1.0, temperature=0.5),
     # By batch norm, and by how much the images of a batch differ, a part of it is another batch.
     # Weights of deviation 0.02, and flat images, make much of the least difference.
     "twingan": partial(

@@ -2,12 +2,13 @@
 
 from tfpix2pix.config import ExperimentConfig, differences
 from tfpix2pix.errors import InputError
-from tfpix2pix.families import cyclegan, hints, pix2pix, pix2pixhd, stylization, twingan
+from tfpix2pix.families import cut, cyclegan, hints, pix2pix, pix2pixhd, stylization, twingan
 from tfpix2pix.families.family import Family, Feed, Importer, PeerFile, Phase, Worker
 
 FAMILIES: dict[str, Family] = {
     "pix2pix": pix2pix.FAMILY,
     "cyclegan": cyclegan.FAMILY,
+    "cut": cut.FAMILY,
     "hints": hints.FAMILY,
     "pix2pixhd": pix2pixhd.FAMILY,
     "styles": stylization.FAMILY,

@@ -25,15 +25,16 @@ from tfpix2pix.layers.instances import (
 )
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
 from tfpix2pix.layers.point_maps import ImageSize, PointMap, WorkingSize
-from tfpix2pix.layers.pooling import BorderlessAveragePooling2D
+from tfpix2pix.layers.pooling import BlurPooling2D, BorderlessAveragePooling2D
 from tfpix2pix.layers.projection import ConditionProjection
-from tfpix2pix.layers.reflected import ReflectedConv2D
+from tfpix2pix.layers.reflected import ReflectedConv2D, ReflectionPadding2D
 
 __all__ = [
     "CONVENTIONS",
     "AlignedConv2DTranspose",
     "AppearanceLookup",
     "BatchNormalization",
+    "BlurPooling2D",
     "BorderlessAveragePooling2D",
     "ConditionProjection",
     "Conventions",
@@ -54,6 +55,7 @@ __all__ = [
     "PixelNormalization",
     "PointMap",
     "ReflectedConv2D",
+    "ReflectionPadding2D",
     "SpectralConv2D",
     "ThriftyLeakyReLU",
     "WorkingSize",

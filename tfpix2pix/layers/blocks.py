@@ -19,6 +19,7 @@ from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.growing import ThriftyLeakyReLU
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 from tfpix2pix.layers.norms import normalization
+from tfpix2pix.layers.pooling import BlurPooling2D
 from tfpix2pix.layers.reflected import ReflectedConv2D
 
 
@@ -190,6 +191,8 @@ def patch_block(
 ):
     """One level of a PatchGAN: convolution, normalization, leaky ReLU.
 
+    By antialiased conventions a stride of 2 is that of a blur behind them.
+
     Args:
         x: Symbolic `[batch, height, width, channels]`; sides even for stride 2.
         filters: Channels of the result.
@@ -209,6 +212,8 @@ def patch_block(
         >>> patch_block(x, 4, Style("none"), strides=1, name="patch4").shape.as_list()
         [None, 7, 7, 4]
     """
+    blurred = strides == 2 and style.conventions.antialiased
+    strides = 1 if blurred else strides
     if strides == 1 and size == 4:
         # Keras' "same" pads 1 pixel before and 2 after; the reference pads 1 on every side.
         x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
@@ -222,7 +227,8 @@ def patch_block(
         name=f"{name}_conv",
     )
     x = style.normalize(x, name=f"{name}_norm") if normalize else x
-    return style.leak(x, name=f"{name}_activation")
+    x = style.leak(x, name=f"{name}_activation")
+    return BlurPooling2D(name=f"{name}_blur")(x) if blurred else x
 
 
 def to_logits(

@@ -33,6 +33,9 @@ class Conventions:
         gain: Standard deviation for "normal", factor for "xavier" and "orthogonal".
         upsampling: "transpose": transposed 4x4 convolutions. "nearest" or "bilinear": resizing,
             then a 3x3 convolution, which cannot make checkerboards (Odena et al., 2016).
+        antialiased: Whether ResNets and PatchGANs halve by a convolution of stride 1 and a blur
+            behind its activation instead of by the stride, and "transpose" doubles by a blur, which
+            is "bilinear", and a convolution that pads by zeros (Zhang, 2019).
 
     Example:
         >>> Conventions(upsampling="bilinear").leak
@@ -52,6 +55,7 @@ class Conventions:
     initializer: Literal["normal", "xavier", "kaiming", "orthogonal"] = "normal"
     gain: float = 0.02
     upsampling: Literal["transpose", "nearest", "bilinear"] = "transpose"
+    antialiased: bool = False
 
     def __post_init__(self):
         """Refuses unknown names."""

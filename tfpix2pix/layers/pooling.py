@@ -1,7 +1,9 @@
-"""Pooling: halves images by means over the pixels that there are."""
+"""Pooling: halves images by means over the pixels that there are, or by a blur."""
 
 import tensorflow as tf
 from tensorflow import keras
+
+from tfpix2pix.layers.reflected import reflected
 
 WINDOW = 3
 
@@ -42,10 +44,47 @@ class BorderlessAveragePooling2D(keras.layers.AveragePooling2D):
 
     def get_config(self):
         """Returns the arguments that rebuild the layer."""
-        config = super().get_config()
-        for name in ("pool_size", "strides", "padding", "data_format"):
-            del config[name]
-        return config
+        return _without_fixed(super().get_config())
+
+
+@keras.utils.register_keras_serializable("tfpix2pix")
+class BlurPooling2D(keras.layers.AveragePooling2D):
+    """Halves height and width by a blur of 3x3 pixels, so that shifts of an image do not flicker.
+
+    The pixels around every second one count by their weights 1, 2, 1 along each side, the border
+    shows its reflection. It is computed as the mean of four neighbours, twice.
+
+    Args:
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call: float `[batch, height, width, channels]` to `[batch, ceil(height / 2), ceil(width / 2),
+    channels]`.
+
+    Example:
+        >>> BlurPooling2D()(tf.constant([[[[8.0], [4.0], [16.0], [0.0]]]])).numpy().ravel().tolist()
+        [6.0, 9.0]
+
+    Reference:
+        [Zhang, 2019](https://arxiv.org/abs/1904.11486).
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(WINDOW, strides=2, padding="same", **kwargs)
+
+    def call(self, inputs):
+        """Blurs, and keeps every second pixel."""
+        means = tf.nn.avg_pool2d(reflected(inputs, 1), 2, 1, "VALID")
+        return tf.nn.avg_pool2d(means, 2, 2, "VALID")
+
+    def get_config(self):
+        """Returns the arguments that rebuild the layer."""
+        return _without_fixed(super().get_config())
+
+
+def _without_fixed(config):
+    """Returns the configuration of a pooling without what its class decides."""
+    fixed = ("pool_size", "strides", "padding", "data_format")
+    return {name: value for name, value in config.items() if name not in fixed}
 
 
 def _inside(images, axis):

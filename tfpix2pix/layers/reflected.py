@@ -102,6 +102,35 @@ def _convolved_by_rows(padded, kernel):
     return _convolved(_convolved(padded, rows), tf.constant(places, padded.dtype))
 
 
+@keras.utils.register_keras_serializable("tfpix2pix")
+class ReflectionPadding2D(keras.layers.Layer):
+    """Pads height and width by reflection, without repeating the outermost pixels.
+
+    Args:
+        padding: Pixels added on every side.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call: `[batch, height, width, channels]` to `[batch, height + 2 padding, width + 2 padding,
+    channels]`.
+
+    Example:
+        >>> ReflectionPadding2D(1)(tf.constant([[[[1.0], [2.0], [3.0]]]])).numpy()[0, 1, :, 0]
+        array([2., 1., 2., 3., 2.], dtype=float32)
+    """
+
+    def __init__(self, padding: int, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, inputs):
+        """Pads."""
+        return reflected(inputs, self.padding)
+
+    def get_config(self):
+        """Returns the arguments that rebuild the layer."""
+        return {**super().get_config(), "padding": self.padding}
+
+
 def reflected(images, padding: int):
     """Pads height and width by reflection.
 

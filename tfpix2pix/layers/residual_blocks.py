@@ -10,6 +10,7 @@ from tensorflow import keras
 from tfpix2pix.layers.blocks import Style
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.initialization import derived_seed
+from tfpix2pix.layers.pooling import BlurPooling2D
 
 
 def reflected_block(x, filters: int, style: Style, *, size: int = 7, name: str):
@@ -36,6 +37,8 @@ def reflected_block(x, filters: int, style: Style, *, size: int = 7, name: str):
 def halving_block(x, filters: int, style: Style, *, name: str):
     """Halves height and width: a 3x3 convolution of stride 2, norm and ReLU.
 
+    By antialiased conventions the stride is that of a blur behind them.
+
     Args:
         x: Symbolic `[batch, height, width, channels]`, sides even.
         filters: Channels of the result.
@@ -49,6 +52,11 @@ def halving_block(x, filters: int, style: Style, *, name: str):
         >>> halving_block(keras.Input((8, 8, 3)), 4, Style("batch"), name="down1").shape.as_list()
         [None, 4, 4, 4]
     """
+    if style.conventions.antialiased:
+        x = style.convolve(
+            x, filters, 3, padding="same", use_bias=style.has_bias, name=f"{name}_conv"
+        )
+        return BlurPooling2D(name=f"{name}_blur")(_activated(x, style, name=name))
     # With stride 2 and even sides one pixel before is all the padding that is ever read.
     x = keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"{name}_pad")(x)
     x = style.convolve(x, filters, 3, strides=2, use_bias=style.has_bias, name=f"{name}_conv")
@@ -98,7 +106,12 @@ def doubling_block(x, filters: int, style: Style, *, name: str):
         [None, 16, 16, 2]
     """
     upsampling = style.conventions.upsampling
-    if upsampling == "transpose":
+    if upsampling == "transpose" and style.conventions.antialiased:
+        x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_enlarge")(x)
+        x = style.convolve(
+            x, filters, 3, padding="same", use_bias=style.has_bias, name=f"{name}_conv"
+        )
+    elif upsampling == "transpose":
         x = style.convolve(
             x, filters, 3, transposed=True, strides=2, use_bias=style.has_bias, name=f"{name}_conv"
         )

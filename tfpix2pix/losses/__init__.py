@@ -1,5 +1,6 @@
 """Losses: pure functions, one float32 value per example, no weights and no batch reduction."""
 
+from tfpix2pix.losses.contrastive import patch_nce
 from tfpix2pix.losses.features import content, feature_matching, gram, perceptual
 from tfpix2pix.losses.gan import (
     AdversarialLoss,
@@ -39,6 +40,7 @@ __all__ = [
     "least_squares_generator",
     "linear_generator",
     "masked_l1",
+    "patch_nce",
     "penalty",
     "perceptual",
     "r1",

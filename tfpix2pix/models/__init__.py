@@ -2,6 +2,7 @@
 
 from tfpix2pix.models.base import TranslationModel
 from tfpix2pix.models.columns import Column
+from tfpix2pix.models.cut import CUT
 from tfpix2pix.models.cyclegan import CycleGAN
 from tfpix2pix.models.hinted import HintedPix2Pix
 from tfpix2pix.models.image_pool import ImagePool
@@ -11,6 +12,7 @@ from tfpix2pix.models.stylization import Stylization
 from tfpix2pix.models.twingan import TwinGAN
 
 __all__ = [
+    "CUT",
     "Column",
     "CycleGAN",
     "HintedPix2Pix",

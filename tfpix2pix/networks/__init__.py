@@ -1,5 +1,6 @@
 """Networks: the papers' architectures, as functions that return functional Keras models."""
 
+from tfpix2pix.networks.cut import default_features, feature_maps, patch_projector
 from tfpix2pix.networks.growth import TwinNetworks
 from tfpix2pix.networks.hinted import hinted_translator
 from tfpix2pix.networks.patchgan import (
@@ -28,11 +29,14 @@ from tfpix2pix.networks.unet import unet_generator
 __all__ = [
     "PerceptualFeatures",
     "TwinNetworks",
+    "default_features",
     "enhanced_generator",
+    "feature_maps",
     "hinted_translator",
     "image_discriminator",
     "multiscale_discriminator",
     "patch_discriminator",
+    "patch_projector",
     "receptive_field",
     "resnet_generator",
     "scene_translator",

@@ -6,7 +6,7 @@ from typing import Optional, Union
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.layers import blocks
+from tfpix2pix.layers import BlurPooling2D, blocks
 from tfpix2pix.layers.conventions import Conventions, checked_conventions
 from tfpix2pix.layers.norms import checked_norm
 
@@ -35,7 +35,8 @@ def patch_discriminator(
     Args:
         input_shape: `(height, width, channels)` of the source; the sides may be `None`.
         target_channels: Channels of the target.
-        receptive_field: Side in pixels of the patch that one logit sees: 1, 16, 34, 70, 142 or 286.
+        receptive_field: Side in pixels of the patch that one logit sees: 1, 16, 34, 70, 142 or 286;
+            antialiased ones see a little more.
         base_filters: Filters of the first layer; doubled per layer, at most `8 * base_filters`.
         norm: `"instance"`, `"batch"`, `"batch_sync"`, `"none"`, or `"spectral"` for spectral
             normalization of the kernels.
@@ -139,7 +140,7 @@ def receptive_field(discriminator: keras.Model) -> int:
     """Returns the side in pixels of the patch that one logit of a discriminator sees.
 
     Args:
-        discriminator: `keras.Model` whose convolutions form a chain.
+        discriminator: `keras.Model` whose convolutions and blurs form a chain.
 
     Returns:
         int. From the last convolution to the first, r becomes (r - 1) * stride + kernel size.
@@ -150,8 +151,9 @@ def receptive_field(discriminator: keras.Model) -> int:
     """
     field = 1
     for layer in reversed(discriminator.layers):
-        if isinstance(layer, keras.layers.Conv2D):
-            field = (field - 1) * layer.strides[0] + layer.kernel_size[0]
+        if isinstance(layer, (keras.layers.Conv2D, BlurPooling2D)):
+            size = getattr(layer, "kernel_size", None) or layer.pool_size
+            field = (field - 1) * layer.strides[0] + size[0]
     return field
 
 

@@ -1,0 +1,262 @@
+"""CUT and FastCUT: one domain into another without pairs (Park et al., 2020), and experiments."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, Optional
+
+from tfpix2pix import losses, networks
+from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.families import unpaired
+from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
+from tfpix2pix.families.family import Family, debug_experiment
+from tfpix2pix.inference.direction import Direction
+from tfpix2pix.layers import Conventions
+from tfpix2pix.layers.initialization import derived_seed
+from tfpix2pix.models import CUT
+from tfpix2pix.networks.resnet import HALVINGS
+from tfpix2pix.optimizers import AdamSettings
+
+
+@dataclass(frozen=True)
+class CUTConfig:
+    """Which networks, and what they minimize (Park et al., 2020, section 3).
+
+    Attributes:
+        base_filters: Filters of the generator's first layer.
+        blocks: Residual blocks; by default 9 from 256 pixels on, 6 below.
+        antialiased: Whether networks halve and double by blurs, which takes longer.
+        norm: Normalization of the generator and the discriminator; each image by itself, since one
+            pass gives the features of an image and its translation.
+        conventions: Whose decisions to follow where the paper leaves something open.
+        bias: Which convolutions have a bias; by default as by the conventions.
+        affine_instance: Whether instance norm has scale and shift; by default as by conventions.
+        upsampling: How the generator enlarges; by default as by the conventions.
+        initializer: How kernels start.
+        gain: Deviation or factor of the initializer; by default as by the conventions.
+        discriminator_filters: Filters of the discriminator's first layer; by default base_filters.
+        discriminator_norm: Normalization of the discriminator; by default norm.
+        receptive_field: Side in pixels of the patches that the discriminator judges.
+        features: Maps of the generator whose pixels are compared: image, down1, block1, ...; by
+            default image, down1, down2, block1, and block5 or the last one.
+        projection: Length of the vectors that are compared.
+        patches: How many pixels of each map are compared.
+        temperature: Of the comparison; less of it punishes the nearest others more.
+        nce_weight: Weight of the contrastive terms. More of it keeps more of the source.
+        identity: Whether translations of images of the target domain are compared with these too.
+        mirrored: Whether sources are mirrored at half of the steps, and compared with themselves.
+        adversarial: The adversarial loss.
+        real_label: What the discriminator is to answer for real images; below 1 it is smoothed.
+    """
+
+    base_filters: int = 64
+    blocks: Optional[int] = None
+    antialiased: bool = True
+    norm: Literal["instance", "none"] = "instance"
+    conventions: Literal["paper", "torch", "pytorch"] = "pytorch"
+    bias: Optional[Literal["needed", "all"]] = None
+    affine_instance: Optional[bool] = None
+    upsampling: Optional[Literal["transpose", "nearest", "bilinear"]] = None
+    initializer: Optional[Literal["normal", "xavier", "kaiming", "orthogonal"]] = "xavier"
+    gain: Optional[float] = None
+    discriminator_filters: Optional[int] = None
+    discriminator_norm: Optional[Literal["instance", "spectral", "none"]] = None
+    receptive_field: Literal[16, 34, 70, 142, 286] = 70
+    features: Optional[tuple[str, ...]] = None
+    projection: int = 256
+    patches: int = 256
+    temperature: float = 0.07
+    nce_weight: float = 1.0
+    identity: bool = True
+    mirrored: Literal["never", "half"] = "never"
+    adversarial: Literal["cross_entropy", "least_squares", "hinge", "wasserstein"] = "least_squares"
+    real_label: float = 1.0
+
+    def multiple(self, image_size: tuple) -> int:
+        """Returns what the sides of images must be multiples of.
+
+        Args:
+            image_size: `(height, width)` in pixels of the training images.
+        """
+        del image_size
+        return 2**HALVINGS
+
+
+def model(config: ExperimentConfig) -> CUT:
+    """Builds the model with its networks and optimizers, in the precision of the training.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`; `data.direction` says which domain is
+            translated.
+
+    Returns:
+        A compiled `CUT`, whose generator has open sides.
+
+    Raises:
+        ValueError: If the domains differ in channels, the training size does not fit the networks,
+            or options do not fit together.
+
+    Example:
+        >>> list(model(PRESETS["cut_tiny"]).players)
+        ['generator', 'discriminator', 'projector']
+    """
+    options = config.model
+    train = config.train
+    a_to_b, b_to_a = (task.channels for task in unpaired.tasks(config))
+    source, target = a_to_b if config.data.direction == "AtoB" else b_to_a
+    common = {"norm": options.norm, "conventions": _conventions(options)}
+    seeds = {name: derived_seed(train.seed, name) for name in ("generator", "discriminator")}
+    blocks = options.blocks or (9 if min(config.data.image_size) >= 256 else 6)
+    with precision(train.precision):
+        generator = networks.resnet_generator(
+            (None, None, source),
+            target,
+            base_filters=options.base_filters,
+            blocks=blocks,
+            seed=seeds["generator"],
+            **common,
+        )
+        maps = networks.feature_maps(
+            generator, options.features or networks.default_features(blocks)
+        )
+        common["norm"] = options.discriminator_norm or options.norm
+        discriminator = networks.image_discriminator(
+            (None, None, target),
+            receptive_field=options.receptive_field,
+            base_filters=options.discriminator_filters or options.base_filters,
+            seed=seeds["discriminator"],
+            **common,
+        )
+        projector = networks.patch_projector(
+            [output.shape[-1] for output in maps.outputs],
+            units=options.projection,
+            initializer=common["conventions"].initializer,
+            gain=common["conventions"].gain,
+            seed=derived_seed(train.seed, "projector"),
+        )
+    built = CUT(
+        {"generator": generator, "discriminator": discriminator, "projector": projector},
+        maps,
+        nce_weight=options.nce_weight,
+        identity=options.identity,
+        mirrored=options.mirrored,
+        patches=options.patches,
+        temperature=options.temperature,
+        adversarial=losses.adversarial(options.adversarial, real_label=options.real_label),
+        direction=config.data.direction,
+    )
+    judges = {"discriminator": AdamSettings(train.discriminator_learning_rate)}
+    return compile_model(built, train, judges)
+
+
+def _conventions(options) -> Conventions:
+    return dataclasses.replace(chosen_conventions(options), antialiased=options.antialiased)
+
+
+def directions(config: ExperimentConfig, model: CUT) -> dict[str, Direction]:
+    """Returns the one direction that was learned.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig`.
+        model: What `model` returns.
+
+    Returns:
+        Dict of "AtoB", or "BtoA", to `Direction`.
+
+    Example:
+        >>> config = PRESETS["cut_tiny"]
+        >>> list(directions(config, model(config)))
+        ['AtoB']
+    """
+    return unpaired.directions(config, {config.data.direction: model.players["generator"]})
+
+
+# Epochs of the authors' code on horse2zebra, whose larger domain has 1,334 images: CUT 200 and 200
+# at a falling rate, FastCUT 150 and 50.
+CUT_PRESET = ExperimentConfig(
+    name="cut",
+    summary="""Horses to zebras, one way: 1,067 and 1,334 photos, 400 epochs, batch 1.
+
+    python -m training.prepare fetch horse2zebra --to data
+    python -m training.train cut --data data/horse2zebra --run runs/cut
+    Not measured.
+    """,
+    data=DataConfig(layout="unpaired"),
+    model=CUTConfig(),
+    train=TrainConfig(steps=533_600, schedule="linear", checkpoint_every=1334),
+    family="cut",
+)
+FAST = {"nce_weight": 10.0, "identity": False, "mirrored": "half"}
+
+FASTCUT = dataclasses.replace(
+    CUT_PRESET,
+    name="fastcut",
+    summary="""The same at half the cost of a step, 200 epochs.
+
+    python -m training.train fastcut --data data/horse2zebra --run runs/fastcut
+    Not measured.
+    """,
+    model=CUTConfig(**FAST),
+    train=dataclasses.replace(CUT_PRESET.train, steps=266_800, decay_from=200_100),
+)
+
+FASTCUT_SMALL = ExperimentConfig(
+    name="fastcut_small",
+    summary="""Two folders of images at 128 pixels, one way, for a machine without a GPU.
+
+    python -m training.train fastcut_small --data DATA --run RUN
+    Not measured.
+    """,
+    data=DataConfig(layout="unpaired", image_size=(128, 128)),
+    model=CUTConfig(base_filters=32, antialiased=False, **FAST),
+    train=TrainConfig(steps=40_000, schedule="linear"),
+    family="cut",
+)
+
+CUT_TINY = ExperimentConfig(
+    name="cut_tiny",
+    summary="""Two folders of images at 64 pixels, to see within minutes whether all works.
+
+    python -m training.train cut_tiny --data DATA --run RUN
+    Not measured.
+    """,
+    data=DataConfig(layout="unpaired", image_size=(64, 64)),
+    model=CUTConfig(base_filters=16, blocks=3, receptive_field=34, **FAST),
+    train=TrainConfig(steps=2500, schedule="linear", checkpoint_every=250),
+    family="cut",
+)
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        CUT_PRESET,
+        FASTCUT,
+        FASTCUT_SMALL,
+        CUT_TINY,
+        debug_experiment(
+            CUT_TINY, base_filters=4, blocks=1, receptive_field=16, projection=64, patches=16
+        ),
+    )
+}
+
+# It is trained one way, so unlike other unpaired families it reads which.
+FEED = dataclasses.replace(
+    unpaired.FEED,
+    ignored={k: why for k, why in unpaired.FEED.ignored.items() if k != "data.direction"},
+)
+FAMILY = Family(
+    CUTConfig,
+    PRESETS,
+    FEED,
+    model,
+    directions,
+    ignored=dict.fromkeys(
+        ("train.update", "train.discriminator_steps"),
+        "CUT ignores it: the discriminator takes one step, then the generator one against it",
+    ),
+    remedies={
+        "strong_discriminator": "Lower `train.discriminator_learning_rate`, or use "
+        "`model.real_label` 0.9.",
+        "collapse": "Raise `model.nce_weight`, or lower `train.discriminator_learning_rate`.",
+        "checkerboard": "Use `model.upsampling` nearest.",
+    },
+)
