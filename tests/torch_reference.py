@@ -31,11 +31,11 @@ class PixelGAN(nn.Module):
 
 
 def randomized(network, seed=0, *, deviation=0.05):
-    """Draws every weight and statistic of a network anew; kernels with this deviation."""
+    """Draws all weights and statistics of a network but blurs anew; kernels with this deviation."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in network.state_dict().items():
-            if value.dtype.is_floating_point:
+            if value.dtype.is_floating_point and not name.endswith(".filt"):
                 spread = deviation if value.dim() == 4 else 0.2
                 value.copy_(spread * torch.randn(value.shape, generator=generator))
                 if value.dim() == 1 and ("running_var" in name or name.endswith("weight")):

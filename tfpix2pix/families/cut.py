@@ -4,11 +4,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Optional
 
-from tfpix2pix import losses, networks
+from tfpix2pix import importers, losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+from tfpix2pix.errors import InputError
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
-from tfpix2pix.families.family import Family, debug_experiment
+from tfpix2pix.families.family import Family, Importer, PeerFile, debug_experiment
+from tfpix2pix.families.importing import importable, imported_players
 from tfpix2pix.inference.direction import Direction
 from tfpix2pix.layers import Conventions
 from tfpix2pix.layers.initialization import derived_seed
@@ -170,6 +172,61 @@ def directions(config: ExperimentConfig, model: CUT) -> dict[str, Direction]:
     return unpaired.directions(config, {config.data.direction: model.players["generator"]})
 
 
+FILES = {
+    "checkpoint": PeerFile("generator", "latest_net_G.pth"),
+    "discriminator": PeerFile("discriminator", "latest_net_D.pth"),
+    "projector": PeerFile("projector", "latest_net_F.pth"),
+}
+# What the authors' numbers 12 and 16 are without blurs, which are modules too.
+PLAIN_FEATURES = ("image", "down1", "down2", "block3", "block7")
+
+
+def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, dict]:
+    """Builds the players of files of contrastive-unpaired-translation; see `Importer`.
+
+    Args:
+        config: `tfpix2pix.config.ExperimentConfig` to start from.
+        states: Dict of some of `FILES`, `"checkpoint"` among them, to state dict.
+
+    Returns:
+        `(config, players)`: the configuration that fits, and a dict of player to `keras.Model`.
+
+    Raises:
+        ValueError: If they are of other networks, or do not belong together.
+
+    Example:
+        >>> imported(PRESETS["cut"], {"checkpoint": {}})
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: A state dict must hold tensors by their names. ...
+    """
+    players, options, channels = imported_players(FILES, states, {"discriminator": "target"})
+    if options["norm"] not in ("instance", "none"):
+        raise InputError(
+            "The networks must have instance norm, or none: one pass gives the features of several "
+            f"images. Received: {options['norm']!r} in checkpoint. Train on with the authors' code."
+        )
+    for name in ("halvings", "dropout"):  # Halvings are two, and dropout is for training alone.
+        options.pop(name)
+    options = {"antialiased": False, **options}
+    if "projector" in states:
+        players["projector"], found = importers.imported_projector(states["projector"])
+        features = networks.default_features(options["blocks"])
+        if not options["antialiased"] and options["blocks"] >= 7:
+            features = PLAIN_FEATURES
+        filters = options["base_filters"]
+        expected = (channels[0], 2 * filters, *[4 * filters] * (len(features) - 2))
+        if found["channels"] != expected:
+            raise InputError(
+                f"The projection must be of the generator's maps {', '.join(features)}, of "
+                f"{expected} channels. Received: one of {found['channels']}. Leave out the "
+                "projector, which training makes anew."
+            )
+        options |= {"features": features, "projection": found["units"]}
+    model = dataclasses.replace(config.model, conventions="pytorch", **options)
+    return importable(config, model, channels=channels), players
+
+
 # Epochs of the authors' code on horse2zebra, whose larger domain has 1,334 images: CUT 200 and 200
 # at a falling rate, FastCUT 150 and 50.
 CUT_PRESET = ExperimentConfig(
@@ -249,6 +306,7 @@ FAMILY = Family(
     FEED,
     model,
     directions,
+    importer=Importer(FILES, generators=("antialiased", "resnet"), imported=imported),
     ignored=dict.fromkeys(
         ("train.update", "train.discriminator_steps"),
         "CUT ignores it: the discriminator takes one step, then the generator one against it",

@@ -13,7 +13,9 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.families import pixels
 from tfpix2pix.families.family import PeerFile
 
-SHARED = ("affine_instance", "bias")  # Conventions, which all networks of a model share.
+# Conventions, which all networks of a model share; those of CHOICES are options of each family.
+SHARED = ("affine_instance", "antialiased", "bias")
+CHOICES = ("affine_instance", "bias")
 # Options of a discriminator, and what families call them.
 JUDGING = {
     "base_filters": "discriminator_filters",
@@ -66,7 +68,7 @@ def imported_players(
         )
     check_alike(judging, (*JUDGING, "conditional"))
     check_alike({"checkpoint": options, **judging}, SHARED)
-    common = {**dict.fromkeys(SHARED), **options}
+    common = {**dict.fromkeys(CHOICES), **options}
     for file, found in judging.items():
         common.update({name: found[option] for option, name in JUDGING.items()})
         if judged[file] == "pair":

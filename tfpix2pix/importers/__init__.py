@@ -1,8 +1,8 @@
 """Importers: build our networks from PyTorch checkpoints of other implementations.
 
-They read those of pytorch-CycleGAN-and-pix2pix, its U-Nets, ResNets and PatchGANs, and those of
-pix2pixHD. Names and shapes in a file give the options of its network, and everything in it finds
-its place or is refused.
+They read those of pytorch-CycleGAN-and-pix2pix, its U-Nets, ResNets and PatchGANs, and those of its
+descendants pix2pixHD and contrastive-unpaired-translation. Names and shapes in a file give the
+options of its network, and everything in it finds its place or is refused.
 """
 
 from tfpix2pix.importers.discriminators import (
@@ -10,6 +10,7 @@ from tfpix2pix.importers.discriminators import (
     imported_multiscale_discriminator,
 )
 from tfpix2pix.importers.generators import generator_kind, imported_generator
+from tfpix2pix.importers.projectors import imported_projector
 from tfpix2pix.importers.state_dicts import idle_statistics, plain_state, read_state_dict
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "imported_discriminator",
     "imported_generator",
     "imported_multiscale_discriminator",
+    "imported_projector",
     "plain_state",
     "read_state_dict",
 ]

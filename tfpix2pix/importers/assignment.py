@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
-from tfpix2pix.importers.state_dicts import STATISTICS, idle_statistics
+from tfpix2pix.importers.state_dicts import STATISTICS, blurs, idle_statistics
 from tfpix2pix.layers import CONVENTIONS, Conventions
 
 # A kernel is [height, width, inputs, outputs] in Keras' convolutions and [height, width, outputs,
@@ -66,7 +66,8 @@ def conventions(options: Mapping) -> Conventions:
         >>> conventions({"norm": "batch", "bias": "all"}).has_bias("batch")
         True
     """
-    changes = {name: options[name] for name in ("affine_instance", "bias") if name in options}
+    names = ("affine_instance", "antialiased", "bias")
+    changes = {name: options[name] for name in names if name in options}
     return dataclasses.replace(CONVENTIONS["pytorch"], **changes)
 
 
@@ -165,7 +166,7 @@ def assign(
 
 def _check_nothing_is_left(network, state, used):
     """Refuses weights of a checkpoint that the network has no place for."""
-    used = {*used, *idle_statistics(state)}
+    used = {*used, *idle_statistics(state), *blurs(state)}
     for name, value in state.items():
         if name not in used and not name.endswith("num_batches_tracked"):
             raise InputError(

@@ -8,7 +8,7 @@ from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.importers.assignment import assign, conventions, normalized_as, with_norms
-from tfpix2pix.importers.state_dicts import plain_state
+from tfpix2pix.importers.state_dicts import blurs, plain_state
 from tfpix2pix.networks import (
     image_discriminator,
     multiscale_discriminator,
@@ -30,9 +30,9 @@ def imported_discriminator(
 
     Returns:
         `(discriminator, options)`: a `keras.Model` with open sides, and what describes it:
-        `base_filters`, `receptive_field`, `norm`, `conditional`, and `bias` and `affine_instance`
-        where they are not those of the conventions `"pytorch"`. Without `source_channels` it is
-        an `image_discriminator`, and `conditional` is `False`.
+        `base_filters`, `receptive_field`, `norm`, `conditional`, and `bias`, `affine_instance` and
+        `antialiased` where they are not those of the conventions `"pytorch"`. Without
+        `source_channels` it is an `image_discriminator`, and `conditional` is `False`.
 
     Raises:
         ValueError: If the state dict is not that of a PatchGAN; names the first layer that differs.
@@ -52,6 +52,7 @@ def imported_discriminator(
         "receptive_field": receptive_field,
         "conditional": source_channels is not None and kernel.shape[1] != target_channels,
         **normalized_as(state, inner[0]),
+        **({"antialiased": True} if blurs(state) else {}),
     }
     common = {name: options[name] for name in ("base_filters", "receptive_field", "norm")}
     common["conventions"] = conventions(options)

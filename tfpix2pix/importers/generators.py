@@ -1,4 +1,4 @@
-"""U-Nets and ResNets from the state dicts of pytorch-CycleGAN-and-pix2pix and of pix2pixHD."""
+"""U-Nets and ResNets from the state dicts of pytorch-CycleGAN-and-pix2pix and its descendants."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,19 +7,21 @@ from tensorflow import keras
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.importers.assignment import assign, conventions, normalized_as, with_norms
-from tfpix2pix.importers.state_dicts import plain_state
+from tfpix2pix.importers.state_dicts import blurs, plain_state
 from tfpix2pix.networks import enhanced_generator, resnet_generator, unet_generator
 
 UNET = "unet"
 RESNET = "resnet"
 GLOBAL = "global"  # A ResNet of more than two halvings.
 ENHANCED = "enhanced"
+ANTIALIASED = "antialiased"  # A ResNet that halves and doubles by blurs.
 # What a state dict of each has that none after it has: a kernel of this name and side.
 STEMS = {
     UNET: ("model.model.0.weight", 4),
     ENHANCED: ("model1_1.1.weight", 7),
     RESNET: ("model.1.weight", 7),
 }
+RESNETS = (RESNET, GLOBAL, ANTIALIASED)
 RESIDUAL = ("base_filters", "blocks", "halvings", "norm")
 
 
@@ -33,8 +35,8 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
         `(generator, options)`: a `keras.Model` with open sides, and what describes it:
         `source_channels`, `target_channels`, `base_filters`, `norm`; `depth` of a U-Net, `blocks`,
         `halvings` and `dropout` of a ResNet, `enhancers` and `enhancer_blocks` of pix2pixHD's local
-        one; and `bias` and `affine_instance` where they are not those of the conventions
-        `"pytorch"`. Whether a U-Net had dropout, its weights do not tell.
+        one; and `bias`, `affine_instance` and `antialiased` where they are not those of the
+        conventions `"pytorch"`. Whether a U-Net had dropout, its weights do not tell.
 
     Raises:
         ValueError: If the state dict is that of no such network; names the first layer that
@@ -47,7 +49,7 @@ def imported_generator(state: Mapping[str, np.ndarray]) -> tuple[keras.Model, di
         tfpix2pix.errors.InputError: ...
     """
     state = plain_state(state)
-    build = {UNET: _unet, RESNET: _resnet, GLOBAL: _resnet, ENHANCED: _enhanced}
+    build = {UNET: _unet, ENHANCED: _enhanced, **dict.fromkeys(RESNETS, _resnet)}
     return build[generator_kind(state)](state)
 
 
@@ -58,7 +60,8 @@ def generator_kind(state: Mapping[str, np.ndarray]) -> str:
         state: Dict of name to array or tensor; see `plain_state`.
 
     Returns:
-        `"unet"`, `"resnet"`, or `"global"` or `"enhanced"` of pix2pixHD.
+        `"unet"`, `"resnet"`, `"antialiased"` of a ResNet with blurs, or `"global"` or `"enhanced"`
+        of pix2pixHD.
 
     Raises:
         ValueError: If it is of none.
@@ -70,6 +73,8 @@ def generator_kind(state: Mapping[str, np.ndarray]) -> str:
     state = plain_state(state)
     for kind, (name, side) in STEMS.items():
         if name in state and state[name].ndim == 4 and state[name].shape[-1] == side:
+            if kind == RESNET and blurs(state):
+                return ANTIALIASED
             is_global = kind == RESNET and _residual_levels(state, "model")[1]["halvings"] > 2
             return GLOBAL if is_global else kind
     stems = " or ".join(f"{name} of {side}x{side}" for name, side in STEMS.values())
@@ -125,9 +130,10 @@ def _unet_modules(prefixes: Sequence[str]) -> dict[str, str]:
 
 def _resnet(state):
     levels, options = _residual_levels(state, "model")
-    head = f"model.{_count(options) + 1}"
+    head = f"model.{_count(options, 4 if blurs(state) else 3) + 1}"
     options |= _sides(state, levels["stem_conv"], head, channel_axis=0)
     options |= normalized_as(state, levels["stem_conv"])
+    options |= {"antialiased": True} if blurs(state) else {}
     generator = resnet_generator(
         (None, None, options["source_channels"]),
         options["target_channels"],
@@ -174,9 +180,11 @@ def _residual_levels(state, prefix):
     """Maps our convolutions to PyTorch's modules, all but the head, and returns their options."""
     halvings = 0
     filters = len(state[f"{prefix}.1.weight"])
-    while _doubles(state.get(f"{prefix}.{4 + 3 * halvings}.weight"), filters * 2**halvings):
+    blur = 1 if blurs(state) else 0  # A module behind what halves, and before what doubles.
+    step = 3 + blur
+    while _doubles(state.get(f"{prefix}.{4 + step * halvings}.weight"), filters * 2**halvings):
         halvings += 1
-    first = 4 + 3 * halvings
+    first = 4 + step * halvings
     blocks = _blocks_from(state, prefix, first)
     # The second convolution of a block is its module 5; or, behind a dropout, 6.
     block_names = [f"{prefix}.{first + number}.conv_block" for number in range(blocks)]
@@ -184,8 +192,8 @@ def _residual_levels(state, prefix):
     has_dropout = sixth and not fifth
     levels = {"stem_conv": f"{prefix}.1"}
     for level in range(halvings):
-        levels[f"down{level + 1}_conv"] = f"{prefix}.{4 + 3 * level}"
-        levels[f"up{halvings - level}_conv"] = f"{prefix}.{first + blocks + 3 * level}"
+        levels[f"down{level + 1}_conv"] = f"{prefix}.{4 + step * level}"
+        levels[f"up{halvings - level}_conv"] = f"{prefix}.{first + blocks + blur + step * level}"
     for number, name in enumerate(block_names, start=1):
         levels[f"block{number}_first_conv"] = f"{name}.1"
         levels[f"block{number}_second_conv"] = f"{name}.{6 if has_dropout else 5}"
@@ -205,9 +213,9 @@ def _blocks_from(state, prefix, first):
     return count
 
 
-def _count(options):
+def _count(options, modules_of_level):
     """Returns how many modules of a ResNet come before its head."""
-    return 4 + 6 * options["halvings"] + options["blocks"]
+    return 4 + 2 * modules_of_level * options["halvings"] + options["blocks"]
 
 
 def _sides(state, stem, head, *, channel_axis):

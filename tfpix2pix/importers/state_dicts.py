@@ -95,6 +95,22 @@ def idle_statistics(state: Mapping[str, Any]) -> list[str]:
     return [name for name in names if f"{name.rpartition('.')[0]}.weight" not in state]
 
 
+def blurs(state: Mapping[str, Any]) -> list[str]:
+    """Lists the fixed kernels of blurs, by which antialiased networks halve and double.
+
+    Args:
+        state: As from `plain_state`.
+
+    Returns:
+        Names of their entries.
+
+    Example:
+        >>> blurs({"model.1.weight": 1, "model.7.filt": 1})
+        ['model.7.filt']
+    """
+    return [name for name in state if name.endswith(".filt")]
+
+
 def _arrays(state):
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
