@@ -30,8 +30,8 @@ def patch_nce(queries, keys, *, temperature: float = 0.07):
         [Park et al., 2020](https://arxiv.org/abs/2007.15651), equations 2 and 3.
     """
     queries = _directions(queries)
-    keys = tf.stop_gradient(_directions(keys))
-    logits = tf.matmul(queries, keys, transpose_b=True) / temperature
+    keys = tf.stop_gradient(_directions(keys)) * (1.0 / temperature)
+    logits = tf.matmul(queries, keys, transpose_b=True)
     batch, patches, _ = tf.unstack(tf.shape(logits))
     own = tf.repeat(tf.range(patches)[tf.newaxis], batch, axis=0)
     entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(own, logits)
@@ -48,4 +48,4 @@ def _directions(vectors):
     squares = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
     has_direction = squares > EPSILON**2
     lengths = tf.sqrt(tf.where(has_direction, squares, 1.0))
-    return tf.where(has_direction, vectors / (lengths + EPSILON), 0.0)
+    return vectors * tf.where(has_direction, 1.0 / (lengths + EPSILON), 0.0)
