@@ -230,3 +230,25 @@ def gram(features):
     batch, height, width, channels = features.shape
     rows = features.reshape(batch, height * width, channels)
     return rows.transpose(0, 2, 1) @ rows / (height * width)
+
+
+def patch_nce(queries, keys, temperature):
+    """Park et al., 2020, equation 3, as the authors compute it, of `[batch, patches, units]`."""
+    queries, keys = (
+        x / (np.linalg.norm(x, axis=-1, keepdims=True) + 1e-7) for x in (queries, keys)
+    )
+    losses = []
+    for q, k in zip(queries, keys):
+        own = (q * k).sum(-1, keepdims=True)
+        others = q @ k.T
+        np.fill_diagonal(others, -10.0)
+        logits = np.concatenate([own, others], 1) / temperature
+        losses.append(np.mean(np.log(np.exp(logits).sum(1)) - logits[:, 0]))
+    return np.array(losses)
+
+
+def blur(x):
+    """Every second pixel of `[height, width]` blurred by 1, 2, 1 along each side, reflected."""
+    x = np.pad(x, 1, mode="reflect")
+    x = (x[:-2] + 2 * x[1:-1] + x[2:])[::2] / 4
+    return (x[:, :-2] + 2 * x[:, 1:-1] + x[:, 2:])[:, ::2] / 4

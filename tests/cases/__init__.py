@@ -10,16 +10,18 @@ from tensorflow import keras
 
 from tfpix2pix import CycleGAN, Pix2Pix, TwinGAN, layers, load_run, losses, metrics
 from tfpix2pix.families import Phase
-from tfpix2pix.models import HintedPix2Pix, Pix2PixHD, Stylization
+from tfpix2pix.models import CUT, HintedPix2Pix, Pix2PixHD, Stylization
 from tfpix2pix.models.cyclegan import DISCRIMINATORS, GENERATORS
 from tfpix2pix.models.domain_vectors import NO_VECTORS
 from tfpix2pix.networks import (
     TwinNetworks,
     enhanced_generator,
+    feature_maps,
     hinted_translator,
     image_discriminator,
     multiscale_discriminator,
     patch_discriminator,
+    patch_projector,
     resnet_generator,
     scene_translator,
     style_encoders,
@@ -86,6 +88,18 @@ NETWORKS = {
         ),
         (IMAGE,),
         (2, 16, 24, 2),
+    ),
+    "feature_maps": Case(
+        lambda: feature_maps(
+            resnet_generator(IMAGE[1:], base_filters=4, blocks=2, norm="none", seed=5), ["block1"]
+        ),
+        (IMAGE,),
+        (2, 4, 6, 16),
+    ),
+    "patch_projector": Case(
+        partial(patch_projector, [5], units=7, initializer="normal", gain=0.3, seed=5),
+        ((2, 6, 5),),
+        (2, 6, 7),
     ),
     "hinted_translator": Case(
         lambda: hinted_translator(
@@ -176,6 +190,9 @@ LAYERS = {
         (IMAGE, (2, 4)),
         (2, 16, 24, 1),
     ),
+    "BlurPooling2D": Case(
+        partial(layers.BlurPooling2D, name="blur"), ((2, 15, 24, 3),), (2, 8, 12, 3)
+    ),
     "FeatureChoice": Case(
         partial(layers.FeatureChoice, name="choice"), (IMAGE, IMAGE, IMAGE), IMAGE
     ),
@@ -186,6 +203,9 @@ LAYERS = {
         partial(layers.InstanceBoundaries, name="boundaries"), ((2, 16, 24, 1),), (2, 16, 24, 1)
     ),
     "InstanceMean": Case(partial(layers.InstanceMean, name="mean"), (IMAGE, (2, 16, 24, 1)), IMAGE),
+    "ReflectionPadding2D": Case(
+        partial(layers.ReflectionPadding2D, 3, name="pad"), (IMAGE,), (2, 22, 30, 3)
+    ),
     "ReflectedConv2D": Case(
         partial(layers.ReflectedConv2D, 5, 7, activation="relu", name="conv"),
         (IMAGE,),
@@ -304,6 +324,9 @@ LOSSES = {
     "dragan_variance": Case(lambda: _dragan_variance_alone, (IMAGE, IMAGE, IMAGE), (2,)),
     "r1": Case(lambda: partial(losses.r1, _judge), (IMAGE, IMAGE, IMAGE), (2,)),
     "feature_matching": Case(lambda: _matched, (IMAGE, IMAGE), (2,)),
+    "patch_nce": Case(
+        lambda: partial(losses.patch_nce, temperature=0.2), ((2, 6, 5), (2, 6, 5)), (2,)
+    ),
     "perceptual": Case(lambda: _perceptual, (IMAGE, IMAGE), (2,)),
     "content": Case(lambda: _by_layers(losses.content), (IMAGE, IMAGE), (2,)),
     "gram": Case(lambda: _by_layers(losses.gram), (IMAGE, IMAGE), (2,)),
@@ -393,6 +416,22 @@ def tiny_pix2pixhd(optimizer=None, has_instances=False, encoded=False, enhanced=
     return model
 
 
+def tiny_cut(optimizer=None, names=("image", "down1", "block1"), **options):
+    """Returns a compiled CUT for 32-pixel images."""
+    options = {"patches": 16, **options}
+    shape = (32, 32, 3)
+    generator = resnet_generator(shape, base_filters=4, blocks=1, conventions="paper")
+    maps = feature_maps(generator, names)
+    players = {
+        "generator": generator,
+        "discriminator": image_discriminator(shape, receptive_field=16, base_filters=4),
+        "projector": patch_projector([x.shape[-1] for x in maps.outputs], units=32, gain=1.0),
+    }
+    model = CUT(players, maps, **options)
+    model.compile(optimizer and {player: optimizer() for player in model.players})
+    return model
+
+
 def tiny_hints(optimizer=None, **options):
     """Returns a compiled HintedPix2Pix of one channel to two, for 32-pixel images."""
     generator = unet_generator((32, 32, 4), 2, depth=3, base_filters=4, dropout_levels=0)
@@ -418,6 +457,7 @@ MODELS = {
     "Stylization": Case(tiny_stylization, ((2, 16, 16, 3), (2, 16, 16, 3)), (2, 16, 16, 3)),
     # Of one phase, since the model has the layers of all, and moves those of its phase.
     "TwinGAN": Case(partial(tiny_twingan, size=4), ((2, 4, 4, 3), (2, 4, 4, 3)), (2, 4, 4, 3)),
+    "CUT": Case(tiny_cut, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
     "CycleGAN": Case(tiny_cyclegan, ((2, 32, 32, 3), (2, 32, 32, 3)), (2, 32, 32, 3)),
     "Pix2PixHD": Case(tiny_pix2pixhd, ((2, 16, 16, 3), (2, 16, 16, 3)), (2, 16, 16, 3)),
     "HintedPix2Pix": Case(tiny_hints, ((2, 32, 32, 1), (2, 4, 5), (2, 32, 32, 2)), (2, 32, 32, 2)),

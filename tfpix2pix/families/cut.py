@@ -15,6 +15,7 @@ from tfpix2pix.inference.direction import Direction
 from tfpix2pix.layers import Conventions
 from tfpix2pix.layers.initialization import derived_seed
 from tfpix2pix.models import CUT
+from tfpix2pix.networks.cut import default_features
 from tfpix2pix.networks.resnet import HALVINGS
 from tfpix2pix.optimizers import AdamSettings
 
@@ -117,9 +118,7 @@ def model(config: ExperimentConfig) -> CUT:
             seed=seeds["generator"],
             **common,
         )
-        maps = networks.feature_maps(
-            generator, options.features or networks.default_features(blocks)
-        )
+        maps = networks.feature_maps(generator, options.features or default_features(blocks))
         common["norm"] = options.discriminator_norm or options.norm
         discriminator = networks.image_discriminator(
             (None, None, target),
@@ -211,7 +210,7 @@ def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, 
     options = {"antialiased": False, **options}
     if "projector" in states:
         players["projector"], found = importers.imported_projector(states["projector"])
-        features = networks.default_features(options["blocks"])
+        features = default_features(options["blocks"])
         if not options["antialiased"] and options["blocks"] >= 7:
             features = PLAIN_FEATURES
         filters = options["base_filters"]

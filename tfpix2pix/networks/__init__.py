@@ -1,6 +1,6 @@
 """Networks: the papers' architectures, as functions that return functional Keras models."""
 
-from tfpix2pix.networks.cut import default_features, feature_maps, patch_projector
+from tfpix2pix.networks.cut import feature_maps, patch_projector
 from tfpix2pix.networks.growth import TwinNetworks
 from tfpix2pix.networks.hinted import hinted_translator
 from tfpix2pix.networks.patchgan import (
@@ -29,7 +29,6 @@ from tfpix2pix.networks.unet import unet_generator
 __all__ = [
     "PerceptualFeatures",
     "TwinNetworks",
-    "default_features",
     "enhanced_generator",
     "feature_maps",
     "hinted_translator",
