@@ -87,6 +87,18 @@ def test_scenes_are_measured_with_labels_and_instances():
                 assert set(made) == {"discriminator_gan", "generator_gan", "generator_features"}
 
 
+def test_one_direction_is_measured_with_blurs():
+    pytest.importorskip("torch")
+    options = options_of("cut_tiny", size=32, filters=4)
+    for kind, contenders in worker.contenders("cut").items():
+        for name in ("tfpix2pix", "PyTorch", "PyTorch, bfloat16"):
+            made = contenders[name].build(options)()
+            shape = made.shape if kind == "translate" else None
+            assert shape in (None, (1, 32, 32, 3), (1, 3, 32, 32)), name
+            if kind == "step" and name != "tfpix2pix":
+                assert set(made) == {"discriminator_gan", "generator_gan", "generator_nce"}
+
+
 @pytest.mark.parametrize("preset", ["hints_tiny", "colorization"])
 def test_what_is_made_of_photos_is_measured_with_its_channels_and_points(preset):
     pytest.importorskip("torch")

@@ -74,6 +74,11 @@ class CUTConfig:
     adversarial: Literal["cross_entropy", "least_squares", "hinge", "wasserstein"] = "least_squares"
     real_label: float = 1.0
 
+    def __post_init__(self):
+        """Brings the names of features, a list in files, into the form of a tuple."""
+        if self.features is not None:
+            object.__setattr__(self, "features", tuple(self.features))
+
     def multiple(self, image_size: tuple) -> int:
         """Returns what the sides of images must be multiples of.
 
