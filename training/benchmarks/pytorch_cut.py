@@ -32,10 +32,17 @@ class Blur(nn.Module):
         """Blurs."""
         if not self.doubles:
             return nn.functional.conv2d(self.pad(x), self.filt, stride=2, groups=x.shape[1])
+        # PyTorch 2.13 compiles a gradient of the padding that fails on its strides.
+        padded = _repeated_border(x) if torch.compiler.is_compiling() else self.pad(x)
         x = nn.functional.conv_transpose2d(
-            self.pad(x), self.filt, stride=2, padding=2, groups=x.shape[1]
+            padded, self.filt, stride=2, padding=2, groups=x.shape[1]
         )
         return x[:, :, 1:-1, 1:-1]
+
+
+def _repeated_border(x):
+    x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
+    return torch.cat([x[..., :1], x, x[..., -1:]], 3)
 
 
 def halving(channels: int) -> Blur:
