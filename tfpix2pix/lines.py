@@ -6,6 +6,7 @@ import os
 import sys
 from importlib import metadata
 
+from tfpix2pix import memory
 from tfpix2pix.quiet import quiet
 from tfpix2pix.version import __version__
 
@@ -43,6 +44,9 @@ def load():
     # then takes 1.22 instead of 0.94 s. It reads the variable once, so this only helps where
     # TensorFlow has not been imported before.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    bytes_of_tensors = memory.limit()
+    if bytes_of_tensors is not None:
+        os.environ.setdefault("TF_MKL_ALLOC_MAX_BYTES", str(bytes_of_tensors))
     with quiet() if int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0)) else contextlib.nullcontext():
         import tensorflow as tf
     keras_version = getattr(tf.keras, "__version__", "2")  # tf_keras does not tell its own here.

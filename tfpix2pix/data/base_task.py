@@ -26,6 +26,8 @@ class Task:
         name: What configurations and model cards call it; a class that states one is a task of its
             own, and its subclasses that state none are forms of the same.
         of_photos: Whether source and target are made of one photo.
+        pixelwise: Whether each pixel of `source` and `picture` depends on the same pixel alone, so
+            that large images can be converted by rows. A task that looks around states `False`.
         photo_channels: How many channels its photos need, if it is not for the files to decide.
 
     Example:
@@ -36,6 +38,7 @@ class Task:
     formats: tuple[PixelFormat, ...]
     name: ClassVar[str]
     of_photos: ClassVar[bool] = False
+    pixelwise: ClassVar[bool] = True
     photo_channels: ClassVar[Optional[int]] = None
 
     @classmethod

@@ -149,6 +149,7 @@ class Inpainting(Task):
 
     name = "inpainting"
     of_photos = True
+    pixelwise = False
 
     def source(self, pixels):
         """Converts a photo to a network's input: the photo without its centre."""

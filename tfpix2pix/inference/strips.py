@@ -90,6 +90,34 @@ def translate_in_strips(
     return tf.convert_to_tensor(result)
 
 
+def convert_in_strips(convert: Callable, *images, rows: Optional[int]) -> np.ndarray:
+    """Converts images by rows, so that what lies between is small.
+
+    Args:
+        convert: Function of `[rows, width, channels]` of each image to another, each pixel of which
+            depends on the same pixel alone.
+        *images: `[height, width, channels]` of one height and width.
+        rows: Rows of a strip; `None` for all at once.
+
+    Returns:
+        `[height, width, channels]`.
+
+    Example:
+        >>> convert_in_strips(np.negative, np.eye(3)[..., np.newaxis], rows=2)[..., 0].tolist()
+        [[-1.0, -0.0, -0.0], [-0.0, -1.0, -0.0], [-0.0, -0.0, -1.0]]
+    """
+    if rows is None:
+        return np.asarray(convert(*images))
+    height = images[0].shape[0]
+    converted = None
+    for start in range(0, height, rows):
+        strip = np.asarray(convert(*(image[start : start + rows] for image in images)))
+        if converted is None:
+            converted = np.empty((height, *strip.shape[1:]), strip.dtype)
+        converted[start : start + rows] = strip
+    return converted
+
+
 @dataclass(frozen=True)
 class _Map:
     """A feature map of `shape`, `[batch, height, width, channels]`, computed when rows are read."""

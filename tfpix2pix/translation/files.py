@@ -140,7 +140,7 @@ def translate_files(
                 if len(examples) < MOST_SHOWN and (not examples or examples[-1][0] != file):
                     examples.append((file, outputs))
         except (InputError, OSError, MemoryError, tf.errors.OpError) as error:
-            failures[str(file)] = reason_of(error)
+            failures[str(file)] = reason_of(error, translator.memory_cure)
     done = FileReport(counts[True], counts[False], failures, examples, wide)
     if grid is not None and examples:
         report.save_picture(contact_sheet(done, translator), grid)

@@ -16,7 +16,9 @@ from tfpix2pix.export import chosen_direction, directions_of, read_card, task_of
 from tfpix2pix.export.directions import SET
 from tfpix2pix.inference import Control, Direction
 from tfpix2pix.inference.controls import control_batch
+from tfpix2pix.inference.strips import convert_in_strips
 from tfpix2pix.inference.translation import has_open_sides
+from tfpix2pix.translation.reasons import SMALLER, memory_cure
 from tfpix2pix.translation.value_files import ValueFolder, read_value
 
 _NOTHING = MappingProxyType({})
@@ -36,6 +38,7 @@ class Translator(NamedTuple):
         folders: `ValueFolder`s of the controls whose values differ by file.
         ids: Whether files are maps of numbers, see `tfpix2pix.data.ids.decode_ids`.
         size: `(height, width)` of the images that were trained on, if it is known.
+        memory_cure: What helps where memory lacks for an image.
 
     Example:
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
@@ -52,6 +55,7 @@ class Translator(NamedTuple):
     folders: tuple[ValueFolder, ...] = ()
     ids: bool = False
     size: Optional[tuple[int, int]] = None
+    memory_cure: str = SMALLER
 
 
 def direction_translator(
@@ -95,8 +99,11 @@ def direction_translator(
     source_format = task.source_format
     controls, folders = _read_controls(direction.controls, controls)
 
+    rows = strip if task.pixelwise else None
+
     def translated(pixels, values):
-        source = task.source(formats.fitting(pixels, source_format))[tf.newaxis]
+        pixels = formats.fitting(pixels, source_format)
+        source = convert_in_strips(task.source, pixels, rows=rows)[np.newaxis]
         translations = inference.translate_in(
             direction,
             source,
@@ -107,7 +114,7 @@ def direction_translator(
             strip=strip,
         )
         batches = [translations] if samples is None else translations
-        return [task.picture(source, batch)[0].numpy() for batch in batches]
+        return [convert_in_strips(task.picture, source[0], x[0], rows=rows) for x in batches]
 
     least = source_format.value_range[0]
     shape = (*_size_of_trial(direction, controls), source_format.channels)
@@ -127,6 +134,7 @@ def direction_translator(
         samples,
         folders,
         task.has_ids,
+        memory_cure=memory_cure(direction.network, strip),
     )
 
 
