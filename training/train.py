@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import difflib
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -68,6 +69,9 @@ def parse(arguments: Optional[list]):
             f"Overrides must be options of `{start.name}` with values of their type. Received: "
             f"{' '.join(str(error).split())}. {cure}`python -m training.train --help` lists all."
         ) from error
+    for name, value in parsed.items():
+        if isinstance(value, str):  # Those of a file; `at_home` has read the command line's.
+            parsed[name] = os.path.expanduser(value)
     for name, value in other_length.items():
         parsed[f"train.{name}"] = value
     sections = parser.instantiate(parsed)

@@ -113,6 +113,8 @@ CURES = {
     "an answer that is no HTTP": "Leave http:// out for the port of gRPC, or give that of REST.",
     "Scale it, or cut it into parts.": "Send it in tiles (--tile 1024, or `tiling` of `Client`), "
     "or scale it.",
+    "Hints must be points": "Correct or remove this point.",
+    "Leave some out.": "Send fewer hints.",
 }
 NODE = re.compile(r"\s*\[\[\{\{.*", re.DOTALL)  # Where in its graph TensorFlow found a fault.
 

@@ -120,6 +120,14 @@ def test_the_home_folder_is_found_after_an_equals_sign(tmp_path, monkeypatch):
     assert codecs.read(tmp_path / "white/1.png").max() == 255
 
 
+def test_the_home_folder_is_found_in_a_configuration(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text('data:\n  folder: "~/set"\nrun: ~/runs/a\n')
+    config, options = parse(["quickstart", "--config", f"{tmp_path}/mine.yaml"])
+    assert config.data.folder == f"{tmp_path}/set"
+    assert options.run == f"{tmp_path}/runs/a"
+
+
 def test_data_in_a_bucket_are_named():
     """gs:// became gs:/, and the message advised to check the spelling."""
     with pytest.raises(InputError, match=r"exports lie on this machine\. Received: "):

@@ -177,6 +177,35 @@ def versions(folder: Union[str, Path]) -> list[int]:
     return sorted(number for number in numbers if number is not None)
 
 
+def newest_version(folder: Union[str, Path]) -> Path:
+    """Returns the folder of the newest version of an export.
+
+    Args:
+        folder: Folder of the served model, or of a version.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> newest_version("no-such-export")
+        Traceback (most recent call last):
+        ...
+        tfpix2pix.errors.InputError: An export is a folder with numbered versions, ...
+    """
+    folder = Path(folder)
+    numbers = versions(folder) if folder.is_dir() else []
+    version = folder / str(numbers[-1]) if numbers else folder
+    if not (version / "saved_model.pb").is_file():
+        raise InputError(
+            "An export is a folder with numbered versions, as `tfpix2pix.export.export` makes it. "
+            f"Received: {str(folder)!r}, which has none. Check the spelling or export a run."
+        )
+    return version
+
+
 def _remove_oldest(folder, keep):
     oldest = versions(folder)[:-keep]
     for path in [path for path in folder.iterdir() if _number(path) in oldest]:

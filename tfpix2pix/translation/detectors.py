@@ -18,11 +18,11 @@ from tfpix2pix.data.parallel import Progress, map_in_parallel, silent
 from tfpix2pix.data.sources import Examples
 from tfpix2pix.errors import InputError
 from tfpix2pix.export import read_card
+from tfpix2pix.export.publication import newest_version
 from tfpix2pix.translation.translators import (
     Translator,
     direction_translator,
     export_translator,
-    newest_version,
 )
 
 DRAWINGS = "drawings"  # Folder in the user's cache folder.

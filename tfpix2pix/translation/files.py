@@ -88,8 +88,7 @@ def translate_files(
         format: Of the translations; by default png, or tiff for what png cannot hold.
         frames: Whether frames become files in a folder, or an animation in the same format with the
             same durations, which is in memory while it is translated.
-        size: Pixels that the longer side is resized to before, with the maps and points in the
-            files of `folders`; by default it stays.
+        size: Pixels to resize the longer side to before, with maps and points; by default it stays.
         half: Which half of side-by-side files to translate; by default all of each file.
         overwrite: Whether to translate again what is there already.
         grid: PNG file for a picture of the first images beside their translations.
@@ -276,10 +275,11 @@ class _Work(NamedTuple):
             raise InputError(f"An image must have pixels. Received: {pixels.shape}. Replace it.")
         if self.size:
             sides = pixels.shape[:2]
-            for control, _ in self.value_files:
-                value = values[control.name]
-                scaled_one = scaled_value(value, control, sides, self.size, self.translator.kernel)
-                values = {**values, control.name: scaled_one}
+            own = ((control, values[control.name]) for control, _ in self.value_files)
+            values = {
+                control.name: scaled_value(value, control, sides, self.size, self.translator.kernel)
+                for control, value in (*self.translator.shared, *own)
+            }
             pixels = scaled(pixels, self.size, self.translator.kernel)
         translations = self.translator.translate(pixels, *([values] if values else []))
         channels = pixels.shape[-1]

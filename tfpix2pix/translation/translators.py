@@ -12,8 +12,9 @@ from tfpix2pix import inference
 from tfpix2pix.data import codecs, formats, images
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.errors import InputError
-from tfpix2pix.export import chosen_direction, directions_of, read_card, task_of, versions
+from tfpix2pix.export import chosen_direction, directions_of, read_card, task_of
 from tfpix2pix.export.directions import SET
+from tfpix2pix.export.publication import newest_version
 from tfpix2pix.inference import Control, Direction
 from tfpix2pix.inference.controls import control_batch
 from tfpix2pix.inference.strips import convert_in_strips
@@ -39,6 +40,7 @@ class Translator(NamedTuple):
         ids: Whether files are maps of numbers, see `tfpix2pix.data.ids.decode_ids`.
         size: `(height, width)` of the images that were trained on, if it is known.
         memory_cure: What helps where memory lacks for an image.
+        shared: `(control, value)` of the values that all files have.
 
     Example:
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
@@ -56,6 +58,7 @@ class Translator(NamedTuple):
     ids: bool = False
     size: Optional[tuple[int, int]] = None
     memory_cure: str = SMALLER
+    shared: tuple[tuple[Control, Any], ...] = ()
 
 
 def direction_translator(
@@ -135,6 +138,7 @@ def direction_translator(
         folders,
         task.has_ids,
         memory_cure=memory_cure(direction.network, strip),
+        shared=_shared(direction.controls, controls),
     )
 
 
@@ -152,6 +156,10 @@ def _read_controls(known, controls):
         else:
             values[name] = read_value(value, known[name])
     return values, tuple(folders)
+
+
+def _shared(known, values):
+    return tuple((control, values[control.name]) for control in known if control.name in values)
 
 
 def _size_of_trial(direction, controls):
@@ -245,7 +253,13 @@ def _card_translator(signatures, entry, task, controls, kernel):
 
     _inputs(known, controls, takes_all)  # So that values that do not fit are refused at once.
     return Translator(
-        translate, source_format, task.target_format, kernel, folders=folders, ids=task.has_ids
+        translate,
+        source_format,
+        task.target_format,
+        kernel,
+        folders=folders,
+        ids=task.has_ids,
+        shared=_shared(known, controls),
     )
 
 
@@ -319,32 +333,3 @@ def _cardless_translator(signatures, kernel):
 
 def _decoded(answer):
     return codecs.decode(answer["output_bytes"][0].numpy()).pixels
-
-
-def newest_version(folder: Union[str, Path]) -> Path:
-    """Returns the folder of the newest version of an export.
-
-    Args:
-        folder: Folder of the served model, or of a version.
-
-    Returns:
-        `pathlib.Path`.
-
-    Raises:
-        ValueError: If there is none.
-
-    Example:
-        >>> newest_version("no-such-export")
-        Traceback (most recent call last):
-        ...
-        tfpix2pix.errors.InputError: An export is a folder with numbered versions, ...
-    """
-    folder = Path(folder)
-    numbers = versions(folder) if folder.is_dir() else []
-    version = folder / str(numbers[-1]) if numbers else folder
-    if not (version / "saved_model.pb").is_file():
-        raise InputError(
-            "An export is a folder with numbered versions, as `tfpix2pix.export.export` makes it. "
-            f"Received: {str(folder)!r}, which has none. Check the spelling or export a run."
-        )
-    return version

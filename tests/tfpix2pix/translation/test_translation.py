@@ -425,6 +425,25 @@ def test_maps_of_an_image_are_resized_with_it(tmp_path):
     assert received[0].tolist() == [[[7], [300]], [[65535], [0]]]
 
 
+def test_points_that_all_files_have_are_resized_with_each(tmp_path):
+    hints = Control("hints", tf.TensorSpec((None, 6)), about={"kind": "points"})
+    codecs.write(noise(60, 80, 1), tmp_path / "in/a.png")
+    codecs.write(noise(60, 40, 1), tmp_path / "in/b.png")
+    received = []
+
+    def translate(pixels, values):
+        received.append(values["hints"].tolist())
+        return [pixels]
+
+    shared = ((hints, [(10, 20, (255, 0, 0), 3.5)]),)
+    translator = Translator(translate, GREY, GREY, shared=shared)
+    translation.translate_files(translator, tmp_path / "in", tmp_path / "out", size=30)
+    assert received == [
+        [[3.4375, 7.1875, 255, 0, 0, 1.0]],  # By 3/8 around the centre of the corner pixel.
+        [[4.75, 9.75, 255, 0, 0, 1.5]],
+    ]
+
+
 def test_only_a_few_files_are_read_ahead(tmp_path):
     for index in range(9):
         codecs.write(noise(2, 2, 3), tmp_path / f"in/{index}.png")
