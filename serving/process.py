@@ -123,11 +123,14 @@ def _ended_in_order():
 def ended_by(*errors):
     """Ends a program on an error with its message on the standard error, and status 1.
 
-    `tfpix2pix.errors.reported` does so for errors of the library, which the client does without.
+    `tfpix2pix.errors.reported` does so for errors of the library, which the client does without;
+    of Ctrl-C as well.
 
     Args:
         errors: Classes of exceptions; any other passes with its traceback.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except errors as error:

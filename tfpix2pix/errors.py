@@ -1,10 +1,24 @@
 """The error for input that breaks a rule; every package of ours may import it."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NO_ROOM = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+# What systems and TensorFlow, which has errors of its own for it, say of disks: the reasons, the
+# rule and the cure.
+REFUSALS = (
+    (
+        ("No space left on device", "Disk quota exceeded"),
+        "There must be room where a program writes.",
+        "Make room, and start the same command again.",
+    ),
+    (
+        ("Permission denied", "Read-only file system"),
+        "A program must be allowed to read and write the files and folders that it is given.",
+        "Change their permissions, or name others.",
+    ),
+)
 
 
 class InputError(ValueError):
@@ -25,8 +39,9 @@ class InputError(ValueError):
 def reported() -> Iterator[None]:
     """Ends a program on an `InputError` with its message on the standard error, and status 1.
 
-    So does a full or read-only disk; any other exception passes with its traceback. A character
-    that the console's encoding lacks is written as its number, and does not end the program.
+    So does a disk that is full or may not be written; any other exception passes with its
+    traceback. A character that the console's encoding lacks is written as its number, and does not
+    end the program. Ctrl-C, which has ended it at once while it was loading, lets it tidy up.
 
     Example:
         >>> with reported():
@@ -38,19 +53,18 @@ def reported() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # Of the package of the program.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except InputError as error:
         sys.exit(f"error: {error}")
     except Exception as error:
-        if not any(reason in str(error) for reason in NO_ROOM):
-            raise
-        # TensorFlow has errors of its own for it, which this file does not know.
-        reason = " ".join(str(error).split())[-200:]
-        sys.exit(
-            f"error: There must be room where a program writes. Received: {reason}. Make room, and "
-            "start the same command again."
-        )
+        received = " ".join(str(error).split())[-200:]
+        for reasons, rule, cure in REFUSALS:
+            if any(reason in str(error) for reason in reasons):
+                sys.exit(f"error: {rule} Received: {received}. {cure}")
+        raise
 
 
 MOST_NAMED = 5  # How many faulty files or names an error lists.

@@ -17,7 +17,7 @@ from tfpix2pix.datasets import fetch as fetching
 from tfpix2pix.datasets import hues as hue_measures
 from tfpix2pix.doctor import presentation
 from tfpix2pix.doctor.check import diagnose
-from tfpix2pix.errors import InputError, listed
+from tfpix2pix.errors import listed, reported
 from tfpix2pix.locations import at_home
 from tfpix2pix.runs import open_detector
 from training.engine.suggestions import (
@@ -334,7 +334,5 @@ def _report(done, to, command=None):
 
 
 if __name__ == "__main__":
-    try:
+    with reported():
         main()
-    except InputError as error:
-        sys.exit(f"error: {error}")

@@ -35,11 +35,22 @@ def test_without_an_error_the_program_goes_on():
         raise InputError("no")
 
 
-@pytest.mark.parametrize("reason", ["No space left on device", "Read-only file system"])
-def test_a_full_disk_ends_a_program_in_one_sentence(reason):
+@pytest.mark.parametrize(
+    ("reason", "rule", "cure"),
+    [
+        (
+            "No space left on device",
+            "There must be room where a program writes.",
+            "Make room, and start the same command again.",
+        ),
+        (
+            "Read-only file system",
+            "A program must be allowed to read and write the files and folders that it is given.",
+            "Change their permissions, or name others.",
+        ),
+    ],
+)
+def test_a_disk_that_may_not_be_written_ends_a_program_in_one_sentence(reason, rule, cure):
     with pytest.raises(SystemExit) as error, reported():
         raise OSError(28, reason, "out/1.png")
-    assert str(error.value).startswith("error: There must be room where a program writes. Received")
-    assert f"{reason}: 'out/1.png'. Make room, and start the same command again." in str(
-        error.value
-    )
+    assert str(error.value) == (f"error: {rule} Received: [Errno 28] {reason}: 'out/1.png'. {cure}")
