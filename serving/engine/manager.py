@@ -326,7 +326,8 @@ class Manager:
             version.servable = load(version.path)
         except ServingError as failure:
             error = failure
-            logger.warning("Loading %s failed: %s", version.path, failure.message)
+            reason = failure.message.partition("[[{{")[0].replace("Graph execution error:", "")
+            logger.warning("Loading %s failed: %s", version.path, " ".join(reason.split()))
         with self._changed:
             version.error = error
             if error is None:

@@ -1,5 +1,6 @@
 """Versions come, fail and go under requests, as with TensorFlow Serving."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -161,6 +162,28 @@ def test_a_failed_load_is_tried_again(made, started, tmp_path, caplog):
     manager = started(configured(tmp_path, "m"), load_retries=1000, retry_seconds=OFTEN)
     mending.join()
     assert numbers(manager, "m") == {1: 30}
+
+
+@pytest.mark.parametrize(
+    ("file", "size", "reason"),
+    [
+        ("saved_model.pb", 90, "Cannot parse file b'{}/saved_model.pb': Error parsing message."),
+        ("variables/variables.data-00000-of-00001", 2, "Read less bytes than requested"),
+        ("variables/variables.index", 9, "file is too short to be an sstable"),
+    ],
+)
+def test_a_version_that_is_cut_short_leaves_the_one_before(
+    made, started, tmp_path, caplog, file, size, reason
+):
+    """A copy that broke off, or a full disk of another machine."""
+    publish(made(3), tmp_path / "m/1")
+    manager = started(configured(tmp_path, "m"))
+    shutil.copytree(tmp_path / "m/1", tmp_path / "part")
+    os.truncate(tmp_path / "part" / file, size)
+    shutil.move(tmp_path / "part", tmp_path / "m/2")
+    wait_until(lambda: numbers(manager, "m") == {2: 50, 1: 30})
+    message = f"Loading {tmp_path}/m/2 failed: {reason.format(f'{tmp_path}/m/2')}"
+    assert caplog.messages[-1] == message
 
 
 def test_a_start_that_fails_tells_every_model(made, tmp_path):
