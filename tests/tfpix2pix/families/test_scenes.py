@@ -179,6 +179,7 @@ def unpacked(value):
     return np.load(io.BytesIO(zlib.decompress(base64.b64decode(value))))
 
 
+@pytest.mark.slow
 def test_a_run_of_labels_instances_and_photos_from_files_to_the_card(tmp_path):
     written = write_scenes(tmp_path / "data")
     write_scenes(tmp_path / "data", split="test", places=("label", "instance"))

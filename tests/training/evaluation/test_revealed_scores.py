@@ -138,6 +138,7 @@ def evaluated(runs, tmp_path_factory):
     return folder, json.loads((folder / "metrics.json").read_text()), printed.getvalue()
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_the_run_with_squares_of_its_target(evaluated, runs):
     """By the run's own door: a photo and a list of points, which show its target's colours."""
     folder, result, _ = evaluated
@@ -179,6 +180,7 @@ def test_pictures_are_those_of_the_run_with_squares_of_its_target(evaluated, run
             assert point["low"] <= point["mean"] <= point["high"]
 
 
+@pytest.mark.slow
 def test_page_and_terminal_show_the_numbers_of_both_runs(evaluated):
     folder, result, printed = evaluated
     page = (folder / "index.html").read_text("utf-8")
@@ -234,6 +236,7 @@ def test_the_curve_goes_through_the_means_within_their_band():
     assert "nan" not in results_page.curve([one])
 
 
+@pytest.mark.slow
 def test_what_shows_no_targets_is_left_out_or_refused(runs, tmp_path):
     plain = save_untrained(pix2pix(tmp_path / "data"), tmp_path / "plain")
     message = (
