@@ -71,15 +71,16 @@ def _small(options):
     return {name: value for name, value in small.items() if hasattr(options, name)}
 
 
-# One of each family and kind of data; the others differ from them in numbers.
-TRIED = {"facades", "edges2cats", "inpainting", "horse2zebra", "hints_tiny", "streets_tiny"}
-EXPERIMENTS = [
-    pytest.param(name, marks=[] if name in TRIED else [pytest.mark.slow])
-    for name in sorted(presets())
-]
+def _experiments():
+    """Yields all names; one of each family and kind of data is fast, others differ in numbers."""
+    kinds = set()
+    for name, config in sorted(presets().items(), key=lambda item: len(item[0])):
+        kind = (config.family, _kind(config))
+        yield pytest.param(name, marks=[pytest.mark.slow] if kind in kinds else [])
+        kinds.add(kind)
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", list(_experiments()))
 def test_an_experiment_trains_on_tiny_data(name, folders):
     config = preset(name)
     config = dataclasses.replace(
