@@ -91,7 +91,7 @@ def test_a_finished_run_is_left_as_it_is(config, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints").iterdir()} == before
 
 
-def test_bad_files_are_refused_up_front_or_left_out_with_a_note(config, tmp_path, capsys):
+def test_bad_files_are_refused_up_front_or_left_out_with_a_note(config, eager, tmp_path, capsys):
     for index in range(3):
         codecs.write(np.zeros((32, 64, 3), "uint8"), tmp_path / f"data/{index}.png")
     (tmp_path / "data/1.png").write_bytes(b"")
@@ -150,7 +150,7 @@ def test_what_cannot_be_trained_leaves_no_run_behind(config, tmp_path, changes, 
     assert not (tmp_path / "run").exists()
 
 
-def test_a_loss_that_is_not_finite_stops_the_training_and_is_named(config, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_training_and_is_named(config, eager, tmp_path):
     train = dataclasses.replace(config.train, learning_rate=1e38, steps=6, checkpoint_every=9)
     with pytest.raises(InputError) as caught:
         loop.train(dataclasses.replace(config, train=train), tmp_path)
