@@ -131,8 +131,7 @@ def styles(folder, **options):
     """A photo and two styles, of which the second is as the photos."""
     write_domains(folder, counts=(5, 3, 4))
     config = preset("styles_debug").with_data(folder)
-    # Weights of deviation 0.02 make much of the least difference.
-    options = {"domains": "A,B,C", "gain": 0.1, **options}
+    options = {"domains": "A,B,C", **options}
     model = dataclasses.replace(config.model, **options)
     return dataclasses.replace(config, model=model, train=TRAIN)
 

@@ -25,8 +25,9 @@ def test_every_family_says_which_images_are_enlarged(completed):
     config, examples = completed
     assert data_notes(config, examples, PHASES) == []
     (note,) = data_notes(config, examples, [*PHASES, Phase("larger", 3, 2, (64, 64))])
-    # 5 pairs, 5 scenes of 3 images, 5 photos; of domains 5 and 3.
+    # 5 pairs, 5 scenes of 3 images, 5 photos; of domains 5 and 3, and 4.
     kinds = {"pix2pix": (10, "32 x 32"), "pix2pixhd": (15, "32 x 64"), "hints": (5, "36 x 32")}
+    kinds["styles"] = (12, "36 x 32")
     count, sides = kinds.get(config.family, (8, "36 x 32"))
     first = examples.names[0]
     assert note.startswith(
