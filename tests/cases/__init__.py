@@ -190,6 +190,9 @@ LAYERS = {
         (IMAGE, (2, 4)),
         (2, 16, 24, 1),
     ),
+    "NearestDoubling2D": Case(
+        partial(layers.NearestDoubling2D, name="double"), (IMAGE,), (2, 32, 48, 3)
+    ),
     "BlurPooling2D": Case(
         partial(layers.BlurPooling2D, name="blur"), ((2, 15, 24, 3),), (2, 8, 12, 3)
     ),

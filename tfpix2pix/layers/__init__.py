@@ -25,7 +25,11 @@ from tfpix2pix.layers.instances import (
 )
 from tfpix2pix.layers.norms import BatchNormalization, InstanceNormalization, normalization
 from tfpix2pix.layers.point_maps import ImageSize, PointMap, WorkingSize
-from tfpix2pix.layers.pooling import BlurPooling2D, BorderlessAveragePooling2D
+from tfpix2pix.layers.pooling import (
+    BlurPooling2D,
+    BorderlessAveragePooling2D,
+    NearestDoubling2D,
+)
 from tfpix2pix.layers.projection import ConditionProjection
 from tfpix2pix.layers.reflected import ReflectedConv2D, ReflectionPadding2D
 
@@ -51,6 +55,7 @@ __all__ = [
     "MatrixConv2D",
     "MatrixConv2DTranspose",
     "MinibatchDeviation",
+    "NearestDoubling2D",
     "OneHot",
     "PixelNormalization",
     "PointMap",

@@ -19,7 +19,7 @@ from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.growing import ThriftyLeakyReLU
 from tfpix2pix.layers.initialization import derived_seed, kernel_initializer
 from tfpix2pix.layers.norms import normalization
-from tfpix2pix.layers.pooling import BlurPooling2D
+from tfpix2pix.layers.pooling import BlurPooling2D, NearestDoubling2D
 from tfpix2pix.layers.reflected import ReflectedConv2D
 
 
@@ -262,5 +262,25 @@ def _enlarge(x, filters, style, *, use_bias, name):
     options = {"padding": "same", "use_bias": use_bias, "name": f"{name}_conv"}
     if upsampling == "transpose":
         return style.convolve(x, filters, strides=2, transposed=True, **options)
-    x = keras.layers.UpSampling2D(2, interpolation=upsampling, name=f"{name}_enlarge")(x)
-    return style.convolve(x, filters, 3, **options)
+    return style.convolve(doubled(x, upsampling, name=name), filters, 3, **options)
+
+
+def doubled(x, upsampling: str, *, name: str):
+    """Doubles height and width without weights.
+
+    Args:
+        x: Symbolic `[batch, height, width, channels]`.
+        upsampling: `"nearest"` or `"bilinear"`.
+        name: Prefix of the layer's name.
+
+    Returns:
+        Symbolic `[batch, 2 height, 2 width, channels]`.
+
+    Example:
+        >>> doubled(keras.Input((4, 3, 8)), "nearest", name="up1").shape.as_list()
+        [None, 8, 6, 8]
+    """
+    name = f"{name}_enlarge"
+    if upsampling == "nearest":
+        return NearestDoubling2D(name=name)(x)
+    return keras.layers.UpSampling2D(2, interpolation=upsampling, name=name)(x)

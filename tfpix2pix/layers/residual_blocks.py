@@ -7,7 +7,7 @@ from typing import Optional
 
 from tensorflow import keras
 
-from tfpix2pix.layers.blocks import Style
+from tfpix2pix.layers.blocks import Style, doubled
 from tfpix2pix.layers.dropout import Dropout
 from tfpix2pix.layers.initialization import derived_seed
 from tfpix2pix.layers.pooling import BlurPooling2D
@@ -107,7 +107,7 @@ def doubling_block(x, filters: int, style: Style, *, name: str):
     """
     upsampling = style.conventions.upsampling
     if upsampling == "transpose" and style.conventions.antialiased:
-        x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_enlarge")(x)
+        x = doubled(x, "bilinear", name=name)
         x = style.convolve(
             x, filters, 3, padding="same", use_bias=style.has_bias, name=f"{name}_conv"
         )
@@ -116,7 +116,7 @@ def doubling_block(x, filters: int, style: Style, *, name: str):
             x, filters, 3, transposed=True, strides=2, use_bias=style.has_bias, name=f"{name}_conv"
         )
     else:
-        x = keras.layers.UpSampling2D(2, interpolation=upsampling, name=f"{name}_enlarge")(x)
+        x = doubled(x, upsampling, name=name)
         x = _reflected_convolution(x, filters, style, size=3, name=name)
     return _activated(x, style, name=name)
 

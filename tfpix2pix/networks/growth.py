@@ -9,6 +9,7 @@ from tfpix2pix.layers import (
     DomainNormalization,
     EqualizedConv2D,
     Fade,
+    NearestDoubling2D,
     PixelNormalization,
     ThriftyLeakyReLU,
 )
@@ -218,7 +219,7 @@ class GrowingLayers:
 
     def enlarge(self, x, *, name):
         """Doubles the sides."""
-        return self(keras.layers.UpSampling2D, 2, name=name)(x)
+        return self(NearestDoubling2D, name=name)(x)
 
     def fade(self, new, old, *, name):
         """Blends two paths."""
