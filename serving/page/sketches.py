@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from serving.page.display import recolored, shown_palette
 
 SURE = 32  # Levels from a colour of the palette within which a pixel was meant to have it.
 LEAST_INK = 0.2  # Of a line's contrast: thinner than a pixel, lines are pale.
+MOST_PIXELS = 4_000_000  # Of a drawing; what is larger, such as a phone's photo, is reduced first.
 FINE = 4  # Times finer than the model's pixels, at least, are lines drawn.
 
 
@@ -151,15 +153,19 @@ def class_numbers(source, convention):
 
 
 def _on_background(drawing, convention):
-    """Fits a drawing into background of the model's proportions, not smaller than it is."""
+    """Fits a drawing into background of the model's proportions, as large as it is and needed."""
     height, width = convention.size
     background = tuple(convention.background)
+    factor = math.ceil(math.sqrt(drawing[..., 0].size / MOST_PIXELS))
+    if convention.kind == "labels":  # Their colours must not be mixed.
+        drawing, factor = np.ascontiguousarray(drawing[::factor, ::factor]), 1
     image = Image.fromarray(drawing)
     page = Image.new("RGBA", image.size, background)
     page.alpha_composite(image)
-    scale = max(1, image.width / width, image.height / height)
+    page = page.convert("RGB").reduce(factor)
+    scale = max(1, page.width / width, page.height / height)
     size = (round(width * scale), round(height * scale))
-    return np.asarray(ImageOps.pad(page.convert("RGB"), size, color=background))
+    return np.asarray(ImageOps.pad(page, size, color=background))
 
 
 def _lines(pixels, convention):
