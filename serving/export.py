@@ -63,7 +63,7 @@ def main(
 
     def finish(part):
         check_served(part, directions, size, embeddings=embeddings)
-        write_warmup(part, size)
+        write_warmup(part, size, directions)
 
     if is_served:
         options = {"size": size, "embeddings": embeddings, "card": card, "weights": weights}

@@ -20,19 +20,25 @@ from tfpix2pix.export.embeddings import embedding_names
 from tfpix2pix.inference import Embedding, embed, translate_in
 
 
-def write_warmup(version: Union[str, Path], size):
-    """Writes a request of one black image for each signature.
+def write_warmup(version: Union[str, Path], size, directions=MappingProxyType({})):
+    """Writes a request of one black image for each signature, with controls as where none is asked.
 
     Each is run first: TensorFlow Serving does not load a version whose warm-up fails.
 
     Args:
         version: Folder of the SavedModel.
         size: `(height, width)` in pixels.
+        directions: As of `tfpix2pix.export.export`; controls of others are 0.
 
     Raises:
         serving.engine.servable.ServingError: If a request fails.
     """
     servable = Servable(version)
+    neutral = {
+        control.name: control.neutral(tf.zeros((1, *size, direction.network.inputs[0].shape[-1])))
+        for direction in directions.values()
+        for control in direction.inputs
+    }
     path = Path(version) / FILE
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -43,7 +49,8 @@ def write_warmup(version: Union[str, Path], size):
             request = log.predict_log.request
             request.model_spec.signature_name = name
             for alias, tensor in signature.inputs.items():
-                request.inputs[alias].CopyFrom(_example(tensor, size))
+                example = _example(tensor, size, neutral.get(alias))
+                request.inputs[alias].CopyFrom(example)
             servable.predict(name, request.inputs, ())
             writer.write(log.SerializeToString())
 
@@ -88,12 +95,15 @@ def check_served(
     check_parity(float(np.max(differences)), tolerance, Path(version).parent)
 
 
-def _example(tensor, size):
+def _example(tensor, size, neutral=None):
     if tensor.dtype == tf.string.as_datatype_enum:
         return tf.make_tensor_proto([tf.io.encode_png(tf.zeros((*size, 1), "uint8")).numpy()])
+    if neutral is not None and len(np.unique(neutral)) > 1:
+        return tf.make_tensor_proto(neutral, tensor.dtype)
     sides = iter(size)
     axes = [axis.size if axis.size > 0 else None for axis in tensor.tensor_shape.dim[1:]]
     shape = [1, *(axis or next(sides) for axis in axes)]
     # One number, which stands for all; and every control is set.
     number = True if tensor.dtype == tf.bool.as_datatype_enum else 0
+    number = number if neutral is None else np.ravel(neutral)[0]
     return tf.make_tensor_proto(number, tensor.dtype, shape)

@@ -5,8 +5,10 @@ import pytest
 import tensorflow as tf
 from skimage.color import rgb2lab
 
+from serving import export
 from tfpix2pix import load_run
 from tfpix2pix.data import codecs
+from tfpix2pix.translation import export_translator
 from training.engine import loop
 from training.train import parse
 
@@ -83,6 +85,17 @@ def test_blends_lie_between_their_styles(run, photos):
 def test_weights_of_no_style_are_refused_by_a_run(run, photos):
     with pytest.raises(tf.errors.InvalidArgumentError, match="not all 0, in the order photos, rus"):
         run.translate(photos[0], style={"rust": 0})
+
+
+def test_styles_are_exported_with_their_proof_and_warmed_up(folder, run, photos):
+    export.main(folder / "run", folder / "exports/discs")
+    version = folder / "exports/discs/1"
+    records = tf.data.TFRecordDataset(str(version / "assets.extra/tf_serving_warmup_requests"))
+    assert len(list(records)) > len(run.directions)
+    answered = export_translator(version, controls={"style": {"rust": 0.5, "sea": 0.5}})
+    (made,) = answered.translate(photos[0])
+    expected = run.translate(photos[0], style=[0, 0.5, 0.5])
+    assert np.abs(made.astype(int) - expected).max() <= 1
 
 
 def test_a_new_style_is_learned_beside_styles_that_stay_to_the_bit(folder, run, photos):
