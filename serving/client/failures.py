@@ -115,6 +115,7 @@ CURES = {
     "or scale it.",
     "Hints must be points": "Correct or remove this point.",
     "Leave some out.": "Send fewer hints.",
+    "The weights of styles": "Give other weights.",
 }
 NODE = re.compile(r"\s*\[\[\{\{.*", re.DOTALL)  # Where in its graph TensorFlow found a fault.
 

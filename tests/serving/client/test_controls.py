@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from serving.client import AsyncClient, Client
 from serving.client import __main__ as command
-from serving.client.failures import BadArgument, UnsuitableModel
+from serving.client.failures import BadArgument, Code, UnsuitableModel, failure
 from serving.client.selections import card_directions, control_value, plain_selection, selection
 from serving.client.tiles import Tiling
 from tests.serving.conftest import managed
@@ -299,4 +299,10 @@ def test_weights_are_asked_for_by_names_too():
         control_value(control, {"neon": 1})
     assert str(error.value) == (
         "The control style has the names photos, ink, oil. Received: 'neon'. Name one of them."
+    )
+    said = "assertion failed: [The weights of styles must be numbers. Received:] [[0 0 0]]"
+    refusal = failure("a:8500", "looks", Code.INVALID_ARGUMENT, said)
+    assert str(refusal) == (
+        "The server at a:8500 must translate with the model 'looks'. Received: INVALID_ARGUMENT: "
+        f"{said}. Give other weights."
     )
