@@ -9,6 +9,7 @@ import time
 import pytest
 from PIL import Image
 
+from tfpix2pix import errors
 from tfpix2pix.data import codecs, folders
 from tfpix2pix.datasets import synthetic
 
@@ -31,6 +32,29 @@ def interrupted(moment, module, *arguments):
     program.send_signal(signal.SIGINT)
     _, said = program.communicate(timeout=60)
     return program.returncode, said
+
+
+class Closed:
+    """Stands for what TensorFlow destroys while it builds graphs."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_amid_a_destructor_is_not_lost():
+    def program():
+        with errors.reported():
+            Closed()
+            time.sleep(20)
+
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    started = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            program()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.slow
