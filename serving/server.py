@@ -13,6 +13,7 @@ import threading
 from contextlib import ExitStack
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 import jsonargparse
 from grpc_health.v1 import health

@@ -44,6 +44,9 @@ def load():
     # then takes 1.22 instead of 0.94 s. It reads the variable once, so this only helps where
     # TensorFlow has not been imported before.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # TensorFlow takes all of a GPU's memory at start: a training, a server and the page could not
+    # share one.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     bytes_of_tensors = memory.limit()
     if bytes_of_tensors is not None:
         os.environ.setdefault("TF_MKL_ALLOC_MAX_BYTES", str(bytes_of_tensors))

@@ -25,6 +25,12 @@ def test_the_import_and_the_first_operation_leave_the_screen_quiet():
     assert (result.stdout, result.stderr) == ("unet_generator\n", "")
 
 
+@pytest.mark.parametrize("own", [{}, {"TF_FORCE_GPU_ALLOW_GROWTH": "false"}])
+def test_programs_share_the_memory_of_a_gpu_unless_a_user_says_otherwise(own):
+    said = "import os, tfpix2pix; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
+    assert python(said, **own).stdout.split() == [own.get("TF_FORCE_GPU_ALLOW_GROWTH", "true")]
+
+
 def test_what_went_wrong_in_the_import_is_shown(tmp_path):
     (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'no AVX'); raise ImportError")
     result = python("import tfpix2pix", PYTHONPATH=f"{tmp_path}:.")
