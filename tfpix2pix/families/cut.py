@@ -260,9 +260,23 @@ FASTCUT = dataclasses.replace(
     train=dataclasses.replace(CUT_PRESET.train, steps=266_800, decay_from=200_100),
 )
 
+CUT_SMALL = ExperimentConfig(
+    name="cut_small",
+    summary="""Two folders of images at 128 pixels, one way, for a machine without a GPU.
+
+    python -m training.train cut_small --data DATA --run RUN
+    Not measured. Horses were ink paintings after 2,500 steps, 16 minutes on two cores of an AMD
+    EPYC beside a test suite, in bfloat16.
+    """,
+    data=DataConfig(layout="unpaired", image_size=(128, 128)),
+    model=CUTConfig(base_filters=32, antialiased=False, upsampling="nearest"),
+    train=TrainConfig(steps=20_000, schedule="linear"),
+    family="cut",
+)
+
 FASTCUT_SMALL = ExperimentConfig(
     name="fastcut_small",
-    summary="""Two folders of images at 128 pixels, one way, for a machine without a GPU.
+    summary="""The same at less than half the cost of a step, and ten times as near to the source.
 
     python -m training.train fastcut_small --data DATA --run RUN
     Not measured.
@@ -291,6 +305,7 @@ PRESETS = {
     for preset in (
         CUT_PRESET,
         FASTCUT,
+        CUT_SMALL,
         FASTCUT_SMALL,
         CUT_TINY,
         debug_experiment(
