@@ -68,7 +68,7 @@ def configuration(folder: Union[str, Path]):
 
 def _instead(root, folder):
     """Says what is where no models are, and the cure."""
-    if versions(root):
+    if root.is_dir() and versions(root):
         parent = shlex.quote(str(root.parent))
         return f"which is a model itself. Give its parent, --models {parent}."
     if (root / "saved_model.pb").is_file():

@@ -118,8 +118,8 @@ def without(state, *names):
             "nothing under 'model.19.weight'",
         ),
         (
-            lambda state: {**state, "model.5.filt": torch.zeros(8, 1, 3, 3)},
-            "that has none: 'model.5.filt' of shape (8, 1, 3, 3), for which the resnet_generator "
+            lambda state: {**state, "model.5.scale": torch.zeros(8, 1, 3, 3)},
+            "that has none: 'model.5.scale' of shape (8, 1, 3, 3), for which the resnet_generator "
             "has no variable",
         ),
     ],
