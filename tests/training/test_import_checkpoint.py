@@ -173,9 +173,10 @@ def test_names_of_files_decide_where_a_network_fits_two_families(tmp_path):
             {"encoder": True},
             "The files must be those of one family: pix2pix takes checkpoint, discriminator with a "
             "unet; cyclegan takes checkpoint, reverse, discriminator_A, discriminator_B with a "
-            "resnet or unet; pix2pixhd takes checkpoint, discriminator, encoder, appearances with "
-            "a global or enhanced. Received: checkpoint, encoder with a unet. Leave out what is "
-            "not of the family.",
+            "resnet or unet; cut takes checkpoint, discriminator, projector with a resnet or "
+            "antialiased; pix2pixhd takes checkpoint, discriminator, encoder, appearances with a "
+            "global or enhanced. Received: checkpoint, encoder with a unet. Leave out what is not "
+            "of the family.",
         ),
         (
             {"discriminator": True},

@@ -325,7 +325,7 @@ FAMILY = Family(
     FEED,
     model,
     directions,
-    importer=Importer(FILES, generators=("antialiased", "resnet"), imported=imported),
+    importer=Importer(FILES, generators=("resnet", "antialiased"), imported=imported),
     ignored=dict.fromkeys(
         ("train.update", "train.discriminator_steps"),
         "CUT ignores it: the discriminator takes one step, then the generator one against it",
