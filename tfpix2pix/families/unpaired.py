@@ -18,7 +18,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.families import pixels
 from tfpix2pix.families.domain_examples import Domains, domain_names, of_domains
 from tfpix2pix.families.family import Feed, Phase, Worker
-from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
+from tfpix2pix.families.feeding import stated_folder, stream_arguments
 from tfpix2pix.inference import Control, Direction, Embedding, Example
 from tfpix2pix.models.domain_paths import direction_name
 
@@ -58,7 +58,7 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent) 
         bad_files=data.bad_files,
         progress=progress,
     )
-    return Domains(with_attributes(domain, data) for domain in domains)
+    return Domains(domains)
 
 
 def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
