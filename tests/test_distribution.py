@@ -11,6 +11,7 @@ from tests.cases import smooth_images, tiny_pix2pix
 from tfpix2pix import InputError
 from tfpix2pix.data import codecs, pipeline, sources
 from tfpix2pix.data.geometry import Geometry
+from tfpix2pix.families import Worker
 from training.engine import loop
 
 
@@ -100,14 +101,14 @@ def test_two_replicas_share_the_unpaired_stream_of_one(mirrored, tmp_path):
             codecs.write(pixels, tmp_path / f"train{domain}/{index}.png")
     domains = sources.unpaired(tmp_path)
 
-    def batches(replicas):
-        shard = pipeline.Shard(0, replicas, replicas)
+    def batches(worker):
+        shard = pipeline.Shard(0, worker.replicas, worker.replicas)
         return pipeline.unpaired_batches(
-            domains, Geometry((8, 8)), batch_size=4 // replicas, seed=2, shard=shard
+            domains, Geometry((8, 8)), batch_size=4 // worker.replicas, seed=2, shard=shard
         )
 
-    distributed = mirrored.distribute_datasets_from_function(lambda context: batches(2))
-    for alone, shared in zip(batches(1).take(6), distributed):
+    distributed = loop.distributed_batches(mirrored, batches)
+    for alone, shared in zip(batches(Worker()).take(6), distributed):
         for images, parts in zip(alone, shared):
             parts = [part.numpy() for part in mirrored.experimental_local_results(parts)]
             np.testing.assert_array_equal(np.concatenate(parts), images)

@@ -72,12 +72,30 @@ def distributed_batches(strategy, batches):
     """
     index, workers = devices.worker_number(strategy)
     worker = Worker(strategy.num_replicas_in_sync // workers, index, workers)
-    dataset = strategy.distribute_datasets_from_function(lambda context: batches(worker))
+    dataset = batches(worker)
+    if worker.replicas > 1:
+        return _of_replicas(strategy, iter(dataset))
     gpus = tf.config.list_logical_devices("GPU")
-    if gpus and isinstance(dataset, tf.data.Dataset):
-        # The batches of many devices are copied ahead; those of a single one are not.
+    if gpus:
         dataset = dataset.apply(tf.data.experimental.prefetch_to_device(gpus[0].name))
     return iter(dataset)
+
+
+def _of_replicas(strategy, batches):
+    """Yields the batches of several devices, the next of which are being copied meanwhile.
+
+    The strategy's own iterator can crash where it is dropped amid a stream: docs/surprises.md.
+    """
+    places = strategy.extended.worker_devices
+
+    def batch(context):
+        with tf.device(places[context.replica_id_in_sync_group % len(places)]):
+            return tf.nest.map_structure(tf.identity, next(batches))
+
+    ahead = strategy.experimental_distribute_values_from_function(batch)
+    while True:
+        now, ahead = ahead, strategy.experimental_distribute_values_from_function(batch)
+        yield now
 
 
 def train(
