@@ -73,7 +73,7 @@ class InstanceMean(keras.layers.Layer):
         # Ids are below 2 ** 31.
         _, places = tf.unique(tf.reshape(image * 2**31 + ids, (-1,)))
         pixels = tf.cast(tf.reshape(x, (-1, x.shape[-1])), "float32")
-        means = tf.math.unsorted_segment_mean(pixels, places, tf.reduce_max(places) + 1)
+        means = tf.math.unsorted_segment_mean(pixels, places, tf.size(places))
         return tf.cast(tf.reshape(tf.gather(means, places), tf.shape(x)), self.compute_dtype)
 
 

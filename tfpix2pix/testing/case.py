@@ -137,31 +137,37 @@ class Case:
         examples = feed.examples(self.noiseless, "train", silent)
         return feed.completed(self.noiseless, examples), examples
 
-    def descending(self) -> Any:
+    def descending(self, jit: bool = False) -> Any:
         """Builds the model without noise, in its last phase, to train it by gradient descent.
 
         Adam makes much of the least difference. So do large steps: after two of 0.1 CycleGAN's
         weights differ by 0.02 if they did by 1e-7.
+
+        Args:
+            jit: Whether XLA compiles its step.
         """
         config, _ = self._completed
         model = self.family.model(config)
         optimizers = {p: keras.optimizers.legacy.SGD(0.01) for p in model.players}
-        model.compile(optimizers, ema_decay=0.5)
+        model.compile(optimizers, ema_decay=0.5, jit_compile=jit)
         # Of a network that grows, it has all layers; optimizers of a configuration are renewed.
         model.enter(self.family.phases(config)[-1]._replace(renewed=()), 0.5)
         return model
 
-    def descended(self, strategy: tf.distribute.Strategy) -> tuple[Any, list[str]]:
+    def descended(
+        self, strategy: tf.distribute.Strategy, jit: bool = False
+    ) -> tuple[Any, list[str]]:
         """Takes two steps of the loop by gradient descent.
 
         Args:
             strategy: `tf.distribute.Strategy`.
+            jit: Whether XLA compiles them.
 
         Returns:
             The model, and the names of variables that stayed what they were.
         """
         with strategy.scope():
-            model = self.descending()
+            model = self.descending(jit)
         trainable = [v for network in model.players.values() for v in network.trainable_variables]
         before = [variable.numpy() for variable in trainable]
         step = self.loop.training_step(model, strategy)

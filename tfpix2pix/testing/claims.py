@@ -247,6 +247,14 @@ def _replicated(case):
     _compare(model, case.descended(case.replicas)[0], 1e-5)
 
 
+def _compiled(case):
+    model, _ = case.alone
+    other, _ = case.descended(tf.distribute.get_strategy(), jit=True)
+    # Weights differ by more: a norm of flat maps makes much of rounding errors.
+    for (name, loss), same in zip(model.trackers.items(), other.trackers.values()):
+        np.testing.assert_allclose(same.result(), loss.result(), 1e-4, 1e-6, err_msg=name)
+
+
 def _compare(model, other, tolerance):
     networks = zip(
         [*model.players.values(), *model.averaged.values()],
@@ -284,6 +292,7 @@ CHECKS = {
     "a_stopped_training_ends_as_a_whole_one": Check(_resumed, needs=LOOP),
     "every_variable_moves": Check(_moved, needs=LOOP),
     "fit_trains_as_the_loop": Check(_fitted, needs=LOOP),
+    "a_compiled_step_is_the_same": Check(_compiled, needs=LOOP),
     "two_replicas_train_as_one": Check(_replicated, needs=(*LOOP, "replicas")),
 }
 

@@ -215,22 +215,6 @@ def test_parts_of_synchronized_batch_norm_are_refused():
         tiny_pix2pix(norm="batch_sync").compile(micro_batches=2)
 
 
-@pytest.mark.slow
-def test_xla_takes_the_same_step():
-    pair = (SOURCE[:1, :16, :16], TARGET[:1, :16, :16])
-
-    def stepped(jit):
-        generator = unet_generator((16, 16, 3), depth=2, base_filters=2)
-        judge = patch_discriminator((16, 16, 3), receptive_field=16, base_filters=2)
-        model = Pix2Pix(generator, judge, l1_weight=1.0)
-        model.compile({p: sgd() for p in model.players}, ema_decay=0.5, jit_compile=jit)
-        tf.function(model.train_step, jit_compile=model.jit_compile)(pair)
-        return values(model)
-
-    for a, b in zip(stepped(True), stepped(False)):
-        np.testing.assert_allclose(a, b, atol=1e-6)
-
-
 def every_value(model):
     networks = [*model.players.values(), *model.averaged.values()]
     return [value for network in networks for value in values(network)]
