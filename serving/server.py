@@ -3,7 +3,8 @@
     python -m serving.server --models FOLDER --port 8500 --rest_api_port 8501
 
 It runs SavedModels as TensorFlow Serving 2.15 does, through a session, so that answers and error
-texts are the same. It does not batch requests; use TensorFlow Serving itself for throughput.
+texts are the same. With --enable_batching it joins requests into batches as that does; use
+TensorFlow Serving itself for throughput.
 """
 
 import os
@@ -20,6 +21,8 @@ from grpc_health.v1 import health
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from serving.engine import edge_files, logs, tls
+from serving.engine.batching import Scheduler
+from serving.engine.batching_parameters import read_batching_parameters
 from serving.engine.flags import Flags, largest_request
 from serving.engine.listening import joined, start, start_rest
 from serving.engine.manager import Manager
@@ -54,18 +57,24 @@ def main(flags):
     health_service = health.HealthServicer() if flags.enable_grpc_healthcheck_service else None
     file = flags.model_config_file
     config = configuration(flags.models) if file is None else read(file)
+    scheduler = None
+    if flags.enable_batching:
+        scheduler = Scheduler(read_batching_parameters(flags.batching_parameters_file))
     manager = Manager(
         config,
         poll_seconds=flags.file_system_poll_wait_seconds,
         load_retries=flags.max_num_load_retries,
         retry_seconds=flags.load_retry_interval_micros / 1e6,
         allow_labels_for_unavailable=flags.allow_version_labels_for_unavailable_models,
+        scheduler=scheduler,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))  # What has started is stopped in its order.
     with ExitStack() as stack:
         if flags.mixed_precision:  # Sessions keep what they start with.
             stack.enter_context(graph_precision(AUTO_BFLOAT16))
+        if scheduler is not None:
+            stack.enter_context(scheduler)  # It ends after the manager.
         load(manager)
         stack.callback(manager.stop)
         if flags.model_config_file_poll_wait_seconds:
@@ -85,6 +94,8 @@ def main(flags):
         lines = [f"Running gRPC ModelServer at {joined(flags.host, port)} with {served}"]
         if flags.mixed_precision:
             lines.append(f"Computing in {flags.mixed_precision}")
+        if scheduler is not None:
+            lines.append(f"Joining requests into batches of {scheduler.parameters.max_batch_size}")
         open_ports = [] if verified else [f"{joined(flags.host, port)} (gRPC)"]
         if flags.rest_api_port:
             rest = start_rest(manager, flags, observers, metrics_page)

@@ -35,6 +35,8 @@ class Flags:
         ssl_config_file: Text file of an SSLConfig, for TLS on the gRPC port.
         monitoring_config_file: Text file of a MonitoringConfig, for metrics on the REST port.
         enable_grpc_healthcheck_service: Whether gRPC's health service is answered.
+        enable_batching: Whether requests of one signature and shape run together.
+        batching_parameters_file: Text file of BatchingParameters: how many, and how long they wait.
         mixed_precision: Lets models compute in bfloat16, on processors that have it.
         log_format: What each request leaves on stderr: an object of JSON, a text, nothing.
     """
@@ -57,6 +59,8 @@ class Flags:
     ssl_config_file: Optional[str] = None
     monitoring_config_file: Optional[str] = None
     enable_grpc_healthcheck_service: bool = False
+    enable_batching: bool = False
+    batching_parameters_file: Optional[str] = None
     mixed_precision: Optional[Literal["bfloat16"]] = None
     log_format: Literal["json", "text", "none"] = "json"
 
@@ -77,6 +81,12 @@ class Flags:
             raise InputError(
                 "Metrics are on the REST port. Received: monitoring_config_file="
                 f"{self.monitoring_config_file!r}, rest_api_port=0. Give a --rest_api_port."
+            )
+        if self.batching_parameters_file is not None and not self.enable_batching:
+            raise InputError(
+                "Parameters of batching need batching. Received: batching_parameters_file="
+                f"{self.batching_parameters_file!r}, enable_batching=False. Give "
+                "--enable_batching true."
             )
         for name, lowest in {"port": 0, "rest_api_port": -1}.items():
             if not lowest <= getattr(self, name) < 2**16:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
 from serving.engine import warmup_replay
 from serving.engine.servable import UNKNOWN, Servable, ServingError
+
+logger = logging.getLogger(__name__)
 
 START = ModelVersionStatus.START
 LOADING = ModelVersionStatus.LOADING
@@ -46,6 +49,16 @@ class Version:
     tries: int = 0
     due: float = 0.0
 
+    def try_to_load(self, scheduler=None):
+        """Loads it and warms it up; returns the `ServingError` and logs it if that fails."""
+        try:
+            self.servable = load(self.path, scheduler)
+        except ServingError as error:
+            reason = error.message.partition("[[{{")[0].replace("Graph execution error:", "")
+            logger.warning("Loading %s failed: %s", self.path, " ".join(reason.split()))
+            return error
+        return None
+
     def retire(self):
         """Takes it out of service; what is loaded is still to be freed."""
         self.aspired = False
@@ -67,11 +80,12 @@ class Version:
         return f"{{{named} due to error: {code}: {self.error.message}}}, "
 
 
-def load(path: Path):
-    """Loads a version and warms it up.
+def load(path: Path, scheduler=None):
+    """Loads a version and warms it up, also by batches where requests are joined.
 
     Args:
         path: Folder of the version.
+        scheduler: As of `Servable`.
 
     Returns:
         `Servable`.
@@ -79,7 +93,7 @@ def load(path: Path):
     Raises:
         ServingError: If it cannot be loaded or a warm-up request fails.
     """
-    servable = Servable(path)
+    servable = Servable(path, scheduler)
     try:
         warmup_replay.replay(servable, path)
     except ServingError:

@@ -15,7 +15,6 @@ from serving.engine.lifecycle import (
     LOADING,
     UNLOADING,
     aspire,
-    load,
     newest_settled,
     to_load,
     to_unload,
@@ -46,6 +45,7 @@ class Manager:
         load_retries: How often a failed load is tried again.
         retry_seconds: Time between two tries.
         allow_labels_for_unavailable: Whether a new label may name a version that is not available.
+        scheduler: As of `serving.engine.servable.Servable`.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Manager:
         load_retries: int = 5,
         retry_seconds: float = 60.0,
         allow_labels_for_unavailable: bool = False,
+        scheduler=None,
     ):
         self._first_config = config
         self._config = ModelServerConfig()
@@ -63,6 +64,7 @@ class Manager:
         self._load_retries = load_retries
         self._retry_seconds = retry_seconds
         self._allow_labels = allow_labels_for_unavailable
+        self._scheduler = scheduler
         self._versions = {}  # By name, then by number.
         self._labels = {}  # By name, then by label.
         self._reloading = threading.Lock()
@@ -321,13 +323,7 @@ class Manager:
                 return False
             version.state = LOADING
             version.tries += 1
-        error = None
-        try:
-            version.servable = load(version.path)
-        except ServingError as failure:
-            error = failure
-            reason = failure.message.partition("[[{{")[0].replace("Graph execution error:", "")
-            logger.warning("Loading %s failed: %s", version.path, " ".join(reason.split()))
+        error = version.try_to_load(self._scheduler)
         with self._changed:
             version.error = error
             if error is None:

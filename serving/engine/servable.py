@@ -12,10 +12,12 @@ from tensorflow.python.client import pywrap_tf_session
 
 UNKNOWN = 2
 INVALID_ARGUMENT = 3
+DEADLINE_EXCEEDED = 4
 NOT_FOUND = 5
 FAILED_PRECONDITION = 9
 UNIMPLEMENTED = 12
 INTERNAL = 13
+UNAVAILABLE = 14
 DEFAULT_SIGNATURE = "serving_default"
 # NumPy type -> field of TensorProto (tensorflow/core/framework/tensor.proto).
 TYPED_FIELDS = {
@@ -78,6 +80,8 @@ class Servable:
 
     Args:
         version: Folder of the SavedModel.
+        scheduler: `serving.engine.batching.Scheduler` that joins requests; without one each runs
+            by itself.
 
     Attributes:
         signatures: Dict of name to `SignatureDef`.
@@ -86,7 +90,8 @@ class Servable:
         ServingError: If the folder holds no SavedModel that loads.
     """
 
-    def __init__(self, version: Union[str, Path]):
+    def __init__(self, version: Union[str, Path], scheduler=None):
+        self._batcher = None if scheduler is None else scheduler.batcher(self._run)
         if not (Path(version) / "saved_model.pb").exists():
             raise ServingError(
                 NOT_FOUND,
@@ -111,7 +116,9 @@ class Servable:
         self._compiled = _compiled(loaded.graph_def.library)
 
     def close(self):
-        """Frees the session and what it holds; nothing runs it any more."""
+        """Frees the session and what it holds, once what waits for a batch has run."""
+        if self._batcher is not None:
+            self._batcher.close()
         self._session.close()
 
     def predict(self, signature_name: str, inputs, output_filter, seconds: Optional[float] = None):
@@ -139,7 +146,14 @@ class Servable:
         fetches = self._fetches(signature, output_filter)
         self._require_not_compiled(signature)
         # 0 is no limit; a deadline that has already passed counts as none, as in Serving.
-        options = tf.compat.v1.RunOptions(timeout_in_ms=max(0, int(1000 * (seconds or 0))))
+        milliseconds = max(0, int(1000 * (seconds or 0)))
+        if self._batcher is None:
+            return signature_name, self._run(feeds, fetches, milliseconds)
+        queue = (signature_name, frozenset(fetches))
+        return signature_name, self._batcher.predict(queue, feeds, fetches, milliseconds)
+
+    def _run(self, feeds, fetches, milliseconds):
+        options = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds)
         buffer = pywrap_tf_session.TF_NewBufferFromString(options.SerializeToString())
         try:
             values = self._session._call_tf_sessionrun(
@@ -149,7 +163,7 @@ class Servable:
             raise ServingError(error.error_code, error.message) from error
         finally:
             pywrap_tf_session.TF_DeleteBuffer(buffer)
-        return signature_name, dict(zip(fetches, values))
+        return dict(zip(fetches, values))
 
     def _feeds(self, signature, inputs):
         expected = sorted(signature.inputs)
