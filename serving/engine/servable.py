@@ -1,6 +1,7 @@
 """One version of a model, run exactly as TensorFlow Serving runs it."""
 
 import math
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional, Union
@@ -85,13 +86,14 @@ class Servable:
 
     Attributes:
         signatures: Dict of name to `SignatureDef`.
+        batcher: `serving.engine.batching.Batcher`, `None` without a scheduler.
 
     Raises:
         ServingError: If the folder holds no SavedModel that loads.
     """
 
     def __init__(self, version: Union[str, Path], scheduler=None):
-        self._batcher = None if scheduler is None else scheduler.batcher(self._run)
+        self.batcher = None if scheduler is None else scheduler.batcher(self._run)
         if not (Path(version) / "saved_model.pb").exists():
             raise ServingError(
                 NOT_FOUND,
@@ -117,8 +119,8 @@ class Servable:
 
     def close(self):
         """Frees the session and what it holds, once what waits for a batch has run."""
-        if self._batcher is not None:
-            self._batcher.close()
+        if self.batcher is not None:
+            self.batcher.close()
         self._session.close()
 
     def predict(self, signature_name: str, inputs, output_filter, seconds: Optional[float] = None):
@@ -145,12 +147,14 @@ class Servable:
         feeds = self._feeds(signature, inputs)
         fetches = self._fetches(signature, output_filter)
         self._require_not_compiled(signature)
-        # 0 is no limit; a deadline that has already passed counts as none, as in Serving.
-        milliseconds = max(0, int(1000 * (seconds or 0)))
-        if self._batcher is None:
+        # 0 is no limit; a deadline that has already passed counts as none, as in Serving. A request
+        # without one has 300 billion years by gRPC, which is more than a session takes.
+        timed = seconds is not None and 0 < seconds <= threading.TIMEOUT_MAX
+        milliseconds = int(1000 * seconds) if timed else 0
+        if self.batcher is None:
             return signature_name, self._run(feeds, fetches, milliseconds)
         queue = (signature_name, frozenset(fetches))
-        return signature_name, self._batcher.predict(queue, feeds, fetches, milliseconds)
+        return signature_name, self.batcher.predict(queue, feeds, fetches, milliseconds)
 
     def _run(self, feeds, fetches, milliseconds):
         options = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds)

@@ -147,6 +147,11 @@ def test_a_deadline_reaches_the_session(slow, start):
     assert seen[0].code == "DEADLINE_EXCEEDED"
 
 
+def test_a_request_without_a_deadline_is_answered(slow, start):
+    """For gRPC it has 300 billion years, more milliseconds than a session can be told of."""
+    assert stub(start(slow)).Predict(turns(3)).outputs["turned"].int64_val == [3]
+
+
 def test_a_message_beyond_the_limit_is_refused(manager, start):
     address = start(manager, most_bytes=2**20)
     with Client(address, "tiny", patience=0) as client:
@@ -224,6 +229,11 @@ NAMES = ("", "ModelService", "PredictionService")
             {"models": "m", "monitoring_config_file": "f"},
             "Metrics are on the REST port. Received: monitoring_config_file='f', rest_api_port=0. "
             "Give a --rest_api_port.",
+        ),
+        (
+            {"models": "m", "batching_parameters_file": "f"},
+            "Parameters of batching need batching. Received: batching_parameters_file='f', "
+            "enable_batching=False. Give --enable_batching true.",
         ),
         (
             {"models": "m", "grpc_max_threads": 0},
