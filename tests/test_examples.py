@@ -16,6 +16,7 @@ import pytest
 import serving.client.failures
 import serving.client.hint_rows
 import serving.client.proxies
+import serving.engine.batching
 import serving.engine.json_tensors
 import serving.engine.servable
 import serving.engine.versions
@@ -38,6 +39,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         serving.client.failures.__name__,
         serving.client.hint_rows.__name__,
         serving.client.proxies.__name__,
+        serving.engine.batching.__name__,
         serving.engine.json_tensors.__name__,
         serving.engine.servable.__name__,
         serving.engine.versions.__name__,

@@ -101,6 +101,11 @@ class Scheduler:
                 self._waiting.append(batch)
             self._added.notify()
 
+    def waiting(self):
+        """Returns how many requests wait for a thread, or for more of their kind."""
+        with self._lock:
+            return sum(len(batch.tasks) for batch in self._waiting)
+
     def withdraw(self, task):
         """Removes a request that waits; one that runs is passed over."""
         with self._lock:
