@@ -1,7 +1,12 @@
-"""Measures what serving costs: `python -m serving.benchmark load --export exports/NAME`."""
+"""Measures what serving costs, and what it gains if requests are joined.
+
+python -m serving.benchmark load --export exports/NAME
+python -m serving.benchmark batching --export exports/NAME --parameters FILE
+"""
 
 import json
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -12,7 +17,7 @@ import jsonargparse
 from tqdm import tqdm
 
 from serving import load as measured_load
-from serving.process import ended_by, local_server
+from serving.process import QUIET, ended_by, local_server
 from tfpix2pix import atomic
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.export import versions
@@ -43,13 +48,7 @@ def load(
         to: JSON file for the results.
     """
     export = export.resolve()
-    numbers = versions(export) if export.is_dir() else []
-    if not numbers:
-        raise InputError(
-            f"The export must be a folder with versions. Received: {str(export)!r}. Make one with "
-            "`python -m serving.export`."
-        )
-    version = export / str(numbers[-1])
+    version = _newest(export)
     with nullcontext() if address else local_server(export) as server:
         asked = (address or server.address, export.name, size)
         results = {"overhead": measured_load.overhead(version, *asked, rounds)}
@@ -68,10 +67,56 @@ def load(
         atomic.write_bytes(json.dumps(results, indent=1).encode(), to)
 
 
+def batching(
+    export: Path,
+    parameters: Optional[Path] = None,
+    size: int = 256,
+    rounds: int = 3,
+    clients: int = 8,
+    seconds: float = 10.0,
+):
+    """Measures in turns local servers that join requests and that do not, with many clients.
+
+    Args:
+        export: Folder of the served model, of images with three channels.
+        parameters: Text file of BatchingParameters.
+        size: Side of the images in pixels.
+        rounds: How often each is measured.
+        clients: How many clients ask one after the other.
+        seconds: How long each is measured.
+    """
+    export = export.resolve()
+    _newest(export)
+    flags = ["--enable_batching", "true"]
+    flags += ["--batching_parameters_file", parameters] if parameters else []
+    with local_server(export) as single, local_server(export, *QUIET, *flags) as joining:
+        asked = (export.name, size, clients, seconds)
+        loops = {
+            f"{images}, {how}": partial(loop, server.address, *asked)
+            for images, loop in (
+                ("files", measured_load.closed_loop),
+                ("floats", measured_load.closed_loop_of_floats),
+            )
+            for how, server in (("one by one", single), ("joined", joining))
+        }
+        measured = measured_load.compared(loops, rounds)
+    print("\n".join(measured_load.compared_table(measured, seconds)))
+
+
+def _newest(export):
+    numbers = versions(export) if export.is_dir() else []
+    if not numbers:
+        raise InputError(
+            f"The export must be a folder with versions. Received: {str(export)!r}. Make one with "
+            "`python -m serving.export`."
+        )
+    return export / str(numbers[-1])
+
+
 if __name__ == "__main__":
     with reported(), ended_by(RuntimeError):
         jsonargparse.auto_cli(
-            {"load": load},
+            {"load": load, "batching": batching},
             args=at_home(),
             as_positional=False,
             prog="python -m serving.benchmark",

@@ -125,11 +125,18 @@ class Scheduler:
             )
 
     def _work(self):
-        while (batch := self._next()) is not None:
-            batch.batcher.execute(batch)
-            with self._lock:
-                self._running.remove(batch)
-                self._finished.notify_all()
+        while self._run_next():  # Between two batches a thread keeps no version alive.
+            pass
+
+    def _run_next(self):
+        batch = self._next()
+        if batch is None:
+            return False
+        batch.batcher.execute(batch)
+        with self._lock:
+            self._running.remove(batch)
+            self._finished.notify_all()
+        return True
 
     def _next(self):
         """Waits for a batch that should run; returns `None` when the scheduler ends."""
@@ -159,16 +166,20 @@ class Batcher:
     TensorFlow Serving fails all of a batch with FAILED_PRECONDITION. If a batch fails, its requests
     run one by one, so that each gets what it would get alone.
 
+    Requests of strings, which TensorFlow Serving joins, run by themselves as without batches: they
+    are files, which the graphs of exports go through one by one, and joined they were slower.
+
     Args:
         scheduler: `Scheduler`.
         run: As of `Scheduler.batcher`.
 
     Attributes:
-        runs: How often the version was run.
+        runs: How often batches were run, requests of one that failed included.
     """
 
     def __init__(self, scheduler, run):
         self.runs = 0
+        self._counting = threading.Lock()
         self._scheduler = scheduler
         self._run = run
 
@@ -188,10 +199,12 @@ class Batcher:
             ServingError: With the code and text of TensorFlow Serving (batching_session.cc); when
                 the time is over as without batches.
         """
+        if any(array.dtype == object for array in feeds.values()):
+            return self._run(feeds, fetches, milliseconds)
         deadline = time.monotonic() + milliseconds / 1000 if milliseconds else float("inf")
         task = _Task(feeds, fetches, _rows(feeds), deadline)
         shapes = [(array.dtype, array.shape[1:]) for array in feeds.values()]
-        self._scheduler.add(_Batch(self, (id(self), queue), shapes, [task]))
+        self._scheduler.add(_Batch(self, (self, queue), shapes, [task]))
         if not task.done.wait(milliseconds / 1000 if milliseconds else None):
             self._scheduler.withdraw(task)
             # What the session says.
@@ -242,7 +255,8 @@ class Batcher:
         milliseconds = 0
         if deadline != float("inf"):
             milliseconds = max(1, int(1000 * (deadline - time.monotonic())))
-        self.runs += 1
+        with self._counting:
+            self.runs += 1
         outputs = self._run(feeds, fetches, milliseconds)
         for value in outputs.values():
             if np.ndim(value) == 0:

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.load import closed_loop, open_loop, overhead, picture, table
+from serving.load import (
+    closed_loop,
+    closed_loop_of_floats,
+    compared,
+    compared_table,
+    open_loop,
+    overhead,
+    picture,
+    table,
+)
 from tests.serving.local import serving
 
 LIMIT = 600  # Seconds.
@@ -55,10 +64,42 @@ def test_the_loops_ask_as_often_as_they_say(exported, manager):
         latencies = closed_loop(address, "tiny", 8, clients=3, seconds=0.3)
         assert interceptor.calls - calls == len(latencies) >= 3
         calls = interceptor.calls
+        latencies = closed_loop_of_floats(address, "tiny", 8, clients=3, seconds=0.3)
+        assert interceptor.calls - calls == len(latencies) >= 3
+        calls = interceptor.calls
         latencies = open_loop(address, "tiny", 8, rate=50.0, seconds=0.4)
         assert interceptor.calls - calls == len(latencies) + 1  # The first one warms up.
         assert 5 < len(latencies) < 50  # 20 in the mean, with a deviation of 4.5.
         assert min(latencies) > 0
+
+
+def test_loops_are_compared_in_turns_by_medians():
+    order = []
+    answers = iter([[9.0]] * 2 + [[0.1, 0.3], [0.4]] + [[0.2], [0.5] * 2] + [[0.3] * 3, [0.6] * 3])
+
+    def loop(name):
+        order.append(name)
+        return next(answers)
+
+    measured = compared({name: lambda name=name: loop(name) for name in ("a", "b, c")}, 3)
+    assert order == ["a", "b, c"] * 4
+    assert measured["b, c"] == [[0.4], [0.5] * 2, [0.6] * 3]
+    assert compared_table(measured, 0.5) == [
+        "      images/s    p50 ms    p95 ms    p99 ms",
+        "a         4.00       200       290       298",
+        "b, c      4.00       500       500       500",
+    ]
+
+
+@pytest.mark.slow
+def test_joined_requests_are_measured_by_the_program(exported):
+    parameters = "serving/deploy/config/batching_parameters.pbtxt"
+    said = program(
+        *("batching", "--export", exported[1] / "tiny", "--parameters", parameters),
+        *("--size", 16, "--rounds", 1, "--clients", 4, "--seconds", 1),
+    )
+    names = [line.partition("   ")[0].strip() for line in said.splitlines()[1:]]
+    assert names == ["files, one by one", "files, joined", "floats, one by one", "floats, joined"]
 
 
 @pytest.mark.slow

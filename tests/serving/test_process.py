@@ -10,12 +10,16 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import grpc
+import numpy as np
 import pytest
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.client import Client
 from serving.client import __main__ as command
 from serving.client.failures import BadArgument, UnknownModel
 from serving.process import Server, ended_by, local_server
+from tests.serving.engine.models import refusal, request
 from tests.serving.local import check_translated, picture
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +84,27 @@ def test_only_the_one_export_is_served(exported, versions):
         with Client(server.address, "tiny") as client, pytest.raises(UnknownModel):
             client.translate(encoded)
     assert server.process.returncode == 0
+
+
+@pytest.mark.slow
+def test_the_program_joins_requests_as_a_file_says(exported, tmp_path):
+    path = tmp_path / "parameters.pbtxt"
+    flags = ("--enable_batching", "true", "--batching_parameters_file", path)
+    path.write_text("max_batch_size { value: 2 }")
+    encoded, pixels = picture(3)
+    with local_server(exported[1] / "tiny", *flags) as server:
+        assert server.process.stdout.readline() == "Joining requests into batches of 2\n"
+        with Client(server.address, "tiny") as client:
+            check_translated(client.translate(encoded), exported[0], pixels)
+        message = request("tiny", {"image": np.zeros((3, 4, 4, 3), "float32")}, "float")
+        with grpc.insecure_channel(server.address) as channel:
+            predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+            text = "Task size 3 is larger than maximum input batch size 2"
+            assert refusal(predict, message) == (grpc.StatusCode.INVALID_ARGUMENT, text)
+    path.write_text("max_batch_size { value: 0 }")
+    rule = "error: `max_batch_size` must be at least 1. Received: 0"
+    with pytest.raises(RuntimeError, match=rule), local_server(exported[1] / "tiny", *flags):
+        pass
 
 
 @pytest.mark.slow

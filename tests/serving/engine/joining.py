@@ -39,16 +39,17 @@ class Joining(tf.Module):
     def one(self, x):
         return {"y": tf.reshape(tf.reduce_max(x), [1])}
 
-    @tf.function(input_signature=[spec(None, dtype="string")])
+    @tf.function(input_signature=[spec(None, None, dtype="int32")])
     def gated(self, folders):
         """Says that it runs by a file in the first folder, and ends once there is another."""
-        tf.io.write_file(folders[0] + "/started", "")
+        folder = tf.strings.unicode_encode(folders[0], "UTF-8")
+        tf.io.write_file(folder + "/started", "")
         tries = tf.constant(0)
         # As in `models.Scaling.gated`.
-        while tf.size(tf.io.matching_files(folders[0] + "/open*" + tf.as_string(tries % 1))) == 0:
+        while tf.size(tf.io.matching_files(folder + "/open*" + tf.as_string(tries % 1))) == 0:
             tries += 1
-        rows = tf.fill(tf.shape(folders), tf.size(folders))
-        return {"rows": rows, "tries": tf.fill(tf.shape(folders), tries)}
+        rows = tf.shape(folders)[:1]
+        return {"rows": tf.fill(rows, rows[0]), "tries": tf.fill(rows, tries)}
 
 
 def write_joining(version):

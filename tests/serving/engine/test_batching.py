@@ -9,10 +9,13 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tensorflow_serving.apis.model_pb2 import ModelSpec
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from serving.engine.batching import Scheduler
 from serving.engine.batching_parameters import BatchingParameters
+from serving.engine.lifecycle import load
 from serving.engine.servable import Servable, ServingError, cut
+from serving.engine.warmup_replay import FILE
 from tests.serving.engine.joining import LONG, joined, write_joining
 from tests.serving.engine.models import ANSWER_LIMIT, publish, request, wait_until
 from tests.serving.local import picture
@@ -77,7 +80,8 @@ def joining(signature="", wanted=(), **inputs):
 
 
 def gate(folder):
-    return request("joining", {"folders": [str(folder)]}, "gated")
+    letters = np.array([[*map(ord, str(folder))]], "int32")
+    return request("joining", {"folders": letters}, "gated")
 
 
 def test_requests_run_together_and_get_their_own_rows(root, ask):
@@ -152,14 +156,11 @@ def test_a_batch_that_fails_runs_one_by_one(root, ask):
         assert [list(outputs["y"]) for outputs in answers] == [[1.0], [5.0], [2.0], [3.0]]
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "float"])
-def test_exports_answer_eight_clients_by_one_run(root, ask, tmp_path, signature):
-    if signature == "float":
-        images = [picture(index)[1][None] / np.float32(127.5) - 1 for index in range(8)]
-        messages = [request("tiny", {"image": image}, signature) for image in images]
-    else:  # Files of one batch may differ in size.
-        files = [picture(index, (8 + index, 12))[0] for index in range(7)]
-        messages = [request("tiny", {"image_bytes": [file]}) for file in [*files, files[0]]]
+def test_exports_answer_eight_clients_by_a_run_for_each_size(root, ask, tmp_path):
+    sizes = [(8, 12), (16, 4)] * 4
+    images = [picture(index, size)[1] for index, size in enumerate(sizes)]
+    images = [image[None] / np.float32(127.5) - 1 for image in images]
+    messages = [request("tiny", {"image": image}, "float") for image in images]
     with joined(root, "joining", "tiny", num_batch_threads=1) as (manager, scheduler):
         with manager.acquire(ModelSpec(name="tiny")) as (_, servable):
             runs = servable.batcher.runs
@@ -169,26 +170,23 @@ def test_exports_answer_eight_clients_by_one_run(root, ask, tmp_path, signature)
         wait_until(lambda: scheduler.waiting() == 8)
         (tmp_path / "open0").touch()
         answers = results([gated, *futures])[1:]
-        assert servable.batcher.runs == runs + 1
+        assert servable.batcher.runs == runs + 2
     for message, outputs in zip(messages, answers):
-        (expected,) = alone(root / "tiny/1", message).values()
-        (value,) = outputs.values()
-        if signature == "float":
-            np.testing.assert_allclose(value, expected, atol=1e-5)
-        else:
-            assert list(value) == list(expected), "not the same bytes"
+        expected = alone(root / "tiny/1", message)["output"]
+        np.testing.assert_allclose(outputs["output"], expected, atol=1e-5)
 
 
-def test_a_broken_file_fails_its_own_request_alone(root, ask, tmp_path):
-    files = [picture(0)[0], b"no image", picture(1, (16, 4))[0], picture(2)[0][:-60]]
+def test_files_run_by_themselves_and_wait_for_no_thread(root, ask, tmp_path):
+    files = [picture(index, (8 + index, 12))[0] for index in range(6)]
+    files += [b"no image", files[0][:-60]]
     messages = [request("tiny", {"image_bytes": [file]}) for file in files]
-    with joined(root, "joining", "tiny", num_batch_threads=1) as (manager, scheduler):
+    with joined(root, "joining", "tiny", num_batch_threads=1) as (manager, _):
         (gated,) = ask(manager, gate(tmp_path))
         wait_until((tmp_path / "started").exists)
-        futures = ask(manager, *messages)
-        wait_until(lambda: scheduler.waiting() == 4)
+        answers = results(ask(manager, *messages))
+        assert not gated.done()
         (tmp_path / "open0").touch()
-        answers = results([gated, *futures])[1:]
+        gated.result()
     for message, answered in zip(messages, answers):
         expected = alone(root / "tiny/1", message)
         if isinstance(expected, tuple):
@@ -197,7 +195,7 @@ def test_a_broken_file_fails_its_own_request_alone(root, ask, tmp_path):
             assert answered[1].partition("[[{{")[0] == expected[1].partition("[[{{")[0]
         else:
             assert list(answered["output_bytes"]) == list(expected["output_bytes"])
-    assert [isinstance(answered, tuple) for answered in answers] == [False, True, False, True]
+    assert [isinstance(answered, tuple) for answered in answers] == [False] * 6 + [True] * 2
 
 
 def test_a_deadline_ends_a_request_that_waits_and_its_neighbours_go_on(root, tmp_path):
@@ -285,6 +283,29 @@ def test_requests_that_wait_keep_their_version_and_nothing_is_left(root, ask, tm
         servable.predict("", joining(x=[1.0]).inputs, ())
     assert caught.value.code == Code.UNAVAILABLE.value[0]
     assert not [t for t in set(threading.enumerate()) - threads if t.name.startswith("joined")]
+
+
+def test_warm_up_goes_through_batches(root, tmp_path):
+    version = tmp_path / "joining/1"
+    publish(root / "joining/1", version)
+    path = version / FILE
+    path.parent.mkdir()
+    parameters = BatchingParameters(max_batch_size=4, allowed_batch_sizes=(4,))
+    with Scheduler(parameters) as scheduler:
+        write_log(path, joining(x=[1.0]))
+        servable = load(version, scheduler)
+        assert servable.batcher.runs == 1
+        servable.close()
+        write_log(path, joining(x=1.0))
+        with pytest.raises(ServingError, match="input tensors must have at least one dimension"):
+            load(version, scheduler)
+
+
+def write_log(path, message):
+    log = PredictionLog()
+    log.predict_log.request.CopyFrom(message)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(log.SerializeToString())
 
 
 @pytest.mark.parametrize("end", ["close", "exit"])
