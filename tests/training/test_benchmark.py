@@ -89,7 +89,7 @@ def test_scenes_are_measured_with_labels_and_instances():
 
 def test_one_direction_is_measured_with_blurs():
     pytest.importorskip("torch")
-    options = options_of("cut_tiny", size=32, filters=4)
+    options = options_of("fastcut_small", size=32, filters=4)
     for kind, contenders in worker.contenders("cut").items():
         for name in ("tfpix2pix", "PyTorch", "PyTorch, bfloat16"):
             made = contenders[name].build(options)()
