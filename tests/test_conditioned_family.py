@@ -42,9 +42,7 @@ def with_table(config, file):
     )
 
 
-# The step of a plain one is compiled by XLA, in minutes: tests/test_families.py.
 CHECKS = [*testing.checks(preset("twingan_tiny")), *conformance.CHECKS]
-CHECKS.remove("a_compiled_step_is_the_same")
 
 
 @pytest.fixture(scope="module")

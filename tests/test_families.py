@@ -20,10 +20,6 @@ TRANSLATED.append("every_direction_is_rated")
 SLOW = [(family, name) for family in DEBUG if family != "pix2pix" for name in GRAPHS]
 SLOW += [(f, name) for f in DEBUG if f not in ("pix2pix", "toy") for name in TRANSLATED]
 SLOW += [("pix2pix", n) for n in ("a_run_opens_in_any_phase", "a_compiled_step_is_the_same")]
-# XLA takes minutes for these steps, so they are compiled on request alone: `-m xla`.
-COMPILED = [
-    (f, "a_compiled_step_is_the_same") for f in ("cyclegan", "pix2pixhd", "styles", "twingan")
-]
 
 
 def claims():
@@ -33,7 +29,6 @@ def claims():
             names = [*testing.checks(config), *conformance.CHECKS]
         for name in names:
             marks = [pytest.mark.slow] if (family, name) in SLOW else []
-            marks = [pytest.mark.xla] if (family, name) in COMPILED else marks
             yield pytest.param(family, name, marks=marks, id=f"{family}-{name}")
 
 
