@@ -82,7 +82,7 @@ def distributed_batches(strategy, batches):
 
 
 def _of_replicas(strategy, batches):
-    """Yields the batches of several devices, the next of which are being copied meanwhile.
+    """Yields batches of several devices.
 
     The strategy's own iterator can crash where it is dropped amid a stream: docs/surprises.md.
     """
@@ -92,10 +92,8 @@ def _of_replicas(strategy, batches):
         with tf.device(places[context.replica_id_in_sync_group % len(places)]):
             return tf.nest.map_structure(tf.identity, next(batches))
 
-    ahead = strategy.experimental_distribute_values_from_function(batch)
     while True:
-        now, ahead = ahead, strategy.experimental_distribute_values_from_function(batch)
-        yield now
+        yield strategy.experimental_distribute_values_from_function(batch)
 
 
 def train(
