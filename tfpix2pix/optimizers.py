@@ -1,5 +1,6 @@
 """Optimizers with the papers' settings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Optional, Union
 
@@ -72,3 +73,32 @@ def adam(
     return keras.optimizers.legacy.Adam(
         learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, global_clipnorm=clip_norm
     )
+
+
+def make_variables(optimizer: keras.optimizers.Optimizer, variables: Iterable) -> None:
+    """Makes the variables of an optimizer, which Keras' legacy classes make in their first step.
+
+    A `tf.function` that makes variables is traced twice, which takes seconds of a training step.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer`; those of other classes are left as they are.
+        variables: Those that it will update. In the scope of a strategy it is called in this scope.
+
+    Example:
+        >>> optimizer = adam()
+        >>> make_variables(optimizer, [tf.Variable([1.0, 2.0])])
+        >>> [tuple(variable.shape) for variable in optimizer.variables()]
+        [(), (2,), (2,)]
+    """
+    if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+        optimizer = optimizer.inner_optimizer
+    if not isinstance(optimizer, keras.optimizers.legacy.Optimizer):
+        return
+    # To read these two is to make them, and all other hyperparameters.
+    _ = optimizer.iterations
+    _ = optimizer.learning_rate
+    if isinstance(optimizer, keras.optimizers.legacy.Adam):
+        variables = list(variables)
+        for moment in ("m", "v"):
+            for variable in variables:
+                optimizer.add_slot(variable, moment)

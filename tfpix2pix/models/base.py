@@ -6,6 +6,7 @@ from typing import Any, Optional
 import tensorflow as tf
 from tensorflow import keras
 
+from tfpix2pix import optimizers
 from tfpix2pix.models import keras_calls
 from tfpix2pix.models.averaging import regrown
 from tfpix2pix.models.columns import Column
@@ -67,6 +68,19 @@ class TranslationModel(DescendingModel):
         arguments = keras_calls.fit_arguments(super().fit, *args, **kwargs)
         keras_calls.check_callbacks(arguments.get("callbacks"))
         return super().fit(**keras_calls.checked_data(self, arguments))
+
+    def make_train_function(self, force: bool = False):
+        """Makes the function that `fit` calls, as Keras does, of one trace."""
+        self.make_optimizer_variables()
+        return super().make_train_function(force)
+
+    def make_optimizer_variables(self) -> None:
+        """Makes what the optimizers of the players keep, before a step is traced.
+
+        In the scope of a strategy it is called in this scope.
+        """
+        for player, optimizer in self.optimizers.items():
+            optimizers.make_variables(optimizer, self.players[player].trainable_variables)
 
     def evaluate(self, *args, **kwargs):
         """Measures as `keras.Model.evaluate` does, on batches as of `train_step`.

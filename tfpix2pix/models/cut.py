@@ -123,7 +123,7 @@ class CUT(TranslationModel):
         """Translates a batch; see `translate`."""
         return self.players["generator"](images, training=training)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def translate(self, images):
         """Translates images, each by its own statistics.
 
@@ -238,7 +238,7 @@ class CUT(TranslationModel):
             self.validation[name].update_state(values)
         return {name: mean.result() for name, mean in self.validation.items()}
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def validate(self, batch):
         """Measures how well places are told apart, and how far images of the target domain move.
 

@@ -144,7 +144,7 @@ class CycleGAN(TranslationModel):
         """Translates a batch of A into B; see `translate`."""
         return self.players["generator_AtoB"](images, training=training)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def translate(self, images, direction: str = "AtoB"):
         """Translates images, without dropout, each by its own statistics.
 

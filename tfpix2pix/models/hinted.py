@@ -91,7 +91,7 @@ class HintedPix2Pix(Pix2Pix):
         """Translates a batch; see `translate`."""
         return super().call(self.joined(*inputs), training=training)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def translate(self, inputs):
         """Translates images, without dropout, each by its own statistics.
 

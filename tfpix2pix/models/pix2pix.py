@@ -117,7 +117,7 @@ class Pix2Pix(TranslationModel):
         """Translates a batch; see `translate`."""
         return self.generator(source, training=training)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def translate(self, source):
         """Translates images, without dropout, each by its own statistics.
 

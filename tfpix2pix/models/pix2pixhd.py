@@ -161,7 +161,7 @@ class Pix2PixHD(TranslationModel):
         """Translates a batch; see `translate`."""
         return self._generated(*self._parts(inputs), training=training)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def translate(self, inputs):
         """Translates images.
 

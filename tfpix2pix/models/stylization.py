@@ -135,7 +135,7 @@ class Stylization(TranslationModel):
         """Translates a batch of photos into the first style; see `translate`."""
         return self._made(images, self._rows(1, images), training=training)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def translate(self, images, style: Union[int, tf.Tensor] = 1):
         """Translates images into a style, or a blend of several.
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.cases import restored_generator
+from tests.cases import restored_generator, smooth_images, tiny_pix2pix
 from tfpix2pix import InputError, runs
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data import codecs
@@ -80,6 +80,23 @@ def test_the_restored_generator_is_the_trained_one(config, tmp_path):
     source = next(iter(pairs.held_out(config, examples, whole(config)[0])))[0]
     restored = restored_generator(tmp_path)
     np.testing.assert_allclose(restored(source), model.translate(source), atol=1e-6)
+
+
+@pytest.mark.parametrize("trained", ["by the loop", "by fit"])
+def test_a_step_is_traced_once(trained, monkeypatch):
+    model = tiny_pix2pix()
+    batch = (smooth_images((1, 32, 32, 3)), smooth_images((1, 32, 32, 3), seed=1))
+    traces = []
+    step = type(model).train_step
+    monkeypatch.setattr(type(model), "train_step", lambda *args: traces.append(1) or step(*args))
+    if trained == "by fit":
+        model.fit(tf.data.Dataset.from_tensors(batch), epochs=2, verbose=0)
+    else:
+        take_step = loop.training_step(model, tf.distribute.get_strategy())
+        take_step(batch)
+        take_step(batch)
+    assert model.steps_taken == 2
+    assert traces == [1]
 
 
 @pytest.mark.slow
