@@ -186,7 +186,8 @@ def three_domains(folder, **options):
 @pytest.mark.slow
 def test_three_domains_train_on_two_devices_as_on_one(tmp_path, mirrored):
     options = {"norm": "instance", "minibatch_deviation": False, "learning_rates": "equalized"}
-    config = three_domains(tmp_path / "data", **options)
+    # Without growth, which test_phases.py has: each phase takes half a minute to trace.
+    config = three_domains(tmp_path / "data", first_size=8, **options)
     one, _ = loop.train(config, tmp_path / "one")
     two, _ = loop.train(config, tmp_path / "two", mirrored)
     for player, network in one.players.items():
