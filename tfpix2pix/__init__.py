@@ -1,52 +1,54 @@
 """tfpix2pix: image-to-image translation with conditional GANs on TensorFlow.
 
-`__all__` has what a notebook needs: names that are used most, and modules with the others.
+`__all__` has what a notebook needs: names that are used most, and modules with the others. Each is
+imported when it is used first, since TensorFlow takes seconds.
 """
 
-from tfpix2pix import lines
+import importlib
+from typing import TYPE_CHECKING
 
-lines.load()
-
-# isort: split
-from tfpix2pix import (
-    bfloat16,
-    callbacks,
-    data,
-    datasets,
-    doctor,
-    export,
-    families,
-    importers,
-    inference,
-    layers,
-    losses,
-    metrics,
-    models,
-    networks,
-    optimizers,
-    report,
-    schedules,
-    translation,
-)
-from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.data.formats import PixelFormat
-from tfpix2pix.data.geometry import Geometry
-from tfpix2pix.errors import InputError
-from tfpix2pix.export import read_card
-from tfpix2pix.families import preset, presets
-from tfpix2pix.families.cyclegan import CycleGANConfig
-from tfpix2pix.families.pix2pix import Pix2PixConfig
-from tfpix2pix.families.twingan import TwinGANConfig
-from tfpix2pix.inference import Control, Direction, Embedding, translate
-from tfpix2pix.models import CycleGAN, Pix2Pix, TwinGAN
-from tfpix2pix.networks import (
-    image_discriminator,
-    patch_discriminator,
-    resnet_generator,
-    unet_generator,
-)
-from tfpix2pix.runs import Run, load_run
+from tfpix2pix import lazily, lines
 from tfpix2pix.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from tfpix2pix import (
+        bfloat16,
+        callbacks,
+        data,
+        datasets,
+        doctor,
+        export,
+        families,
+        importers,
+        inference,
+        layers,
+        losses,
+        metrics,
+        models,
+        networks,
+        optimizers,
+        report,
+        schedules,
+        translation,
+    )
+    from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
+    from tfpix2pix.data.formats import PixelFormat
+    from tfpix2pix.data.geometry import Geometry
+    from tfpix2pix.errors import InputError
+    from tfpix2pix.export import read_card
+    from tfpix2pix.families import preset, presets
+    from tfpix2pix.families.cyclegan import CycleGANConfig
+    from tfpix2pix.families.pix2pix import Pix2PixConfig
+    from tfpix2pix.families.twingan import TwinGANConfig
+    from tfpix2pix.inference import Control, Direction, Embedding, translate
+    from tfpix2pix.models import CycleGAN, Pix2Pix, TwinGAN
+    from tfpix2pix.networks import (
+        image_discriminator,
+        patch_discriminator,
+        resnet_generator,
+        unet_generator,
+    )
+    from tfpix2pix.runs import Run, load_run
 
 __all__ = [
     "Control",
@@ -93,3 +95,43 @@ __all__ = [
     "translation",
     "unet_generator",
 ]
+
+# Of the names that are no modules, the module of each.
+_HOMES = {
+    name: home
+    for home, names in {
+        "config": ("DataConfig", "ExperimentConfig", "TrainConfig"),
+        "data.formats": ("PixelFormat",),
+        "data.geometry": ("Geometry",),
+        "errors": ("InputError",),
+        "export": ("read_card",),
+        "families": ("preset", "presets"),
+        "families.cyclegan": ("CycleGANConfig",),
+        "families.pix2pix": ("Pix2PixConfig",),
+        "families.twingan": ("TwinGANConfig",),
+        "inference": ("Control", "Direction", "Embedding", "translate"),
+        "models": ("CycleGAN", "Pix2Pix", "TwinGAN"),
+        "networks": (
+            "image_discriminator",
+            "patch_discriminator",
+            "resnet_generator",
+            "unet_generator",
+        ),
+        "runs": ("Run", "load_run"),
+    }.items()
+    for name in names
+}
+
+lines.prepare()
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        return lazily.submodule(__name__, name)
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

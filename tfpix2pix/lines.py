@@ -4,7 +4,8 @@ import contextlib
 import importlib.util
 import os
 import sys
-from importlib import metadata
+from functools import partial
+from importlib.machinery import PathFinder
 
 from tfpix2pix import memory
 from tfpix2pix.quiet import quiet
@@ -13,19 +14,17 @@ from tfpix2pix.version import __version__
 PYTHONS = ((3, 9), (3, 13))  # The oldest and the newest on which the tests pass.
 
 
-def load():
-    """Loads TensorFlow with Keras 2, whichever of both lines is installed.
+def prepare():
+    """Sets what TensorFlow reads on import, and how it is then loaded, by whomever that be.
 
-    Current versions of TensorFlow bring Keras 3. With the package tf_keras they take Keras 2, on
-    which this package is built, if the variable `TF_USE_LEGACY_KERAS` says so when `tf.keras` is
-    used first. Version 2.21 also writes lines on import that `TF_CPP_MIN_LOG_LEVEL` does not stop;
-    where that is set they are kept off the screen.
+    It takes no time: programs parse their command line before they load TensorFlow, which takes
+    seconds.
 
     Raises:
-        ImportError: If there is no Keras 2, Keras 3 is in use already, or this Python is unknown.
+        ImportError: If this Python is unknown, or TensorFlow is loaded already, with Keras 3.
 
     Example:
-        >>> load()
+        >>> prepare()
     """
     oldest, newest = PYTHONS
     if not oldest <= sys.version_info[:2] <= newest:
@@ -50,8 +49,55 @@ def load():
     bytes_of_tensors = memory.limit()
     if bytes_of_tensors is not None:
         os.environ.setdefault("TF_MKL_ALLOC_MAX_BYTES", str(bytes_of_tensors))
-    with quiet() if int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0)) else contextlib.nullcontext():
-        import tensorflow as tf
+    if "tensorflow" in sys.modules:
+        _check_keras(sys.modules["tensorflow"])
+    elif _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)
+
+
+def load():
+    """Loads TensorFlow with Keras 2, whichever of both lines is installed.
+
+    Current versions of TensorFlow bring Keras 3. With the package tf_keras they take Keras 2, on
+    which this package is built, if the variable `TF_USE_LEGACY_KERAS` says so when `tf.keras` is
+    used first. Version 2.21 also writes lines on import that `TF_CPP_MIN_LOG_LEVEL` does not stop;
+    where that is set they are kept off the screen.
+
+    Raises:
+        ImportError: If there is no Keras 2, Keras 3 is in use already, or this Python is unknown.
+
+    Example:
+        >>> load()
+    """
+    prepare()
+    import tensorflow  # noqa: F401
+
+
+class _Finder:
+    """Finds TensorFlow as Python does, and has it loaded quietly, with Keras 2.
+
+    Python asks it for every module; of ours none has to know whether it is the first that imports
+    TensorFlow.
+    """
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if hasattr(spec, "loader") and hasattr(spec.loader, "exec_module"):
+            spec.loader.exec_module = partial(_execute, spec.loader.exec_module)
+        return spec
+
+
+def _execute(execute, module):
+    is_quiet = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0))
+    with quiet() if is_quiet else contextlib.nullcontext():
+        execute(module)
+    _check_keras(module)
+
+
+def _check_keras(tf):
     keras_version = getattr(tf.keras, "__version__", "2")  # tf_keras does not tell its own here.
     if not keras_version.startswith("2"):
         raise ImportError(
@@ -72,6 +118,8 @@ def packages():
         >>> list(packages())[:2]
         ['tfpix2pix', 'tensorflow']
     """
+    from importlib import metadata  # It takes time, which programs need not.
+
     keras = "tf_keras" if "tf_keras" in sys.modules else "keras"
     versions = {name: metadata.version(name) for name in ("tensorflow", keras, "numpy")}
     return {"tfpix2pix": __version__, **versions}

@@ -33,7 +33,7 @@ def test_programs_share_the_memory_of_a_gpu_unless_a_user_says_otherwise(own):
 
 def test_what_went_wrong_in_the_import_is_shown(tmp_path):
     (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'no AVX'); raise ImportError")
-    result = python("import tfpix2pix", PYTHONPATH=f"{tmp_path}:.")
+    result = python("import tfpix2pix.layers", PYTHONPATH=f"{tmp_path}:.")
     assert result.stderr.startswith("no AVX")
 
 

@@ -1,16 +1,24 @@
-"""Data: from image files to batches in the networks' range."""
+"""Data: from image files to batches in the networks' range.
 
-from tfpix2pix.data import (
-    augment,
-    codecs,
-    formats,
-    geometry,
-    images,
-    layouts,
-    pipeline,
-    sources,
-    tasks,
-)
+Its modules are imported when they are used first: some know nothing of TensorFlow.
+"""
+
+from typing import TYPE_CHECKING
+
+from tfpix2pix import lazily
+
+if TYPE_CHECKING:
+    from tfpix2pix.data import (
+        augment,
+        codecs,
+        formats,
+        geometry,
+        images,
+        layouts,
+        pipeline,
+        sources,
+        tasks,
+    )
 
 __all__ = [
     "augment",
@@ -23,3 +31,11 @@ __all__ = [
     "sources",
     "tasks",
 ]
+
+
+def __getattr__(name):
+    return lazily.submodule(__name__, name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

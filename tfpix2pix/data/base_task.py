@@ -133,6 +133,9 @@ def kinds() -> dict[str, type[Task]]:
         >>> kinds()["edges"] is tasks.Edges
         True
     """
+    # A module whose task nobody has used may not be imported yet.
+    from tfpix2pix.data import hint_points, tasks  # noqa: F401
+
     named = {}
     classes = [Task]
     while classes:

@@ -1,16 +1,16 @@
 """Appearances: what instances of each class look like, as few vectors of their features."""
 
+from __future__ import annotations
+
 import os
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Union
 
 import numpy as np
-import tensorflow as tf
-from scipy.cluster.vq import kmeans2
 
 from tfpix2pix.errors import InputError
+from tfpix2pix.lazily import tf
 
 # Of height times width / 32: instances of less say little of what their class looks like.
 LEAST_SHARE = 0.5
@@ -58,7 +58,7 @@ def centroid_lists(state: dict[str, tf.Variable]) -> list[list[list[float]]]:
     return [rows[:count].tolist() for rows, count in zip(centroids, counts)]
 
 
-def read_centroids(path: Union[str, os.PathLike]) -> dict[str, np.ndarray]:
+def read_centroids(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads the centroids of classes from a file of NumPy, and runs no code that it may contain.
 
     pix2pixHD's own file is a pickled dict of class to array, which is refused; the error says how
@@ -189,6 +189,8 @@ def _centroids(vectors, most, seed):
     if len(distinct) <= most:
         nearest = [(vectors == one).all(1).sum() for one in distinct]
         return distinct[np.argsort(nearest, kind="stable")[::-1]]
+    from scipy.cluster.vq import kmeans2  # It takes a third of a second.
+
     centroids, labels = kmeans2(vectors, most, minit="++", seed=seed)
     counts = np.bincount(labels, minlength=most)
     order = np.argsort(counts, kind="stable")[::-1]

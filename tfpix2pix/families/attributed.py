@@ -1,18 +1,17 @@
 """Attributed: unpaired domains of whose images a table says something, and the control of it."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-import tensorflow as tf
-
 from tfpix2pix.config import ExperimentConfig
-from tfpix2pix.data import attributes, sources, tables
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.domain_examples import Domains, domain_names
 from tfpix2pix.families.feeding import stated_folder
-from tfpix2pix.inference import Control
+from tfpix2pix.lazily import attributes, inference, sources, tables, tf
 
 NAME = "attributes"
 
@@ -115,7 +114,7 @@ def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
     return dataclasses.replace(config, model=model)
 
 
-def control(columns: Mapping[str, Sequence]) -> Control:
+def control(columns: Mapping[str, Sequence]) -> inference.Control:
     """Returns the control of attributes; by default nothing is said of them.
 
     Args:
@@ -167,7 +166,7 @@ def control(columns: Mapping[str, Sequence]) -> Control:
         "columns": {name: list(column) for name, column in columns.items()},
     }
     spec = tf.TensorSpec((length,))
-    return Control(NAME, spec, neutral, about, sample, prepared)
+    return inference.Control(NAME, spec, neutral, about, sample, prepared)
 
 
 FEED = dataclasses.replace(

@@ -1,27 +1,23 @@
 """Compiling: conventions, precision and optimizers of any players, as a configuration says."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
 
-from tensorflow import keras
-
-from tfpix2pix import optimizers, schedules
-from tfpix2pix.bfloat16 import AUTO_BFLOAT16
 from tfpix2pix.config import TrainConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families.family import Phase
-from tfpix2pix.layers import CONVENTIONS, Conventions
-from tfpix2pix.models import TranslationModel
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import bfloat16, keras, layers, models, optimizers, schedules
 
 # What options of a family may decide otherwise than the conventions that they name.
 CHOICES = ("affine_instance", "bias", "gain", "initializer", "upsampling")
 
 
-def chosen_conventions(options) -> Conventions:
+def chosen_conventions(options) -> layers.Conventions:
     """Returns the conventions that a family's options name, with what they decide otherwise.
 
     Args:
@@ -38,7 +34,7 @@ def chosen_conventions(options) -> Conventions:
     """
     choices = {name: getattr(options, name) for name in CHOICES}
     changes = {name: choice for name, choice in choices.items() if choice is not None}
-    return dataclasses.replace(CONVENTIONS[options.conventions], **changes)
+    return dataclasses.replace(layers.CONVENTIONS[options.conventions], **changes)
 
 
 @contextmanager
@@ -67,7 +63,8 @@ def precision(policy: str) -> Iterator[None]:
             "may say. Change it there, or by keras.backend.set_image_data_format."
         )
     before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("float32" if policy == AUTO_BFLOAT16 else policy)
+    is_rewrite = policy == bfloat16.AUTO_BFLOAT16
+    keras.mixed_precision.set_global_policy("float32" if is_rewrite else policy)
     try:
         yield
     finally:
@@ -75,11 +72,11 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def compile_model(
-    model: TranslationModel,
+    model: models.TranslationModel,
     train: TrainConfig,
-    settings: Mapping[str, AdamSettings] = MappingProxyType({}),
+    settings: Mapping[str, optimizers.AdamSettings] = MappingProxyType({}),
     phases: Sequence[Phase] = (),
-) -> TranslationModel:
+) -> models.TranslationModel:
     """Compiles a model with an Adam for each player, and with what else the training asks for.
 
     Args:
@@ -101,7 +98,7 @@ def compile_model(
         >>> model = FAMILIES["pix2pix"].model(preset("quickstart"))
         >>> compile_model(model, TrainConfig(ema_decay=0.9)).averaged["generator"].name
         'unet_generator'
-        >>> settings = {"discriminator": AdamSettings(1e-4, beta_2=0.99)}
+        >>> settings = {"discriminator": optimizers.AdamSettings(1e-4, beta_2=0.99)}
         >>> model = compile_model(model, TrainConfig(), settings)
         >>> round(float(model.optimizers["discriminator"].beta_2), 2)
         0.99
@@ -111,10 +108,10 @@ def compile_model(
             f"`best_by` must be one of {', '.join(model.validation_metrics)}, what this model "
             f"measures of held-out examples. Received: {train.best_by!r}."
         )
-    if train.jit and train.precision == AUTO_BFLOAT16:
+    if train.jit and train.precision == bfloat16.AUTO_BFLOAT16:
         raise InputError(
-            f'`jit` must be false for the precision "{AUTO_BFLOAT16}": XLA compiles past the '
-            "rewrite. Received: true. Leave it out."
+            f'`jit` must be false for the precision "{bfloat16.AUTO_BFLOAT16}": XLA compiles past '
+            "the rewrite. Received: true. Leave it out."
         )
     renewed = {player for phase in phases for player in phase.renewed}
     if unknown := sorted({*settings, *renewed} - set(model.players)):
@@ -123,7 +120,7 @@ def compile_model(
             f"{', '.join(unknown)}. Rename or remove them."
         )
     builders = {
-        player: partial(_optimizer, train, settings.get(player, AdamSettings()))
+        player: partial(_optimizer, train, settings.get(player, optimizers.AdamSettings()))
         for player in model.players
     }
     model.compile(

@@ -4,20 +4,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Optional
 
-from tfpix2pix import importers, losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
 from tfpix2pix.families.family import Family, Importer, PeerFile, debug_experiment
 from tfpix2pix.families.importing import importable, imported_players
-from tfpix2pix.inference.direction import Direction
-from tfpix2pix.layers import Conventions
-from tfpix2pix.layers.initialization import derived_seed
-from tfpix2pix.models import CUT
-from tfpix2pix.networks.cut import default_features
-from tfpix2pix.networks.resnet import HALVINGS
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import importers, inference, layers, losses, models, networks, optimizers
 
 
 @dataclass(frozen=True)
@@ -86,10 +79,10 @@ class CUTConfig:
             image_size: `(height, width)` in pixels of the training images.
         """
         del image_size
-        return 2**HALVINGS
+        return 2**networks.resnet.HALVINGS
 
 
-def model(config: ExperimentConfig) -> CUT:
+def model(config: ExperimentConfig) -> "models.CUT":
     """Builds the model with its networks and optimizers, in the precision of the training.
 
     Args:
@@ -112,7 +105,10 @@ def model(config: ExperimentConfig) -> CUT:
     a_to_b, b_to_a = (task.channels for task in unpaired.tasks(config))
     source, target = a_to_b if config.data.direction == "AtoB" else b_to_a
     common = {"norm": options.norm, "conventions": _conventions(options)}
-    seeds = {name: derived_seed(train.seed, name) for name in ("generator", "discriminator")}
+    seeds = {
+        name: layers.initialization.derived_seed(train.seed, name)
+        for name in ("generator", "discriminator", "projector")
+    }
     blocks = options.blocks or (9 if min(config.data.image_size) >= 256 else 6)
     with precision(train.precision):
         generator = networks.resnet_generator(
@@ -123,7 +119,8 @@ def model(config: ExperimentConfig) -> CUT:
             seed=seeds["generator"],
             **common,
         )
-        maps = networks.feature_maps(generator, options.features or default_features(blocks))
+        features = options.features or networks.cut.default_features(blocks)
+        maps = networks.feature_maps(generator, features)
         common["norm"] = options.discriminator_norm or options.norm
         discriminator = networks.image_discriminator(
             (None, None, target),
@@ -137,9 +134,9 @@ def model(config: ExperimentConfig) -> CUT:
             units=options.projection,
             initializer=common["conventions"].initializer,
             gain=common["conventions"].gain,
-            seed=derived_seed(train.seed, "projector"),
+            seed=seeds["projector"],
         )
-    built = CUT(
+    built = models.CUT(
         {"generator": generator, "discriminator": discriminator, "projector": projector},
         maps,
         nce_weight=options.nce_weight,
@@ -150,15 +147,15 @@ def model(config: ExperimentConfig) -> CUT:
         adversarial=losses.adversarial(options.adversarial, real_label=options.real_label),
         direction=config.data.direction,
     )
-    judges = {"discriminator": AdamSettings(train.discriminator_learning_rate)}
+    judges = {"discriminator": optimizers.AdamSettings(train.discriminator_learning_rate)}
     return compile_model(built, train, judges)
 
 
-def _conventions(options) -> Conventions:
+def _conventions(options) -> "layers.Conventions":
     return dataclasses.replace(chosen_conventions(options), antialiased=options.antialiased)
 
 
-def directions(config: ExperimentConfig, model: CUT) -> dict[str, Direction]:
+def directions(config: ExperimentConfig, model: "models.CUT") -> dict[str, "inference.Direction"]:
     """Returns the one direction that was learned.
 
     Args:
@@ -215,7 +212,7 @@ def imported(config: ExperimentConfig, states: dict) -> tuple[ExperimentConfig, 
     options = {"antialiased": False, **options}
     if "projector" in states:
         players["projector"], found = importers.imported_projector(states["projector"])
-        features = default_features(options["blocks"])
+        features = networks.cut.default_features(options["blocks"])
         if not options["antialiased"] and options["blocks"] >= 7:
             features = PLAIN_FEATURES
         filters = options["base_filters"]

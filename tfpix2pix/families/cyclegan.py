@@ -4,20 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Optional, Union
 
-from tfpix2pix import importers, losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
 from tfpix2pix.families.family import Family, Importer, PeerFile, debug_experiment
 from tfpix2pix.families.importing import importable, imported_players
-from tfpix2pix.inference.direction import SEED, Direction
-from tfpix2pix.layers import Dropout
-from tfpix2pix.layers.initialization import derived_seed
-from tfpix2pix.models import CycleGAN
-from tfpix2pix.models.cyclegan import DISCRIMINATORS
-from tfpix2pix.networks.resnet import HALVINGS
-from tfpix2pix.networks.unet import checked_depth
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import importers, inference, layers, losses, models, networks, optimizers
 
 Weights = Union[float, tuple[float, float]]
 FIXED_SIZE = ("resize_and_crop", "crop", "scale_width_and_crop")
@@ -97,11 +89,11 @@ class CycleGANConfig:
             ValueError: If they do not allow the depth of a unet.
         """
         if self.generator == "resnet":
-            return 2**HALVINGS
-        return 2 ** checked_depth((*image_size, 3), self.depth)
+            return 2**networks.resnet.HALVINGS
+        return 2 ** networks.unet.checked_depth((*image_size, 3), self.depth)
 
 
-def model(config: ExperimentConfig) -> CycleGAN:
+def model(config: ExperimentConfig) -> "models.CycleGAN":
     """Builds the model with its networks and optimizers, in the precision of the training.
 
     Args:
@@ -130,7 +122,7 @@ def model(config: ExperimentConfig) -> CycleGAN:
             "discriminator_B": _discriminator(config, sides, b_to_a[0], "discriminator_B"),
         }
     penalty = losses.penalty(options.penalty)
-    built = CycleGAN(
+    built = models.CycleGAN(
         players,
         cycle_weights=options.cycle_weight,
         identity_weights=options.identity_weight,
@@ -139,7 +131,8 @@ def model(config: ExperimentConfig) -> CycleGAN:
         pool_size=options.pool_size,
         image_size=sides if has_one_size else None,
     )
-    judges = dict.fromkeys(DISCRIMINATORS, AdamSettings(train.discriminator_learning_rate))
+    judge = optimizers.AdamSettings(train.discriminator_learning_rate)
+    judges = dict.fromkeys(models.cyclegan.DISCRIMINATORS, judge)
     return compile_model(built, train, judges)
 
 
@@ -149,11 +142,11 @@ def _generator(config, source_channels, target_channels, player):
         "base_filters": options.base_filters,
         "norm": options.norm,
         "conventions": chosen_conventions(options),
-        "seed": derived_seed(config.train.seed, player),
+        "seed": layers.initialization.derived_seed(config.train.seed, player),
     }
     shape = (None, None, source_channels)
     if options.generator == "unet":
-        depth = checked_depth((*config.data.image_size, 3), options.depth)
+        depth = networks.unet.checked_depth((*config.data.image_size, 3), options.depth)
         levels = 3 if options.dropout else 0
         return networks.unet_generator(
             shape, target_channels, depth=depth, dropout_levels=levels, **common
@@ -172,11 +165,13 @@ def _discriminator(config, sides, channels, player):
         base_filters=options.discriminator_filters or options.base_filters,
         norm=options.discriminator_norm or options.norm,
         conventions=chosen_conventions(options),
-        seed=derived_seed(config.train.seed, player),
+        seed=layers.initialization.derived_seed(config.train.seed, player),
     )
 
 
-def directions(config: ExperimentConfig, model: CycleGAN) -> dict[str, Direction]:
+def directions(
+    config: ExperimentConfig, model: "models.CycleGAN"
+) -> dict[str, "inference.Direction"]:
     """Returns the two directions of CycleGAN.
 
     Args:
@@ -192,9 +187,9 @@ def directions(config: ExperimentConfig, model: CycleGAN) -> dict[str, Direction
         4
     """
     networks = {name: model.players[f"generator_{name}"] for name in ("AtoB", "BtoA")}
-    layers = [layer for network in networks.values() for layer in network.layers]
-    has_noise = any(isinstance(layer, Dropout) for layer in layers)
-    return unpaired.directions(config, networks, (SEED,) if has_noise else ())
+    all_layers = [layer for network in networks.values() for layer in network.layers]
+    has_noise = any(isinstance(layer, layers.Dropout) for layer in all_layers)
+    return unpaired.directions(config, networks, (inference.SEED,) if has_noise else ())
 
 
 # The reference calls a discriminator as the generator whose translations it judges.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Callable, NamedTuple, Optional
 
 from tfpix2pix.config import ExperimentConfig
-from tfpix2pix.importers import read_state_dict
+from tfpix2pix.lazily import importers
 
 
 class Phase(NamedTuple):
@@ -113,6 +113,10 @@ def whole(config: ExperimentConfig) -> tuple[Phase, ...]:
     return (Phase("whole", train.steps, train.batch_size, config.data.image_size),)
 
 
+def _read_state_dict(path):
+    return importers.read_state_dict(path)
+
+
 class PeerFile(NamedTuple):
     """A file of another implementation, which has the weights of a player or what is in the state.
 
@@ -129,7 +133,7 @@ class PeerFile(NamedTuple):
 
     player: Optional[str]
     name: str
-    read: Callable = read_state_dict
+    read: Callable = _read_state_dict
     fill: Optional[Callable] = None
 
 

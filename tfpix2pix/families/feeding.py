@@ -1,13 +1,17 @@
 """Feeding: what all feeds need of a configuration: the folder, the table, a worker's batches."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tfpix2pix.config import DataConfig, ExperimentConfig
-from tfpix2pix.data import tables
-from tfpix2pix.data.augment import Augmentation
-from tfpix2pix.data.reading import Examples
-from tfpix2pix.data.streams import Shard
 from tfpix2pix.errors import InputError
 from tfpix2pix.families.family import Phase, Worker
+from tfpix2pix.lazily import augment, streams, tables
 from tfpix2pix.locations import check_local
+
+if TYPE_CHECKING:
+    from tfpix2pix.data.reading import Examples
 
 
 def stated_folder(data: DataConfig) -> str:
@@ -86,7 +90,7 @@ def stream_arguments(config: ExperimentConfig, phase: Phase, worker: Worker) -> 
     return {
         "batch_size": phase.batch_size // worker.devices,
         "seed": config.train.seed,
-        "shard": Shard(worker.index * worker.replicas, worker.replicas, worker.devices),
-        "augmentation": Augmentation(data.flip, data.source_brightness, data.source_noise),
+        "shard": streams.Shard(worker.index * worker.replicas, worker.replicas, worker.devices),
+        "augmentation": augment.Augmentation(data.flip, data.source_brightness, data.source_noise),
         "cache_gigabytes": data.cache_gigabytes,
     }

@@ -3,8 +3,7 @@
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families.family import Phase
-from tfpix2pix.models.domain_translation import JUDGE
-from tfpix2pix.networks.growth import phase_names, resolution
+from tfpix2pix.lazily import domain_translation, growth
 
 LARGEST = 1024  # Pixels of a side.
 IMAGES = 300_000  # Of each phase, in TwinGAN's code.
@@ -30,8 +29,8 @@ def phases(config: ExperimentConfig) -> tuple[Phase, ...]:
     """
     options = config.model
     side = config.data.image_size[1]
-    names = phase_names(side, options.first_size)
-    if unknown := [name for name in options.images if name not in phase_names(LARGEST)]:
+    names = growth.phase_names(side, options.first_size)
+    if unknown := [name for name in options.images if name not in growth.phase_names(LARGEST)]:
         raise InputError(
             f"`images` are given for phases of the growth: {', '.join(names)}. Received: "
             f"{', '.join(unknown)}. Rename or remove them."
@@ -43,13 +42,19 @@ def phases(config: ExperimentConfig) -> tuple[Phase, ...]:
             f"{config.train.steps} steps for the phases {', '.join(names)}, and images={images}. "
             "Train longer, or start at a larger `first_size`."
         )
-    sizes = [options.batch_sizes.get(resolution(name), config.train.batch_size) for name in names]
+    sizes = [
+        options.batch_sizes.get(growth.resolution(name), config.train.batch_size) for name in names
+    ]
     lengths = [images[name] / size for name, size in zip(names, sizes)]
     steps = _shared(config.train.steps, lengths)
-    players = ("encoder", "generator", *(f"{JUDGE}{domain}" for domain in options.domains))
+    players = (
+        "encoder",
+        "generator",
+        *(f"{domain_translation.JUDGE}{domain}" for domain in options.domains),
+    )
     renewed = players if options.optimizers == "renewed" else ()
     return tuple(
-        Phase(name, count, size, (resolution(name),) * 2, renewed)
+        Phase(name, count, size, (growth.resolution(name),) * 2, renewed)
         for name, count, size in zip(names, steps, sizes)
     )
 

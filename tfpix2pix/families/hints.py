@@ -8,20 +8,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Optional
 
-import tensorflow as tf
-
-from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.data import hint_points
 from tfpix2pix.families import pairs, pixels
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
 from tfpix2pix.families.family import Family, debug_experiment
-from tfpix2pix.inference.direction import SEED, Control, Direction, Example
-from tfpix2pix.inference.graph import has_dropout
-from tfpix2pix.inference.points import MOST_POINTS, POINT, checked_points
-from tfpix2pix.models import HintedPix2Pix
-from tfpix2pix.networks.unet import checked_depth
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import hint_points, inference, losses, models, networks, optimizers, tf
 
 
 @dataclass(frozen=True)
@@ -73,10 +64,10 @@ class HintsConfig:
         Raises:
             ValueError: If they do not allow the depth.
         """
-        return 2 ** checked_depth((*image_size, 3), self.depth)
+        return 2 ** networks.unet.checked_depth((*image_size, 3), self.depth)
 
 
-def model(config: ExperimentConfig) -> HintedPix2Pix:
+def model(config: ExperimentConfig) -> "models.HintedPix2Pix":
     """Builds the model with its networks and optimizers, in the precision of the training.
 
     Args:
@@ -104,7 +95,7 @@ def model(config: ExperimentConfig) -> HintedPix2Pix:
             (None, None, source_channels + target_channels + 1),
             target_channels,
             base_filters=options.base_filters,
-            depth=checked_depth((*config.data.image_size, 3), options.depth),
+            depth=networks.unet.checked_depth((*config.data.image_size, 3), options.depth),
             dropout_levels=options.dropout_levels,
             **style,
         )
@@ -115,7 +106,7 @@ def model(config: ExperimentConfig) -> HintedPix2Pix:
             base_filters=options.discriminator_filters or options.base_filters,
             **style,
         )
-    built = HintedPix2Pix(
+    built = models.HintedPix2Pix(
         generator,
         discriminator,
         hint_weight=options.hint_weight,
@@ -126,11 +117,13 @@ def model(config: ExperimentConfig) -> HintedPix2Pix:
         discriminator_steps=train.discriminator_steps,
     )
     rate = train.discriminator_learning_rate
-    judge = AdamSettings(rate, updates=train.discriminator_steps)
+    judge = optimizers.AdamSettings(rate, updates=train.discriminator_steps)
     return compile_model(built, train, {"discriminator": judge})
 
 
-def directions(config: ExperimentConfig, model: HintedPix2Pix) -> dict[str, Direction]:
+def directions(
+    config: ExperimentConfig, model: "models.HintedPix2Pix"
+) -> dict[str, "inference.Direction"]:
     """Returns the one direction, "translate", of images of any size.
 
     Photos are translated at the size of the training, and their colours are enlarged to the photo,
@@ -156,18 +149,19 @@ def directions(config: ExperimentConfig, model: HintedPix2Pix) -> dict[str, Dire
         shorter_side=min(config.data.image_size) if isinstance(task, hint_points.Hints) else None,
         multiple=config.model.multiple(config.data.image_size),
     )
-    direction = Direction(
+    noise = (inference.SEED,) if inference.graph.has_dropout(generator) else ()
+    direction = inference.Direction(
         network,
         task,
         multiple=1,
-        controls=(points_control(task), *((SEED,) if has_dropout(generator) else ())),
+        controls=(points_control(task), *noise),
         kernel=pixels.geometry(config).kernels[0],
         example=_example,
     )
     return {"translate": direction}
 
 
-def points_control(task) -> Control:
+def points_control(task) -> "inference.Control":
     """Returns the control of hints; by default there are none.
 
     Args:
@@ -188,7 +182,7 @@ def points_control(task) -> Control:
         return tf.tile([[[0.0, 0.0, 0.0, 0.0, 0.0, -1.0]]], (tf.shape(source)[0], 1, 1))
 
     def prepared(points, source):
-        points = checked_points(points, source)
+        points = inference.points.checked_points(points, source)
         places = tf.concat([points[..., :2], points[..., 5:]], axis=-1)
         return tf.concat([places, task.hint_values(points[..., 2:5])], axis=-1)
 
@@ -196,19 +190,22 @@ def points_control(task) -> Control:
         "kind": "points",
         "title": "Hints",
         "range": [0, 255],
-        "most": MOST_POINTS,
+        "most": inference.points.MOST_POINTS,
         "strokes": isinstance(task, hint_points.LineArt),
     }
-    spec = tf.TensorSpec((None, POINT))
-    return Control("hints", spec, neutral, about, prepared=prepared, reveal=hint_points.revealed)
+    spec = tf.TensorSpec((None, inference.points.POINT))
+    return inference.Control(
+        "hints", spec, neutral, about, prepared=prepared, reveal=hint_points.revealed
+    )
 
 
 def _example(batch):
     source, _, target = batch
-    return Example(source, target)
+    return inference.Example(source, target)
 
 
-FEED = dataclasses.replace(pairs.FEED, tasks=(hint_points.Hints.name, hint_points.LineArt.name))
+PHOTOS = "hints"  # As `tfpix2pix.data.hint_points` calls its tasks.
+FEED = dataclasses.replace(pairs.FEED, tasks=(PHOTOS, "line_art"))
 
 HINTS = ExperimentConfig(
     name="hints",
@@ -217,7 +214,7 @@ HINTS = ExperimentConfig(
     python -m training.train hints --data PHOTOS --run RUN
     Not measured.
     """,
-    data=DataConfig(task=hint_points.Hints.name),
+    data=DataConfig(task=PHOTOS),
     model=HintsConfig(),
     train=TrainConfig(epochs=200),
     family="hints",
@@ -231,7 +228,7 @@ HINTS_SMALL = ExperimentConfig(
     353 cats, 12,000 of its steps: 44 minutes on two cores beside other work, in bfloat16. L1 0.062
     of held-out colours without hints; PSNR 25.9, with one point 27.5, with 20 points 29.1.
     """,
-    data=DataConfig(task=hint_points.Hints.name, image_size=(128, 128)),
+    data=DataConfig(task=PHOTOS, image_size=(128, 128)),
     model=HintsConfig(base_filters=32),
     train=TrainConfig(steps=20_000),
     family="hints",
@@ -245,7 +242,7 @@ HINTS_TINY = ExperimentConfig(
     353 cats: 3,000 steps in 1:22 minutes on two cores beside other work. L1 0.057 of held-out
     colours without hints.
     """,
-    data=DataConfig(task=hint_points.Hints.name, image_size=(64, 64)),
+    data=DataConfig(task=PHOTOS, image_size=(64, 64)),
     model=HintsConfig(base_filters=16, receptive_field=34),
     train=TrainConfig(steps=3000, batch_size=2, checkpoint_every=200, log_every=20),
     family="hints",

@@ -1,17 +1,17 @@
 """Importing: what families need to make a configuration of networks of other implementations."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Any, Optional
+from typing import Any
 
-from tensorflow import keras
-
-from tfpix2pix import importers
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.data.formats import PixelFormat, full_range
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import pixels
 from tfpix2pix.families.family import PeerFile
+from tfpix2pix.lazily import importers, keras
 
 # Conventions, which all networks of a model share; those of CHOICES are options of each family.
 SHARED = ("affine_instance", "antialiased", "bias")
@@ -77,7 +77,7 @@ def imported_players(
 
 
 def importable(
-    config: ExperimentConfig, model, *, channels: tuple[int, int], image_size: Optional[int] = None
+    config: ExperimentConfig, model, *, channels: tuple[int, int], image_size: int | None = None
 ) -> ExperimentConfig:
     """Returns the configuration of imported networks, which know files of 8 bits alone.
 

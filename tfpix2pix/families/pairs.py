@@ -1,17 +1,16 @@
 """Pairs: from a configuration to examples of a source and its target, and to batches of them."""
 
+from __future__ import annotations
+
 from typing import Callable
 
-import tensorflow as tf
-
 from tfpix2pix.config import ExperimentConfig
-from tfpix2pix.data import pipeline, sources, tasks
-from tfpix2pix.data.base_task import kind_of
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.data.places import PAIR
 from tfpix2pix.families.family import Feed, Phase, Worker
 from tfpix2pix.families.feeding import stated_folder, stream_arguments, with_attributes
 from tfpix2pix.families.pixels import PLACES, ends, filled, geometry, open_formats, task
+from tfpix2pix.lazily import base_task, pipeline, sources, tasks, tf
 
 IGNORED = {
     "data.serial_batches": "pairs ignore it: the images of a pair belong together",
@@ -46,7 +45,7 @@ def examples(config: ExperimentConfig, split: str, progress: Callable = silent):
     data = config.data
     folder = stated_folder(data)
     options = {"bad_files": data.bad_files, "progress": progress}
-    if kind_of(data.task).of_photos:
+    if base_task.kind_of(data.task).of_photos:
         found = sources.photos(folder, split, open_formats(data)[-1], **options)
     else:
         source, target = ends(data, *PAIR)

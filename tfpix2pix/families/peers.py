@@ -1,15 +1,15 @@
 """Peers: which family the files of another implementation are of, and the model they make."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Optional, Union
 
-from tfpix2pix import importers
 from tfpix2pix.config import ExperimentConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import FAMILIES, get_family, preset
-from tfpix2pix.models import TranslationModel
+from tfpix2pix.lazily import importers, models
 
 CHECKPOINT = "checkpoint"  # The file that every importer takes: that of a generator.
 
@@ -32,7 +32,7 @@ def peer_files() -> dict[str, list[str]]:
     return files
 
 
-def read_files(paths: Mapping[str, Union[str, os.PathLike]]) -> dict[str, dict]:
+def read_files(paths: Mapping[str, str | os.PathLike]) -> dict[str, dict]:
     """Reads files of another implementation.
 
     Args:
@@ -56,8 +56,8 @@ def read_files(paths: Mapping[str, Union[str, os.PathLike]]) -> dict[str, dict]:
 
 
 def imported_model(
-    states: Mapping[str, Mapping], names: Mapping[str, str], *, start: Optional[str] = None
-) -> tuple[ExperimentConfig, TranslationModel, tuple[str, ...]]:
+    states: Mapping[str, Mapping], names: Mapping[str, str], *, start: str | None = None
+) -> tuple[ExperimentConfig, models.TranslationModel, tuple[str, ...]]:
     """Builds the model that files of another implementation are of, with their weights.
 
     Where files fit several families, it is the one whose files are called as these are; else the

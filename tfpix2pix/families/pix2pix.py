@@ -4,17 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Optional
 
-from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.families import pairs, pixels
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
 from tfpix2pix.families.family import Family, Importer, PeerFile, debug_experiment
 from tfpix2pix.families.importing import importable, imported_players
-from tfpix2pix.inference.direction import SEED, Direction
-from tfpix2pix.inference.graph import has_dropout
-from tfpix2pix.models import Pix2Pix
-from tfpix2pix.networks.unet import checked_depth
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import inference, losses, models, networks, optimizers
 
 
 @dataclass(frozen=True)
@@ -80,10 +75,10 @@ class Pix2PixConfig:
         Raises:
             ValueError: If they do not allow the depth.
         """
-        return 2 ** checked_depth((*image_size, 3), self.depth)
+        return 2 ** networks.unet.checked_depth((*image_size, 3), self.depth)
 
 
-def model(config: ExperimentConfig) -> Pix2Pix:
+def model(config: ExperimentConfig) -> "models.Pix2Pix":
     """Builds the model with its networks and optimizers, in the precision of the training.
 
     Args:
@@ -108,7 +103,7 @@ def model(config: ExperimentConfig) -> Pix2Pix:
             (None, None, source_channels),
             target_channels,
             base_filters=options.base_filters,
-            depth=checked_depth((*config.data.image_size, 3), options.depth),
+            depth=networks.unet.checked_depth((*config.data.image_size, 3), options.depth),
             norm=options.norm,
             dropout_levels=options.dropout_levels,
             skips=options.skips,
@@ -126,7 +121,7 @@ def model(config: ExperimentConfig) -> Pix2Pix:
             seed=train.seed,
         )
     penalty = losses.penalty(options.penalty)
-    built = Pix2Pix(
+    built = models.Pix2Pix(
         generator,
         discriminator,
         l1_weight=options.l1_weight,
@@ -138,11 +133,13 @@ def model(config: ExperimentConfig) -> Pix2Pix:
         discriminator_steps=train.discriminator_steps,
     )
     rate = train.discriminator_learning_rate
-    judge = AdamSettings(rate, updates=train.discriminator_steps)
+    judge = optimizers.AdamSettings(rate, updates=train.discriminator_steps)
     return compile_model(built, train, {"discriminator": judge})
 
 
-def directions(config: ExperimentConfig, model: Pix2Pix) -> dict[str, Direction]:
+def directions(
+    config: ExperimentConfig, model: "models.Pix2Pix"
+) -> dict[str, "inference.Direction"]:
     """Returns the one direction of pix2pix, "translate".
 
     Args:
@@ -158,11 +155,11 @@ def directions(config: ExperimentConfig, model: Pix2Pix) -> dict[str, Direction]
         64
     """
     generator = model.players["generator"]
-    direction = Direction(
+    direction = inference.Direction(
         generator,
         pixels.task(config),
         config.model.multiple(config.data.image_size),
-        controls=(SEED,) if has_dropout(generator) else (),
+        controls=(inference.SEED,) if inference.graph.has_dropout(generator) else (),
         kernel=pixels.geometry(config).kernels[0],
     )
     return {"translate": direction}

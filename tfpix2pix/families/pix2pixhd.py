@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal, Optional
 
-import tensorflow as tf
-
-from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.data.places import INSTANCE, PHOTO, NamedPlace
 from tfpix2pix.errors import InputError
@@ -13,10 +10,7 @@ from tfpix2pix.families import appearances, pixels, scene_controls, scenes
 from tfpix2pix.families.compiling import chosen_conventions, compile_model, precision
 from tfpix2pix.families.family import Family, Phase, debug_experiment, whole
 from tfpix2pix.families.scene_files import IMPORTER
-from tfpix2pix.inference.direction import SEED, Direction
-from tfpix2pix.models import Pix2PixHD
-from tfpix2pix.models.pix2pixhd import ENHANCER
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import inference, losses, models, networks, optimizers, tf
 
 FEED = scenes.feed(
     NamedPlace("label"),
@@ -122,7 +116,7 @@ def phases(config: ExperimentConfig) -> tuple[Phase, ...]:
     renewed = ("generator", *(("encoder",) if options.instance_features else ()))
     sizes = (config.train.batch_size, tuple(config.data.image_size))
     return (
-        Phase(ENHANCER, alone, *sizes),
+        Phase(models.pix2pixhd.ENHANCER, alone, *sizes),
         Phase("joint", steps - alone, *sizes, renewed),
     )
 
@@ -131,7 +125,7 @@ def _has_instances(config):
     return bool(config.data.places) and INSTANCE.name in config.data.places
 
 
-def model(config: ExperimentConfig) -> Pix2PixHD:
+def model(config: ExperimentConfig) -> "models.Pix2PixHD":
     """Builds the model with its networks and optimizers, in the precision of the training.
 
     Args:
@@ -190,7 +184,7 @@ def model(config: ExperimentConfig) -> Pix2PixHD:
                 name="encoder",
                 **style,
             )
-    built = Pix2PixHD(
+    built = models.Pix2PixHD(
         generator,
         discriminator,
         encoder,
@@ -206,11 +200,13 @@ def model(config: ExperimentConfig) -> Pix2PixHD:
     if encoder is not None:
         classes = source_channels if built.has_labels else 1
         built.state = appearances.empty_state(classes, options)
-    judge = {"discriminator": AdamSettings(train.discriminator_learning_rate)}
+    judge = {"discriminator": optimizers.AdamSettings(train.discriminator_learning_rate)}
     return compile_model(built, train, judge, phases(config))
 
 
-def directions(config: ExperimentConfig, model: Pix2PixHD) -> dict[str, Direction]:
+def directions(
+    config: ExperimentConfig, model: "models.Pix2PixHD"
+) -> dict[str, "inference.Direction"]:
     """Returns the one direction of pix2pixHD, "translate".
 
     Its controls are maps of instances, numbers of appearances, and a photo to take these of.
@@ -240,11 +236,11 @@ def directions(config: ExperimentConfig, model: Pix2PixHD) -> dict[str, Directio
     controls = (scene_controls.instances(model.has_labels),) if model.has_instances else ()
     if encoder is not None:
         controls += (
-            SEED,
+            inference.SEED,
             scene_controls.appearance(config.model.clusters),
             scene_controls.photo(task.channels[1]),
         )
-    direction = Direction(
+    direction = inference.Direction(
         network,
         task,
         config.model.multiple(config.data.image_size),

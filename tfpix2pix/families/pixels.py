@@ -1,15 +1,18 @@
 """Pixels: from a configuration to the formats of images, their task and their geometry."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 from tfpix2pix.config import DataConfig, ExperimentConfig
-from tfpix2pix.data import tasks
-from tfpix2pix.data.base_task import kind_of
 from tfpix2pix.data.formats import PixelFormat, full_range
-from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.places import NamedPlace
-from tfpix2pix.data.survey import WHITE
 from tfpix2pix.errors import InputError
+from tfpix2pix.lazily import base_task, survey, tasks
+
+if TYPE_CHECKING:
+    from tfpix2pix.data.geometry import Geometry
 
 PLACES = ("source", "target")
 MOST_OF_8_BITS = 256  # Classes.
@@ -85,7 +88,7 @@ def open_formats(data: DataConfig) -> tuple[PixelFormat, ...]:
         >>> open_formats(DataConfig(source_labels=5))[0]
         PixelFormat(channels=1, dtype=None, value_range=(0.0, 4.0))
     """
-    kind = kind_of(data.task_of_examples)
+    kind = base_task.kind_of(data.task_of_examples)
     if kind.of_photos:
         channels = kind.photo_channels or data.target_channels
         return (PixelFormat(channels, data.target_dtype, data.target_range),)
@@ -105,7 +108,7 @@ def _open_format(data, place):
         return PixelFormat(channels, dtype, value_range)
     if isinstance(labels, int):
         # Masks have 255 for the second of two classes.
-        high = max(labels - 1, data.ignored_label or 0, WHITE if labels == 2 else 0)
+        high = max(labels - 1, data.ignored_label or 0, survey.WHITE if labels == 2 else 0)
         return PixelFormat(1, dtype, (0.0, float(high)))
     return PixelFormat(3, dtype, value_range)
 
@@ -205,6 +208,8 @@ def geometry(config: ExperimentConfig, image_size=None) -> Geometry:
         >>> geometry(preset("facades")).multiple
         256
     """
+    from tfpix2pix.data.geometry import Geometry  # It loads TensorFlow.
+
     data = config.data
     image_size = image_size or data.image_size
     load_size = data.load_size

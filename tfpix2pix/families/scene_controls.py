@@ -1,14 +1,14 @@
 """Controls of scenes: instances, the appearance of each, and a photo to take appearances of."""
 
-import tensorflow as tf
+from __future__ import annotations
 
-from tfpix2pix.inference.direction import Control
+from tfpix2pix.lazily import inference, tf
 
 NO_PHOTO = -2.0  # Below all pixels.
 MOST_DRAWN = 2**15  # Seeds of appearances by chance.
 
 
-def instances(has_labels: bool) -> Control:
+def instances(has_labels: bool) -> inference.Control:
     """Returns the control of maps of instances; by default all pixels of a class are one.
 
     Args:
@@ -29,10 +29,10 @@ def instances(has_labels: bool) -> Control:
         return tf.zeros_like(source[..., :1], "int32")
 
     about = {"kind": "map", "title": "Instances", "range": [0, 2**31 - 1]}
-    return Control("instances", tf.TensorSpec((None, None, 1), tf.int32), neutral, about)
+    return inference.Control("instances", tf.TensorSpec((None, None, 1), tf.int32), neutral, about)
 
 
-def appearance(clusters: int) -> Control:
+def appearance(clusters: int) -> inference.Control:
     """Returns the control of the appearance of each pixel's instance, by number or by chance.
 
     Args:
@@ -59,10 +59,10 @@ def appearance(clusters: int) -> Control:
     about = {"kind": "map", "title": "Appearance", "names": names}
     about["range"] = [-MOST_DRAWN, clusters - 1]
     spec = tf.TensorSpec((None, None, 1), tf.int32)
-    return Control("appearance", spec, neutral, about, sample)
+    return inference.Control("appearance", spec, neutral, about, sample)
 
 
-def photo(channels: int) -> Control:
+def photo(channels: int) -> inference.Control:
     """Returns the control of a photo whose instances' appearances a translation gets.
 
     Args:
@@ -80,4 +80,4 @@ def photo(channels: int) -> Control:
         return tf.fill((*tf.unstack(tf.shape(source)[:3]), channels), NO_PHOTO)
 
     about = {"kind": "image", "title": "Appearance of a photo", "range": [-1.0, 1.0]}
-    return Control("photo", tf.TensorSpec((None, None, channels)), neutral, about)
+    return inference.Control("photo", tf.TensorSpec((None, None, channels)), neutral, about)

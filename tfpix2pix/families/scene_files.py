@@ -2,12 +2,12 @@
 
 import dataclasses
 
-from tfpix2pix import importers
 from tfpix2pix.config import ExperimentConfig, PlaceConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import appearances
 from tfpix2pix.families.family import Importer, PeerFile
 from tfpix2pix.families.importing import SHARED, check_alike, importable
+from tfpix2pix.lazily import importers
 
 FILES = {
     "checkpoint": PeerFile("generator", "latest_net_G.pth"),

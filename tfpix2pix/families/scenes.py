@@ -1,21 +1,24 @@
 """Scenes: from a configuration to examples of named images, such as label, instance and photo."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable
 
 from tfpix2pix.config import ExperimentConfig, PlaceConfig
-from tfpix2pix.data import sources, tasks
 from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.data.places import NamedPlace
-from tfpix2pix.data.reading import Examples
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import pairs
 from tfpix2pix.families.family import Feed
 from tfpix2pix.families.feeding import stated_folder, with_attributes
 from tfpix2pix.families.pixels import PLACES, ends, filled
-from tfpix2pix.inference.direction import Example
+from tfpix2pix.lazily import inference, sources, tasks
+
+if TYPE_CHECKING:
+    from tfpix2pix.data.reading import Examples
 
 
 def feed(
@@ -24,7 +27,7 @@ def feed(
     target: NamedPlace,
     *,
     tasks: tuple[str, ...] = ("pairs",),
-    ignored: Optional[Mapping[str, str]] = None,
+    ignored: Mapping[str, str] | None = None,
 ) -> Feed:
     """Returns the feed of a family whose examples have more images than source and target.
 
@@ -95,7 +98,7 @@ def scene_example(config: ExperimentConfig, controls: Mapping[str, str]) -> Call
     def of_batch(batch):
         images = dict(zip(names, batch))
         values = {name: images[place] for name, place in controls.items() if place in images}
-        return Example(images[PLACES[0]], images[PLACES[1]], values)
+        return inference.Example(images[PLACES[0]], images[PLACES[1]], values)
 
     return of_batch
 

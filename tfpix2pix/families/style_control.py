@@ -1,14 +1,14 @@
 """The control of a style: a code, by which one image has many translations."""
 
-import tensorflow as tf
+from __future__ import annotations
 
-from tfpix2pix.inference import Control
+from tfpix2pix.lazily import inference, tf
 
 NAME = "style"
 MOST = 3.0  # Of a number of a code; one in 400 is drawn beyond.
 
 
-def control(length: int) -> Control:
+def control(length: int) -> inference.Control:
     """Returns the control of a style's code, which chance draws from N(0, 1).
 
     Args:
@@ -42,4 +42,4 @@ def control(length: int) -> Control:
         "range": [-MOST, MOST],
         "default": typical,
     }
-    return Control(NAME, tf.TensorSpec((length,)), neutral, about, sample)
+    return inference.Control(NAME, tf.TensorSpec((length,)), neutral, about, sample)

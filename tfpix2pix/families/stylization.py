@@ -3,23 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, Optional, Union
 
-import tensorflow as tf
-
-from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import unpaired
 from tfpix2pix.families.compiling import compile_model, precision
 from tfpix2pix.families.domain_examples import TWO, checked_domains
 from tfpix2pix.families.family import Family, debug_experiment
-from tfpix2pix.inference import Control
-from tfpix2pix.inference.direction import Direction
-from tfpix2pix.layers import Conventions
-from tfpix2pix.layers.initialization import derived_seed
-from tfpix2pix.models import Stylization
-from tfpix2pix.models.domain_paths import direction_name
-from tfpix2pix.networks.stylization import HALVINGS
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import inference, layers, losses, models, networks, optimizers, tf
 
 FIXED_SIZE = ("resize_and_crop", "crop", "scale_width_and_crop")
 MOST = 2.0  # Weight of a style, beyond what it was trained with.
@@ -87,10 +77,10 @@ class StylesConfig:
     def multiple(self, image_size: tuple) -> int:
         """Returns what the sides of images must be multiples of: 4."""
         del image_size
-        return 2**HALVINGS
+        return 2**networks.stylization.HALVINGS
 
 
-def model(config: ExperimentConfig) -> Stylization:
+def model(config: ExperimentConfig) -> "models.Stylization":
     """Builds the model with its networks and optimizers, in the precision of the training.
 
     Args:
@@ -118,7 +108,7 @@ def model(config: ExperimentConfig) -> Stylization:
     has_one_size = config.data.preprocess in FIXED_SIZE
     sides = config.data.image_size if has_one_size else (None, None)
     count = len(options.domains)
-    conventions = Conventions(initializer=options.initializer, gain=options.gain)
+    conventions = layers.Conventions(initializer=options.initializer, gain=options.gain)
     with precision(train.precision):
         generator = networks.stylization_generator(
             (None, None, channels),
@@ -128,7 +118,7 @@ def model(config: ExperimentConfig) -> Stylization:
             blocks=options.blocks,
             image_norm=options.image_norm,
             conventions=conventions,
-            seed=derived_seed(train.seed, "generator"),
+            seed=layers.initialization.derived_seed(train.seed, "generator"),
         )
         discriminator = networks.image_discriminator(
             (*sides, channels),
@@ -137,9 +127,9 @@ def model(config: ExperimentConfig) -> Stylization:
             norm=options.discriminator_norm,
             conventions=conventions,
             domains=count,
-            seed=derived_seed(train.seed, "discriminator"),
+            seed=layers.initialization.derived_seed(train.seed, "discriminator"),
         )
-    built = Stylization(
+    built = models.Stylization(
         {"generator": generator, "discriminator": discriminator},
         options.domains,
         new_style=options.new_style,
@@ -150,11 +140,13 @@ def model(config: ExperimentConfig) -> Stylization:
         gram_weight=options.gram_weight,
         adversarial=losses.adversarial(options.adversarial, real_label=options.real_label),
     )
-    judge = AdamSettings(train.discriminator_learning_rate)
+    judge = optimizers.AdamSettings(train.discriminator_learning_rate)
     return compile_model(built, train, {"discriminator": judge})
 
 
-def directions(config: ExperimentConfig, model: Stylization) -> dict[str, Direction]:
+def directions(
+    config: ExperimentConfig, model: "models.Stylization"
+) -> dict[str, "inference.Direction"]:
     """Returns the directions from photos into each style, and back.
 
     Args:
@@ -172,8 +164,9 @@ def directions(config: ExperimentConfig, model: Stylization) -> dict[str, Direct
     """
     photos, *styles = config.model.domains
     generator = model.players["generator"]
-    forth = {direction_name(photos, style): number for number, style in enumerate(styles, 1)}
-    back = {direction_name(style, photos): 0 for style in styles}
+    named = models.domain_paths.direction_name
+    forth = {named(photos, style): number for number, style in enumerate(styles, 1)}
+    back = {named(style, photos): 0 for style in styles}
     restoring = networks.style_translator(generator, 0)
     made = unpaired.directions(
         config, {**dict.fromkeys(forth, generator), **dict.fromkeys(back, restoring)}
@@ -184,7 +177,7 @@ def directions(config: ExperimentConfig, model: Stylization) -> dict[str, Direct
     return made
 
 
-def style_control(domains: tuple[str, ...], number: int) -> Control:
+def style_control(domains: tuple[str, ...], number: int) -> "inference.Control":
     """Returns the control of weights of styles.
 
     Args:
@@ -221,7 +214,7 @@ def style_control(domains: tuple[str, ...], number: int) -> Control:
         "range": [0.0, MOST],
         "default": [float(n == number) for n in range(count)],
     }
-    return Control("style", tf.TensorSpec((count,)), neutral, about, prepared=prepared)
+    return inference.Control("style", tf.TensorSpec((count,)), neutral, about, prepared=prepared)
 
 
 STYLES = ExperimentConfig(

@@ -2,27 +2,29 @@
 
 import dataclasses
 
-from tfpix2pix import losses, networks
 from tfpix2pix.config import DataConfig, ExperimentConfig, TrainConfig
-from tfpix2pix.data.attributes import lengths
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import attributed, style_control, unpaired
 from tfpix2pix.families.compiling import compile_model, precision
 from tfpix2pix.families.family import Family, Worker, debug_experiment
 from tfpix2pix.families.growth_phases import phases
 from tfpix2pix.families.twingan_options import TwinGANConfig
-from tfpix2pix.inference.direction import SEED, Direction
-from tfpix2pix.inference.embedding import Embedding
-from tfpix2pix.models import TwinGAN
-from tfpix2pix.models.domain_paths import DomainPaths
-from tfpix2pix.models.domain_translation import JUDGE, STYLE_ENCODER
-from tfpix2pix.models.domain_vectors import DomainVectors
-from tfpix2pix.optimizers import AdamSettings
+from tfpix2pix.lazily import (
+    attributes,
+    domain_paths,
+    domain_translation,
+    domain_vectors,
+    inference,
+    losses,
+    models,
+    networks,
+    optimizers,
+)
 
 RECALIBRATED = 12  # Training batches that statistics are measured on.
 
 
-def model(config: ExperimentConfig) -> TwinGAN:
+def model(config: ExperimentConfig) -> "models.TwinGAN":
     """Builds the model with its networks of all phases and its optimizers.
 
     Args:
@@ -54,7 +56,7 @@ def model(config: ExperimentConfig) -> TwinGAN:
         players = _players(config, channels)
     growth = phases(config)
     penalty = losses.penalty(options.penalty)
-    built = TwinGAN(
+    built = models.TwinGAN(
         {phase.name: {p: made[phase.name] for p, made in players.items()} for phase in growth},
         reconstruction_weights=options.reconstruction_weight,
         gan_weights=options.gan_weight,
@@ -69,9 +71,11 @@ def model(config: ExperimentConfig) -> TwinGAN:
         vectors=vectors_of(options),
         style_weight=options.style_weight,
     )
-    common = AdamSettings(beta_2=0.99, factor=built.pace)
+    common = optimizers.AdamSettings(beta_2=0.99, factor=built.pace)
     judge = dataclasses.replace(common, learning_rate=train.discriminator_learning_rate)
-    settings = {p: judge if p.startswith(JUDGE) else common for p in built.players}
+    settings = {
+        p: judge if p.startswith(domain_translation.JUDGE) else common for p in built.players
+    }
     return compile_model(built, train, settings, growth)
 
 
@@ -95,30 +99,34 @@ def _players(config, channels):
         "encoder": networks.twingan_encoders(twins, channels),
         "generator": networks.twingan_generators(twins, channels),
         **{
-            f"{JUDGE}{domain}": networks.twingan_discriminators(
+            f"{domain_translation.JUDGE}{domain}": networks.twingan_discriminators(
                 twins,
                 channels,
                 conditions=vectors.length if domain in vectors.domains else 0,
-                name=f"{JUDGE}{domain}",
+                name=f"{domain_translation.JUDGE}{domain}",
             )
             for domain in options.domains
         },
         **(
-            {STYLE_ENCODER: networks.style_encoders(twins, vectors.codes, channels)}
+            {
+                domain_translation.STYLE_ENCODER: networks.style_encoders(
+                    twins, vectors.codes, channels
+                )
+            }
             if vectors.codes
             else {}
         ),
     }
 
 
-def vectors_of(options: TwinGANConfig) -> DomainVectors:
+def vectors_of(options: TwinGANConfig) -> "domain_vectors.DomainVectors":
     """Returns the vectors of a model: attributes of some domains, and the code of a style.
 
     Args:
         options: `TwinGANConfig`, of which a training has recorded the attributes.
 
     Returns:
-        `tfpix2pix.models.domain_vectors.DomainVectors`.
+        `tfpix2pix.domain_vectors.DomainVectors`.
 
     Raises:
         ValueError: If the length of codes is negative, or the dropout no share.
@@ -137,11 +145,15 @@ def vectors_of(options: TwinGANConfig) -> DomainVectors:
             "`attribute_dropout` must be a share from 0 to less than 1. Received: "
             f"{options.attribute_dropout}. Use 0.1."
         )
-    places = lengths(options.attributes or {})
-    return DomainVectors(options.attributed, places, options.attribute_dropout, options.style_code)
+    places = attributes.lengths(options.attributes or {})
+    return domain_vectors.DomainVectors(
+        options.attributed, places, options.attribute_dropout, options.style_code
+    )
 
 
-def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]:
+def directions(
+    config: ExperimentConfig, model: "models.TwinGAN"
+) -> dict[str, "inference.Direction"]:
     """Returns the directions between any two domains, in the phase of the model.
 
     Args:
@@ -165,7 +177,7 @@ def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]
         controls.append(style_control.control(vectors.codes))
     asked = {}
     translators = {}
-    for name, (source, target) in DomainPaths(options.domains).directions.items():
+    for name, (source, target) in domain_paths.DomainPaths(options.domains).directions.items():
         if source == target:
             continue
         has_attributes = target in vectors.domains
@@ -181,13 +193,15 @@ def directions(config: ExperimentConfig, model: TwinGAN) -> dict[str, Direction]
     multiple = options.multiple((model.side, model.side))
     return {
         name: direction._replace(
-            multiple=multiple, controls=(*asked[name], SEED) if asked[name] else ()
+            multiple=multiple, controls=(*asked[name], inference.SEED) if asked[name] else ()
         )
         for name, direction in made.items()
     }
 
 
-def embeddings(config: ExperimentConfig, model: TwinGAN) -> dict[str, Embedding]:
+def embeddings(
+    config: ExperimentConfig, model: "models.TwinGAN"
+) -> dict[str, "inference.Embedding"]:
     """Returns the embeddings of all domains, in the phase of the model.
 
     Args:

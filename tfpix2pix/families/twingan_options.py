@@ -5,7 +5,7 @@ from typing import Literal, Optional, Union
 
 from tfpix2pix.errors import InputError
 from tfpix2pix.families.domain_examples import TWO, checked_domains
-from tfpix2pix.networks.growth import SMALLEST, phase_names
+from tfpix2pix.lazily import growth
 
 Weights = Union[float, tuple[float, ...]]
 
@@ -57,7 +57,7 @@ class TwinGANConfig:
     """
 
     domains: Union[str, tuple[str, ...]] = TWO
-    first_size: int = SMALLEST
+    first_size: int = 4  # `growth.SMALLEST`.
     images: dict[str, int] = field(default_factory=dict)
     batch_sizes: dict[int, int] = field(default_factory=dict)
     optimizers: Literal["renewed", "kept"] = "renewed"
@@ -119,5 +119,5 @@ class TwinGANConfig:
                 "`image_size` must be a square whose side is a power of 2. Received: "
                 f"{tuple(image_size)}. Use 16, 32, 64, 128 or 256."
             )
-        phase_names(width)
-        return width // SMALLEST
+        growth.phase_names(width)
+        return width // growth.SMALLEST

@@ -1,26 +1,24 @@
 """Unpaired: from a configuration to domains whose images do not belong together."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Optional
-
-import tensorflow as tf
-from tensorflow import keras
+from typing import TYPE_CHECKING
 
 from tfpix2pix.config import ExperimentConfig
-from tfpix2pix.data import pipeline, sources
-from tfpix2pix.data import tasks as pixel_tasks
-from tfpix2pix.data.geometry import Geometry
 from tfpix2pix.data.parallel import silent
-from tfpix2pix.data.tasks import Task
 from tfpix2pix.errors import InputError
 from tfpix2pix.families import pixels
 from tfpix2pix.families.domain_examples import Domains, domain_names, of_domains
 from tfpix2pix.families.family import Feed, Phase, Worker
 from tfpix2pix.families.feeding import stated_folder, stream_arguments
-from tfpix2pix.inference import Control, Direction, Embedding, Example
-from tfpix2pix.models.domain_paths import direction_name
+from tfpix2pix.lazily import domain_paths, inference, keras, pipeline, sources, tf
+from tfpix2pix.lazily import tasks as pixel_tasks
+
+if TYPE_CHECKING:
+    from tfpix2pix.data.geometry import Geometry
 
 
 def examples(config: ExperimentConfig, split: str, progress: Callable = silent) -> Domains:
@@ -96,7 +94,7 @@ def completed(config: ExperimentConfig, examples: Domains) -> ExperimentConfig:
     return pixels.filled(config, pixels.PLACES, formats[:2], a_to_b.channels)
 
 
-def tasks(config: ExperimentConfig) -> list[Task]:
+def tasks(config: ExperimentConfig) -> list[pixel_tasks.Task]:
     """Returns what lies between files and networks, from each domain to the next.
 
     Args:
@@ -213,14 +211,14 @@ def held_out(config: ExperimentConfig, examples: Domains, phase: Phase) -> tf.da
 def directions(
     config: ExperimentConfig,
     networks: Mapping[str, keras.Model],
-    controls: tuple[Control, ...] = (),
-) -> dict[str, Direction]:
+    controls: tuple[inference.Control, ...] = (),
+) -> dict[str, inference.Direction]:
     """Returns the directions between domains, with all that follows from the data.
 
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         networks: Dict of directions, such as `"AtoB"` and `"BtoA"`, to their network, the default
-            one first; see `tfpix2pix.models.domain_paths.direction_name`. Where both are given,
+            one first; see `tfpix2pix.domain_paths.direction_name`. Where both are given,
             each is the other's reverse.
         controls: `tfpix2pix.inference.Control`s of all of them.
 
@@ -237,7 +235,10 @@ def directions(
     """
     domains = domain_names(config)
     numbers = {
-        direction_name(source, target): (domains.index(source), domains.index(target))
+        domain_paths.direction_name(source, target): (
+            domains.index(source),
+            domains.index(target),
+        )
         for source in domains
         for target in domains
     }
@@ -246,8 +247,8 @@ def directions(
     made = {}
     for name, network in networks.items():
         source, target = numbers[name]
-        reverse = direction_name(domains[target], domains[source])
-        made[name] = Direction(
+        reverse = domain_paths.direction_name(domains[target], domains[source])
+        made[name] = inference.Direction(
             network,
             _task(config, formats, (source, target)),
             config.model.multiple(config.data.image_size),
@@ -264,7 +265,7 @@ def directions(
 
 def _example(source, target, batch):
     """Returns what a direction sees of a batch: an image, and a real one of the other domain."""
-    return Example(batch[source], reference=batch[target])
+    return inference.Example(batch[source], reference=batch[target])
 
 
 def _names(number, examples):
@@ -274,8 +275,8 @@ def _names(number, examples):
 def embeddings(
     config: ExperimentConfig,
     networks: Mapping[str, keras.Model],
-    image_size: Optional[tuple[int, int]] = None,
-) -> dict[str, Embedding]:
+    image_size: tuple[int, int] | None = None,
+) -> dict[str, inference.Embedding]:
     """Returns the embeddings of domains, with all that follows from the data.
 
     Args:
@@ -300,7 +301,7 @@ def embeddings(
     domain_tasks = dict(zip(domains, tasks(config)))
     kernels = dict(zip(domains, _geometry(config).kernels))
     return {
-        name: Embedding(network, domain_tasks[name], size, kernels[name])
+        name: inference.Embedding(network, domain_tasks[name], size, kernels[name])
         for name, network in networks.items()
     }
 
