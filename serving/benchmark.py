@@ -10,17 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Optional
 
-import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
-
-# isort: split
 import jsonargparse
 from tqdm import tqdm
 
-from serving import load as measured_load
 from serving.process import QUIET, ended_by, local_server
 from tfpix2pix import atomic
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.export import versions
+from tfpix2pix.lazily import export as exports
 from tfpix2pix.locations import at_home
 
 PARTS = (0.25, 0.5, 0.75, 0.9)  # Of the throughput of the closed loop.
@@ -47,6 +43,10 @@ def load(
             the folder; by default a local server is started.
         to: JSON file for the results.
     """
+    from serving import (
+        load as measured_load,  # After the command line, for TensorFlow takes seconds.
+    )
+
     export = export.resolve()
     version = _newest(export)
     with nullcontext() if address else local_server(export) as server:
@@ -85,6 +85,10 @@ def batching(
         clients: How many clients ask one after the other.
         seconds: How long each is measured.
     """
+    from serving import (
+        load as measured_load,  # After the command line, for TensorFlow takes seconds.
+    )
+
     export = export.resolve()
     _newest(export)
     flags = ["--enable_batching", "true"]
@@ -104,7 +108,7 @@ def batching(
 
 
 def _newest(export):
-    numbers = versions(export) if export.is_dir() else []
+    numbers = exports.versions(export) if export.is_dir() else []
     if not numbers:
         raise InputError(
             f"The export must be a folder with versions. Received: {str(export)!r}. Make one with "

@@ -22,8 +22,6 @@ import jsonargparse
 
 from serving.client import Client
 from serving.client.failures import BadArgument, ClientError
-from serving.page.layout import build, launch, own_folder
-from serving.page.translator import Translator
 from serving.process import QUIET, ended_by, local_server
 
 SHIPPED = Path(__file__).parent / "models/edges2cats"  # It comes with the repository.
@@ -71,6 +69,10 @@ def main(
         )
     if not named:
         export = _shipped()
+    # After the command line, for the page takes seconds to import.
+    from serving.page.layout import build, launch, own_folder
+    from serving.page.translator import Translator
+
     with ExitStack() as stack:
         if run is not None:
             export = Path(stack.enter_context(tempfile.TemporaryDirectory())) / run.resolve().name

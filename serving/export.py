@@ -6,10 +6,8 @@ from typing import Literal, Optional
 import jsonargparse
 from tqdm import tqdm
 
-from serving.publishing.proof import check_served, write_warmup
-from tfpix2pix import load_run
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.export import convert, export, read_card, run_details, source_details
+from tfpix2pix.lazily import export, runs
 from tfpix2pix.locations import at_home
 
 
@@ -55,7 +53,12 @@ def main(
             f"--weights is for versions of a served model. Received: --weights {weights}, --format "
             f"{format}. Leave --weights out."
         )
-    opened = load_run(run, best=best, averaged=averaged)
+    from serving.publishing.proof import (  # After the command line, for TensorFlow takes seconds.
+        check_served,
+        write_warmup,
+    )
+
+    opened = runs.load_run(run, best=best, averaged=averaged)
     directions = opened.directions
     embeddings = opened.embeddings
     size = opened.image_size
@@ -67,22 +70,22 @@ def main(
 
     if is_served:
         options = {"size": size, "embeddings": embeddings, "card": card, "weights": weights}
-        path, difference = export(directions, to, keep=keep, finish=finish, **options)
+        path, difference = export.export(directions, to, keep=keep, finish=finish, **options)
     else:
         path = f"{os.path.normpath(to)}.{format}"
-        difference = convert(directions, path, direction=direction, size=size, card=card)
+        difference = export.convert(directions, path, direction=direction, size=size, card=card)
     model = "the trained model"
     if weights != "float32":
-        moved = read_card(path)["rounding"]["largest"]
+        moved = export.read_card(path)["rounding"]["largest"]
         model = f"{model} of {weights} weights, {moved:.1g} from the trained one,"
     print(f"{path} agrees with {model} within {difference:.1g}.")
 
 
 def _card(run):
     """Returns what the model card tells of a run; prints a note if its data are not there."""
-    details = run_details(run)
+    details = export.run_details(run)
     try:
-        sources = source_details(
+        sources = export.source_details(
             run, progress=lambda files, total: tqdm(files, "Examples", total, leave=False)
         )
     except InputError as error:

@@ -3,7 +3,7 @@
 import jsonargparse
 
 from tfpix2pix.errors import reported
-from tfpix2pix.export import verify
+from tfpix2pix.lazily import export
 from tfpix2pix.locations import at_home
 
 
@@ -13,7 +13,7 @@ def main(version: str):
     Args:
         version: Folder of the version, such as exports/facades/1.
     """
-    print(f"{version}: all {verify(version)} files are as published.")
+    print(f"{version}: all {export.verify(version)} files are as published.")
 
 
 if __name__ == "__main__":

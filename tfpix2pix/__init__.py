@@ -4,7 +4,6 @@
 imported when it is used first, since TensorFlow takes seconds.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 from tfpix2pix import lazily, lines
@@ -96,42 +95,26 @@ __all__ = [
     "unet_generator",
 ]
 
-# Of the names that are no modules, the module of each.
 _HOMES = {
-    name: home
-    for home, names in {
-        "config": ("DataConfig", "ExperimentConfig", "TrainConfig"),
-        "data.formats": ("PixelFormat",),
-        "data.geometry": ("Geometry",),
-        "errors": ("InputError",),
-        "export": ("read_card",),
-        "families": ("preset", "presets"),
-        "families.cyclegan": ("CycleGANConfig",),
-        "families.pix2pix": ("Pix2PixConfig",),
-        "families.twingan": ("TwinGANConfig",),
-        "inference": ("Control", "Direction", "Embedding", "translate"),
-        "models": ("CycleGAN", "Pix2Pix", "TwinGAN"),
-        "networks": (
-            "image_discriminator",
-            "patch_discriminator",
-            "resnet_generator",
-            "unet_generator",
-        ),
-        "runs": ("Run", "load_run"),
-    }.items()
-    for name in names
+    "config": ("DataConfig", "ExperimentConfig", "TrainConfig"),
+    "data.formats": ("PixelFormat",),
+    "data.geometry": ("Geometry",),
+    "errors": ("InputError",),
+    "export": ("read_card",),
+    "families": ("preset", "presets"),
+    "families.cyclegan": ("CycleGANConfig",),
+    "families.pix2pix": ("Pix2PixConfig",),
+    "families.twingan": ("TwinGANConfig",),
+    "inference": ("Control", "Direction", "Embedding", "translate"),
+    "models": ("CycleGAN", "Pix2Pix", "TwinGAN"),
+    "networks": (
+        "image_discriminator",
+        "patch_discriminator",
+        "resnet_generator",
+        "unet_generator",
+    ),
+    "runs": ("Run", "load_run"),
 }
+__getattr__, __dir__ = lazily.package(__name__, _HOMES)
 
 lines.prepare()
-
-
-def __getattr__(name):
-    if name not in _HOMES:
-        return lazily.submodule(__name__, name)
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Union
 
-import tensorflow as tf
-
 from tfpix2pix.errors import InputError
+from tfpix2pix.lazily import tf
 
 AUTO_BFLOAT16 = "auto_bfloat16"
 GraphPrecision = Literal["float32", "auto_bfloat16"]

@@ -10,79 +10,75 @@ and `models.Pix2Pix` in their functions; `from tfpix2pix.models import Pix2Pix` 
 
 import importlib
 import pkgutil
-from types import ModuleType
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
+# ruff: noqa: F401, I001
+# fmt: off
 if TYPE_CHECKING:
-    import tensorflow as tf  # noqa: F401
-    from tensorflow import keras  # noqa: F401
-
-    from tfpix2pix import (  # noqa: F401  # noqa: F401
-        bfloat16,
-        importers,
-        inference,
-        layers,
-        losses,
-        models,
-        networks,
-        optimizers,
-        schedules,
-    )
-    from tfpix2pix.data import (  # noqa: F401  # noqa: F401
-        attributes,
-        augment,
-        base_task,
-        hint_points,
-        pipeline,
-        sources,
-        streams,
-        survey,
-        tables,
-        tasks,
-    )
-    from tfpix2pix.models import domain_paths, domain_translation, domain_vectors  # noqa: F401
-    from tfpix2pix.networks import growth  # noqa: F401
+    import tensorflow as tf
+    from tensorflow import keras
+    from tfpix2pix import bfloat16, checkpointing, export, importers, inference, layers, losses
+    from tfpix2pix import metrics, models, networks, optimizers, report, runs, schedules
+    from tfpix2pix import translation
+    from tfpix2pix.data import attributes, augment, base_task, codecs, folders, hint_points, ids
+    from tfpix2pix.data import images, layouts, pipeline, records, sources, streams, survey, tables
+    from tfpix2pix.data import tasks
+    from tfpix2pix.datasets import combine, derive, face_folders, fetch, hues, jobs, synthetic
+    from tfpix2pix.doctor import check, presentation
+    from tfpix2pix.models import domain_paths, domain_translation, domain_vectors
+    from tfpix2pix.networks import growth
+    from tfpix2pix.translation import animations, halves, reasons, translators, value_files
+# fmt: on
 
 HOMES = {
-    "tfpix2pix": (
-        *("bfloat16", "importers", "inference", "layers", "losses", "models", "networks"),
-        *("optimizers", "schedules"),
-    ),
-    "tfpix2pix.data": (
-        *("attributes", "augment", "base_task", "hint_points", "pipeline", "sources", "streams"),
-        *("survey", "tables", "tasks"),
-    ),
-    "tfpix2pix.models": ("domain_paths", "domain_translation", "domain_vectors"),
-    "tfpix2pix.networks": ("growth",),
+    "tfpix2pix": "bfloat16 checkpointing export importers inference layers losses metrics models "
+    "networks optimizers report runs schedules translation",
+    "tfpix2pix.data": "attributes augment base_task codecs folders hint_points ids images layouts "
+    "pipeline records sources streams survey tables tasks",
+    "tfpix2pix.datasets": "combine derive face_folders fetch hues jobs synthetic",
+    "tfpix2pix.doctor": "check presentation",
+    "tfpix2pix.models": "domain_paths domain_translation domain_vectors",
+    "tfpix2pix.networks": "growth",
+    "tfpix2pix.translation": "animations halves reasons translators value_files",
 }
-MODULES = {name: f"{home}.{name}" for home, names in HOMES.items() for name in names}
+MODULES = {name: f"{home}.{name}" for home, names in HOMES.items() for name in names.split()}
 MODULES |= {"keras": "tensorflow:keras", "tf": "tensorflow"}  # As `pkgutil` resolves them.
 
 
-def submodule(package: str, name: str) -> ModuleType:
-    """Imports a module of a package, as what the package's `__getattr__` returns.
+def package(name: str, homes: Mapping[str, Sequence[str]] = MappingProxyType({})) -> tuple:
+    """Returns the functions of a package whose modules are imported when they are used (PEP 562).
 
     Args:
-        package: Its dotted name.
-        name: Of the module.
+        name: Of the package.
+        homes: Dict of its modules to the names that the package has of them.
 
     Returns:
-        The module.
-
-    Raises:
-        AttributeError: If there is none.
+        `(__getattr__, __dir__)`.
 
     Example:
-        >>> submodule("tfpix2pix", "version").__version__
-        '0.1.0'
+        >>> attribute, _ = package("tfpix2pix", {"version": ["__version__"]})
+        >>> attribute("__version__") == attribute("version").__version__
+        True
     """
-    dotted = f"{package}.{name}"
-    try:
-        return importlib.import_module(dotted)
-    except ModuleNotFoundError as error:
-        if error.name != dotted:
-            raise
-        raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
+    home_of = {one: home for home, names in homes.items() for one in names}
+
+    def attribute(one):
+        home = f"{name}.{home_of.get(one, one)}"
+        try:
+            module = importlib.import_module(home)
+        except ModuleNotFoundError as error:
+            if error.name != home:
+                raise
+            raise AttributeError(f"module {name!r} has no attribute {one!r}") from None
+        return getattr(module, one) if one in home_of else module
+
+    def names():
+        return sorted({*vars(sys.modules[name]), *getattr(sys.modules[name], "__all__", ())})
+
+    return attribute, names
 
 
 class _Module(ModuleType):

@@ -13,14 +13,12 @@ import jsonargparse
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
 from tfpix2pix.locations import at_home
-from training.engine import batches
-from training.evaluation import ablations
 
 
 def main(
     data: str,
     to: Path,
-    tables: str = ",".join(ablations.TABLES),
+    tables: str = "losses,generator,patch",
     direction: Literal["AtoB", "BtoA"] = "BtoA",
     size: int = 64,
     steps: int = 1500,
@@ -43,6 +41,9 @@ def main(
         segmenter: SavedModel of training.segmenter, to judge translations of label maps by.
         seeds: How often each row is trained, from another seed each time.
     """
+    from training.engine import batches  # After the command line, for TensorFlow takes seconds.
+    from training.evaluation import ablations
+
     start = preset("quickstart")
     changes = {"folder": data, "direction": direction, "image_size": size, "load_size": size}
     base = dataclasses.replace(

@@ -14,7 +14,6 @@ import jsonargparse
 from tfpix2pix import atomic
 from tfpix2pix.errors import reported
 from tfpix2pix.locations import at_home
-from training.benchmarks import step as step_benchmark
 
 
 def step(
@@ -42,6 +41,10 @@ def step(
         other: Python of another environment with the requirements, to measure ours there too.
         to: JSON file for the results.
     """
+    from training.benchmarks import (
+        step as step_benchmark,  # After the command line, for TensorFlow takes seconds.
+    )
+
     results = step_benchmark.measure(preset, size, filters, batch, rounds=rounds, other=other)
     options = results["options"]
     print("{preset}: {size[1]}x{size[0]} pixels, batches of {batch}".format(**options))

@@ -1,7 +1,6 @@
 """Bootstrap intervals of means."""
 
 import numpy as np
-from scipy import stats
 
 BATCH = 100  # Resamples in memory at once.
 
@@ -20,6 +19,8 @@ def mean_interval(values, *, resamples: int, seed: int = 0) -> tuple[float, floa
     Reference:
         Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
     """
+    from scipy import stats  # It takes a second, which programs need not that only parse.
+
     values = np.asarray(values, "float64")
     if len(values) == 1:  # SciPy refuses it.
         return float(values[0]), float(values[0])

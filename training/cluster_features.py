@@ -5,8 +5,8 @@ from typing import Optional
 
 import jsonargparse
 
-from tfpix2pix import runs
 from tfpix2pix.errors import InputError, reported
+from tfpix2pix.lazily import runs
 from tfpix2pix.locations import at_home
 
 

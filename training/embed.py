@@ -7,11 +7,9 @@ from typing import Literal, Optional
 import jsonargparse
 from jsonargparse.typing import PositiveInt
 
-from tfpix2pix import load_run, report
 from tfpix2pix.errors import InputError, reported
-from tfpix2pix.inference import chosen_embedding
+from tfpix2pix.lazily import inference, report, runs, translation
 from tfpix2pix.locations import at_home
-from tfpix2pix.translation import find_look_alikes, index_files, look_alikes_picture
 from training.progress import bar
 
 
@@ -57,14 +55,14 @@ def main(
             "INDEX`. Received: another combination of PHOTOS, --query, --index and --to. Give "
             "those of one."
         )
-    embeddings = load_run(run, best=best, averaged=averaged).embeddings
-    domain = chosen_embedding(embeddings, domain)
+    embeddings = runs.load_run(run, best=best, averaged=averaged).embeddings
+    domain = inference.chosen_embedding(embeddings, domain)
 
     def progress(files, total):
         return bar(files, f"Embedding as {domain}", "files", total)
 
     if photos:
-        made, failures = index_files(photos, to, embeddings, domain, progress=progress)
+        made, failures = translation.index_files(photos, to, embeddings, domain, progress=progress)
         counts = [f"{(made.domains == name).sum()} of {name}" for name in sorted({*made.domains})]
         if counts:
             print(f"{to} has {' and '.join(counts)}.")
@@ -73,12 +71,14 @@ def main(
             sys.exit("\n".join([f"error: {len(lines)} of the files were left out:", *lines]))
         return
     options = {"neighbours": neighbours, "among": among, "metric": metric}
-    answers = find_look_alikes(query, index, embeddings, domain, progress=progress, **options)
+    answers = translation.find_look_alikes(
+        query, index, embeddings, domain, progress=progress, **options
+    )
     for answer in answers:
         print(answer.json_lines if json_lines else answer)
     if to is not None:
         formats = {name: one.task.source_format for name, one in embeddings.items()}
-        report.save_picture(look_alikes_picture(answers, formats), to)
+        report.save_picture(translation.look_alikes_picture(answers, formats), to)
         print(f"Look at {to}.", file=sys.stderr)
 
 

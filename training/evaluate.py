@@ -7,9 +7,7 @@ import jsonargparse
 
 from tfpix2pix.errors import reported
 from tfpix2pix.locations import at_home
-from training.evaluation import results_page, revealed_scores
 from training.evaluation.results import PAGE, evaluate
-from training.evaluation.scores import MEASURES, shared_names
 
 
 def main(arguments: Optional[list] = None):
@@ -25,6 +23,10 @@ def main(arguments: Optional[list] = None):
     parser.add_function_arguments(evaluate, skip={"run"}, as_positional=False)
     parsed = parser.parse_args(at_home(arguments))
     runs = evaluate(**parsed)["runs"]
+    # After the command line, for TensorFlow takes seconds.
+    from training.evaluation import results_page, revealed_scores
+    from training.evaluation.scores import MEASURES, shared_names
+
     titles = [run["title"] for run in runs]
     print(_row("mean", titles))
     for name in shared_names([run["mean"] for run in runs]):

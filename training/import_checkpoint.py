@@ -4,16 +4,12 @@ import shlex
 from pathlib import Path
 from typing import Optional
 
-import tfpix2pix  # noqa: F401, sets what TensorFlow reads on import.
-
-# isort: split
 import jsonargparse
-import tensorflow as tf
 
-from tfpix2pix import checkpointing, importers, runs
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import get_family
 from tfpix2pix.families.peers import CHECKPOINT, imported_model, peer_files, read_files
+from tfpix2pix.lazily import checkpointing, importers, runs, tf
 from tfpix2pix.locations import at_home
 
 

@@ -9,17 +9,14 @@ import jsonargparse
 import tqdm
 
 from tfpix2pix import atomic
-from tfpix2pix.data import layouts, records
 from tfpix2pix.data.places import PAIR, well_known
-from tfpix2pix.datasets import combine as combining
-from tfpix2pix.datasets import derive, face_folders, jobs
-from tfpix2pix.datasets import fetch as fetching
-from tfpix2pix.datasets import hues as hue_measures
-from tfpix2pix.doctor import presentation
-from tfpix2pix.doctor.check import diagnose
 from tfpix2pix.errors import listed, reported
+from tfpix2pix.lazily import check as checking
+from tfpix2pix.lazily import combine as combining
+from tfpix2pix.lazily import derive, face_folders, jobs, layouts, presentation, records, runs
+from tfpix2pix.lazily import fetch as fetching
+from tfpix2pix.lazily import hues as hue_measures
 from tfpix2pix.locations import at_home
-from tfpix2pix.runs import open_detector
 from training.engine.suggestions import (
     PAIRS,
     TWO_DOMAINS,
@@ -146,7 +143,7 @@ def edges(
         by: Folder of a run or of an export, from photos to edges, that draws instead.
         samples: Drawings of each photo; of several each is another hand's. Split photos before.
     """
-    drawn = open_detector(by).draw if by else method
+    drawn = runs.open_detector(by).draw if by else method
     done = derive.edges(photos, to, _pair(size), method=drawn, samples=samples, progress=_bar)
     _report(done, to, training_command(to))
 
@@ -250,7 +247,9 @@ def fetch(name: str, to: Path, from_file: Optional[Path] = None):
 def check(
     data: Path,
     to: Optional[Path] = None,
-    layout: Literal[("auto", *layouts.LAYOUTS)] = "auto",
+    layout: Literal[
+        "auto", "side_by_side", "folders", "manifest", "tfrecord", "unpaired", "photos"
+    ] = "auto",
     classes: Optional[int] = None,
     domains: str = "",
 ):
@@ -264,7 +263,7 @@ def check(
         domains: Names of the domains of unpaired data, such as faces,anime,cats; by default A,B.
     """
     names = domains.replace(",", " ").split()
-    diagnosis = diagnose(data, layout, domains=names, classes=classes, progress=_bar)
+    diagnosis = checking.diagnose(data, layout, domains=names, classes=classes, progress=_bar)
     settings = {s.option: s.value for s in diagnosis.suggestions}
     preset = TWO_DOMAINS if diagnosis.layout == "unpaired" else PAIRS
     if names:

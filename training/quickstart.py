@@ -9,13 +9,10 @@ import jsonargparse
 import numpy as np
 from PIL import Image
 
-from tfpix2pix import load_run, metrics, report
-from tfpix2pix.data import images
-from tfpix2pix.datasets import synthetic
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
+from tfpix2pix.lazily import images, metrics, report, runs, synthetic
 from tfpix2pix.locations import at_home
-from training.engine import loop
 
 TRAINING_PAIRS = 400
 HELD_OUT_PAIRS = 32
@@ -31,6 +28,8 @@ def main(run: Path = Path("runs/quickstart"), steps: int = PRESET.train.steps):
         run: Folder for everything that is made; a training found there is gone on with.
         steps: Length of the training.
     """
+    from training.engine import loop  # After the command line, for TensorFlow takes seconds.
+
     train = dataclasses.replace(PRESET.train, steps=steps)
     config = dataclasses.replace(PRESET, train=train).with_data(run / "data")
     size = config.data.image_size
@@ -46,7 +45,7 @@ def main(run: Path = Path("runs/quickstart"), steps: int = PRESET.train.steps):
         )
 
     print("3/5 Evaluating on the held-out pairs")
-    trained = load_run(run)
+    trained = runs.load_run(run)
     held_out = trained.examples("test")
     source, target = _all_pairs(trained, held_out)
     check_l1(model, (source, target), _all_pairs(trained, trained.examples("train")))

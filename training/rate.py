@@ -13,7 +13,6 @@ import jsonargparse
 
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.locations import at_home
-from training.rating import rating_page, real_or_fake, stimuli
 
 
 def main(
@@ -26,7 +25,7 @@ def main(
     trials: int = 40,
     best: bool = False,
     averaged: bool = False,
-    host: str = rating_page.LOOPBACK[0],
+    host: str = "127.0.0.1",
     port: int = 8600,
 ):
     """Serves the page of a real-or-fake test until Ctrl-C, or reports its answers.
@@ -45,6 +44,12 @@ def main(
         host: Address to listen at; 0.0.0.0 lets other machines take part.
         port: Port to listen at; 0 for any that is free.
     """
+    from training.rating import (  # After the command line, for TensorFlow takes seconds.
+        rating_page,
+        real_or_fake,
+        stimuli,
+    )
+
     if report is not None:
         print(real_or_fake.summary_text(real_or_fake.summary(report)))
         return

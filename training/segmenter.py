@@ -14,8 +14,6 @@ from tfpix2pix.config import DataConfig, Labels
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import preset
 from tfpix2pix.locations import at_home
-from training.engine import batches
-from training.evaluation import segmenters
 
 
 def main(
@@ -43,6 +41,9 @@ def main(
         steps: Length of the training, in batches of 4.
         seed: Seed of weights and order.
     """
+    from training.engine import batches  # After the command line, for TensorFlow takes seconds.
+    from training.evaluation import segmenters
+
     if to.exists():
         raise InputError(
             f"The segmenter must be new. Received: {str(to)!r}, which exists. Use another --to "

@@ -19,10 +19,8 @@ from tfpix2pix.config import DataConfig, TrainConfig
 from tfpix2pix.config_files import RENAMED, from_yaml
 from tfpix2pix.errors import InputError, reported
 from tfpix2pix.families import get_family, preset, preset_name, presets
+from tfpix2pix.lazily import runs
 from tfpix2pix.locations import at_home
-from tfpix2pix.runs import load_config
-from training.engine import devices, loop
-from training.engine.run_log import RUN
 
 DRY_STEPS = 6
 
@@ -90,6 +88,11 @@ def parse(arguments: Optional[list]):
 def main():
     """Trains from the command line."""
     config, options = parse(sys.argv[1:])
+    from training.engine import (  # After the command line, for TensorFlow takes seconds.
+        devices,
+        loop,
+    )
+
     run = options.run
     strategy = devices.strategy(options.devices)
     print(f"{config.name}: {config.data.folder} -> {run}", file=sys.stderr)
@@ -97,7 +100,7 @@ def main():
         print(rehearsal(config, strategy))
         return
     _, step = loop.train(config, run, strategy, profile=options.profile)
-    steps = load_config(run).train.steps
+    steps = runs.load_config(run).train.steps
     rest = "" if step >= steps else "; the same command goes on from there"
     print(f"{run} is trained for {step} of {steps} steps{rest}.")
 
@@ -129,10 +132,13 @@ def rehearsal(config, strategy):
 
 def _tried(config, strategy):
     """Returns the model of a training of a few steps, the seconds of a step, and all its steps."""
+    from training.engine import loop
+    from training.engine.run_log import RUN
+
     with tempfile.TemporaryDirectory() as run:
         model, _ = loop.train(config, run, strategy, until=DRY_STEPS)
         session = json.loads((Path(run) / RUN).read_text("utf-8"))["sessions"][0]
-        steps = load_config(run).train.steps
+        steps = runs.load_config(run).train.steps
     return model, session["seconds_per_step"], steps
 
 

@@ -6,8 +6,9 @@ from typing import Literal, Optional
 import jsonargparse
 from jsonargparse.typing import PositiveInt
 
-from tfpix2pix import load_run, translation
+from tfpix2pix import translation
 from tfpix2pix.errors import reported
+from tfpix2pix.lazily import runs
 from tfpix2pix.translation import program
 
 
@@ -40,7 +41,7 @@ def open_run(
     Returns:
         `tfpix2pix.translation.Translator`.
     """
-    opened = load_run(run, best=best, averaged=averaged)
+    opened = runs.load_run(run, best=best, averaged=averaged)
     translator = translation.direction_translator(
         opened.direction(direction)[1],
         statistics=statistics,

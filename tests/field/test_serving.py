@@ -10,12 +10,11 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from serving import server
 from serving.client import Client
 from serving.client import __main__ as client_program
 from serving.client.connection import Target
 from serving.client.failures import BadArgument, BadImage, Code, ServerUnavailable
-from serving.engine import model_config
+from serving.engine import model_config, running
 from serving.engine.flags import Flags
 from serving.engine.manager import Manager
 from serving.engine.model_config import configuration
@@ -154,7 +153,7 @@ def test_labels_in_a_configuration_name_the_flag_that_they_need(exported, tmp_pa
         'model_platform: "tensorflow" version_labels { key: "stable" value: 1 } } }'
     )
     with pytest.raises(ServingError) as caught:
-        server.load(Manager(model_config.read(config)))
+        running.load(Manager(model_config.read(config)))
     assert str(caught.value) == (
         "Request to assign label to version 1 of model tiny, which is not currently available for "
         "inference. Labels at the start need --allow_version_labels_for_unavailable_models true."

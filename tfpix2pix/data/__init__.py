@@ -32,10 +32,4 @@ __all__ = [
     "tasks",
 ]
 
-
-def __getattr__(name):
-    return lazily.submodule(__name__, name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazily.package(__name__)

@@ -1,19 +1,24 @@
 """Translation of image files, folders and frames by a model or an export; their look-alikes."""
 
-from tfpix2pix.translation.files import FileReport, contact_sheet, translate_files
-from tfpix2pix.translation.look_alikes import (
-    LookAlikes,
-    find_look_alikes,
-    index_files,
-    look_alikes_picture,
-)
-from tfpix2pix.translation.translators import (
-    Translator,
-    direction_translator,
-    export_translator,
-)
-from tfpix2pix.translation.value_files import named_values
-from tfpix2pix.translation.vectors import embed_images
+from typing import TYPE_CHECKING
+
+from tfpix2pix import lazily
+
+if TYPE_CHECKING:
+    from tfpix2pix.translation.files import FileReport, contact_sheet, translate_files
+    from tfpix2pix.translation.look_alikes import (
+        LookAlikes,
+        find_look_alikes,
+        index_files,
+        look_alikes_picture,
+    )
+    from tfpix2pix.translation.translators import (
+        Translator,
+        direction_translator,
+        export_translator,
+    )
+    from tfpix2pix.translation.value_files import named_values
+    from tfpix2pix.translation.vectors import embed_images
 
 __all__ = [
     "FileReport",
@@ -29,3 +34,12 @@ __all__ = [
     "named_values",
     "translate_files",
 ]
+
+_HOMES = {
+    "files": ("FileReport", "contact_sheet", "translate_files"),
+    "look_alikes": ("LookAlikes", "find_look_alikes", "index_files", "look_alikes_picture"),
+    "translators": ("Translator", "direction_translator", "export_translator"),
+    "value_files": ("named_values",),
+    "vectors": ("embed_images",),
+}
+__getattr__, __dir__ = lazily.package(__name__, _HOMES)

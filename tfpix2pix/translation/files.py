@@ -6,21 +6,25 @@ from pathlib import Path
 from typing import Callable, Literal, NamedTuple, Optional, Union
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
-from tfpix2pix import atomic, report
-from tfpix2pix.data import codecs, folders
+from tfpix2pix import atomic
 from tfpix2pix.data.formats import PixelFormat
-from tfpix2pix.data.ids import decode_ids
-from tfpix2pix.data.images import displayed, to_pixels, to_signed
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
-from tfpix2pix.translation import animations
-from tfpix2pix.translation.halves import half_of, is_twice_as_wide
-from tfpix2pix.translation.reasons import reason_of
-from tfpix2pix.translation.translators import Translator
-from tfpix2pix.translation.value_files import read_value, scaled, scaled_value
+from tfpix2pix.lazily import (
+    animations,
+    codecs,
+    folders,
+    halves,
+    ids,
+    images,
+    reasons,
+    report,
+    tf,
+    translators,
+    value_files,
+)
 
 FRAMES = ("folder", "animation")
 READ_AHEAD = 2  # Images that are decoded while one is translated.
@@ -62,7 +66,7 @@ class FileReport(NamedTuple):
 
 
 def translate_files(
-    translator: Translator,
+    translator,  # Of a type that would be imported with TensorFlow, where programs read this.
     images: Union[str, Path],
     to: Union[str, Path],
     *,
@@ -105,7 +109,7 @@ def translate_files(
     Example:
         >>> from tfpix2pix.data.formats import PixelFormat
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
-        >>> negative = Translator(lambda pixels: [255 - pixels], grey, grey)
+        >>> negative = translators.Translator(lambda pixels: [255 - pixels], grey, grey)
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black/1.bmp")
         >>> print(translate_files(negative, "black", "white"))
         1 translation made, 0 were there already.
@@ -120,8 +124,8 @@ def translate_files(
     codecs.encode(np.zeros((1, 1, target.channels), target.dtype), suffix)
     named_files = _named_files(Path(images), to)
     names = [name for name, _ in named_files]
-    value_files = [(folder.control, folder.files(names)) for folder in translator.folders]
-    work = _Work(translator, to, suffix, frames, size, half, overwrite, value_files)
+    files_of_values = [(folder.control, folder.files(names)) for folder in translator.folders]
+    work = _Work(translator, to, suffix, frames, size, half, overwrite, files_of_values)
     counts = Counter()
     wide = 0
     failures = {}
@@ -133,13 +137,13 @@ def translate_files(
             if isinstance(animation, Exception):
                 raise animation
             if animation is not None and half is None:
-                wide += is_twice_as_wide(animation.size, translator.size)
+                wide += halves.is_twice_as_wide(animation.size, translator.size)
             for outputs, is_new in work.outcomes(name, file, animation):
                 counts[is_new] += len(outputs)
                 if len(examples) < MOST_SHOWN and (not examples or examples[-1][0] != file):
                     examples.append((file, outputs))
         except (InputError, OSError, MemoryError, tf.errors.OpError) as error:
-            failures[str(file)] = reason_of(error, translator.memory_cure)
+            failures[str(file)] = reasons.reason_of(error, translator.memory_cure)
     done = FileReport(counts[True], counts[False], failures, examples, wide)
     if grid is not None and examples:
         report.save_picture(contact_sheet(done, translator), grid)
@@ -161,7 +165,7 @@ def _check_options(translator, frames, size, half):
         raise InputError(f"{rule} Received: size={size}. Leave it out to keep sizes.")
 
 
-def contact_sheet(done: FileReport, translator: Translator) -> Image.Image:
+def contact_sheet(done: FileReport, translator: "translators.Translator") -> Image.Image:
     """Draws inputs beside their translations, a row for each of the first files.
 
     Args:
@@ -176,7 +180,7 @@ def contact_sheet(done: FileReport, translator: Translator) -> Image.Image:
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black.png")
         >>> done = FileReport(1, 0, {}, [("black.png", ["black.png"])])
-        >>> contact_sheet(done, Translator(None, grey, grey)).size
+        >>> contact_sheet(done, translators.Translator(None, grey, grey)).size
         (536, 304)
     """
     columns = {"input": [thumbnail(file, translator.source) for file, _ in done.examples]}
@@ -189,14 +193,14 @@ def contact_sheet(done: FileReport, translator: Translator) -> Image.Image:
 class _Work(NamedTuple):
     """How files are translated: arguments of `translate_files`."""
 
-    translator: Translator
+    translator: "translators.Translator"
     to: Path
     suffix: str
     frames: str
     size: Optional[int]
     half: Optional[str]
     overwrite: bool
-    value_files: list
+    files_of_values: list
 
     def read(self, named):
         """Returns the file as `Animation`, the error, or `None` when nothing is to be done."""
@@ -204,7 +208,7 @@ class _Work(NamedTuple):
         if self._is_done(self._outputs(name)):
             return None
         try:
-            return half_of(self._animation_of(file.read_bytes()), self.half)
+            return halves.half_of(self._animation_of(file.read_bytes()), self.half)
         except codecs.UnreadableError as error:
             return error
         except OSError as error:
@@ -213,12 +217,14 @@ class _Work(NamedTuple):
     def _animation_of(self, encoded):
         if not self.translator.ids:
             return animations.read(encoded)
-        ids = decode_ids(encoded)
+        numbers = ids.decode_ids(encoded)
         high = np.iinfo(self.translator.source.dtype).max
-        if ids.max() > high:
-            raise codecs.UnreadableError(f"it has the id {ids.max()}, and the greatest is {high}")
-        ids = ids.astype(self.translator.source.dtype)
-        return animations.Animation("PNG", 1, [(ids, 0)], ids.shape[:2])
+        if numbers.max() > high:
+            raise codecs.UnreadableError(
+                f"it has the id {numbers.max()}, and the greatest is {high}"
+            )
+        numbers = numbers.astype(self.translator.source.dtype)
+        return animations.Animation("PNG", 1, [(numbers, 0)], numbers.shape[:2])
 
     def outcomes(self, name, file, animation):
         """Yields for each image of a file the paths of its translations, and whether it is new."""
@@ -226,8 +232,8 @@ class _Work(NamedTuple):
             yield self._outputs(name), False
             return
         values = {
-            control.name: read_value(files[name], control, animation.size)
-            for control, files in self.value_files
+            control.name: value_files.read_value(files[name], control, animation.size)
+            for control, files in self.files_of_values
         }
         if animation.count == 1:
             yield self._image(name, animation.frames[0][0], values)
@@ -275,18 +281,20 @@ class _Work(NamedTuple):
             raise InputError(f"An image must have pixels. Received: {pixels.shape}. Replace it.")
         if self.size:
             sides = pixels.shape[:2]
-            own = ((control, values[control.name]) for control, _ in self.value_files)
+            own = ((control, values[control.name]) for control, _ in self.files_of_values)
             values = {
-                control.name: scaled_value(value, control, sides, self.size, self.translator.kernel)
+                control.name: value_files.scaled_value(
+                    value, control, sides, self.size, self.translator.kernel
+                )
                 for control, value in (*self.translator.shared, *own)
             }
-            pixels = scaled(pixels, self.size, self.translator.kernel)
+            pixels = value_files.scaled(pixels, self.size, self.translator.kernel)
         translations = self.translator.translate(pixels, *([values] if values else []))
         channels = pixels.shape[-1]
         has_alpha = channels in (2, 4) and channels != self.translator.source.channels
         if not (has_alpha and suffix in _WITH_ALPHA and self.translator.target.channels in (1, 3)):
             return translations
-        alpha = to_pixels(to_signed(pixels[..., -1:]), self.translator.target.dtype)
+        alpha = images.to_pixels(images.to_signed(pixels[..., -1:]), self.translator.target.dtype)
         return [np.concatenate([translated, alpha], axis=-1) for translated in translations]
 
 
@@ -339,8 +347,8 @@ def thumbnail(file: Union[str, Path], pixel_format: PixelFormat) -> np.ndarray:
     """
     pixels = codecs.read(file)
     value_range = pixel_format.value_range if str(pixels.dtype) == pixel_format.dtype else None
-    picture = displayed(pixels, value_range).numpy()
-    picture = scaled(picture, TILE, "area" if max(picture.shape) > TILE else "nearest")
+    picture = images.displayed(pixels, value_range).numpy()
+    picture = value_files.scaled(picture, TILE, "area" if max(picture.shape) > TILE else "nearest")
     missing = [TILE - side for side in picture.shape[:2]]
     around = [(space // 2, space - space // 2) for space in missing]
     return np.pad(picture, (*around, (0, 0)), constant_values=255)

@@ -7,10 +7,9 @@ from typing import Callable, Optional
 from tqdm import tqdm
 
 from tfpix2pix.bfloat16 import graph_precision
-from tfpix2pix.data.folders import unread_formats
+from tfpix2pix.lazily import folders, value_files
 from tfpix2pix.locations import at_home
 from tfpix2pix.translation.files import translate_files
-from tfpix2pix.translation.value_files import named_values
 
 # The option for the values of controls, see `tfpix2pix.translation.named_values`.
 CONTROL = {
@@ -65,9 +64,9 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
     options = parser.parse_args(at_home(arguments)).as_dict()
     images = options.pop("images")
     precision = options.pop("precision")
-    controls = named_values(options.pop("control"))
+    controls = value_files.named_values(options.pop("control"))
     file_options = {option: options.pop(option) for option in names}
-    for note in unread_formats(images):
+    for note in folders.unread_formats(images):
         print(note, file=sys.stderr)
     with graph_precision(precision):
         report = translate_files(

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from tfpix2pix.data import layouts
+from tfpix2pix.lazily import layouts
 
 PAIRS = "facades"  # Presets that are named where a data set is ready.
 TWO_DOMAINS = "horse2zebra"

@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import Literal, Optional, Union
 
 import numpy as np
-from tensorflow import keras
 
-from tfpix2pix import atomic, load_run, metrics
+from tfpix2pix import atomic
 from tfpix2pix.bfloat16 import GraphPrecision, check_precision
-from tfpix2pix.data import codecs
 from tfpix2pix.errors import InputError
+from tfpix2pix.lazily import codecs, keras, metrics
 from tfpix2pix.lines import packages
 from training import progress
-from training.evaluation import domain_classifier, results_page, segmenters
-from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection, judged_direction
-from training.evaluation.scores import shared_names
 
 RESULT = "metrics.json"
 TABLE = "images.csv"
@@ -86,6 +82,10 @@ def evaluate(
     Reference:
         Isola et al., 2017, sections 3.4, 4.1 and 4.2; Zhang et al., 2017, section 4.1.
     """
+    # Programs know the options of this function before TensorFlow is loaded.
+    from training.evaluation import segmenters
+    from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection
+
     check_precision(precision)
     to = Path(to).resolve()
     _check_replaceable(to)
@@ -130,6 +130,10 @@ def evaluate(
 
 def _feature_model(features, run, data, direction):
     """Returns `(model, accuracy)`: how well it tells domains apart that it was trained for."""
+    from tfpix2pix import load_run
+    from training.evaluation import domain_classifier
+    from training.evaluation.evaluated_run import judged_direction
+
     if features is None:
         return None, None
     if features == "domains":
@@ -203,6 +207,8 @@ def _pictures(runs):
 
 def _write(result, runs, sizes, folder):
     """Writes the numbers and the page."""
+    from training.evaluation import results_page
+
     names = runs[0].names
     scores = [run.scores() for run in runs]
     columns = [
@@ -226,6 +232,8 @@ def _column_title(runs, number, title):
 
 def _table(runs, names, scores):
     """Returns the measures of each example and run as CSV."""
+    from training.evaluation.scores import shared_names
+
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     measured = shared_names(scores)
