@@ -126,7 +126,7 @@ def vectors_of(options: TwinGANConfig) -> "domain_vectors.DomainVectors":
         options: `TwinGANConfig`, of which a training has recorded the attributes.
 
     Returns:
-        `tfpix2pix.domain_vectors.DomainVectors`.
+        `tfpix2pix.models.domain_vectors.DomainVectors`.
 
     Raises:
         ValueError: If the length of codes is negative, or the dropout no share.

@@ -218,7 +218,7 @@ def directions(
     Args:
         config: `tfpix2pix.config.ExperimentConfig`.
         networks: Dict of directions, such as `"AtoB"` and `"BtoA"`, to their network, the default
-            one first; see `tfpix2pix.domain_paths.direction_name`. Where both are given,
+            one first; see `tfpix2pix.models.domain_paths.direction_name`. Where both are given,
             each is the other's reverse.
         controls: `tfpix2pix.inference.Control`s of all of them.
 

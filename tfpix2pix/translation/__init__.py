@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from tfpix2pix import lazily
 
 if TYPE_CHECKING:
-    from tfpix2pix.translation.files import FileReport, contact_sheet, translate_files
+    from tfpix2pix.translation.contact_sheets import contact_sheet
+    from tfpix2pix.translation.files import FileReport, translate_files
     from tfpix2pix.translation.look_alikes import (
         LookAlikes,
         find_look_alikes,
@@ -36,7 +37,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "files": ("FileReport", "contact_sheet", "translate_files"),
+    "contact_sheets": ("contact_sheet",),
+    "files": ("FileReport", "translate_files"),
     "look_alikes": ("LookAlikes", "find_look_alikes", "index_files", "look_alikes_picture"),
     "translators": ("Translator", "direction_translator", "export_translator"),
     "value_files": ("named_values",),

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Callable, Literal, NamedTuple, Optional, Union
 
 import numpy as np
-from PIL import Image
 
 from tfpix2pix import atomic
-from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.lazily import (
     animations,
     codecs,
+    contact_sheets,
     folders,
     halves,
     ids,
@@ -29,7 +28,6 @@ from tfpix2pix.lazily import (
 FRAMES = ("folder", "animation")
 READ_AHEAD = 2  # Images that are decoded while one is translated.
 MOST_SHOWN = 20  # Rows of a contact sheet.
-TILE = 256  # Pixels of each.
 _WITH_ALPHA = (".png", ".gif", ".tif", ".tiff", ".webp")
 
 
@@ -146,7 +144,7 @@ def translate_files(
             failures[str(file)] = reasons.reason_of(error, translator.memory_cure)
     done = FileReport(counts[True], counts[False], failures, examples, wide)
     if grid is not None and examples:
-        report.save_picture(contact_sheet(done, translator), grid)
+        report.save_picture(contact_sheets.contact_sheet(done, translator), grid)
     return done
 
 
@@ -163,31 +161,6 @@ def _check_options(translator, frames, size, half):
     if size is not None and size < 1:
         rule = "`size` must be at least 1 pixel."
         raise InputError(f"{rule} Received: size={size}. Leave it out to keep sizes.")
-
-
-def contact_sheet(done: FileReport, translator: "translators.Translator") -> Image.Image:
-    """Draws inputs beside their translations, a row for each of the first files.
-
-    Args:
-        done: `FileReport` with at least one example.
-        translator: The `Translator` that made them.
-
-    Returns:
-        `PIL.Image.Image`.
-
-    Example:
-        >>> from tfpix2pix.data.formats import PixelFormat
-        >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
-        >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black.png")
-        >>> done = FileReport(1, 0, {}, [("black.png", ["black.png"])])
-        >>> contact_sheet(done, translators.Translator(None, grey, grey)).size
-        (536, 304)
-    """
-    columns = {"input": [thumbnail(file, translator.source) for file, _ in done.examples]}
-    for index in range(translator.samples or 1):
-        title = f"output {index}" if translator.samples else "output"
-        columns[title] = [thumbnail(paths[index], translator.target) for _, paths in done.examples]
-    return report.comparison(columns)
 
 
 class _Work(NamedTuple):
@@ -217,14 +190,12 @@ class _Work(NamedTuple):
     def _animation_of(self, encoded):
         if not self.translator.ids:
             return animations.read(encoded)
-        numbers = ids.decode_ids(encoded)
+        codes = ids.decode_ids(encoded)
         high = np.iinfo(self.translator.source.dtype).max
-        if numbers.max() > high:
-            raise codecs.UnreadableError(
-                f"it has the id {numbers.max()}, and the greatest is {high}"
-            )
-        numbers = numbers.astype(self.translator.source.dtype)
-        return animations.Animation("PNG", 1, [(numbers, 0)], numbers.shape[:2])
+        if codes.max() > high:
+            raise codecs.UnreadableError(f"it has the id {codes.max()}, and the greatest is {high}")
+        codes = codes.astype(self.translator.source.dtype)
+        return animations.Animation("PNG", 1, [(codes, 0)], codes.shape[:2])
 
     def outcomes(self, name, file, animation):
         """Yields for each image of a file the paths of its translations, and whether it is new."""
@@ -324,34 +295,6 @@ def _read_ahead(iterable):
         while (item := pending.popleft().result()) is not end:
             pending.append(pool.submit(next, iterator, end))
             yield item
-
-
-def thumbnail(file: Union[str, Path], pixel_format: PixelFormat) -> np.ndarray:
-    """Returns a small picture of an image file.
-
-    Args:
-        file: Path of the file.
-        pixel_format: `tfpix2pix.data.formats.PixelFormat`; files of its type are shown by its
-            range.
-
-    Returns:
-        uint8 `[256, 256, 3]`, white around the image.
-
-    Raises:
-        ValueError: If the file cannot be decoded.
-
-    Example:
-        >>> codecs.write(np.zeros((8, 4, 3), "uint8"), "tall.png")
-        >>> thumbnail("tall.png", PixelFormat(3, "uint8", (0.0, 255.0)))[128, ::64, 0].tolist()
-        [255, 0, 0, 255]
-    """
-    pixels = codecs.read(file)
-    value_range = pixel_format.value_range if str(pixels.dtype) == pixel_format.dtype else None
-    picture = images.displayed(pixels, value_range).numpy()
-    picture = value_files.scaled(picture, TILE, "area" if max(picture.shape) > TILE else "nearest")
-    missing = [TILE - side for side in picture.shape[:2]]
-    around = [(space // 2, space - space // 2) for space in missing]
-    return np.pad(picture, (*around, (0, 0)), constant_values=255)
 
 
 def _count(number, noun):

@@ -16,7 +16,8 @@ from tfpix2pix.data.formats import PixelFormat
 from tfpix2pix.data.parallel import silent
 from tfpix2pix.errors import InputError
 from tfpix2pix.inference import Embedding, EmbeddingIndex, Neighbour, embeddings_sha256
-from tfpix2pix.translation.files import MOST_SHOWN, TILE, thumbnail
+from tfpix2pix.translation.contact_sheets import TILE, thumbnail
+from tfpix2pix.translation.files import MOST_SHOWN
 from tfpix2pix.translation.vectors import embed_images
 
 _FAILURES = (InputError, OSError, tf.errors.OpError)

@@ -82,18 +82,15 @@ def evaluate(
     Reference:
         Isola et al., 2017, sections 3.4, 4.1 and 4.2; Zhang et al., 2017, section 4.1.
     """
-    # Programs know the options of this function before TensorFlow is loaded.
-    from training.evaluation import segmenters
-    from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection
+    from training.evaluation.evaluated_run import EvaluatedRun, Judges, Selection  # As `lazily`.
 
     check_precision(precision)
     to = Path(to).resolve()
     _check_replaceable(to)
     if limit is not None and limit < 1:
         raise InputError(f"`limit` must be at least 1. Received: {limit}. Leave it out for all.")
-    segment, classes = segmenters.load_any(segmenter) if segmenter else (None, None)
     feature_model, accuracy = _feature_model(features, run, data, direction)
-    judges = Judges(feature_model, segment, classes)
+    judges = Judges(feature_model, *_segmenter(segmenter))
     selection = Selection(data, limit, direction, best, averaged, statistics, precision, revealed)
     runs = [EvaluatedRun(folder, title, selection, judges) for folder, title in _titled(run)]
     first = runs[0]
@@ -126,6 +123,13 @@ def evaluate(
         if isinstance(feature_model, keras.Model):
             feature_model.save(folder / FEATURES)
     return result
+
+
+def _segmenter(folder):
+    """Returns a segmenter and its classes, if there is a folder of one."""
+    from training.evaluation import segmenters
+
+    return segmenters.load_any(folder) if folder else (None, None)
 
 
 def _feature_model(features, run, data, direction):
