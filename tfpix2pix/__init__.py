@@ -4,6 +4,7 @@
 imported when it is used first, since TensorFlow takes seconds.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tfpix2pix import lazily, lines
@@ -117,4 +118,13 @@ _HOMES = {
 }
 __getattr__, __dir__ = lazily.package(__name__, _HOMES)
 
-lines.prepare()
+
+def _register():
+    """Imports what Keras finds by its name alone, so that it can load a model that has it."""
+    from tfpix2pix import layers, schedules  # noqa: F401
+
+    with suppress(ImportError):  # Amid the import of what metrics are made of.
+        from tfpix2pix import metrics  # noqa: F401
+
+
+lines.prepare(then=_register)

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib.machinery import PathFinder
 
@@ -14,11 +15,14 @@ from tfpix2pix.version import __version__
 PYTHONS = ((3, 9), (3, 13))  # The oldest and the newest on which the tests pass.
 
 
-def prepare():
+def prepare(then: Callable = lambda: None):
     """Sets what TensorFlow reads on import, and how it is then loaded, by whomever that be.
 
     It takes no time: programs parse their command line before they load TensorFlow, which takes
     seconds.
+
+    Args:
+        then: Function that is called when TensorFlow has been loaded.
 
     Raises:
         ImportError: If this Python is unknown, or TensorFlow is loaded already, with Keras 3.
@@ -51,8 +55,9 @@ def prepare():
         os.environ.setdefault("TF_MKL_ALLOC_MAX_BYTES", str(bytes_of_tensors))
     if "tensorflow" in sys.modules:
         _check_keras(sys.modules["tensorflow"])
-    elif _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)
+        then()
+    elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder(then))
 
 
 def load():
@@ -80,21 +85,23 @@ class _Finder:
     TensorFlow.
     """
 
-    @staticmethod
-    def find_spec(name, path=None, target=None):
+    def __init__(self, then):
+        self.then = then
+
+    def find_spec(self, name, path=None, target=None):
         if name != "tensorflow":
             return None
         spec = PathFinder.find_spec(name, path, target)
         if hasattr(spec, "loader") and hasattr(spec.loader, "exec_module"):
-            spec.loader.exec_module = partial(_execute, spec.loader.exec_module)
+            spec.loader.exec_module = partial(self._execute, spec.loader.exec_module)
         return spec
 
-
-def _execute(execute, module):
-    is_quiet = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0))
-    with quiet() if is_quiet else contextlib.nullcontext():
-        execute(module)
-    _check_keras(module)
+    def _execute(self, execute, module):
+        is_quiet = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0))
+        with quiet() if is_quiet else contextlib.nullcontext():
+            execute(module)
+        _check_keras(module)
+        self.then()
 
 
 def _check_keras(tf):
