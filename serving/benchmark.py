@@ -43,9 +43,8 @@ def load(
             the folder; by default a local server is started.
         to: JSON file for the results.
     """
-    from serving import (
-        load as measured_load,  # After the command line, for TensorFlow takes seconds.
-    )
+    # After the command line has been read: TensorFlow takes seconds.
+    from serving import load as measured_load
 
     export = export.resolve()
     version = _newest(export)
@@ -85,9 +84,7 @@ def batching(
         clients: How many clients ask one after the other.
         seconds: How long each is measured.
     """
-    from serving import (
-        load as measured_load,  # After the command line, for TensorFlow takes seconds.
-    )
+    from serving import load as measured_load
 
     export = export.resolve()
     _newest(export)

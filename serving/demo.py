@@ -69,7 +69,7 @@ def main(
         )
     if not named:
         export = _shipped()
-    # After the command line, for the page takes seconds to import.
+    # After the command line has been read: Gradio takes seconds.
     from serving.page.layout import build, launch, own_folder
     from serving.page.translator import Translator
 

@@ -53,10 +53,8 @@ def main(
             f"--weights is for versions of a served model. Received: --weights {weights}, --format "
             f"{format}. Leave --weights out."
         )
-    from serving.publishing.proof import (  # After the command line, for TensorFlow takes seconds.
-        check_served,
-        write_warmup,
-    )
+    # After the command line has been read: TensorFlow takes seconds.
+    from serving.publishing.proof import check_served, write_warmup
 
     opened = runs.load_run(run, best=best, averaged=averaged)
     directions = opened.directions

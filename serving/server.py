@@ -25,7 +25,7 @@ def main():
     flags = jsonargparse.auto_cli(
         Flags, args=at_home(), as_positional=False, prog="python -m serving.server"
     )
-    # After the command line, for TensorFlow takes seconds.
+    # After the command line has been read: TensorFlow takes seconds.
     from serving.engine.running import serve
     from serving.engine.servable import ServingError
 

@@ -107,6 +107,14 @@ def test_no_door_stands_open_that_nobody_uses():
         used.setdefault(part(path), set()).update(name.split(".")[1] for name in imports(path))
     unused = {room: sorted(doors - used[room]) for room, doors in MAY_IMPORT.items()}
     assert {room: doors for room, doors in unused.items() if doors} == {}
+    lazy = "\n".join(
+        line
+        for path in SOURCES
+        for line in re.findall(
+            r"^ *from tfpix2pix.lazily import ([\w ,]+|\([^)]*\))", path.read_text("utf-8"), re.M
+        )
+    )
+    assert {name for name in MODULES if not re.search(rf"\b{name}\b", lazy)} == set()
 
 
 # The paper's public names, and what a configuration before families is.

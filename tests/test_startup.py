@@ -2,9 +2,11 @@
 
 import ast
 import importlib
+import inspect
 import json
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,25 @@ def test_every_program_refuses_what_is_wrong(outcomes):
         status, said = refused[command]
         assert status not in (0, None)
         assert text in f"{said}{status}"
+
+
+def test_what_signatures_repeat_stays_what_it_is():
+    """They cannot name it, since it is imported with TensorFlow."""
+    from tfpix2pix.data.layouts import LAYOUTS
+    from tfpix2pix.families.twingan_options import TwinGANConfig
+    from tfpix2pix.networks.growth import SMALLEST
+    from training import ablation, prepare, rate
+    from training.evaluation.ablations import TABLES
+    from training.rating.rating_page import LOOPBACK
+
+    def default(function, name):
+        return inspect.signature(function).parameters[name].default
+
+    layouts = inspect.signature(prepare.check).parameters["layout"].annotation
+    assert typing.get_args(layouts) == ("auto", *LAYOUTS)
+    assert default(ablation.main, "tables") == ",".join(TABLES)
+    assert default(rate.main, "host") == LOOPBACK[0]
+    assert TwinGANConfig().first_size == SMALLEST
 
 
 def types(path):

@@ -68,6 +68,25 @@ def reported() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def ended_at_once() -> Iterator[None]:
+    """Lets Ctrl-C end a program of `reported` amid what leaves nothing to tidy up, such as imports.
+
+    Example:
+        >>> with ended_at_once():
+        ...     import math
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not _interrupt:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
 def _interrupt(number, frame):
     """Ends the program, but not amid a destructor, in which Python would drop the exception.
 

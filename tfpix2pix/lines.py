@@ -9,6 +9,7 @@ from functools import partial
 from importlib.machinery import PathFinder
 
 from tfpix2pix import memory
+from tfpix2pix.errors import ended_at_once
 from tfpix2pix.quiet import quiet
 from tfpix2pix.version import __version__
 
@@ -98,7 +99,7 @@ class _Finder:
 
     def _execute(self, execute, module):
         is_quiet = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", 0))
-        with quiet() if is_quiet else contextlib.nullcontext():
+        with ended_at_once(), quiet() if is_quiet else contextlib.nullcontext():
             execute(module)
         _check_keras(module)
         self.then()

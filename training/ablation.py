@@ -41,7 +41,8 @@ def main(
         segmenter: SavedModel of training.segmenter, to judge translations of label maps by.
         seeds: How often each row is trained, from another seed each time.
     """
-    from training.engine import batches  # After the command line, for TensorFlow takes seconds.
+    # After the command line has been read: TensorFlow takes seconds.
+    from training.engine import batches
     from training.evaluation import ablations
 
     start = preset("quickstart")

@@ -41,9 +41,8 @@ def step(
         other: Python of another environment with the requirements, to measure ours there too.
         to: JSON file for the results.
     """
-    from training.benchmarks import (
-        step as step_benchmark,  # After the command line, for TensorFlow takes seconds.
-    )
+    # After the command line has been read: TensorFlow takes seconds.
+    from training.benchmarks import step as step_benchmark
 
     results = step_benchmark.measure(preset, size, filters, batch, rounds=rounds, other=other)
     options = results["options"]

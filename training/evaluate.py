@@ -23,7 +23,7 @@ def main(arguments: Optional[list] = None):
     parser.add_function_arguments(evaluate, skip={"run"}, as_positional=False)
     parsed = parser.parse_args(at_home(arguments))
     runs = evaluate(**parsed)["runs"]
-    # After the command line, for TensorFlow takes seconds.
+    # After the command line has been read: TensorFlow takes seconds.
     from training.evaluation import results_page, revealed_scores
     from training.evaluation.scores import MEASURES, shared_names
 

@@ -28,7 +28,8 @@ def main(run: Path = Path("runs/quickstart"), steps: int = PRESET.train.steps):
         run: Folder for everything that is made; a training found there is gone on with.
         steps: Length of the training.
     """
-    from training.engine import loop  # After the command line, for TensorFlow takes seconds.
+    # After the command line has been read: TensorFlow takes seconds.
+    from training.engine import loop
 
     train = dataclasses.replace(PRESET.train, steps=steps)
     config = dataclasses.replace(PRESET, train=train).with_data(run / "data")

@@ -44,11 +44,8 @@ def main(
         host: Address to listen at; 0.0.0.0 lets other machines take part.
         port: Port to listen at; 0 for any that is free.
     """
-    from training.rating import (  # After the command line, for TensorFlow takes seconds.
-        rating_page,
-        real_or_fake,
-        stimuli,
-    )
+    # After the command line has been read: TensorFlow takes seconds.
+    from training.rating import rating_page, real_or_fake, stimuli
 
     if report is not None:
         print(real_or_fake.summary_text(real_or_fake.summary(report)))

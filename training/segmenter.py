@@ -41,7 +41,8 @@ def main(
         steps: Length of the training, in batches of 4.
         seed: Seed of weights and order.
     """
-    from training.engine import batches  # After the command line, for TensorFlow takes seconds.
+    # After the command line has been read: TensorFlow takes seconds.
+    from training.engine import batches
     from training.evaluation import segmenters
 
     if to.exists():

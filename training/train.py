@@ -88,10 +88,8 @@ def parse(arguments: Optional[list]):
 def main():
     """Trains from the command line."""
     config, options = parse(sys.argv[1:])
-    from training.engine import (  # After the command line, for TensorFlow takes seconds.
-        devices,
-        loop,
-    )
+    # After the command line has been read: TensorFlow takes seconds.
+    from training.engine import devices, loop
 
     run = options.run
     strategy = devices.strategy(options.devices)

@@ -1,7 +1,7 @@
 """Base task: what all tasks are, and which there are.
 
 A paper brings a task of its own as a class with a name; configurations and model cards find it by
-that, in no list.
+that, in no list, once its module is imported.
 """
 
 from dataclasses import dataclass
@@ -133,7 +133,7 @@ def kinds() -> dict[str, type[Task]]:
         >>> kinds()["edges"] is tasks.Edges
         True
     """
-    # A module whose task nobody has used may not be imported yet.
+    # Families use these modules when they need them; a card may name a task before.
     from tfpix2pix.data import hint_points, tasks  # noqa: F401
 
     named = {}
