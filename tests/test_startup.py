@@ -103,7 +103,7 @@ def test_what_signatures_repeat_stays_what_it_is():
 
 
 def types(path):
-    """Yields `(module, name)` of what type checkers are told that a module has."""
+    """Yields `(module, name)` of what type checkers read that a module has."""
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
             for one in node.body:
@@ -115,7 +115,7 @@ PACKAGES = (tfpix2pix, tfpix2pix.data, tfpix2pix.translation)
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
-def test_a_package_has_what_type_checkers_are_told(package):
+def test_a_package_has_what_type_checkers_read(package):
     stated = dict(reversed(pair) for pair in types(Path(package.__file__)))
     assert set(stated) == set(package.__all__) <= set(dir(package))
     for name, home in stated.items():
@@ -126,7 +126,7 @@ def test_a_package_has_what_type_checkers_are_told(package):
         package.x  # noqa: B018
 
 
-def test_lazy_modules_are_those_that_type_checkers_are_told():
+def test_lazy_modules_are_those_that_type_checkers_read():
     stated = {name: f"{home}.{name}" for home, name in types(Path(lazily.__file__))}
     assert stated.pop("keras") == "tensorflow.keras"
     assert stated == {k: v for k, v in lazily.MODULES.items() if k not in ("keras", "tf")}

@@ -96,6 +96,7 @@ __all__ = [
     "unet_generator",
 ]
 
+# What type checkers read above, for Python.
 _HOMES = {
     "config": ("DataConfig", "ExperimentConfig", "TrainConfig"),
     "data.formats": ("PixelFormat",),

@@ -150,7 +150,10 @@ def loader(
     formats = examples.formats
     values = sizes.prod(axis=-1) * [kind.channels for kind in formats]
     needed = (values * [np.dtype(kind.dtype).itemsize for kind in formats]).sum()
-    return load if needed > cache_gigabytes * 1e9 else _cached(load, sizes, values, formats)
+    if needed <= cache_gigabytes * 1e9:
+        load = _cached(load, sizes, values, formats)
+    # AutoGraph would rewrite all that reads an image, for a second of each start.
+    return tf.autograph.experimental.do_not_convert(load)
 
 
 def _cached(load, sizes, values, formats):

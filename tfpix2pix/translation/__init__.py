@@ -36,6 +36,7 @@ __all__ = [
     "translate_files",
 ]
 
+# What type checkers read above, for Python.
 _HOMES = {
     "contact_sheets": ("contact_sheet",),
     "files": ("FileReport", "translate_files"),

@@ -193,8 +193,8 @@ class _Training:
         return int(self.checkpoints.step)
 
     def _built(self):
-        with self.strategy.scope():
-            return self.family.model(self.config)
+        with self.strategy.scope():  # Else AutoGraph rewrites the layers' functions, for seconds.
+            return tf.autograph.experimental.do_not_convert(self.family.model)(self.config)
 
     def enter(self, step):
         """Brings the model into the phase of a step; returns the phase, and its progress.
