@@ -26,6 +26,7 @@ SERVING = [
 DEMO = [*SERVING, "gradio>=6.31", "pandas>=2,<3"]
 FACES = ["opencv-python-headless>=4.7,<4.12"]
 INDEX = ["scikit-learn>=1.3"]
+PLOTS = ["matplotlib>=3.8"]
 ONNX = [
     'onnx>=1.17,<1.18; python_version < "3.13"',
     'onnx>=1.23; python_version >= "3.13"',
@@ -68,12 +69,14 @@ setup(
         "onnx": ONNX,
         "faces": FACES,
         "index": INDEX,
+        "plots": PLOTS,
         "torch": ["torch>=2.2"],
         "test": [
             *DEMO,
             *ONNX,
             *FACES,
             *INDEX,
+            *PLOTS,
             "faiss-cpu>=1.8",
             "pytest>=8",
             "pytest-xdist>=3.5",

@@ -2,10 +2,12 @@
 
 `python -m training.benchmark step` measures the training step, translation and memory of any preset
 in turns with its paper restated in PyTorch, and compares medians, since machines are shared and
-noisy.
+noisy. `python -m training.benchmark growth` measures how time and memory of whole programs grow
+with images, batches, filters, sets and workers.
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Optional
 
@@ -52,8 +54,40 @@ def step(
         atomic.write_bytes(json.dumps(results, indent=1).encode(), to)
 
 
+def growth(
+    lines: Optional[list[str]] = None,
+    rounds: int = 3,
+    most: Optional[int] = None,
+    to: Optional[Path] = None,
+    plot: Optional[Path] = None,
+):
+    """Measures how time and memory of trainings and translations grow; takes hours as it is.
+
+    Args:
+        lines: What grows: size, batch, filters, images, workers, whole (images translated whole)
+            and strips (by strips); by default all.
+        rounds: How often each point of a line is measured.
+        most: Largest point of any line, such as 10000 images; by default all.
+        to: JSON file for the results.
+        plot: PNG, PDF or SVG file for a plot, by matplotlib.
+    """
+    from training.benchmarks import scaling
+
+    results = scaling.measure(
+        scaling.LINES if lines is None else lines, rounds=rounds, most=most or math.inf
+    )
+    print("\n".join(scaling.table(results)))
+    if to:
+        atomic.write_bytes(json.dumps(results, indent=1).encode(), to)
+    if plot:
+        scaling.draw(results, plot)
+
+
 if __name__ == "__main__":
     with reported():
         jsonargparse.auto_cli(
-            {"step": step}, args=at_home(), as_positional=False, prog="python -m training.benchmark"
+            {"step": step, "growth": growth},
+            args=at_home(),
+            as_positional=False,
+            prog="python -m training.benchmark",
         )

@@ -97,7 +97,8 @@ class RunLog:
         self._open()
 
     def mark(self):
-        """Marks the end of a step; `run.json` gets the median duration of the newest steps."""
+        """Marks the end of a step, for `run.json`: the first one's, and the median duration."""
+        self.sessions[-1].setdefault("first_step", _now("milliseconds"))
         self._moments.append(time.perf_counter())
 
     def log(self, step: int, losses, **groups):
@@ -269,8 +270,8 @@ def _drop_events(folder, step):
                     writer.write(record)
 
 
-def _now():
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+def _now(timespec="seconds"):
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec=timespec)
 
 
 def _circumstances():
