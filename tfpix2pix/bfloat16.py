@@ -11,6 +11,7 @@ from tfpix2pix.errors import InputError
 from tfpix2pix.lazily import tf
 
 AUTO_BFLOAT16 = "auto_bfloat16"
+MIXED_BFLOAT16 = "mixed_bfloat16"
 GraphPrecision = Literal["float32", "auto_bfloat16"]
 FLAGS = ("avx512_bf16", "amx_bf16")
 REWRITE = "auto_mixed_precision_onednn_bfloat16"
@@ -73,21 +74,27 @@ def check_bfloat16(flags: Collection[str], *, gpus: int = 0, onednn: bool = True
 
 
 def check_precision(precision: str) -> None:
-    """Refuses `auto_bfloat16` where this machine does not compute in it.
+    """Refuses what this machine does not train by: `auto_bfloat16`, or `mixed_bfloat16`.
 
     Args:
-        precision: Any; others than `"auto_bfloat16"` pass.
+        precision: Any; others than these two pass.
 
     Raises:
-        ValueError: As `check_bfloat16`.
+        ValueError: As `check_bfloat16`, or if a processor is to train by Keras' `mixed_bfloat16`.
 
     Example:
         >>> check_precision("float32")
     """
+    gpus = len(tf.config.get_visible_devices("GPU"))
+    if precision == MIXED_BFLOAT16 and not gpus:
+        raise InputError(
+            f"{MIXED_BFLOAT16} is for GPUs: a processor ends sums of a bias's gradients at 512. "
+            f"Received: no GPU. Use {AUTO_BFLOAT16} where the processor has bfloat16, or float32."
+        )
     if precision == AUTO_BFLOAT16:
         check_bfloat16(
             processor_flags(),
-            gpus=len(tf.config.get_visible_devices("GPU")),
+            gpus=gpus,
             onednn=os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false"),
         )
 

@@ -61,6 +61,16 @@ def test_machines_that_would_gain_nothing_are_refused(machine, message):
         bfloat16.check_bfloat16(**machine)
 
 
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="a GPU sums in float32")
+def test_a_processor_that_would_lose_gradients_is_refused():
+    message = (
+        "mixed_bfloat16 is for GPUs: a processor ends sums of a bias's gradients at 512. Received: "
+        "no GPU. Use auto_bfloat16 where the processor has bfloat16, or float32."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        bfloat16.check_precision("mixed_bfloat16")
+
+
 def test_this_machine_is_refused_by_its_own_flags_and_environment():
     """In a process of its own, for TensorFlow reads the variable when it is imported."""
     program = (
