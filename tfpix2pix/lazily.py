@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from tfpix2pix.doctor import check, presentation
     from tfpix2pix.models import domain_paths, domain_translation, domain_vectors
     from tfpix2pix.networks import growth
-    from tfpix2pix.translation import animations, contact_sheets, halves, reasons, translators
-    from tfpix2pix.translation import value_files
+    from tfpix2pix.translation import contact_sheets, file_work, translators, value_files
 # fmt: on
 
 HOMES = {
@@ -43,7 +42,7 @@ HOMES = {
     "tfpix2pix.doctor": "check presentation",
     "tfpix2pix.models": "domain_paths domain_translation domain_vectors",
     "tfpix2pix.networks": "growth",
-    "tfpix2pix.translation": "animations contact_sheets halves reasons translators value_files",
+    "tfpix2pix.translation": "contact_sheets file_work translators value_files",
 }
 MODULES = {name: f"{home}.{name}" for home, names in HOMES.items() for name in names.split()}
 MODULES |= {"keras": "tensorflow:keras", "tf": "tensorflow"}  # As `pkgutil` resolves them.
