@@ -1,6 +1,7 @@
 """Atomic writing: a file or a folder is whole under its name, or is not there."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Union
 
 MOST_OF_NAME = 200  # Bytes.
+_PART = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
 
 
 def write_bytes(content: bytes, path: Union[str, Path]) -> None:
@@ -49,8 +51,7 @@ def replacing(path: Union[str, Path], *, flush: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Part of the name alone: with all of it, one of the 255 bytes that systems take would not fit.
-    start = os.fsdecode(os.fsencode(path.name)[:MOST_OF_NAME])
+    start = beginning(path).name
     part = path.with_name(f".{start}.{os.getpid()}.part")
     try:
         yield part
@@ -68,6 +69,43 @@ def replacing(path: Union[str, Path], *, flush: bool = False) -> Iterator[Path]:
             _flush(path.parent)
     finally:
         remove(part)
+
+
+def beginning(path: Union[str, Path]) -> Path:
+    """Returns a path with as much of its name as that of its temporary path has.
+
+    With all of it, that would not fit into the 255 bytes that systems take.
+
+    Args:
+        path: Path of a file or a folder.
+
+    Example:
+        >>> beginning("out/file.txt")
+        PosixPath('out/file.txt')
+    """
+    path = Path(path)
+    return path.with_name(os.fsdecode(os.fsencode(path.name)[:MOST_OF_NAME]))
+
+
+def parts(folder: Union[str, Path]) -> Iterator[tuple[Path, Path]]:
+    """Lists temporary paths, of programs that write now and of those that were killed.
+
+    Args:
+        folder: Folder, which may have folders.
+
+    Yields:
+        `(part, path)`: a temporary path, and the `beginning` of what it was to become.
+
+    Example:
+        >>> Path("killed").mkdir()
+        >>> Path("killed/.1.png.4711.part").touch()
+        >>> list(parts("killed"))
+        [(PosixPath('killed/.1.png.4711.part'), PosixPath('killed/1.png'))]
+    """
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if match := _PART.fullmatch(name):
+                yield Path(parent, name), Path(parent, match[1])
 
 
 def remove(path: Union[str, Path]) -> None:

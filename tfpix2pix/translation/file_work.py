@@ -101,6 +101,22 @@ class FileWork(NamedTuple):
         for animation, (name, file) in zip(_read_ahead(map(self._read, named_files)), named_files):
             yield self._outcome(name, file, animation)
 
+    def remove_parts(self, named_files: Iterable[tuple[str, Path]]) -> None:
+        """Removes what was being written of files when a process that translated them ended.
+
+        Args:
+            named_files: `(name, file)` of each; none of them may be translated meanwhile.
+        """
+        outputs = set()
+        of_frames = set()
+        for name, file in named_files:
+            animated = [self.to / f"{name}{suffix}" for suffix in animations.SUFFIXES.values()]
+            outputs.update(map(atomic.beginning, (*self._outputs(name), *animated)))
+            of_frames.add(self._folder_of_frames(name, file))
+        for part, path in atomic.parts(self.to):
+            if path in outputs or path.parent in of_frames:
+                atomic.remove(part)
+
     def _outcome(self, name, file, animation):
         """Returns the `Outcome` of a file that was read."""
         counts = {True: 0, False: 0}
@@ -156,10 +172,13 @@ class FileWork(NamedTuple):
             yield self._animation(name, animation, values)
         else:
             digits = max(4, len(str(animation.count - 1)))
-            # In a folder of the file's whole name, which no other file can have.
-            folder = Path(name).with_name(file.name)
+            folder = self._folder_of_frames(name, file).relative_to(self.to)
             for index, (pixels, _) in enumerate(_read_ahead(animation.frames)):
                 yield self._image(f"{folder / str(index).zfill(digits)}", pixels, values)
+
+    def _folder_of_frames(self, name, file):
+        """Returns the folder of the file's whole name, which no other file can have."""
+        return self.to / Path(name).with_name(file.name)
 
     def _image(self, name, pixels, values):
         outputs = self._outputs(name)

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Callable, Literal, NamedTuple, Optional, Union
 
-import numpy as np
-
 from tfpix2pix.data.parallel import silent
-from tfpix2pix.lazily import codecs, contact_sheets, file_work, report, translators
+from tfpix2pix.lazily import contact_sheets, file_work, report
 
 MOST_SHOWN = 20  # Rows of a contact sheet.
 
@@ -85,9 +83,12 @@ def translate_files(
             the translator's `folders`.
 
     Example:
+        >>> import numpy as np
+        >>> from tfpix2pix.data import codecs
         >>> from tfpix2pix.data.formats import PixelFormat
+        >>> from tfpix2pix.translation import Translator
         >>> grey = PixelFormat(1, "uint8", (0.0, 255.0))
-        >>> negative = translators.Translator(lambda pixels: [255 - pixels], grey, grey)
+        >>> negative = Translator(lambda pixels: [255 - pixels], grey, grey)
         >>> codecs.write(np.zeros((2, 4, 1), "uint8"), "black/1.bmp")
         >>> print(translate_files(negative, "black", "white"))
         1 translation made, 0 were there already.

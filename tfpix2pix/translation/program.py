@@ -9,7 +9,7 @@ from tqdm import tqdm
 from tfpix2pix.bfloat16 import graph_precision
 from tfpix2pix.lazily import folders, value_files
 from tfpix2pix.locations import at_home
-from tfpix2pix.translation.files import translate_files
+from tfpix2pix.translation.files import FileReport, translate_files
 
 # The option for the values of controls, see `tfpix2pix.translation.named_values`.
 CONTROL = {
@@ -75,6 +75,24 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
             progress=lambda files, total: tqdm(files, total=total, unit=" files"),
             **file_options,
         )
+    conclude(report, file_options["to"], precision)
+
+
+def conclude(report: FileReport, to: Path, precision: str = "float32") -> None:
+    """Prints what came of files, and ends the program with an error where some failed.
+
+    Args:
+        report: `FileReport`.
+        to: Folder of the translations.
+        precision: What they were computed in.
+
+    Raises:
+        SystemExit: If a file could not be translated.
+
+    Example:
+        >>> conclude(FileReport(2, 1, {}, []), Path("out"))
+        out: 2 translations made, 1 was there already.
+    """
     if report.wide:
         print(
             f"note: {report.wide} of the files are twice as wide as what was trained on. If A and "
@@ -84,4 +102,4 @@ def translate_by(parser, open_translator: Callable, arguments: Optional[list] = 
     if report.failures:
         sys.exit(f"error: {report}")
     computed = "" if precision == "float32" else f" Precision: {precision}."
-    print(f"{file_options['to']}: {report}{computed}")
+    print(f"{to}: {report}{computed}")
