@@ -17,12 +17,11 @@ from serving.client.asynchronous import AsyncClient as AsyncClient
 from serving.client.connected import Connected
 from serving.client.connection import (
     MODEL_CARD,
-    TRANSIENT,
     GrpcConnection,
     embedding_call,
     translation,
 )
-from serving.client.failures import ClientError, ServerUnavailable
+from serving.client.failures import ENDING, ClientError, UnsuitableModel
 from serving.client.rest_connection import RestConnection
 
 
@@ -30,11 +29,14 @@ class Client(Connected):
     """A connection to servers of the TensorFlow Serving API; close it, or use it in `with`.
 
     Several threads may use it. An image is sent again, to the next address and with growing
-    pauses, while no server answers or all have too much to do; no other failure is tried again.
+    pauses, while no server answers or all have too much to do. What took too long is sent once
+    more, to another address; no other failure is tried again. Of several servers the one with the
+    fewest images on the way gets the next, and all must have the same model card, which each is
+    asked for before its first image and after it was away.
 
     Args:
-        address: `"host:port"` for gRPC, or `"http://host:port"` for REST; several with commas
-            between take turns.
+        address: `"host:port"` for gRPC, or `"http://host:port"` for REST; several as a list, or
+            with commas between.
         model: Name of the served model.
         version: Version of the model; by default the newest.
         timeout: Seconds that one answer may take.
@@ -65,8 +67,8 @@ class Client(Connected):
 
     def close(self):
         """Closes the connections."""
-        for connection in self._connections:
-            connection.close()
+        for server in self._servers.all:
+            server.connection.close()
 
     def translate(
         self,
@@ -143,13 +145,20 @@ class Client(Connected):
         return tiles.join(boxes, [self._answer(translation(tile, selection)) for tile in cut])
 
     def _answer(self, call):
-        for pause, connection in self._attempts():
+        request = self._servers.request(self.patience)
+        for pause, server in request.attempts():
             time.sleep(pause)
-            try:
-                return connection.answer(call)
-            except TRANSIENT as error:
-                failure = error
-        raise failure
+            with request.asked(server):
+                if not server.is_checked:
+                    request.check(server, self._card_of(server))
+                return server.connection.answer(call)
+        raise request.failure
+
+    def _card_of(self, server):
+        try:
+            return server.connection.answer(MODEL_CARD)
+        except UnsuitableModel:
+            return None
 
     def translate_all(
         self,
@@ -177,6 +186,7 @@ class Client(Connected):
         Raises:
             BadArgument: As in `translate`.
             ServerUnavailable: If no server answers any more, as the rest could not be made either.
+            DifferentModels: If servers have different models.
         """
         selection = self._selected(direction, seed=seed, **controls)
 
@@ -225,6 +235,7 @@ class Client(Connected):
         Raises:
             BadArgument: As in `embed`.
             ServerUnavailable: If no server answers any more, as the rest could not be made either.
+            DifferentModels: If servers have different models.
         """
         entry = selections.embedding_entry(self._known_card(), embedding)
         signature = entry["signatures"]["default"]
@@ -250,7 +261,7 @@ class Client(Connected):
             return image
         try:
             return answer(image, *options)
-        except ServerUnavailable:
+        except ENDING:
             raise
         except ClientError as error:
             return error

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from serving.client import Client, decoding, image_files, tiles
 from serving.client.control_files import control_values, files_by_name, read_value
-from serving.client.failures import BadArgument, BadImage, ClientError, Code, ServerUnavailable
+from serving.client.failures import ENDING, BadArgument, BadImage, ClientError, Code
 from serving.client.indexing import indexing
 from serving.client.selections import control_value, known_controls
 from serving.process import ended_by, local_server
@@ -160,7 +160,7 @@ def _write(sources, outcomes):
             else:
                 image_files.write(outcome, result)
                 written += 1
-    except ServerUnavailable as error:
+    except ENDING as error:
         failures.append(str(error))
     return written, failures
 

@@ -9,12 +9,11 @@ from serving.client import decoding, selections, tiles
 from serving.client.connected import Connected
 from serving.client.connection import (
     MODEL_CARD,
-    TRANSIENT,
     AsyncGrpcConnection,
     embedding_call,
     translation,
 )
-from serving.client.failures import ClientError, ServerUnavailable
+from serving.client.failures import ENDING, ClientError, UnsuitableModel
 from serving.client.rest_connection import AsyncRestConnection
 
 
@@ -40,8 +39,8 @@ class AsyncClient(Connected):
 
     async def close(self):
         """Closes the connections."""
-        for connection in self._connections:
-            await connection.close()
+        for server in self._servers.all:
+            await server.connection.close()
 
     async def translate(self, image, direction=None, *, seed=None, tiling=None, **controls):
         """Translates one image, as `Client.translate` does."""
@@ -77,13 +76,20 @@ class AsyncClient(Connected):
         return tiles.join(boxes, answers)
 
     async def _answer(self, call):
-        for pause, connection in self._attempts():
+        request = self._servers.request(self.patience)
+        for pause, server in request.attempts():
             await asyncio.sleep(pause)
-            try:
-                return await connection.answer(call)
-            except TRANSIENT as error:
-                failure = error
-        raise failure
+            with request.asked(server):
+                if not server.is_checked:
+                    request.check(server, await self._card_of(server))
+                return await server.connection.answer(call)
+        raise request.failure
+
+    async def _card_of(self, server):
+        try:
+            return await server.connection.answer(MODEL_CARD)
+        except UnsuitableModel:
+            return None
 
     async def translate_all(self, images, tiling=None, *, direction=None, seed=None, **controls):
         """Translates a stream of images in order, as `Client.translate_all` does."""
@@ -145,7 +151,7 @@ class AsyncClient(Connected):
             return image
         try:
             return await answer(image, *options)
-        except ServerUnavailable:
+        except ENDING:
             raise
         except ClientError as error:
             return error

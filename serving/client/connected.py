@@ -1,11 +1,11 @@
 """What both clients are made of: their arguments, and connections to every address."""
 
-import itertools
 import re
 from pathlib import Path
 
-from serving.client.connection import Certificates, Target, attempts
+from serving.client.connection import Certificates, Target
 from serving.client.failures import BadArgument
+from serving.client.servers import Servers
 
 OTHER_SCHEMES = ("grpc", "grpcs", "tcp")
 PATH_OF_REQUEST = re.compile(r"/v1(/.*)?$")
@@ -43,8 +43,9 @@ class Connected:
         key=None,
     ):
         certificates = _certificates(ca, cert, key)
-        addresses = [part.strip() for part in address.split(",")]
-        if not all(addresses):
+        parts = address.split(",") if isinstance(address, str) else address
+        addresses = [part.strip() for part in parts]
+        if not addresses or not all(addresses):
             raise BadArgument(
                 "The address must be HOST:PORT or a URL, several with commas between. Received: "
                 f"{address!r}. Name one server at least."
@@ -57,15 +58,11 @@ class Connected:
             )
         self.patience = patience
         self.in_flight = in_flight
-        self._turns = itertools.count()
         self._card = None  # Read when a direction or control is first asked for.
         targets = [Target(part, model, version, timeout, certificates) for part in addresses]
-        self._connections = [
-            self._Rest(target) if target.rest else self._Grpc(target) for target in targets
-        ]
-
-    def _attempts(self):
-        return attempts(self._connections, next(self._turns), self.patience)
+        self._servers = Servers(
+            [self._Rest(target) if target.rest else self._Grpc(target) for target in targets]
+        )
 
 
 def _check_address(address):

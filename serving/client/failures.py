@@ -50,6 +50,15 @@ class UnknownModel(ClientError):
     cure = "Correct the model's name or version."
 
 
+class DifferentModels(ClientError):
+    """Servers that a client shall ask by turns have different models."""
+
+    cure = (
+        "Serve copies of one export, name a version that all have, or leave a server out of the "
+        "address."
+    )
+
+
 class UnsuitableModel(ClientError):
     """The model takes or gives something else than encoded images."""
 
@@ -96,6 +105,8 @@ CLASSES = {
     Code.UNAUTHENTICATED: AccessDenied,
     Code.PERMISSION_DENIED: AccessDenied,
 }
+# After these the rest of a stream could not be translated either.
+ENDING = (ServerUnavailable, DifferentModels)
 # A code tells too little where the server gives it for several reasons.
 SIZES = ("larger than max", "OOM when allocating")
 # What a proxy says, or the lack of one that was named.

@@ -14,13 +14,15 @@ import pytest
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import predict_pb2
 
-from serving.client import Client
+from serving.client import Client, image_files
+from serving.client import __main__ as command
 from serving.client.connection import OPTIONS, PREDICT, Target, translation
 from serving.client.messages import PredictRequest, PredictResponse
 from serving.engine.servable import Servable
 from serving.load import picture
 from serving.process import QUIET, Server, local_server
 from tests.serving.malformed import Code, malformed
+from tfpix2pix import atomic
 from tfpix2pix.export import export
 from tfpix2pix.networks import unet_generator
 
@@ -179,3 +181,35 @@ def test_clients_notice_nothing_of_a_server_that_is_killed_and_started_again(tmp
         for running in revived or [server]:
             running.stop()
     assert count == 1000
+
+
+@pytest.mark.slow
+def test_the_command_writes_each_file_once_while_one_of_two_servers_is_killed(
+    tmp_path, monkeypatch
+):
+    version = version_of(tmp_path / "models" / MODEL)
+    images = IMAGES * 8
+    for index, image in enumerate(images):
+        atomic.write_bytes(image, tmp_path / f"in/{index % 3}/{index}.png")
+    writes = collections.Counter()
+    write = image_files.write
+    servers = [Server("--models", tmp_path / "models", *FLAGS) for _ in range(2)]
+
+    def counted(encoded, path):
+        writes[path] += 1
+        if len(writes) == 200:
+            servers[0].kill()
+        write(encoded, path)
+
+    monkeypatch.setattr(image_files, "write", counted)
+    try:
+        address = ",".join(server.address for server in servers)
+        command.main([tmp_path / "in"], tmp_path / "out", MODEL, address=address)
+    finally:
+        servers[1].stop()
+    paths = [tmp_path / f"out/{index % 3}/{index}.png" for index in range(len(images))]
+    assert writes == collections.Counter(paths)
+    assert {path for path in (tmp_path / "out").rglob("*") if path.is_file()} == set(paths)
+    expected = answers(version, IMAGES)
+    for index, path in enumerate(paths):
+        assert path.read_bytes() == expected[index % len(IMAGES)]

@@ -70,15 +70,6 @@ def test_all_servers_are_asked_before_the_first_pause_and_then_by_turns():
     assert [name for _, name in connection.attempts("ab", 0, 0)] == ["a", "b"]
 
 
-def test_servers_take_turns_and_stand_in_for_one_that_is_away(manager):
-    with serving(manager) as (one, ones), serving(manager) as (other, others):
-        with Client(f"{one}, 127.0.0.1:1,{other}", "tiny", patience=0) as client:
-            outcomes = list(client.translate_all([picture()[0]] * 6))
-        assert all(isinstance(outcome, bytes) for outcome in outcomes)
-        # Of each three, the one for the absent server goes to the other.
-        assert (ones.calls, others.calls) == (2, 4)
-
-
 @ASYNCHRONOUS
 def test_a_server_may_start_late(exported, manager, asynchronous):
     with socket.create_server(("127.0.0.1", 0)) as free:
