@@ -1,9 +1,9 @@
 """Indexes that the client makes through real servers, compared with those of the library."""
 
 import io
+import itertools
 import re
 import zipfile
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -222,11 +222,22 @@ def test_vectors_of_two_models_do_not_meet(generator, manager, tmp_path):
     network = embeddings["A"].network
     network.set_weights([2 * weight for weight in network.get_weights()])
     export(generator, tmp_path / "exports/twins", embeddings=embeddings)
-    with ExitStack() as stack:
-        models = [manager, stack.enter_context(managed(tmp_path / "exports"))]
-        addresses = [stack.enter_context(serving(model))[0] for model in models]
-        with pytest.raises(SystemExit) as caught:
-            embed(",".join(addresses), "photos", "--to", "index.npz")
+
+    class Changing:
+        """A manager that has the other model from the second request on."""
+
+        def __init__(self, later):
+            self._managers = itertools.chain([manager], itertools.repeat(later))
+
+        def acquire(self, spec):
+            return next(self._managers).acquire(spec)
+
+    with (
+        managed(tmp_path / "exports") as later,
+        serving(Changing(later)) as (address, _),
+        pytest.raises(SystemExit) as caught,
+    ):
+        embed(address, "photos", "--to", "index.npz")
     assert caught.value.code == (
         "error: A model must stay the same while vectors are made by it. Received: "
         "FAILED_PRECONDITION: another version took over. Make the index again, in a new file, or "
