@@ -27,6 +27,8 @@ DEMO = [*SERVING, "gradio>=6.31", "pandas>=2,<3"]
 FACES = ["opencv-python-headless>=4.7,<4.12"]
 INDEX = ["scikit-learn>=1.3"]
 PLOTS = ["matplotlib>=3.8"]
+# Above these Ray has no retries that end; and pyarrow does not say that it needs NumPy 2.
+RAY = ["ray[data]>=2.60,<2.64", 'pyarrow<26; python_version < "3.12"']
 ONNX = [
     'onnx>=1.17,<1.18; python_version < "3.13"',
     'onnx>=1.23; python_version >= "3.13"',
@@ -70,6 +72,7 @@ setup(
         "faces": FACES,
         "index": INDEX,
         "plots": PLOTS,
+        "ray": RAY,
         "torch": ["torch>=2.2"],
         "test": [
             *DEMO,

@@ -63,20 +63,15 @@ def translate_many(
     from tfpix2pix.translation import named_values, program
     from training.engine.file_workers import Plan, Resources, translate_by_workers
 
+    options = {"format": format, "frames": frames, "size": size, "half": half}
     with reported():
-        plan = Plan(
-            newest_version(export).resolve(),
-            to.resolve(),
-            {"direction": direction, "kernel": kernel, "controls": named_values(control)},
-            {
-                "format": format,
-                "frames": frames,
-                "size": size,
-                "half": half,
-                "overwrite": overwrite,
-            },
-            precision,
-        )
+        controls = {  # Workers have other working folders.
+            name: value.resolve() if isinstance(value, Path) else value
+            for name, value in named_values(control).items()
+        }
+        opening = {"direction": direction, "kernel": kernel, "controls": controls}
+        version = newest_version(export).resolve()
+        plan = Plan(version, to.resolve(), opening, {**options, "overwrite": overwrite}, precision)
         for note in unread_formats(images):
             print(note, file=sys.stderr)
         report = translate_by_workers(

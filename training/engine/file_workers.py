@@ -92,7 +92,7 @@ class TranslatingWorker:
             for index, folder in enumerate(self._work.translator.folders)
         ]
         outcomes = self._work._replace(value_files=value_files).outcomes(named_files)
-        return [(name, outcome) for (name, _), outcome in zip(named_files, outcomes)]
+        return [(name, outcome) for outcome, (name, _) in zip(outcomes, named_files)]
 
 
 def translate_by_workers(
@@ -175,7 +175,7 @@ def _outcomes(plan, work, files, resources):
     with _started(resources) as ray:
         workers = worker_count(resources, ray.cluster_resources())
         most = max(1, min(MOST_FILES, len(files) // (workers * TASKS)))
-        for size in (most, 1):  # Those that were lost once more, each by itself.
+        for size in sorted({most, 1}, reverse=True):  # What is lost once more, each by itself.
             groups = _groups(files, work.value_files, size)
             for outcome in _done_by_ray(ray, plan, work.suffix, groups, workers, resources):
                 del files[outcome[0]]
