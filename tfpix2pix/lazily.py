@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from tfpix2pix import bfloat16, checkpointing, export, importers, inference, layers, losses
     from tfpix2pix import metrics, models, networks, optimizers, report, runs, schedules
     from tfpix2pix import translation
-    from tfpix2pix.data import attributes, augment, base_task, codecs, folders, hint_points, ids
+    from tfpix2pix.data import attributes, augment, base_task, codecs, folders, hint_points
     from tfpix2pix.data import images, layouts, pipeline, records, sources, streams, survey, tables
     from tfpix2pix.data import tasks
     from tfpix2pix.datasets import combine, derive, face_folders, fetch, hues, jobs, synthetic
     from tfpix2pix.doctor import check, presentation
     from tfpix2pix.models import domain_paths, domain_translation, domain_vectors
     from tfpix2pix.networks import growth
-    from tfpix2pix.translation import contact_sheets, file_work, translators, value_files
+    from tfpix2pix.translation import contact_sheets, file_work, value_files
 # fmt: on
 
 HOMES = {
     "tfpix2pix": "bfloat16 checkpointing export importers inference layers losses metrics models "
     "networks optimizers report runs schedules translation",
-    "tfpix2pix.data": "attributes augment base_task codecs folders hint_points ids images layouts "
+    "tfpix2pix.data": "attributes augment base_task codecs folders hint_points images layouts "
     "pipeline records sources streams survey tables tasks",
     "tfpix2pix.datasets": "combine derive face_folders fetch hues jobs synthetic",
     "tfpix2pix.doctor": "check presentation",
     "tfpix2pix.models": "domain_paths domain_translation domain_vectors",
     "tfpix2pix.networks": "growth",
-    "tfpix2pix.translation": "contact_sheets file_work translators value_files",
+    "tfpix2pix.translation": "contact_sheets file_work value_files",
 }
 MODULES = {name: f"{home}.{name}" for home, names in HOMES.items() for name in names.split()}
 MODULES |= {"keras": "tensorflow:keras", "tf": "tensorflow"}  # As `pkgutil` resolves them.
