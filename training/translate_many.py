@@ -9,6 +9,12 @@ from typing import Literal, Optional
 
 import jsonargparse
 from jsonargparse.typing import NonNegativeFloat, PositiveInt
+from tqdm import tqdm
+
+from tfpix2pix.errors import reported
+from tfpix2pix.lazily import folders, value_files
+from tfpix2pix.locations import at_home
+from tfpix2pix.translation import program
 
 
 def translate_many(
@@ -54,35 +60,27 @@ def translate_many(
             one is started.
         control: List of NAME=JSON, NAME=@FILE and NAME=@FOLDER, values of inputs beside the image.
     """
-    # Here, so that wrong options are refused at once.
-    from tqdm import tqdm
-
-    from tfpix2pix.data.folders import unread_formats
-    from tfpix2pix.errors import reported
+    # Here, so that wrong options are refused before TensorFlow is loaded.
     from tfpix2pix.export.publication import newest_version
-    from tfpix2pix.translation import named_values, program
     from training.engine.file_workers import Plan, Resources, translate_by_workers
 
     options = {"format": format, "frames": frames, "size": size, "half": half}
-    with reported():
-        controls = {  # Workers have other working folders.
-            name: value.resolve() if isinstance(value, Path) else value
-            for name, value in named_values(control).items()
-        }
-        opening = {"direction": direction, "kernel": kernel, "controls": controls}
-        version = newest_version(export).resolve()
-        plan = Plan(version, to.resolve(), opening, {**options, "overwrite": overwrite}, precision)
-        for note in unread_formats(images):
-            print(note, file=sys.stderr)
-        report = translate_by_workers(
-            plan,
-            images,
-            Resources(workers, processors, gpus, address),
-            progress=lambda files, total, done: tqdm(
-                files, total=total, initial=done, unit=" files"
-            ),
-        )
-        program.conclude(report, to, precision)
+    controls = {  # Workers have other working folders.
+        name: value.resolve() if isinstance(value, Path) else value
+        for name, value in value_files.named_values(control).items()
+    }
+    opening = {"direction": direction, "kernel": kernel, "controls": controls}
+    version = newest_version(export).resolve()
+    plan = Plan(version, to.resolve(), opening, {**options, "overwrite": overwrite}, precision)
+    for note in folders.unread_formats(images):
+        print(note, file=sys.stderr)
+    report = translate_by_workers(
+        plan,
+        images,
+        Resources(workers, processors, gpus, address),
+        progress=lambda files, total, done: tqdm(files, total=total, initial=done, unit=" files"),
+    )
+    program.conclude(report, to, precision)
 
 
 def main(arguments: Optional[list] = None) -> None:
@@ -95,23 +93,11 @@ def main(arguments: Optional[list] = None) -> None:
         prog="python -m training.translate_many", description=__doc__
     )
     parser.add_argument("images", type=Path, help="File or folder; the same on all machines.")
-    parser.add_argument(
-        "--control",
-        action="append",
-        default=[],
-        metavar="NAME=JSON",
-        help="Value of an input beside the image, as of training.translate: NAME=JSON, NAME=@FILE "
-        "or NAME=@FOLDER. Repeat it for other inputs.",
-    )
+    parser.add_argument("--control", **program.CONTROL)
     parser.add_function_arguments(translate_many, skip={"images", "control"}, as_positional=False)
-    options = parser.parse_args(arguments).as_dict()
-    translate_many(
-        **{
-            name: value.expanduser() if isinstance(value, Path) else value
-            for name, value in options.items()
-        }
-    )
+    translate_many(**parser.parse_args(at_home(arguments)).as_dict())
 
 
 if __name__ == "__main__":
-    main()
+    with reported():
+        main()
