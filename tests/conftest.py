@@ -1,11 +1,8 @@
 """Fixtures; and two logical CPUs, so that two replicas run on any machine."""
 
-import gc
 import os
 import tempfile
 
-# To trace a step makes a million objects, none of them garbage: a tenth of the time otherwise.
-gc.set_threshold(100_000, 50, 100)
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()  # What is known of files is of this run alone.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Steps are compiled to be compared, not to be quick: CycleGAN's takes a third of the time.

@@ -98,7 +98,10 @@ def test_two_workers_train_as_one_and_resume_after_one_is_lost(tmp_path, family)
     assert set(one) == set(two)
     assert len(one) > 50
     for name, value in one.items():
-        atol = 1e-3 * np.abs(value).max()
+        # Weights may differ by all their steps, the moments of gradients, where weights are small,
+        # by a hundredth; a batch that is shared in another way changes them wholly.
+        is_moment = ".OPTIMIZER_SLOT" in name
+        atol = 0.05 * np.abs(value).max(initial=0) + 1e-6 if is_moment else 2 * STEPS * 1e-6
         np.testing.assert_allclose(two[name], value, rtol=0, atol=atol, err_msg=name)
 
 
