@@ -42,7 +42,8 @@ def reported() -> Iterator[None]:
 
     So does a disk that is full or may not be written; any other exception passes with its
     traceback. A character that the console's encoding lacks is written as its number, and does not
-    end the program. Ctrl-C, which has ended it at once while it was loading, lets it tidy up.
+    end the program. Ctrl-C, which has ended it at once while it was loading, lets it tidy up; what
+    fails after it is its doing.
 
     Example:
         >>> with reported():
@@ -56,11 +57,14 @@ def reported() -> Iterator[None]:
             stream.reconfigure(errors="backslashreplace")
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # Of the package of the program.
         signal.signal(signal.SIGINT, _interrupt)
+    _interrupts.clear()
     try:
         yield
-    except InputError as error:
-        sys.exit(f"error: {error}")
     except Exception as error:
+        if _interrupts:
+            raise KeyboardInterrupt from None
+        if isinstance(error, InputError):
+            sys.exit(f"error: {error}")
         received = " ".join(str(error).split())[-200:]
         for reasons, rule, cure in REFUSALS:
             if any(reason in str(error) for reason in reasons):
@@ -87,10 +91,14 @@ def ended_at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, _interrupt)
 
 
+_interrupts = []  # Those that were raised.
+
+
 def _interrupt(number, frame):
     """Ends the program, but not amid a destructor, in which Python would drop the exception.
 
-    TensorFlow's run so often that one of 30 interrupts of an export was lost.
+    TensorFlow's run so often that one of 30 interrupts of an export was lost. Its C++ makes a
+    TypeError or a RuntimeError of what is raised below it, so that each interrupt is noted.
     """
     while frame is not None:
         if frame.f_code.co_name == "__del__":
@@ -98,6 +106,7 @@ def _interrupt(number, frame):
             threading.Timer(0.01, signal.pthread_kill, [main, number]).start()
             return
         frame = frame.f_back
+    _interrupts.append(number)
     raise KeyboardInterrupt
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C at any moment of a program."""
 
+import collections
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfpix2pix import errors
@@ -55,6 +57,37 @@ def test_an_interrupt_amid_a_destructor_is_not_lost():
     finally:
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - started < 10
+
+
+def flattened():
+    """Has TensorFlow's C++ read a mapping, amid which Ctrl-C comes: it raises a RuntimeError."""
+
+    class Mapping(collections.UserDict):
+        def __getitem__(self, key):
+            signal.raise_signal(signal.SIGINT)
+
+    tf.nest.flatten(Mapping(a=1))
+
+
+def refused():
+    """As code that takes any error for that of a file."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException as error:
+        raise errors.InputError("A rule. Received: x. A cure.") from error
+
+
+@pytest.mark.parametrize("work", [flattened, refused])
+def test_an_interrupt_that_becomes_another_error_ends_the_program_as_one(work):
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt), errors.reported():
+            work()
+        # The next program's errors are its own.
+        with pytest.raises(TypeError), errors.reported():
+            raise TypeError
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.slow
