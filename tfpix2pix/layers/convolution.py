@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from tfpix2pix.errors import InputError
+from tfpix2pix.layers import winograd
 
 # The options of convolutions that halve or double a map; only these become matrix products.
 HALVING = {
@@ -27,8 +28,9 @@ class MatrixConv2D(keras.layers.Conv2D):
     On CPUs oneDNN reorders all weights of the kernel at every call of a convolution. In the inner
     levels of a U-Net that takes longer than the arithmetic: 512 to 512 channels and 4x4 to 2x2
     pixels take 29 ms forward and backward on two cores, as a matrix product 11 ms. The product is
-    used for 4x4 kernels, stride 2 and float32 if the sides are static; variables, names,
-    configuration and results are those of Keras' layer.
+    used for 4x4 kernels, stride 2 and float32 if the sides are static; with stride 1 and no padding
+    wide maps are convolved by `tfpix2pix.layers.winograd`. Variables, names, configuration and, but
+    for rounding, results are those of Keras' layer.
 
     Args:
         *args: Those of `keras.layers.Conv2D`.
@@ -44,6 +46,8 @@ class MatrixConv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         """Convolves `inputs` by `kernel`."""
+        if _has(self, strides=(1, 1), padding="valid") and winograd.saves(inputs, self.filters):
+            return winograd.convolve(inputs, kernel)
         height, width, channels = inputs.shape[1:]
         if not _is_product(self, inputs, self.filters, scale=2):
             return super().convolution_op(inputs, kernel)
@@ -257,6 +261,11 @@ class SpectralConv2D(keras.layers.Conv2D):
         return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
 
 
+def _has(layer, **others):
+    """Whether a layer has the options of `HALVING`, with others in their place."""
+    return all(getattr(layer, key, value) == value for key, value in {**HALVING, **others}.items())
+
+
 def _is_product(layer, inputs, channels, *, scale):
     """Whether a layer is computed as a matrix product; its small map has sides / `scale`.
 
@@ -265,9 +274,7 @@ def _is_product(layer, inputs, channels, *, scale):
     pixels as channels.
     """
     batch, height, width = inputs.shape[:3]
-    if height is None or width is None or inputs.dtype != tf.float32:
-        return False
-    if any(getattr(layer, name, value) != value for name, value in HALVING.items()):
+    if height is None or width is None or inputs.dtype != tf.float32 or not _has(layer):
         return False
     pixels = (batch or 1) * -(-height // scale) * -(-width // scale)
     return 4 * pixels <= channels and not tf.config.list_physical_devices("GPU")
@@ -312,8 +319,7 @@ def _middle(kernel):
 def _patches(inputs):
     """Lays the 4x4 pixels under the kernel side by side, for every output pixel.
 
-    Returns `[batch, ceil(height / 2), ceil(width / 2), 16 * channels]`, ordered as the kernel is,
-    and the gradient.
+    Returns `[batch, ceil(height / 2), ceil(width / 2), 16 * channels]`, ordered as the kernel is.
     """
     height, width, channels = inputs.shape[1:]
     rows = -(-height // 2)

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from tfpix2pix.bfloat16 import is_rewritten
 from tfpix2pix.errors import InputError
 from tfpix2pix.layers import winograd
 
@@ -59,8 +58,8 @@ class ReflectedConv2D(keras.layers.Conv2D):
     def call(self, inputs, training: bool = False):
         """Convolves `inputs`."""
         kernel = tf.convert_to_tensor(self.kernel)
-        if training and self._has_few_products(inputs):
-            outputs = winograd.convolve(inputs, kernel, _shown)
+        if training and self.kernel_size == (3, 3) and winograd.saves(inputs, self.filters):
+            outputs = winograd.convolve(inputs, kernel, _shown, padding=1)
         else:
             padded = reflected(inputs, self.kernel_size[0] // 2)
             is_narrow = self.filters * self.kernel_size[0] <= inputs.shape[-1]
@@ -68,16 +67,6 @@ class ReflectedConv2D(keras.layers.Conv2D):
             outputs = convolved(padded, kernel)
         outputs = tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
         return self.activation(outputs) if self.activation else outputs
-
-    def _has_few_products(self, inputs):
-        """Whether Winograd's algorithm saves more than its transforms cost."""
-        if not inputs.shape.is_fully_defined() or inputs.dtype != tf.float32:
-            return False
-        _, height, width, channels = inputs.shape
-        wide = min(channels, self.filters) >= winograd.LEAST_CHANNELS
-        large = height * width >= winograd.LEAST_PIXELS
-        # Its transforms would lose all that bfloat16 has of digits.
-        return self.kernel_size == (3, 3) and wide and large and _on_cpu() and not is_rewritten()
 
     def compute_output_shape(self, input_shape):
         """Returns the shape of the output, with the sides of the input."""

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix import bfloat16
-from tfpix2pix.layers import ReflectedConv2D, reflected, winograd
+from tfpix2pix.layers import MatrixConv2D, ReflectedConv2D, reflected, winograd
 
 
 def with_gradients(convolve, images, kernel, upstream):
@@ -30,7 +30,7 @@ def test_outputs_and_gradients_are_those_of_the_direct_convolution(shape):
     exact = with_gradients(direct, *(tf.constant(x, "float64") for x in arrays))
 
     def convolve(images, kernel):
-        return winograd.convolve(images, kernel, reflected._shown)
+        return winograd.convolve(images, kernel, reflected._shown, padding=1)
 
     computed = tf.function(lambda *x: with_gradients(convolve, *x))(
         *(tf.constant(x, "float32") for x in arrays)
@@ -39,10 +39,52 @@ def test_outputs_and_gradients_are_those_of_the_direct_convolution(shape):
         np.testing.assert_allclose(one, other, atol=1e-4 * float(tf.math.reduce_std(other)))
 
 
+# Tiles reach beyond the last rows and columns of the second and the third.
+@pytest.mark.parametrize("shape", [(1, 9, 6, 5), (2, 7, 10, 3), (1, 4, 5, 3)])
+def test_four_taps_and_their_second_derivatives_are_those_of_the_direct_convolution(shape):
+    draw = np.random.default_rng(8).normal
+    sides = (shape[1] - 3, shape[2] - 3)
+    arrays = draw(size=shape), draw(size=(4, 4, shape[-1], 6)), draw(size=(shape[0], *sides, 6))
+
+    def penalized(convolve, images, kernel, upstream):
+        """As gradient penalties do: the gradients of the size of a gradient."""
+        with tf.GradientTape() as tape:
+            tape.watch((images, kernel, upstream))
+            outputs, *gradients = with_gradients(convolve, images, kernel, upstream)
+            size = sum(tf.reduce_sum(gradient**2) for gradient in gradients)
+        return outputs, *gradients, *tape.gradient(size, (images, kernel, upstream))
+
+    def convolved(images, kernel):
+        return tf.nn.conv2d(images, kernel, 1, "VALID")
+
+    exact = penalized(convolved, *(tf.constant(x, "float64") for x in arrays))
+    computed = tf.function(lambda *x: penalized(winograd.convolve, *x))(
+        *(tf.constant(x, "float32") for x in arrays)
+    )
+    for one, other in zip(computed, exact):
+        np.testing.assert_allclose(one, other, atol=1e-4 * float(tf.math.reduce_std(other)))
+
+
+def test_only_wide_maps_without_padding_take_four_taps(monkeypatch):
+    sizes = []
+    convolve = winograd.convolve
+    monkeypatch.setattr(winograd, "convolve", lambda *x: sizes.append(x[0].shape) or convolve(*x))
+    width = winograd.LEAST_CHANNELS
+    wide = tf.random.normal((1, 32, 32, width), seed=1)
+    layer = MatrixConv2D(width, 4)
+    computed = layer(wide)
+    direct = tf.nn.conv2d(wide, layer.kernel, 1, "VALID")
+    np.testing.assert_allclose(computed, direct, atol=1e-4)
+    for options in ({"strides": 2, "padding": "same"}, {"padding": "same"}, {"dilation_rate": 2}):
+        MatrixConv2D(width, 4, **options)(wide)
+    MatrixConv2D(width // 2, 4)(wide)
+    assert sizes == [wide.shape]
+
+
 def test_only_float32_training_of_wide_maps_takes_it(monkeypatch):
     taken = []
     convolve = winograd.convolve
-    monkeypatch.setattr(winograd, "convolve", lambda *x: taken.append(x) or convolve(*x))
+    monkeypatch.setattr(winograd, "convolve", lambda *x, **o: taken.append(x) or convolve(*x, **o))
     layer = ReflectedConv2D(winograd.LEAST_CHANNELS, 3)
     wide = tf.random.normal((1, 32, 32, winograd.LEAST_CHANNELS), seed=1)
     trained = layer(wide, training=True)
