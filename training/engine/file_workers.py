@@ -175,9 +175,14 @@ def _outcomes(plan, work, files, resources):
     with _started(resources) as ray:
         workers = worker_count(resources, ray.cluster_resources())
         most = max(1, min(MOST_FILES, len(files) // (workers * TASKS)))
-        for size in sorted({most, 1}, reverse=True):  # What is lost once more, each by itself.
+        # What is lost once more, each by itself: a worker that ends costs those that wait for it a
+        # try too.
+        for size, waiting in ((most, None), (1, 1)):
             groups = _groups(files, work.value_files, size)
-            for outcome in _done_by_ray(ray, plan, work.suffix, groups, workers, resources):
+            pool = ray.data.ActorPoolStrategy(
+                size=min(workers, len(groups)), max_tasks_in_flight_per_actor=waiting
+            )
+            for outcome in _done_by_ray(ray, plan, work.suffix, groups, pool, resources):
                 del files[outcome[0]]
                 yield outcome
             if not files:
@@ -193,14 +198,14 @@ def _groups(files, value_files, size):
     return [named[start : start + size] for start in range(0, len(named), size)]
 
 
-def _done_by_ray(ray, plan, suffix, groups, workers, resources):
+def _done_by_ray(ray, plan, suffix, groups, pool, resources):
     # Names travel pickled, since Arrow takes no names of files that are not UTF-8.
     rows = [pickle.dumps(group) for group in groups]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         TranslatingWorker,
         fn_constructor_args=(plan, suffix, resources.processors),
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
+        compute=pool,
         num_cpus=resources.processors,
         num_gpus=resources.gpus,
         max_task_retries=RETRIES,
