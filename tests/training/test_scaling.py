@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,12 +14,14 @@ from training.benchmarks import scaling
 @pytest.mark.slow
 def test_trainings_and_translations_are_measured_and_drawn(tmp_path, capsys):
     files = {"to": tmp_path / "growth.json", "plot": tmp_path / "growth.png"}
+    ballast = np.ones(2**28)  # The memory of who starts programs is not theirs.
     benchmark.growth(["workers", "whole"], rounds=1, most=512, **files)
     results = json.loads(files["to"].read_text("utf-8"))
     assert {name: list(points) for name, points in results.items()} == {
         "workers": ["1", "2"],
         "whole": ["512"],
     }
+    assert results["whole"]["512"]["memory"][0] < ballast.nbytes / 1e6
     one, two = (results["workers"][count] for count in "12")
     assert list(one) == ["first step", "step", "memory"]
     assert list(results["whole"]["512"]) == ["program", "memory"]

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -136,13 +137,14 @@ def draw(results, file: Path):
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import NullLocator
     except ImportError as error:
         raise InputError(
             "A plot is drawn by matplotlib. Received: no such package. Install it by "
             '"python -m pip install matplotlib", or leave the plot out.'
         ) from error
     figure = Figure(figsize=(3 * len(results), 6), layout="constrained")
-    panels = figure.subplots(2, len(results), squeeze=False)
+    panels = figure.subplots(2, len(results), squeeze=False, sharey="row")
     for column, (name, points) in enumerate(results.items()):
         for key in next(iter(points.values())):
             panel = panels[int(key == "memory"), column]
@@ -150,10 +152,12 @@ def draw(results, file: Path):
             panel.loglog(list(points), values, marker="o", label=MEASURES[key])
         for panel in panels[:, column]:
             panel.set_xticks(list(points), [f"{point:,}" for point in points], rotation=30)
-            panel.minorticks_off()
+            panel.xaxis.set_minor_locator(NullLocator())
+            panel.yaxis.set_major_formatter("{x:g}")
             panel.set_xlabel(name)
             panel.legend(fontsize="small")
             panel.grid(alpha=0.3)
+    panels[1, 0].yaxis.set_minor_formatter("{x:g}")
     figure.savefig(file)
 
 
@@ -212,14 +216,14 @@ def _trained(folder, options, run):
     }
     command = ["train", "facades", *(f"--{name}={value}" for name, value in flags.items())]
     workers = options["workers"]
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
     start = time.time()
-    processes = []
+    started = []
     for index in range(workers):
         task = {"type": "worker", "index": index}
         cluster = {"cluster": {"worker": addresses}, "task": task}
-        processes.append(_started(command, TF_CONFIG=json.dumps(cluster) if workers > 1 else ""))
-    megabytes = _finished(processes)
+        started.append(_started(command, TF_CONFIG=json.dumps(cluster) if workers > 1 else ""))
+    megabytes = _finished(started)
     session = json.loads((run / "run.json").read_text("utf-8"))["sessions"][0]
     first = datetime.fromisoformat(session["first_step"]).timestamp() - start
     return {
@@ -230,31 +234,44 @@ def _trained(folder, options, run):
 
 
 def _started(command, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", f"training.{command[0]}", *command[1:]],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    """Starts a program; returns the process, and the files of what it says and of its memory."""
+    said, peak = tempfile.TemporaryFile(), tempfile.NamedTemporaryFile()  # noqa: SIM115, for below.
+    watched = [sys.executable, "-m", "training.benchmarks.peak", peak.name]
+    process = subprocess.Popen(
+        [*watched, f"training.{command[0]}", *command[1:]],
+        stdout=said,
+        stderr=subprocess.STDOUT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
     )
+    return process, said, peak
 
 
-def _finished(processes):
+def _finished(started):
     """Waits for processes; returns the most megabytes of all of them together."""
-    megabytes = 0
-    for process in processes:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{process.args} ended with {process.returncode}.")
-        megabytes += usage.ru_maxrss / 1000
+    megabytes = 0.0
+    for process, said, peak in started:
+        with said, peak:
+            if process.wait():
+                for other, *_ in started:
+                    other.kill()
+                said.seek(0)
+                last = said.read().decode("utf-8", "replace")[-2000:]
+                raise RuntimeError(f"{process.args} ended with {process.returncode}: {last}")
+            megabytes += float(peak.read())
     return megabytes
 
 
-def _free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def free_ports(count: int) -> list[int]:
+    """Returns different ports of this machine that nobody listens at.
+
+    Args:
+        count: How many.
+
+    Example:
+        >>> len(set(free_ports(3)))
+        3
+    """
+    with ExitStack() as stack:
+        servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        sockets = [stack.enter_context(server) for server in servers]
+        return [one.getsockname()[1] for one in sockets]

@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
+
+from training.benchmarks.peak import peak_megabytes
 
 WARM_UP = 3  # Runs before anything is measured.
 HINTS = 7  # Points of an example that are none of the empty rows: the mean of those drawn.
@@ -75,13 +76,7 @@ def main(family: str, kind: str, name: str, options):
     for _ in sys.stdin:
         start = time.perf_counter()
         run()
-        print(json.dumps([time.perf_counter() - start, _peak_megabytes()]), flush=True)
-
-
-def _peak_megabytes():
-    """Returns the peak of this program; `getrusage` would include its parent's at the start."""
-    status = Path("/proc/self/status").read_text("ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        print(json.dumps([time.perf_counter() - start, peak_megabytes()]), flush=True)
 
 
 def _examples(options):

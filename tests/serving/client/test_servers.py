@@ -13,6 +13,7 @@ from serving.client.servers import Servers
 from tests import cases
 from tests.serving.local import check_translated, managed, picture, resting, serving, until
 from tfpix2pix.export import export
+from training.benchmarks.scaling import free_ports
 
 IMAGES = [picture(index)[0] for index in range(8)]
 ASYNCHRONOUS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
@@ -38,11 +39,6 @@ def collect(addresses, asynchronous=False, images=IMAGES, **options):
             return [outcome async for outcome in client.translate_all(images)]
 
     return asyncio.run(run())
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def test_the_server_with_least_to_do_is_asked_first_and_one_that_failed_last():
@@ -129,7 +125,7 @@ def test_models_without_a_card_pass(slow):
 
 
 def test_a_server_that_comes_back_with_another_model_is_passed_over(exported, manager, other):
-    port = free_port()
+    (port,) = free_ports(1)
     with serving(manager) as (one, _), ExitStack() as stack:
         with serving(manager, port=port) as (more, _):
             client = stack.enter_context(Client([one, more], "tiny", patience=0))
@@ -146,7 +142,7 @@ def test_a_server_that_comes_back_with_another_model_is_passed_over(exported, ma
 
 
 def test_a_model_that_all_servers_have_changed_to_is_taken(manager, other):
-    ports = [free_port(), free_port()]
+    ports = free_ports(2)
     addresses = [f"127.0.0.1:{port}" for port in ports]
     with Client(addresses, "tiny", patience=60) as client:
         for manages in (manager, other):

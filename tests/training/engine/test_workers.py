@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,24 +17,15 @@ from tests.cases.families import NOISELESS
 from tfpix2pix import InputError, families
 from tfpix2pix.config_files import to_yaml
 from tfpix2pix.families import preset_name
+from training.benchmarks.scaling import free_ports
 from training.engine import devices, loop
 
 ROOT = Path(__file__).parents[3]
 STEPS = 6
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def start(config, run):
-    """Starts the training of a configuration on two workers, each of half a processor."""
+    """Starts the training of a configuration on two workers."""
     path = run.parent / "config.yaml"
     path.write_text(to_yaml(config), "utf-8")
     command = [sys.executable, "-m", "training.train", preset_name(config), "--config", str(path)]
