@@ -24,6 +24,10 @@ READ_ONLY = (".gif", ".jfif", ".jpe", ".pgm", ".ppm")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".npy", *READ_ONLY)
 DTYPES = ("uint8", "uint16", "float32")
 
+# Of 0 to 9. A photo of 256 pixels takes 5 ms, and 18 ms by the default 6, for files that are 1 to
+# 14% smaller; a translation by 64 filters takes 95 ms.
+PNG_COMPRESSION = 1
+
 # What Pillow takes for a decompression bomb: a file of some bytes can declare any size.
 MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
 
@@ -204,7 +208,7 @@ def encode(pixels: np.ndarray, suffix: str) -> bytes:
         )
     flat = pixels[..., 0] if channels == 1 else pixels
     if dtype == "uint16" and suffix == ".png":
-        return tf.io.encode_png(pixels).numpy()
+        return tf.io.encode_png(pixels, compression=PNG_COMPRESSION).numpy()
     buffer = io.BytesIO()
     if suffix == ".npy":
         np.save(buffer, pixels, allow_pickle=False)
@@ -215,8 +219,10 @@ def encode(pixels: np.ndarray, suffix: str) -> bytes:
         tifffile.imwrite(buffer, flat, photometric=color, **plane)
     else:
         # Exact, or lossless WebP clears the colours of transparent pixels.
-        exact = {"lossless": True, "exact": True}
-        options = exact if suffix == ".webp" else {"quality": 95}
+        options = {
+            ".webp": {"lossless": True, "exact": True},
+            ".png": {"compress_level": PNG_COMPRESSION},
+        }.get(suffix, {"quality": 95})
         image = Image.fromarray(flat)
         image.save(buffer, Image.registered_extensions()[suffix], **options)
     return buffer.getvalue()
