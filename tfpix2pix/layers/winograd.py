@@ -6,7 +6,7 @@ which is 36 matrix products, and transformed back. F(3x3, 4x4) computes 3x3 outp
 tiles. oneDNN, which TensorFlow calls, always convolves directly.
 
 Rounding errors are 7 times those of the direct convolution, for 256 channels 7e-5 of outputs of
-deviation 1 at the most.
+deviation 1 at the most; with 4x4 kernels 3 times, and 5e-5.
 """
 
 from typing import Callable
